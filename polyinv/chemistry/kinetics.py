@@ -1,0 +1,133 @@
+"""What a chemistry is: a reaction scheme, and a rate coefficient with range and source for each of its reactions.
+
+The scheme is that of an acrylate in solution with one initiator I. Secondary chain-end radicals S propagate; backbiting turns
+them into mid-chain radicals Q; a monomer unit added to Q makes it an S again.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from polyinv.quantities import RECIPE
+
+GAS_CONSTANT = 8.31446261815324  # J/mol/K
+ZERO_CELSIUS = 273.15  # K
+
+
+@dataclass(frozen=True)
+class Arrhenius:
+    r"""Rate coefficient :math:`k(T) = A \exp(-E_a / RT)`.
+
+    Args:
+        A: Pre-exponential factor, in 1/s (first order) or L/mol/s (second order).
+        E_a: Activation energy, in J/mol.
+        measured: Temperature range of the underlying data, in °C; values outside it are extrapolated. None where it is not known.
+        source: Where A and E_a come from.
+
+    Example:
+        >>> k_p = Arrhenius(A=2.21e7, E_a=17.9e3, measured=(-65.0, 20.0), source="Asua et al. 2004")
+        >>> k_p(torch.tensor([20.0, 70.0]))
+        tensor([14287.6562, 41657.1250])
+    """
+
+    A: float | Tensor
+    E_a: float | Tensor
+    measured: tuple[float, float] | None
+    source: str
+
+    def __call__(self, temp: Tensor) -> Tensor:
+        """The coefficient at ``temp`` in °C, of any shape."""
+        return self.A * torch.exp(-self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS)))
+
+
+@dataclass(frozen=True)
+class RateCoefficients:
+    """The coefficients of a `Chemistry` at given temperatures: tensors of one shape, in 1/s or L/mol/s."""
+
+    k_d: Tensor
+    k_p: Tensor
+    k_bb: Tensor
+    k_pt: Tensor
+    k_tss: Tensor
+    k_tst: Tensor
+    k_ttt: Tensor
+    k_trM: Tensor
+    k_trS: Tensor
+
+
+@dataclass(frozen=True)
+class Chemistry:
+    """Reaction scheme and coefficients of one monomer with one initiator.
+
+    Every rate is a rate of **events**: the event rate of S + S is ``k_tss·S²``, so that radicals vanish at ``2·k_tss·S²``; of
+    S + Q it is ``2·k_tst·S·Q``, of Q + Q ``k_ttt·Q²``. A chain that starts (from the initiator, the monomer or the solvent)
+    consumes one monomer unit at once. Termination does not depend on chain length. Left out: β-scission, intermolecular
+    transfer to polymer, gel effect, depropagation, volume contraction.
+
+    Args:
+        name: Key in ``CHEMISTRIES``.
+        monomer: Name of the monomer.
+        initiator: Name of the initiator.
+        monomer_molar_mass: In g/mol. End groups are not counted into the mass of a chain.
+        f: Initiator efficiency: the share of fragments that start a chain.
+        k_d: I → 2 S.
+        k_p: S + M → S.
+        k_bb: S → Q.
+        k_pt: Q + M → S.
+        k_tss: S + S → dead.
+        k_tst: S + Q → dead.
+        k_ttt: Q + Q → dead.
+        k_trM: S + M → dead + S.
+        k_trS: S → dead + S through the solvent, whose constant concentration is lumped in (1/s).
+        d_ss: Fraction of S + S that disproportionates into two chains; the rest combines into one.
+        d_st: The same for S + Q.
+        d_tt: The same for Q + Q.
+        range: Where the coefficients have been checked, as ``{column: (low, high)}``; outside it they extrapolate.
+        note: What has to be said wherever the coefficients are shown.
+    """
+
+    name: str
+    monomer: str
+    initiator: str
+    monomer_molar_mass: float
+    f: float
+    k_d: Arrhenius
+    k_p: Arrhenius
+    k_bb: Arrhenius
+    k_pt: Arrhenius
+    k_tss: Arrhenius
+    k_tst: Arrhenius
+    k_ttt: Arrhenius
+    k_trM: Arrhenius
+    k_trS: Arrhenius
+    d_ss: float
+    d_st: float
+    d_tt: float
+    range: dict[str, tuple[float, float]]
+    note: str = ""
+
+    def at(self, temp: Tensor) -> RateCoefficients:
+        """All rate coefficients at ``temp`` in °C, each with the shape of ``temp``."""
+        return RateCoefficients(**{field.name: getattr(self, field.name)(temp) for field in fields(RateCoefficients)})
+
+    def outside(self, recipes: Tensor) -> list[str]:
+        """One line for each column of ``recipes`` (B, 4) that leaves the checked range; empty when all lie inside.
+
+        Example:
+            >>> from polyinv.chemistry import BUTYL_ACRYLATE
+            >>> BUTYL_ACRYLATE.outside(torch.tensor([[1.0, 0.01, 95.0, 3600.0]]))
+            ['temp 95 is outside the range 60 to 80 °C where butyl_acrylate was checked (1 of 1 recipes)']
+        """
+        lines = []
+        for quantity, column in zip(RECIPE, recipes.unbind(-1), strict=True):
+            low, high = self.range[quantity.name]
+            out = (column < low) | (column > high)
+            if out.any():
+                centre = (low + high) / 2
+                worst = column[(column - centre).abs().argmax()].item()
+                lines.append(
+                    f"{quantity.name} {worst:g} is outside the range {low:g} to {high:g} {quantity.unit} where {self.name} "
+                    f"was checked ({int(out.sum())} of {len(column)} recipes)"
+                )
+        return lines

@@ -1,0 +1,1 @@
+"""Forward simulation: from a recipe to the polymer it makes."""

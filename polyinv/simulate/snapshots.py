@@ -1,0 +1,93 @@
+"""What every simulator returns: runs of a polymerization, seen at several times."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import Chemistry
+from polyinv.errors import InputError
+from polyinv.mmd import STEP
+from polyinv.quantities import RECIPE
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """B runs seen at T times each.
+
+    Args:
+        mmd: w(log10 M) of unit area on the nodes of `polyinv.mmd`, shape (B, T, 100).
+        cBA_time: Residual monomer in mol/L, shape (B, T).
+        Mn: Number average molar mass of the dead chains in g/mol, shape (B, T).
+        Mw: Mass average molar mass of the dead chains in g/mol, shape (B, T).
+        dead_chains: Concentration of dead chains in mol/L, shape (B, T).
+    """
+
+    mmd: Tensor
+    cBA_time: Tensor
+    Mn: Tensor
+    Mw: Tensor
+    dead_chains: Tensor
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What B runs make in each of the T intervals between their snapshots, sorted into the bins of `polyinv.mmd`.
+
+    Args:
+        monomer: Residual monomer in mol/L at the end of each interval, shape (B, T).
+        chains: Dead chains made in the interval, in mol/L, shape (B, T, 100). The last bin also takes what lies beyond it.
+        units: Monomer units in those chains, in mol/L, shape (B, T, 100).
+        squares: Their second moment of the length, in mol/L, shape (B, T, 100).
+    """
+
+    monomer: Tensor
+    chains: Tensor
+    units: Tensor
+    squares: Tensor
+
+    def cumulated(self) -> "Growth":
+        """The same with everything made since the start of the run at the end of each interval."""
+        return Growth(self.monomer, *(part.cumsum(-2) for part in (self.chains, self.units, self.squares)))
+
+    def snapshots(self, chemistry: Chemistry) -> Snapshots:
+        """Distribution and means of these chains, taking each interval as a sample of its own."""
+        chains, units, squares = (part.sum(-1) for part in (self.chains, self.units, self.squares))
+        return Snapshots(
+            mmd=self.units / (units[..., None] * STEP),
+            cBA_time=self.monomer,
+            Mn=chemistry.monomer_molar_mass * units / chains,
+            Mw=chemistry.monomer_molar_mass * squares / units,
+            dead_chains=chains,
+        )
+
+
+def concatenate(parts: "list[Growth]") -> Growth:
+    """Growth of several batches of runs as one batch."""
+    return Growth(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Growth)))
+
+
+def check_runs(conditions: Tensor, times: Tensor) -> None:
+    """Refuse runs that cannot be.
+
+    Args:
+        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        times: (B, T), ascending along T.
+
+    Raises:
+        InputError: Names the first run, the quantity and the value.
+    """
+    if conditions.ndim != 2 or conditions.shape[1] != 3 or times.ndim != 2 or len(times) != len(conditions):
+        raise InputError(
+            f"runs need conditions of shape (B, 3) and times of shape (B, T), got {(*conditions.shape,)} and {(*times.shape,)}"
+        )
+    for quantity, column in zip(RECIPE, [*conditions.unbind(-1), times[:, :1]], strict=True):
+        column = column.reshape(len(conditions), -1)
+        bad = ~(torch.isfinite(column) & (column > quantity.above)).all(-1)
+        if bad.any():
+            run = int(bad.nonzero()[0])
+            raise InputError(
+                f"run {run + 1}: {quantity.name} is {column[run].min().item():g}; needs more than {quantity.above:g}"
+            )
+    if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
+        raise InputError("times of a run have to be finite and ascending")
