@@ -1,8 +1,9 @@
 r"""The molar mass distribution as a curve: its grid, its area, its means.
 
 A curve is :math:`w(\log_{10} M)`, the mass fraction per decade of molar mass, on 100 nodes at multiples of 0.08 in
-:math:`\log_{10}(M / \mathrm{g\,mol^{-1}})`. The value at a node is the mean over its bin, half a step to either side, so that
-``w.sum() * STEP`` is the mass that lies on the grid: a histogram of chains and a computed curve mean the same thing.
+:math:`\log_{10}(M / \mathrm{g\,mol^{-1}})`. The value at a node is the mean over its bin, half a step to either side,
+so that ``w.sum() * STEP`` is the mass that lies on the grid: a histogram of chains and a computed curve mean the same
+thing.
 """
 
 import numpy as np
@@ -34,8 +35,9 @@ def unit_area(w: np.ndarray) -> np.ndarray:
 def mean_molar_masses(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""Mn and Mw of curves of shape (*, 100), in g/mol; two arrays of shape (*).
 
-    :math:`M_n = \int w \,/ \int w M^{-1}` and :math:`M_w = \int w M \,/ \int w`, every bin taken at its node. Inside a bin of
-    0.08 decades M spreads by 5 %, so both means are blurred by up to 0.3 %, and Mn by more where short chains carry weight.
+    :math:`M_n = \int w \,/ \int w M^{-1}` and :math:`M_w = \int w M \,/ \int w`, every bin taken at its node. Inside
+    a bin of 0.08 decades M spreads by 5 %, so both means are blurred by up to 0.3 %, and Mn by more where short
+    chains carry weight.
     """
     molar_mass = 10.0**LOG_M
     return w.sum(-1) / (w / molar_mass).sum(-1), (w * molar_mass).sum(-1) / w.sum(-1)

@@ -1,7 +1,7 @@
 """Names, units and ranges of everything that is measured or predicted, written once.
 
-A *recipe* is a row of the four targets; an *observation* is what the polymer shows: the residual monomer, the mean molar
-masses and the molar mass distribution (MMD). Columns keep the names of the published workbook.
+A *recipe* is a row of the four targets; an *observation* is what the polymer shows: the residual monomer, the mean
+molar masses and the molar mass distribution (MMD). Columns keep the names of the published workbook.
 """
 
 from dataclasses import dataclass

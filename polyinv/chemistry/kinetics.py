@@ -1,7 +1,7 @@
 """What a chemistry is: a reaction scheme, and a rate coefficient with range and source for each of its reactions.
 
-The scheme is that of an acrylate in solution with one initiator I. Secondary chain-end radicals S propagate; backbiting turns
-them into mid-chain radicals Q; a monomer unit added to Q makes it an S again.
+The scheme is that of an acrylate in solution with one initiator I. Secondary chain-end radicals S propagate;
+backbiting turns them into mid-chain radicals Q; a monomer unit added to Q makes it an S again.
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,8 @@ class Arrhenius:
     Args:
         A: Pre-exponential factor, in 1/s (first order) or L/mol/s (second order).
         E_a: Activation energy, in J/mol.
-        measured: Temperature range of the underlying data, in °C; values outside it are extrapolated. None where it is not known.
+        measured: Temperature range of the underlying data, in °C; values outside it are extrapolated. None where it
+            is not known.
         source: Where A and E_a come from.
 
     Example:
@@ -60,10 +61,10 @@ class RateCoefficients:
 class Chemistry:
     """Reaction scheme and coefficients of one monomer with one initiator.
 
-    Every rate is a rate of **events**: the event rate of S + S is ``k_tss·S²``, so that radicals vanish at ``2·k_tss·S²``; of
-    S + Q it is ``2·k_tst·S·Q``, of Q + Q ``k_ttt·Q²``. A chain that starts (from the initiator, the monomer or the solvent)
-    consumes one monomer unit at once. Termination does not depend on chain length. Left out: β-scission, intermolecular
-    transfer to polymer, gel effect, depropagation, volume contraction.
+    Every rate is a rate of **events**: the event rate of S + S is ``k_tss·S²``, so that radicals vanish at
+    ``2·k_tss·S²``; of S + Q it is ``2·k_tst·S·Q``, of Q + Q ``k_ttt·Q²``. A chain that starts (from the initiator,
+    the monomer or the solvent) consumes one monomer unit at once. Termination does not depend on chain length. Left
+    out: β-scission, intermolecular transfer to polymer, gel effect, depropagation, volume contraction.
 
     Args:
         name: Key in ``CHEMISTRIES``.
@@ -127,7 +128,7 @@ class Chemistry:
                 centre = (low + high) / 2
                 worst = column[(column - centre).abs().argmax()].item()
                 lines.append(
-                    f"{quantity.name} {worst:g} is outside the range {low:g} to {high:g} {quantity.unit} where {self.name} "
-                    f"was checked ({int(out.sum())} of {len(column)} recipes)"
+                    f"{quantity.name} {worst:g} is outside the range {low:g} to {high:g} {quantity.unit} "
+                    f"where {self.name} was checked ({int(out.sum())} of {len(column)} recipes)"
                 )
         return lines

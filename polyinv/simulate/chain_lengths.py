@@ -1,16 +1,18 @@
 r"""Lengths of the chains that die at one instant, in closed form.
 
-In the quasi-steady state every radical that is to grow by one unit does so with the same probability :math:`q`, whatever its
-length: a chain-end radical S adds a unit or turns into a mid-chain radical Q, and Q either returns or dies, so that
-:math:`Q_n` is proportional to :math:`S_n` and both are geometric. With :math:`p = 1 - q` the instantaneous dead chains are
+In the quasi-steady state every radical that is to grow by one unit does so with the same probability :math:`q`,
+whatever its length: a chain-end radical S adds a unit or turns into a mid-chain radical Q, and Q either returns or
+dies, so that :math:`Q_n` is proportional to :math:`S_n` and both are geometric. With :math:`p = 1 - q` the
+instantaneous dead chains are
 
 - a Flory (geometric) distribution :math:`p\,q^{n-1}` from transfer and disproportionation, and
 - its self-convolution :math:`(n-1)\,p^2 q^{n-2}` from combination.
 
-The geometric distribution has no memory, which gives the sums over all :math:`n > N` at once. A Flory chain is longer than N with
-probability :math:`q^N`, and then has length :math:`N + X`, X being a fresh Flory length. A combined chain is longer than N either
-because neither half has ended, with probability :math:`q^N`, and then has length :math:`N + X_1 + X_2`; or because just one
-has, with probability :math:`N p q^{N-1}`, and then has length :math:`N + X`. Hence :math:`q^N` times a cubic polynomial in N.
+The geometric distribution has no memory, which gives the sums over all :math:`n > N` at once. A Flory chain is longer
+than N with probability :math:`q^N`, and then has length :math:`N + X`, X being a fresh Flory length. A combined chain
+is longer than N either because neither half has ended, with probability :math:`q^N`, and then has length :math:`N +
+X_1 + X_2`; or because just one has, with probability :math:`N p q^{N-1}`, and then has length :math:`N + X`. Hence
+:math:`q^N` times a cubic polynomial in N.
 """
 
 from dataclasses import dataclass
@@ -68,5 +70,5 @@ def moments_beyond(length: Tensor, chains: ChainEnds) -> tuple[Tensor, Tensor, T
 
 
 def bin_lengths(monomer_molar_mass: float, *, like: Tensor) -> Tensor:
-    """The longest chain that lies below each bin edge, in monomer units; shape (101,), dtype and device of ``like``."""
+    """The longest chain below each bin edge, in monomer units; shape (101,), dtype and device of ``like``."""
     return torch.as_tensor(np.floor(10.0**BIN_EDGES / monomer_molar_mass), dtype=like.dtype, device=like.device)

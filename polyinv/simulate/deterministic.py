@@ -6,9 +6,9 @@ A radical lives far less than a second, so that S and Q follow the slow species 
     0 &= R_i + k_{pt} M Q - k_{bb} S - 2 k_{t,ss} S^2 - 2 k_{t,st} S Q \\
     0 &= k_{bb} S - k_{pt} M Q - 2 k_{t,st} S Q - 2 k_{t,tt} Q^2
 
-with :math:`R_i = 2 f k_d I`, leaves one smooth equation for M, and I in closed form. Each time step adds the chains of
-`polyinv.simulate.chain_lengths`. Everything is a torch expression in float64: batched over runs, differentiable in the recipe and
-in the coefficients of the chemistry, on the device of its inputs.
+with :math:`R_i = 2 f k_d I`, leaves one smooth equation for M, and I in closed form. Each time step adds the chains
+of `polyinv.simulate.chain_lengths`. Everything is a torch expression in float64: batched over runs, differentiable in
+the recipe and in the coefficients of the chemistry, on the device of its inputs.
 """
 
 import math
@@ -41,8 +41,9 @@ class Rates:
 def radicals(k: RateCoefficients, monomer: Tensor, initiation: Tensor) -> tuple[Tensor, Tensor]:
     r"""Quasi-steady concentrations of chain-end radicals S and mid-chain radicals Q, in mol/L.
 
-    The two balances leave one equation for :math:`x = Q/S`, increasing in x and solved by Newton's method from the right. All but the
-    last iteration are outside the graph: one step from the solution has the exact derivative of the implicit function.
+    The two balances leave one equation for :math:`x = Q/S`, increasing in x and solved by Newton's method from the
+    right. All but the last iteration are outside the graph: one step from the solution has the exact derivative of
+    the implicit function.
 
     Args:
         k: Rate coefficients, shape (B,).
@@ -89,8 +90,8 @@ def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator:
 def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Growth:
     """Chains made between the snapshots of B runs, by the midpoint rule.
 
-    The monomer is advanced in its logarithm, and the chains of a step hold exactly the monomer consumed in it: units are
-    conserved to rounding and M stays positive at any step. The error falls with the square of the step.
+    The monomer is advanced in its logarithm, and the chains of a step hold exactly the monomer consumed in it: units
+    are conserved to rounding and M stays positive at any step. The error falls with the square of the step.
 
     Args:
         conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.

@@ -36,7 +36,8 @@ class Growth:
 
     Args:
         monomer: Residual monomer in mol/L at the end of each interval, shape (B, T).
-        chains: Dead chains made in the interval, in mol/L, shape (B, T, 100). The last bin also takes what lies beyond it.
+        chains: Dead chains made in the interval, in mol/L, shape (B, T, 100). The last bin also takes what lies
+            beyond it.
         units: Monomer units in those chains, in mol/L, shape (B, T, 100).
         squares: Their second moment of the length, in mol/L, shape (B, T, 100).
     """
@@ -79,7 +80,8 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
     """
     if conditions.ndim != 2 or conditions.shape[1] != 3 or times.ndim != 2 or len(times) != len(conditions):
         raise InputError(
-            f"runs need conditions of shape (B, 3) and times of shape (B, T), got {(*conditions.shape,)} and {(*times.shape,)}"
+            f"runs need conditions of shape (B, 3) and times of shape (B, T), "
+            f"got {(*conditions.shape,)} and {(*times.shape,)}"
         )
     for quantity, column in zip(RECIPE, [*conditions.unbind(-1), times[:, :1]], strict=True):
         column = column.reshape(len(conditions), -1)
