@@ -12,7 +12,6 @@ the recipe and in the coefficients of the chemistry, on the device of its inputs
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.simulate.chain_lengths import ChainEnds, bin_lengths, moments_beyond
-from polyinv.simulate.snapshots import Growth, Snapshots, check_runs, concatenate
+from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_runs, concatenate, silent
 
 STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""
@@ -148,7 +147,7 @@ def grow_in_chunks(
     chemistry: Chemistry,
     *,
     step: float = STEP,
-    progress: Callable[[int], None] = lambda runs: None,
+    progress: Progress = silent,
 ) -> Growth:
     """`grow` for any number of runs in bounded memory; ``progress`` is called with the number of runs just done.
 
@@ -161,13 +160,19 @@ def grow_in_chunks(
     for rows in order.split(math.ceil(len(order) / math.ceil(len(order) / size))):
         parts.append(grow(conditions[rows], times[rows], chemistry, step=step))
         progress(len(rows))
-    growth = concatenate(parts)
-    back = order.argsort()
-    return Growth(growth.monomer[back], growth.chains[back], growth.units[back], growth.squares[back])
+    return concatenate(parts)[order.argsort()]
 
 
-def simulate(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Snapshots:
-    """What B runs show at T times each, free of noise. Arguments as of `grow`.
+def simulate(
+    conditions: Tensor,
+    times: Tensor,
+    chemistry: Chemistry,
+    *,
+    chains: float = math.inf,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Snapshots:
+    """What B runs show at T times each, free of noise: runs of infinitely many chains, which no random number moves.
 
     Example:
         >>> from polyinv.chemistry import BUTYL_ACRYLATE
@@ -176,4 +181,4 @@ def simulate(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: f
         >>> [round(Mn, -2) for Mn in polymer.Mn[0].tolist()]
         [23300.0, 17600.0]
     """
-    return grow_in_chunks(conditions, times, chemistry, step=step).cumulated().snapshots(chemistry)
+    return grow_in_chunks(conditions, times, chemistry, progress=progress).cumulated().snapshots(chemistry)

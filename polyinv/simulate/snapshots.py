@@ -1,5 +1,6 @@
 """What every simulator returns: runs of a polymerization, seen at several times."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -9,6 +10,13 @@ from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
 from polyinv.quantities import RECIPE
+
+Progress = Callable[[int], None]
+"""Called by a simulator with the number of runs it has just finished."""
+
+
+def silent(runs: int) -> None:
+    """The `Progress` that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,10 @@ class Growth:
     chains: Tensor
     units: Tensor
     squares: Tensor
+
+    def __getitem__(self, runs: Tensor) -> "Growth":
+        """The growth of some of the runs."""
+        return Growth(*(getattr(self, field.name)[runs] for field in fields(self)))
 
     def cumulated(self) -> "Growth":
         """The same with everything made since the start of the run at the end of each interval."""

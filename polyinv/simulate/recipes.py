@@ -1,0 +1,49 @@
+"""Lists of recipes: the published grid, and any list sorted into runs."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.quantities import CONDITIONS, TARGETS
+
+GRID = {
+    "temp": (60.0, 63.0, 65.0, 68.0, 70.0, 73.0, 75.0, 78.0, 80.0),
+    "cBA_0": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    "cAIBN_0": (0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.0175, 0.02),
+    "time": tuple(300.0 * i for i in range(1, 13)),
+}
+"""Levels of the published grid, in its row order: 432 runs of 12 snapshots."""
+
+
+def published_grid() -> pd.DataFrame:
+    """The 5184 recipes of the published data set, in its row order: by temp, cBA_0, cAIBN_0, time.
+
+    Example:
+        >>> grid = published_grid()
+        >>> len(grid), len(grid.drop_duplicates(["cBA_0", "cAIBN_0", "temp"]))
+        (5184, 432)
+    """
+    return pd.DataFrame(itertools.product(*GRID.values()), columns=list(GRID))[list(TARGETS)]
+
+
+def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sort recipes into runs: rows that differ in time only are snapshots of one run.
+
+    Args:
+        recipes: N rows with the columns of ``TARGETS``, in any order, repeats allowed.
+
+    Returns:
+        Conditions (B, 3) and times (B, T) of the runs, float64, the times ascending and the last one repeated up to
+        T; then for each of the N rows its run and its snapshot, both (N,).
+    """
+    recipes = recipes.reset_index(drop=True)
+    run = recipes.groupby(list(CONDITIONS), sort=False).ngroup().to_numpy()
+    snapshot = recipes.groupby(run)["time"].rank(method="dense").to_numpy().astype(int) - 1
+    times = np.full((run.max() + 1, snapshot.max() + 1), np.nan)
+    times[run, snapshot] = recipes["time"]
+    times = pd.DataFrame(times).ffill(axis=1).to_numpy(copy=True)
+    conditions = recipes.loc[~pd.Series(run).duplicated(), list(CONDITIONS)].to_numpy(dtype=float, copy=True)
+    return tuple(torch.from_numpy(array.copy()) for array in (conditions, times, run, snapshot))
