@@ -4,9 +4,15 @@
 ``chains``, ``seed`` and ``progress``, and returns `Snapshots`.
 """
 
+from functools import partial
+
 from polyinv.simulate import deterministic, sampling
 from polyinv.simulate.snapshots import Growth, Snapshots
 
-SIMULATORS = {"deterministic": deterministic.simulate, "sampled": sampling.simulate}
+SIMULATORS = {
+    "deterministic": deterministic.simulate,
+    "sampled": sampling.simulate,
+    "sampled_per_row": partial(sampling.simulate, redraw=True),
+}
 
 __all__ = ["SIMULATORS", "Growth", "Snapshots"]

@@ -1,0 +1,258 @@
+"""Tables on disk: the published workbook schema as .xlsx, the same columns as .csv or .npz.
+
+A table is a DataFrame with the columns of `polyinv.quantities.COLUMNS`, one row per snapshot of a run. The published
+workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_data`` leaves out the scalars.
+"""
+
+import difflib
+import hashlib
+import logging
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from polyinv.errors import InputError
+from polyinv.files import refuse_existing, written
+from polyinv.mmd import area, unit_area
+from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
+
+SHEETS = {"compuesta": COLUMNS, "mmd_raw_data": TARGETS + MMD}
+"""Sheets of the published workbook and their columns."""
+FORMATS = (".xlsx", ".csv", ".npz")
+AREA_TOLERANCE = 0.02
+"""How far the area under a distribution may be from one."""
+
+log = logging.getLogger(__name__)
+
+
+def write_table(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a table as .xlsx (both published sheets), .csv or .npz.
+
+    Raises:
+        InputError: ``path`` exists already, or its ending names no format.
+    """
+    path = check_new_table(path)
+    with written(path) as passing:
+        if path.suffix == ".xlsx":
+            _write_workbook(table, passing)
+        elif path.suffix == ".csv":
+            table.to_csv(passing, index=False)
+        else:
+            _write_arrays(table, passing)
+
+
+def check_new_table(path: Path | str) -> Path:
+    """Whether `write_table` can write to ``path``; worth asking before a long simulation.
+
+    Raises:
+        InputError: It cannot.
+    """
+    path = Path(path)
+    _check_format(path)
+    refuse_existing(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    return path
+
+
+def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize: bool = False) -> pd.DataFrame:
+    """Read and validate a table; rows keep their order.
+
+    A workbook is read from sheet ``mmd_raw_data`` when that holds all that is needed, as the published scripts did,
+    and from ``compuesta`` otherwise. Its numbers are cached by the content of the file.
+
+    Args:
+        path: An .xlsx, .csv or .npz file.
+        columns: What is needed, a selection of `polyinv.quantities.COLUMNS`; other columns are ignored.
+        normalize: Divide each distribution by its area instead of refusing areas other than one.
+
+    Returns:
+        The selected columns in the order of `COLUMNS`, float64, rows numbered from 0.
+
+    Raises:
+        InputError: Names file, sheet, row and column, what stands there and what would be right.
+    """
+    path = Path(path)
+    _check_format(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    columns = [column for column in COLUMNS if column in columns]
+    cache = _cache_file(path, columns)
+    if path.suffix == ".xlsx" and cache.is_file():
+        place, table = str(path), _read_arrays(cache)
+    else:
+        place, raw = _read_raw(path, columns)
+        table = _numbers(raw, columns, place)
+        check_table(table, place)
+        if path.suffix == ".xlsx":
+            _store(table, cache)
+    return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
+
+
+def check_table(table: pd.DataFrame, place: str = "table") -> None:
+    """Refuse rows that cannot be measurements of a polymer; the index of ``table`` is the row number to report.
+
+    Raises:
+        InputError: The first impossible value, or the first row that stands there twice.
+    """
+    above = {quantity.name: quantity.above for quantity in RECIPE} | dict.fromkeys(SCALARS, 0.0)
+    for column in table.columns.intersection(list(above)):
+        _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
+    for column in table.columns.intersection(list(MMD)):
+        _refuse(table[column] < 0, table[column], place, "has to be zero or more")
+    twice = table.duplicated()
+    if twice.any():
+        row = twice.idxmax()
+        first = (table == table.loc[row]).all(axis=1).idxmax()
+        raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
+
+
+def checksum(table: pd.DataFrame) -> str:
+    """SHA-256 of the columns and numbers of a table: what a run was trained on."""
+    content = ",".join(table.columns).encode() + np.ascontiguousarray(table.to_numpy(dtype="<f8")).tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_format(path: Path) -> None:
+    if path.suffix not in FORMATS:
+        raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
+
+
+def _read_raw(path: Path, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
+    """The cells as they stand, rows indexed as a person counts them, and how to name the place in an error."""
+    try:
+        if path.suffix == ".npz":
+            return str(path), _read_arrays(path)
+        if path.suffix == ".csv":
+            frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""], skip_blank_lines=False)
+            return str(path), _as_counted(frame, str(path))
+        sheet = _sheet(path, columns)
+        place = f"{path}, sheet {sheet!r}"
+        return place, _as_counted(pd.read_excel(path, sheet_name=sheet, engine="calamine"), place)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a table with one line of column names: {error}") from None
+
+
+def _sheet(path: Path, columns: Sequence[str]) -> str:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        found = CalamineWorkbook.from_path(path).sheet_names
+    except (CalamineError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not an Excel workbook: {error}") from None
+    wanted = [sheet for sheet in reversed(SHEETS) if set(columns) <= set(SHEETS[sheet])]
+    for sheet in wanted:
+        if sheet in found:
+            return sheet
+    raise InputError(f"{path}: sheet {wanted[-1]!r} is missing; the workbook has {', '.join(map(repr, found))}")
+
+
+def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+    frame.index = frame.index + 2  # the line of names is row 1
+    frame = frame.dropna(how="all")  # the empty lines that spreadsheets leave at the end
+    if frame.empty:
+        raise InputError(f"{place} has no rows")
+    return frame
+
+
+def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str) -> pd.DataFrame:
+    raw = raw.rename(columns=lambda name: str(name).strip())
+    _check_columns(list(raw.columns), columns, place)
+    table = raw[list(columns)].apply(pd.to_numeric, errors="coerce").astype(float)
+    bad = ~np.isfinite(table.to_numpy())
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        cell = raw[columns[column]].iloc[row]
+        what = "is empty" if pd.isna(cell) else f"holds {str(cell)!r}"
+        hint = "; write decimals with a point" if isinstance(cell, str) and "," in cell else ""
+        raise InputError(f"{place}, row {table.index[row]}, column {columns[column]!r} {what}; needs a number{hint}")
+    return table
+
+
+def _check_columns(found: list[str], columns: Sequence[str], place: str) -> None:
+    doubled = [column for column in columns if found.count(column) > 1]
+    if doubled:
+        raise InputError(f"{place}: column {doubled[0]!r} stands there {found.count(doubled[0])} times")
+    missing = [column for column in columns if column not in found]
+    if missing:
+        spare = [name for name in found if name not in COLUMNS]
+        close = difflib.get_close_matches(missing[0], spare, n=1)
+        hint = f"; is {close[0]!r} meant for it?" if close else f"; a table needs {_short(columns)}"
+        more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+        raise InputError(f"{place}: column {missing[0]!r}{more} missing{hint}")
+
+
+def _short(columns: Sequence[str]) -> str:
+    return ", ".join([column for column in columns if column not in MMD] + ["MMD1 … MMD100"] * (MMD[0] in columns))
+
+
+def _refuse(bad: pd.Series, values: pd.Series, place: str, rule: str) -> None:
+    if bad.any():
+        row = bad.idxmax()
+        raise InputError(f"{place}, row {row}, column {values.name!r} holds {values.loc[row]:g}; {rule}")
+
+
+def _with_unit_area(table: pd.DataFrame, place: str, *, normalize: bool) -> pd.DataFrame:
+    if MMD[0] not in table:
+        return table
+    curves = table[list(MMD)].to_numpy()
+    areas = area(curves)
+    if (areas == 0).any():
+        row = table.index[(areas == 0).argmax()]
+        raise InputError(f"{place}, row {row}: the distribution is zero everywhere")
+    if normalize:
+        return table.assign(**dict(zip(MMD, unit_area(curves).T, strict=True)))
+    off = np.abs(areas - 1) > AREA_TOLERANCE
+    if off.any():
+        raise InputError(
+            f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} instead "
+            f"of 1 over log10 M ({off.sum()} of {len(off)} rows are off); normalize them with --data.normalize true"
+        )
+    return table
+
+
+def _write_workbook(table: pd.DataFrame, path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    for sheet, columns in SHEETS.items():
+        page = book.create_sheet(sheet)
+        page.append(columns)
+        for row in table[list(columns)].to_numpy().tolist():
+            page.append(row)
+    book.save(path)
+
+
+def _write_arrays(table: pd.DataFrame, path: Path) -> None:
+    columns, values = np.array(table.columns, dtype=str), table.to_numpy(dtype=float)
+    np.savez_compressed(path, columns=columns, values=values, rows=table.index.to_numpy())
+
+
+def _read_arrays(path: Path) -> pd.DataFrame:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a table written by polyinv: {error}") from None
+    if table.empty:
+        raise InputError(f"{path} has no rows")
+    return table
+
+
+def _cache_file(path: Path, columns: Sequence[str]) -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    content = hashlib.sha256(path.read_bytes() + ",".join(columns).encode()).hexdigest()
+    return Path(folder, "polyinv", f"{content}.npz")
+
+
+def _store(table: pd.DataFrame, cache: Path) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with written(cache, overwrite=True) as passing:
+            _write_arrays(table, passing)
+    except OSError as error:
+        log.warning("the numbers are not cached: %s", error)

@@ -1,0 +1,48 @@
+"""Files that can be trusted: what stands under its final name is complete."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from polyinv.errors import InputError
+
+
+@contextmanager
+def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
+    """Write a file or folder under a passing name in the same place, then rename it; a failure leaves nothing.
+
+    A file that exists is replaced only with ``overwrite``; a folder never is.
+
+    Raises:
+        InputError: ``path`` exists, or its folder does not.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with written(f"{folder}/note.txt") as passing:
+        ...         _ = passing.write_text("done")
+        ...     print(Path(folder, "note.txt").read_text())
+        done
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    # The suffix stays last: pandas and numpy choose the format by it.
+    passing = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield passing
+        os.replace(passing, path)
+    finally:
+        if passing.is_dir():
+            shutil.rmtree(passing)
+        else:
+            passing.unlink(missing_ok=True)
+
+
+def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
+    """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
+    if Path(path).exists() and not (overwrite and Path(path).is_file()):
+        raise InputError(f"{path} exists already; choose another name or remove it")

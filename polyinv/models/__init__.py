@@ -1,0 +1,25 @@
+"""Inverse models: from an observation of a polymer to the recipe that made it. ``MODELS`` lists them."""
+
+from pathlib import Path
+
+from polyinv.errors import unknown
+from polyinv.models.base import InverseModel, read_card
+from polyinv.models.forest import Forest
+from polyinv.models.neural import MLP
+
+MODELS: dict[str, type[InverseModel]] = {"forest": Forest, "mlp": MLP}
+
+
+def load(folder: Path | str) -> InverseModel:
+    """Load a saved model of any kind.
+
+    Raises:
+        InputError: The folder holds no model, or one that this version cannot use.
+    """
+    name = read_card(folder)["model"]
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name].load(folder)
+
+
+__all__ = ["MLP", "MODELS", "Forest", "InverseModel", "load"]

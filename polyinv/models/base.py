@@ -1,0 +1,115 @@
+"""What every inverse model promises.
+
+The signature of a model's constructor is its configuration schema, so that importing a model has to be cheap: the
+libraries
+that take seconds to import (torch, lightning, scikit-learn) are imported where they are needed.
+"""
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from polyinv import __version__
+from polyinv.errors import InputError
+from polyinv.files import written
+from polyinv.mmd import STEP
+from polyinv.quantities import N_NODES, RECIPE, TARGETS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polyinv.data.datamodule import RecipeData
+
+CARD = "model.json"
+GRID = {"step": STEP, "nodes": N_NODES}
+
+
+class InverseModel(ABC):
+    """A model that names the recipe behind an observation, in physical units on both sides.
+
+    Subclasses take their options as keyword arguments with defaults and store each under its own name.
+
+    Attributes:
+        columns: Names of the features the model was fitted on, in the order of ``x``.
+    """
+
+    name: ClassVar[str]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The constructor arguments, as plain types."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    @abstractmethod
+    def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
+        """Learn from the training rows, choosing on the validation rows; the test rows are not looked at.
+
+        Args:
+            data: The rows.
+            folder: Where TensorBoard events and what is needed to resume are kept. A fit that was killed and is
+                called again with the same folder ends where the uninterrupted one would have.
+        """
+
+    @abstractmethod
+    def predict(self, x: "Tensor") -> "Tensor":
+        """Recipes (B, 4) of observations (B, F), both in physical units and float64."""
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model to a new folder.
+
+        Raises:
+            InputError: The folder exists.
+        """
+        card = {
+            "polyinv": __version__,
+            "model": self.name,
+            "options": self.options,
+            "columns": self.columns,
+            "targets": TARGETS,
+            "grid": GRID,
+            "recipe_box": {quantity.name: (quantity.low, quantity.high) for quantity in RECIPE},
+        }
+        with written(folder) as passing:
+            passing.mkdir()
+            (passing / CARD).write_text(json.dumps(card, indent=2) + "\n")
+            self._save(passing)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a model written by `save`.
+
+        Raises:
+            InputError: The folder holds no such model, or was made with other targets or another grid.
+        """
+        card = read_card(folder)
+        if card["model"] != cls.name:
+            raise InputError(f"{folder} holds a model {card['model']!r}, not {cls.name!r}")
+        model = cls(**card["options"])
+        model.columns = tuple(card["columns"])
+        model._load(Path(folder))
+        return model
+
+    @abstractmethod
+    def _save(self, folder: Path) -> None: ...
+
+    @abstractmethod
+    def _load(self, folder: Path) -> None: ...
+
+
+def read_card(folder: Path | str) -> dict[str, Any]:
+    """What a saved model says about itself.
+
+    Raises:
+        InputError: There is none, or it was made for other targets or another grid than this version has.
+    """
+    path = Path(folder, CARD)
+    if not path.is_file():
+        raise InputError(f"{folder} holds no model: there is no {CARD} in it")
+    card = json.loads(path.read_text())
+    for key, expected in {"targets": list(TARGETS), "grid": GRID}.items():
+        if card[key] != expected:
+            raise InputError(f"{folder} was made with {key} {card[key]}; this version has {expected}")
+    return card
