@@ -1,5 +1,6 @@
 """Where the rows of an experiment come from: a user's file, or the published grid simulated here."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import pandas as pd
 from polyinv.data.workbook import read_table
 from polyinv.errors import unknown
 from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def simulate_table(
     Raises:
         InputError: An unknown name, or a recipe that cannot be.
     """
+    import torch
+
     from polyinv.chemistry import CHEMISTRIES
     from polyinv.simulate import SIMULATORS
     from polyinv.simulate.recipes import runs
@@ -84,6 +89,10 @@ def simulate_table(
     if chemistry not in CHEMISTRIES:
         raise unknown("chemistry", chemistry, CHEMISTRIES)
     conditions, times, run, snapshot = runs(recipes)
+    for line in CHEMISTRIES[chemistry].outside(
+        torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
+    ):
+        log.warning(line)
     polymer = SIMULATORS[method](conditions, times, CHEMISTRIES[chemistry], chains=chains, seed=seed, progress=progress)
     scalars = {name: getattr(polymer, name)[run, snapshot].numpy() for name in SCALARS}
     curves = pd.DataFrame(polymer.mmd[run, snapshot].numpy(), columns=list(MMD))

@@ -209,8 +209,8 @@ def _with_unit_area(table: pd.DataFrame, place: str, *, normalize: bool) -> pd.D
     off = np.abs(areas - 1) > AREA_TOLERANCE
     if off.any():
         raise InputError(
-            f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} instead "
-            f"of 1 over log10 M ({off.sum()} of {len(off)} rows are off); normalize them with --data.normalize true"
+            f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} "
+            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); --data.normalize true rescales them"
         )
     return table
 

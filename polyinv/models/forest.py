@@ -127,5 +127,5 @@ def _check_tree(tree: "Tree", features: int, folder: Path) -> None:
     children = [tree.children_left[is_split], tree.children_right[is_split]]
     # Children come after their parent, so that a walk down the tree ends.
     down = all(((child > is_split.nonzero()[0]) & (child < tree.node_count)).all() for child in children)
-    if not (down and (0 <= tree.feature[is_split]).all() and (tree.feature[is_split] < features).all()):
+    if not (down and (tree.feature[is_split] >= 0).all() and (tree.feature[is_split] < features).all()):
         raise InputError(f"{folder}: the forest is damaged: a tree points outside itself")

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +101,14 @@ class Regression(L.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self.learning_rate, eps=1e-7, fused=True)
 
 
+class Events(TensorBoardLogger):
+    """TensorBoard events without the ``hparams.yaml`` that Lightning puts beside them: a run has its
+    ``config.yaml``."""
+
+    def save(self) -> None:
+        self.experiment.flush()
+
+
 def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> ScaledNetwork:
     """Train the network of ``model`` with early stopping and give back its best weights.
 
@@ -109,9 +118,12 @@ def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> Scaled
         folder: Keeps TensorBoard events and checkpoints; found with a checkpoint in it, training goes on from there.
             None keeps nothing.
     """
-    with tempfile.TemporaryDirectory() as passing, _one_thread(), torch.random.fork_rng():
+    with tempfile.TemporaryDirectory() as passing, _one_thread(), torch.random.fork_rng(), warnings.catch_warnings():
+        # Raised by torch 2.13 from inside Lightning.
+        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
         torch.manual_seed(model.seed)
         module = Regression(model.network(), model.loss_weights, model.learning_rate, model.seed)
+        batches = Batches(*data.scaled(data.train), model.batch_size, model.seed)
         kept = (folder or Path(passing)) / CHECKPOINTS
         best = ModelCheckpoint(kept, "best", monitor="val/loss", enable_version_counter=False)
         last = ModelCheckpoint(kept, "last", every_n_epochs=LAST_EVERY, enable_version_counter=False)
@@ -119,16 +131,15 @@ def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> Scaled
             max_epochs=model.max_epochs,
             accelerator=model.accelerator,
             devices=1,
-            logger=TensorBoardLogger(folder, name="", version="") if folder else False,
+            logger=Events(folder, name="", version="") if folder else False,
             callbacks=[best, last, EarlyStopping("val/loss", patience=model.patience), EpochProgress()],
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            log_every_n_steps=1_000_000,  # epochs are logged, steps are not
+            log_every_n_steps=len(batches),  # epochs are logged, steps are not
         )
-        train_batches = Batches(*data.scaled(data.train), model.batch_size, model.seed)
         resumed = kept / "last.ckpt"
-        trainer.fit(module, train_batches, data.val_dataloader(), ckpt_path=resumed if resumed.is_file() else None)
+        trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed if resumed.is_file() else None)
         state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
     module.load_state_dict(state)
     scaled = ScaledNetwork(module.network, len(data.columns)).cpu()

@@ -23,8 +23,12 @@ from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_runs, 
 
 STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""
+TRACE = 1e-9
+"""Monomer in mol/L that is never consumed: chains that start take a unit each, and would go on when there is none."""
 CHUNK = {"cpu": 512, "cuda": 32768}
-"""Runs integrated at once: bounds the memory, and keeps the working set of a CPU in its cache."""
+"""Runs integrated at once, so that the working set of a CPU stays in its cache."""
+BLOCK = 16384
+"""Runs whose growth is held at once, about 40 MB per snapshot; the rest of the memory is what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,10 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
         for i in range(int(steps.max())):
             h = torch.where(i < steps, interval / steps.clamp(min=1), 0.0)
             here = at(monomer, now)
-            middle = monomer * torch.exp(-h / 2 * here.consumption / monomer)
+            middle = (monomer * torch.exp(-h / 2 * here.consumption / monomer)).clamp(min=TRACE)
             there = at(middle, now + h / 2)
             consumed = -monomer * torch.expm1(-h * there.consumption / middle)
+            consumed = consumed.minimum((monomer - TRACE).clamp(min=0))
             extent = consumed / there.consumption  # in s; h to third order
             ends = there.chain_ends
             moments = moments_beyond(lengths, ChainEnds(ends.p, ends.flory * extent, ends.combined * extent))
@@ -149,7 +154,7 @@ def grow_in_chunks(
     step: float = STEP,
     progress: Progress = silent,
 ) -> Growth:
-    """`grow` for any number of runs in bounded memory; ``progress`` is called with the number of runs just done.
+    """`grow` for many runs; ``progress`` is called with the number of runs just done.
 
     Runs are sorted by duration first, so that a chunk does not wait for one long run among short ones.
     """
@@ -181,4 +186,7 @@ def simulate(
         >>> [round(Mn, -2) for Mn in polymer.Mn[0].tolist()]
         [23300.0, 17600.0]
     """
-    return grow_in_chunks(conditions, times, chemistry, progress=progress).cumulated().snapshots(chemistry)
+    blocks = zip(conditions.split(BLOCK), times.split(BLOCK), strict=True)
+    return concatenate(
+        [grow_in_chunks(*block, chemistry, progress=progress).cumulated().snapshots(chemistry) for block in blocks]
+    )

@@ -16,15 +16,17 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
-from polyinv.simulate.deterministic import grow_in_chunks
-from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
+from polyinv.simulate.deterministic import BLOCK, grow_in_chunks
+from polyinv.simulate.snapshots import Growth, Progress, Snapshots, concatenate, silent
 
 CONVERSION_NOISE = 2.65
 """Variance of the relative error of ln(c_M / c_M0), times the number of chains; measured on kMC runs of 1e5 to 1e6
 chains."""
 
 
-def draw(growth: Growth, initial_monomer: Tensor, *, chains: float, seed: int, redraw: bool = False) -> Growth:
+def draw(
+    growth: Growth, initial_monomer: Tensor, *, chains: float, random: torch.Generator, redraw: bool = False
+) -> Growth:
     """Growth since the start of each run, as a run with ``chains`` dead chains at its last snapshot would show it.
 
     Inside a bin all chains keep their expected mean length: the scatter of lengths within 0.08 decades is left out.
@@ -33,7 +35,7 @@ def draw(growth: Growth, initial_monomer: Tensor, *, chains: float, seed: int, r
         growth: Noise-free growth per interval, (B, T).
         initial_monomer: cBA_0 in mol/L, shape (B,).
         chains: Dead chains at the last snapshot of every run; fixes its volume.
-        seed: Of the random numbers.
+        random: On the device of ``growth``.
         redraw: Draw each snapshot independently instead of cumulating the noise along the run.
 
     Raises:
@@ -41,7 +43,6 @@ def draw(growth: Growth, initial_monomer: Tensor, *, chains: float, seed: int, r
     """
     if not (chains > 0 and chains < float("inf")):
         raise InputError(f"chains is {chains:g}; needs a positive number")
-    random = torch.Generator(device=growth.chains.device).manual_seed(seed)
     decline = -torch.diff(growth.monomer.log(), dim=-1, prepend=initial_monomer.log()[:, None])  # of ln c_M, >= 0
     made = growth.chains.sum(-1)
     volume = chains / made.sum(-1, keepdim=True)  # times Avogadro's number, in L
@@ -73,6 +74,14 @@ def simulate(
     redraw: bool = False,
     progress: Progress = silent,
 ) -> Snapshots:
-    """What B runs of ``chains`` chains show at T times each: the deterministic solution with `draw` on top."""
-    growth = grow_in_chunks(conditions, times, chemistry, progress=progress)
-    return draw(growth, conditions[:, 0], chains=chains, seed=seed, redraw=redraw).snapshots(chemistry)
+    """What B runs of ``chains`` chains show at T times each: the deterministic solution with `draw` on top.
+
+    The random numbers come from one stream in the order of the runs.
+    """
+    random = torch.Generator(device=conditions.device).manual_seed(seed)
+    seen = []
+    for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
+        growth = grow_in_chunks(block, when, chemistry, progress=progress)
+        drawn = draw(growth, block[:, 0], chains=chains, random=random, redraw=redraw)
+        seen.append(drawn.snapshots(chemistry))
+    return concatenate(seen)

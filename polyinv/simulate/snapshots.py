@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -75,9 +76,13 @@ class Growth:
         )
 
 
-def concatenate(parts: "list[Growth]") -> Growth:
-    """Growth of several batches of runs as one batch."""
-    return Growth(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Growth)))
+Batch = TypeVar("Batch", Growth, Snapshots)
+
+
+def concatenate(parts: list[Batch]) -> Batch:
+    """Several batches of runs as one."""
+    kind = type(parts[0])
+    return kind(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(kind)))
 
 
 def check_runs(conditions: Tensor, times: Tensor) -> None:
@@ -100,8 +105,7 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
         bad = ~(torch.isfinite(column) & (column > quantity.above)).all(-1)
         if bad.any():
             run = int(bad.nonzero()[0])
-            raise InputError(
-                f"run {run + 1}: {quantity.name} is {column[run].min().item():g}; needs more than {quantity.above:g}"
-            )
+            value = column[run].min().item()
+            raise InputError(f"run {run + 1}: {quantity.name} is {value:g}; needs a number above {quantity.above:g}")
     if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
         raise InputError("times of a run have to be finite and ascending")

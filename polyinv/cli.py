@@ -1,0 +1,206 @@
+"""The command line: parse, call, print. ``polyinv COMMAND --help`` tells the rest.
+
+What takes seconds to import (torch, lightning, scikit-learn) is imported by what is called, after the arguments and
+the input files have been refused or accepted.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from polyinv import __version__
+from polyinv.data.source import DataConfig, load_table, simulate_table
+from polyinv.data.workbook import check_new_table, read_table, write_table
+from polyinv.errors import InputError, unknown
+from polyinv.quantities import TARGETS
+
+log = logging.getLogger("polyinv")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _speak()
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(_usage())
+            return 0 if arguments else 2
+        if arguments[0] == "--version":
+            print(f"polyinv {__version__}")
+            return 0
+        name, *rest = arguments
+        if name not in COMMANDS:
+            raise unknown("command", name, COMMANDS)
+        COMMANDS[name](rest)
+    except (InputError, argparse.ArgumentError) as error:
+        print(f"polyinv: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("polyinv: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def simulate(arguments: list[str]) -> None:
+    """Simulate the published grid or a list of recipes and write a table."""
+    parser = _parser("simulate", simulate)
+    parser.add_argument("--method", default="sampled", help="deterministic, sampled or sampled_per_row")
+    parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its last snapshot")
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
+    parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
+    parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
+    parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
+    config = _parse(parser, arguments)
+    out = check_new_table(config.out)
+    recipes = read_table(config.recipes, TARGETS) if config.recipes else None
+
+    from polyinv.simulate.recipes import published_grid
+
+    recipes = published_grid() if recipes is None else recipes
+    runs = len(recipes.drop_duplicates(list(TARGETS[:3])))
+    with _progress("simulating", runs) as advance:
+        table = simulate_table(
+            recipes,
+            method=config.method,
+            chains=config.chains,
+            seed=config.seed,
+            chemistry=config.chemistry,
+            progress=advance,
+        )
+    log.info("writing %d rows of %d runs to %s", len(table), runs, out)
+    write_table(table, out)
+
+
+def train(arguments: list[str]) -> None:
+    """Train and score one model; everything is kept in a run folder."""
+    from polyinv.experiment import Experiment, SplitConfig, run
+    from polyinv.models import MODELS
+
+    name = _model_name(arguments)
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    parser = _parser("train", train)
+    parser.add_argument("--config", action="config", help="YAML file with any of the values below")
+    parser.add_argument("--output", type=str, required=True, help="new run folder")
+    parser.add_argument("--resume", type=bool, default=False, help="go on with an unfinished run folder")
+    parser.add_argument("--features", default="composite", help="mmd or composite")
+    parser.add_argument(
+        "--model.name", default="forest", help=f"one of {', '.join(MODELS)}; it decides the other values"
+    )
+    parser.add_class_arguments(MODELS[name], "model")
+    parser.add_class_arguments(SplitConfig, "split")
+    parser.add_class_arguments(DataConfig, "data")
+    config = _parse(parser, arguments)
+    options = config.model.as_dict()
+    experiment = Experiment(
+        options.pop("name"), options, config.features, SplitConfig(**config.split), DataConfig(**config.data)
+    )
+    scores = run(experiment, config.output, resume=config.resume)
+
+    from polyinv.evaluation.report import score_table
+
+    print(f"{experiment.title}, test rows of {experiment.data}\n\n{score_table(scores)}\n\nkept in {config.output}")
+
+
+def reproduce(arguments: list[str]) -> None:
+    """Train the three published models on the published and on an honest split; tables and figures."""
+    parser = _parser("reproduce", reproduce)
+    parser.add_argument(
+        "--output", type=str, default="runs/reproduce", help="folder; finished trainings in it are kept"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of by_recipe splits")
+    parser.add_argument("--workers", type=int | None, help="trainings at once; one per core by default")
+    parser.add_class_arguments(DataConfig, "data")
+    config = _parse(parser, arguments)
+    for option in ("seeds", "workers"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option} is {config[option]}; needs 1 or more")
+    data = DataConfig(**config.data)
+    if data.path:
+        load_table(data)
+
+    from polyinv.reproduce import reproduce as reproduce_study
+
+    reproduce_study(config.output, data=data, seeds=config.seeds, workers=config.workers, say=_say)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"simulate": simulate, "train": train, "reproduce": reproduce}
+
+
+def _usage() -> str:
+    lines = [f"  {name:10s} {command.__doc__.splitlines()[0]}" for name, command in COMMANDS.items()]
+    head = "usage: polyinv COMMAND [options]\n\nWhich recipe made this molar mass distribution?\n\ncommands:"
+    return "\n".join(
+        [head, *lines, "", "`polyinv COMMAND --help` lists the options of a command; --version the version."]
+    )
+
+
+def _parser(name: str, command: Callable) -> ArgumentParser:
+    return ArgumentParser(prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False)
+
+
+def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    try:
+        return parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        text = " ".join(str(error).split())
+        if "does not accept" in text or "unrecognized" in text or "not expected" in text:
+            known = sorted({*parser.get_defaults().keys()} - {"config"})
+            text += f"; known: {', '.join(known)}"
+        raise InputError(text) from None
+
+
+def _model_name(arguments: list[str]) -> str:
+    """The model that the arguments or their config file name: it decides which other options there are."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--config")
+    scout.add_argument("--model.name", dest="name")
+    given, _ = scout.parse_known_args(arguments)
+    if given.name is None and given.config and Path(given.config).is_file():
+        try:
+            config = yaml.safe_load(Path(given.config).read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{given.config} is not YAML: {error}") from None
+        model = config.get("model") if isinstance(config, dict) else None
+        given.name = model.get("name") if isinstance(model, dict) else None
+    return given.name or "forest"
+
+
+def _speak() -> None:
+    """What the package logs goes to standard error, a warning marked as one."""
+
+    class Plain(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            mark = "polyinv: warning: " if record.levelno >= logging.WARNING else ""
+            return mark + super().format(record)
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Plain("%(message)s"))
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with the time left, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

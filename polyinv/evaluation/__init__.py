@@ -1,0 +1,1 @@
+"""How good an answer is: scores, figures, tables, the published numbers."""

@@ -1,0 +1,81 @@
+"""Tables for people: published numbers beside ours, as Markdown."""
+
+import pandas as pd
+
+from polyinv.quantities import TARGETS
+
+PROTOCOLS = {"random_rows": "ours, random_rows (published split)", "by_recipe": "ours, by_recipe (runs never seen)"}
+
+
+def reproduction_table(
+    scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]], metric: str
+) -> pd.DataFrame:
+    """One line for each model and protocol: every target, and the global means.
+
+    Args:
+        scores: Tidy scores with the columns of a ``scores.csv``, any number of split seeds.
+        published: `polyinv.evaluation.published.PUBLISHED`.
+        metric: ``r2`` or ``relative_mae``; with ``r2``, the global MSE stands beside it.
+
+    Returns:
+        Cells as text, mean ± standard deviation over the split seeds where there are several.
+    """
+    wanted = [(name, metric) for name in TARGETS] + ([("global", "r2"), ("global", "mse")] if metric == "r2" else [])
+    rows = []
+    for (model, features), numbers in published.items():
+        cells = {_heading(key): _cell([numbers[key]], key[1]) for key in wanted}
+        rows.append({"model": model, "features": features, "numbers": "published", **cells})
+        of_model = scores[(scores["model"] == model) & (scores["features"] == features)]
+        for split, label in PROTOCOLS.items():
+            of_split = of_model[of_model["split"] == split].groupby(["target", "metric"])["value"]
+            cells = {_heading(key): _cell(of_split.get_group(key).tolist(), key[1]) for key in wanted}
+            rows.append({"model": model, "features": features, "numbers": label, **cells})
+    return pd.DataFrame(rows)
+
+
+def score_table(scores: pd.DataFrame) -> str:
+    """The scores of one run as Markdown: a line for each target and one for the global means."""
+    wide = scores.pivot(index="target", columns="metric", values="value").reindex([*TARGETS, "global"])
+    table = pd.DataFrame({"target": wide.index})
+    for metric, heading, form in (
+        ("r2", "R²", "{:.4f}"),
+        ("mae", "MAE", "{:.4g}"),
+        ("relative_mae", "relative MAE", "{:.2%}"),
+    ):
+        table[heading] = ["" if pd.isna(value) else form.format(value) for value in wide[metric]]
+    return markdown(table)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table of text as Markdown, columns padded so that it reads as plain text too.
+
+    Example:
+        >>> print(markdown(pd.DataFrame({"model": ["forest"], "R²": ["0.57"]})))
+        | model  | R²   |
+        |--------|------|
+        | forest | 0.57 |
+    """
+    cells = [list(table.columns), *table.astype(str).to_numpy().tolist()]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def _heading(key: tuple[str, str]) -> str:
+    target, metric = key
+    return target if target != "global" else {"r2": "global R²", "mse": "global MSE"}[metric]
+
+
+def _cell(values: list[float], metric: str) -> str:
+    """Mean ± standard deviation.
+
+    Example:
+        >>> _cell([0.5, 0.6], "r2"), _cell([0.1234], "relative_mae"), _cell([40822.8], "mse")
+        ('0.550 ± 0.071', '12.3 %', '40823')
+    """
+    factor, digits, unit = {"r2": (1, 3, ""), "relative_mae": (100, 1, " %"), "mse": (1, 0, "")}[metric]
+    series = factor * pd.Series(values)
+    spread = f" ± {series.std():.{digits}f}" if len(series) > 1 else ""
+    return f"{series.mean():.{digits}f}{spread}{unit}"

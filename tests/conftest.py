@@ -1,0 +1,49 @@
+"""Data and random numbers that many tests share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from polyinv.data.source import simulate_table
+from polyinv.quantities import RECIPE
+from polyinv.simulate.recipes import published_grid
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Tests neither read nor fill the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def grid() -> pd.DataFrame:
+    """The published grid with the noise of 1e6 chains."""
+    return simulate_table(published_grid(), method="sampled", chains=1e6, seed=1)
+
+
+@pytest.fixture(scope="session")
+def small(grid) -> pd.DataFrame:
+    """The 96 runs of the grid at two temperatures, four snapshots each."""
+    return grid[grid["temp"].isin([60.0, 70.0]) & grid["time"].isin([300.0, 900.0, 1800.0, 3600.0])].reset_index(
+        drop=True
+    )
+
+
+@pytest.fixture
+def recipes() -> torch.Tensor:
+    """64 random recipes of the box, (64, 4)."""
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    return low + (high - low) * torch.rand(64, 4, dtype=torch.float64)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -1,0 +1,92 @@
+"""What the forward solver is measured against."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.integrate import solve_ivp
+
+from polyinv.chemistry import Arrhenius, Chemistry
+
+LABELS = Path(__file__).parents[1] / "data" / "conversion_frontier.csv"
+
+
+def reaches_90_percent(conditions: torch.Tensor) -> torch.Tensor:
+    """The published label of runs (B, 3) of the grid."""
+    with LABELS.open() as file:
+        frontier = {
+            (float(row["temp"]), float(row["cBA_0"])): float(row["cAIBN_0_min"]) for row in csv.DictReader(file)
+        }
+    labels = [
+        frontier.get((temp, monomer), np.inf) <= initiator + 1e-9 for monomer, initiator, temp in conditions.tolist()
+    ]
+    return torch.tensor(labels)
+
+
+def constant(value: float) -> Arrhenius:
+    return Arrhenius(value, 0.0, measured=None, source="reference problem P1")
+
+
+# A linear polymerization without backbiting and transfer: k_d 4e-5 1/s, f 0.5, k_p 2000 L/mol/s, combination and
+# disproportionation events 1e7·S² each.
+P1 = Chemistry(
+    name="P1",
+    monomer="M",
+    initiator="I",
+    monomer_molar_mass=100.0,
+    f=0.5,
+    k_d=constant(4e-5),
+    k_p=constant(2000.0),
+    k_bb=constant(0.0),
+    k_pt=constant(100.0),
+    k_tss=constant(2e7),
+    k_tst=constant(0.0),
+    k_ttt=constant(0.0),
+    k_trM=constant(0.0),
+    k_trS=constant(0.0),
+    d_ss=0.5,
+    d_st=0.5,
+    d_tt=0.5,
+    range={},
+)
+
+
+def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> dict[str, float]:
+    """Monomer and moments of the dead chains from the full radical balance, by scipy's stiff solver.
+
+    Nothing is quasi-steady here: S, Q, their first and second moments of the length are integrated as they stand.
+    """
+    k = chemistry.at(torch.tensor(conditions[2], dtype=torch.float64))
+    k = {name: float(value) for name, value in vars(k).items()}
+    events = ((k["k_tss"], chemistry.d_ss), (2 * k["k_tst"], chemistry.d_st), (k["k_ttt"], chemistry.d_tt))
+
+    def derivative(t: float, state: np.ndarray) -> np.ndarray:
+        M, initiator, S, Q = state[0], state[1], state[2:5], state[5:8]
+        initiation = 2 * chemistry.f * k["k_d"] * initiator
+        transfer = k["k_trM"] * M + k["k_trS"]
+        start = initiation + transfer * S[0]
+
+        def longer(moments: np.ndarray) -> np.ndarray:  # after one more unit
+            return np.array([moments[0], moments[1] + moments[0], moments[2] + 2 * moments[1] + moments[0]])
+
+        S_dies = 2 * k["k_tss"] * S[0] + 2 * k["k_tst"] * Q[0]
+        Q_dies = 2 * k["k_tst"] * S[0] + 2 * k["k_ttt"] * Q[0]
+        reinitiated = k["k_pt"] * M * longer(Q)
+        dS = start + k["k_p"] * M * (longer(S) - S) + reinitiated - (k["k_bb"] + transfer + S_dies) * S
+        dQ = k["k_bb"] * S - (k["k_pt"] * M + Q_dies) * Q
+        dead = transfer * S
+        for (rate, d), (one, other) in zip(events, ((S, S), (S, Q), (Q, Q)), strict=True):
+            apart = one * other[0] + one[0] * other
+            joined = np.array(
+                [one[0] * other[0], one[1] * other[0] + one[0] * other[1]]
+                + [one[2] * other[0] + 2 * one[1] * other[1] + one[0] * other[2]]
+            )
+            dead = dead + rate * (d * apart + (1 - d) * joined)
+        dM = -(k["k_p"] * S[0] + k["k_pt"] * Q[0]) * M - start
+        return np.concatenate([[dM, -k["k_d"] * initiator], dS, dQ, dead])
+
+    state = np.zeros(11)
+    state[:2] = conditions[:2]
+    end = solve_ivp(derivative, (0, time), state, method="Radau", rtol=1e-9, atol=1e-20).y[:, -1]
+    return {"monomer": end[0], "chains": end[8], "units": end[9], "squares": end[10]}
