@@ -26,7 +26,6 @@ log = logging.getLogger("polyinv")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    _speak()
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             print(_usage())
@@ -37,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        COMMANDS[name](rest)
+        with _speaking():
+            COMMANDS[name](rest)
     except (InputError, argparse.ArgumentError) as error:
         print(f"polyinv: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -172,18 +172,25 @@ def _model_name(arguments: list[str]) -> str:
     return given.name or "forest"
 
 
-def _speak() -> None:
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        mark = "polyinv: warning: " if record.levelno >= logging.WARNING else ""
+        return mark + super().format(record)
+
+
+@contextmanager
+def _speaking() -> Iterator[None]:
     """What the package logs goes to standard error, a warning marked as one."""
-
-    class Plain(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            mark = "polyinv: warning: " if record.levelno >= logging.WARNING else ""
-            return mark + super().format(record)
-
     handler = logging.StreamHandler()
-    handler.setFormatter(Plain("%(message)s"))
-    log.handlers, log.propagate = [handler], False
+    handler.setFormatter(_Plain("%(message)s"))
+    level = log.level
+    log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _say(line: str) -> None:

@@ -137,8 +137,8 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
             raise InputError(f"{folder} exists already and is no run folder; choose another --output")
         if not resume:
             finished = (folder / SCORES).is_file()
-            state = "finished run" if finished else "unfinished run (--resume true goes on with it)"
-            raise InputError(f"{folder} exists already and holds a {state}; choose another --output")
+            state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
+            raise InputError(f"{folder} exists already and holds {state}; choose another --output")
         theirs = yaml.safe_load(kept.read_text())
         differing = [key for key in config if theirs.get(key) != config[key]]
         if differing:

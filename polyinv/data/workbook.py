@@ -234,9 +234,9 @@ def _write_arrays(table: pd.DataFrame, path: Path) -> None:
 
 def _read_arrays(path: Path) -> pd.DataFrame:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a table written by polyinv: {error}") from None
     if table.empty:
         raise InputError(f"{path} has no rows")

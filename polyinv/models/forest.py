@@ -60,6 +60,11 @@ class Forest(InverseModel):
         jobs: int = -1,
         seed: int = 42,
     ) -> None:
+        least = {"n_estimators": 1, "max_depth": 1, "min_samples_split": 2, "min_samples_leaf": 1}
+        given = dict(zip(least, (n_estimators, max_depth, min_samples_split, min_samples_leaf), strict=True))
+        for option, value in given.items():
+            if value is not None and value < least[option]:
+                raise InputError(f"model.{option} is {value}; needs {least[option]} or more")
         self.n_estimators, self.max_depth = n_estimators, max_depth
         self.min_samples_split, self.min_samples_leaf = min_samples_split, min_samples_leaf
         self.search, self.jobs, self.seed = search, jobs, seed

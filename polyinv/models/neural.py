@@ -1,6 +1,7 @@
 """Networks behind the interface of every inverse model."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,14 @@ class MLP(NeuralModel):
             raise InputError(
                 f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; needs one for each"
             )
+        if not any(loss_weights):
+            raise InputError("model.loss_weights are all zero; at least one target has to count")
+        counts = {"max_epochs": [max_epochs], "patience": [patience], "batch_size": [batch_size], "hidden": hidden}
+        for option, values in counts.items():
+            _check(option, values, "1 or more", lambda value: value >= 1)
+        _check("learning_rate", [learning_rate], "more than 0", lambda value: 0 < value < float("inf"))
+        _check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
+        _check("loss_weights", loss_weights, "0 or more", lambda value: 0 <= value < float("inf"))
         self.hidden, self.dropout = tuple(hidden), tuple(dropout)
         self.learning_rate, self.batch_size = learning_rate, batch_size
         self.max_epochs, self.patience, self.loss_weights = max_epochs, patience, tuple(loss_weights)
@@ -102,3 +111,9 @@ class MLP(NeuralModel):
         from polyinv.models.networks import FullyConnected
 
         return FullyConnected(len(self.columns), self.hidden, self.dropout)
+
+
+def _check(option: str, values: Iterable[float], rule: str, holds: Callable[[float], bool]) -> None:
+    for value in values:
+        if not holds(value):
+            raise InputError(f"model.{option} is {value}; needs {rule}")

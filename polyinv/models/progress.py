@@ -8,18 +8,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class EpochProgress(L.Callback):
     """Epochs done, the validation loss and its best value; silent where nobody watches (no terminal)."""
 
-    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def __init__(self) -> None:
         console = Console(stderr=True)
-        columns = (
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-        )
-        self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
-        self.task = self.bar.add_task("", total=trainer.max_epochs)
+        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn())
+        text = TextColumn("{task.description}")
+        self.bar = Progress(*columns, text, console=console, disable=not console.is_terminal)
+        self.task = self.bar.add_task("")
         self.best = float("inf")
+
+    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        self.bar.update(self.task, total=trainer.max_epochs)
         self.bar.start()
 
     def on_validation_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:

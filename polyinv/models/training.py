@@ -17,6 +17,7 @@ from torchmetrics import R2Score
 
 from polyinv.data.datamodule import Batches, RecipeData
 from polyinv.data.scaling import Standardize
+from polyinv.errors import InputError
 from polyinv.models.progress import EpochProgress
 from polyinv.quantities import TARGETS
 
@@ -92,6 +93,11 @@ class Regression(L.LightningModule):
         self.log("val/loss", self.loss(guess, z), batch_size=len(x))
 
     def on_validation_epoch_end(self) -> None:
+        loss = self.trainer.callback_metrics["val/loss"]
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"the validation loss is {loss:g} in epoch {self.current_epoch}, not finite; lower the learning rate"
+            )
         r2 = self.r2.compute()
         self.log_dict({f"val/r2/{name}": value for name, value in zip(TARGETS, r2, strict=True)})
         self.log("val/r2/global", r2.mean())
@@ -121,6 +127,8 @@ def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> Scaled
     with tempfile.TemporaryDirectory() as passing, _one_thread(), torch.random.fork_rng(), warnings.catch_warnings():
         # Raised by torch 2.13 from inside Lightning.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        # A resumed training finds its own.
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
         torch.manual_seed(model.seed)
         module = Regression(model.network(), model.loss_weights, model.learning_rate, model.seed)
         batches = Batches(*data.scaled(data.train), model.batch_size, model.seed)

@@ -79,8 +79,11 @@ def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> 
         for (rate, d), (one, other) in zip(events, ((S, S), (S, Q), (Q, Q)), strict=True):
             apart = one * other[0] + one[0] * other
             joined = np.array(
-                [one[0] * other[0], one[1] * other[0] + one[0] * other[1]]
-                + [one[2] * other[0] + 2 * one[1] * other[1] + one[0] * other[2]]
+                [
+                    one[0] * other[0],
+                    one[1] * other[0] + one[0] * other[1],
+                    one[2] * other[0] + 2 * one[1] * other[1] + one[0] * other[2],
+                ]
             )
             dead = dead + rate * (d * apart + (1 - d) * joined)
         dM = -(k["k_p"] * S[0] + k["k_pt"] * Q[0]) * M - start

@@ -1,0 +1,59 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+from polyinv.evaluation.metrics import score
+from polyinv.evaluation.published import PUBLISHED
+from polyinv.quantities import RECIPE, TARGETS
+
+
+def values(y, guess):
+    return score(y, guess).set_index(["target", "metric"])["value"]
+
+
+def test_scores_are_scikit_learns(recipes):
+    guess = recipes * (1 + 0.1 * torch.randn_like(recipes))
+    scores = values(recipes, guess)
+    y, g = recipes.numpy(), guess.numpy()
+    for name, expected in (
+        ("r2", r2_score(y, g, multioutput="raw_values")),
+        ("mae", mean_absolute_error(y, g, multioutput="raw_values")),
+        ("mse", mean_squared_error(y, g, multioutput="raw_values")),
+    ):
+        np.testing.assert_allclose([scores[target, name] for target in TARGETS], expected, rtol=1e-9)
+    assert scores["global", "r2"] == pytest.approx(r2_score(y, g))
+    assert scores["global", "mse"] == pytest.approx(mean_squared_error(y, g))
+
+
+def test_relative_mae_is_over_the_published_spans(recipes):
+    span = torch.tensor([2.5, 0.0175, 20.0, 3600.0], dtype=torch.float64)
+    scores = values(recipes, recipes + 0.1 * span)
+    assert [scores[name, "relative_mae"] for name in TARGETS] == pytest.approx([0.1] * 4)
+    assert [quantity.span for quantity in RECIPE] == span.tolist()
+
+
+def test_the_truth_scores_one_and_the_mean_zero(recipes):
+    assert values(recipes, recipes)["global", "r2"] == 1
+    assert values(recipes, recipes.mean(0).expand_as(recipes))["global", "r2"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_target_that_never_varies_has_no_r2_and_says_so(recipes, caplog):
+    recipes[:, 2] = 70.0
+    with caplog.at_level(logging.WARNING):
+        scores = values(recipes, recipes + 1)
+    assert np.isnan(scores["temp", "r2"])
+    assert np.isnan(scores["global", "r2"])
+    assert scores["temp", "mae"] == pytest.approx(1)
+    assert "R² of temp is undefined" in caplog.text
+
+
+@pytest.mark.parametrize("case", PUBLISHED)
+def test_published_globals_are_the_means_of_their_targets(case):
+    numbers = PUBLISHED[case]
+    mean = sum(numbers[name, "r2"] for name in TARGETS) / 4
+    assert numbers["global", "r2"] == pytest.approx(mean, abs=1e-4)
+    # The time error dominates: MSE = (1 - R²)·variance of the 1037 test rows, divided by four.
+    assert numbers["global", "mse"] == pytest.approx((1 - numbers["time", "r2"]) * 1135182.12 / 4, rel=1e-3)

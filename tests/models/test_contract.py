@@ -1,0 +1,99 @@
+"""What every model promises."""
+
+import inspect
+import json
+
+import pytest
+import torch
+
+from polyinv.data.datamodule import RecipeData
+from polyinv.data.splits import split_rows
+from polyinv.errors import InputError
+from polyinv.models import MODELS, load
+from polyinv.models.base import CARD
+
+QUICK = {"forest": {"n_estimators": 5, "jobs": 1}, "mlp": {"hidden": (16,), "dropout": (0.1,), "max_epochs": 3}}
+
+
+@pytest.fixture(scope="module")
+def data(small):
+    return RecipeData(small, "composite", split_rows(small, "by_recipe", 0))
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def fitted(request, data):
+    model = MODELS[request.param](**QUICK[request.param])
+    model.fit(data)
+    return model
+
+
+def test_predicts_recipes_in_physical_units(fitted, data):
+    guess = fitted.predict(data.test.x)
+    assert (guess.shape, guess.dtype) == (data.test.y.shape, torch.float64)
+    low, high = data.train.y.min(0).values, data.train.y.max(0).values
+    assert ((guess.mean(0) > low) & (guess.mean(0) < high)).all()
+
+
+def test_comes_back_from_disk_as_it_was(fitted, data, tmp_path):
+    fitted.save(tmp_path / "model")
+    for again in (type(fitted).load(tmp_path / "model"), load(tmp_path / "model")):
+        assert torch.equal(again.predict(data.test.x), fitted.predict(data.test.x))
+        assert (again.columns, again.options) == (fitted.columns, fitted.options)
+
+
+def test_a_batch_equals_its_rows(fitted, data):
+    together = fitted.predict(data.test.x)
+    alone = torch.cat([fitted.predict(row[None]) for row in data.test.x[:10]])
+    torch.testing.assert_close(together[:10], alone, rtol=1e-5, atol=1e-7)
+
+
+def test_the_seed_decides_and_the_surroundings_do_not(fitted, data):
+    def guess(**options):
+        torch.rand(3)  # somebody else draws numbers, too
+        model = MODELS[fitted.name](**QUICK[fitted.name] | options)
+        model.fit(data)
+        return model.predict(data.test.x)
+
+    assert torch.equal(guess(), fitted.predict(data.test.x))
+    assert not torch.equal(guess(seed=1), fitted.predict(data.test.x))
+
+
+def test_test_rows_are_not_looked_at(fitted, small):
+    split = split_rows(small, "by_recipe", 0)
+    other = small.copy()
+    other.loc[split.test, ["Mn", "cBA_0", "MMD50"]] *= 3
+    model = MODELS[fitted.name](**QUICK[fitted.name])
+    model.fit(RecipeData(other, "composite", split))
+    x = RecipeData(small, "composite", split).test.x
+    assert torch.equal(model.predict(x), fitted.predict(x))
+
+
+def test_a_folder_that_exists_is_not_overwritten(fitted, tmp_path):
+    with pytest.raises(InputError, match="exists already"):
+        fitted.save(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("targets", ["cBA_0"], "made with targets"), ("grid", {"step": 0.1, "nodes": 80}, "made with grid")],
+)
+def test_a_model_for_something_else_is_refused(fitted, tmp_path, key, value, said):
+    fitted.save(tmp_path / "model")
+    card = json.loads((tmp_path / "model" / CARD).read_text())
+    (tmp_path / "model" / CARD).write_text(json.dumps(card | {key: value}))
+    with pytest.raises(InputError, match=said):
+        load(tmp_path / "model")
+
+
+def test_no_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no model: there is no model\.json"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_option_has_a_default_and_is_documented(name):
+    model = MODELS[name]
+    for option, parameter in inspect.signature(model).parameters.items():
+        assert parameter.default is not parameter.empty
+        assert f" {option}: " in model.__doc__
+    json.dumps(model().options)  # plain types

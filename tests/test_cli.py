@@ -1,0 +1,182 @@
+"""The commands as a person types them: bad input is one line and exit code 2."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import polyinv
+from polyinv.cli import COMMANDS, main
+from polyinv.data.workbook import read_table, write_table
+
+CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
+
+
+@pytest.fixture
+def workbook(small, tmp_path):
+    path = tmp_path / "table.xlsx"
+    write_table(small, path)
+    return path
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line that a command refuses its arguments with."""
+    assert main([str(argument) for argument in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("polyinv: error: ")
+    return lines[0]
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+    assert main(["--version"]) == 0
+    assert polyinv.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert "--out" in capsys.readouterr().out
+
+
+def test_help_and_refusals_do_not_wait_for_torch():
+    code = (
+        "import sys; from polyinv.cli import main; "
+        "main(['--help']); main(['train', '--data.path', 'nowhere.xlsx', '--output', 'x']); "
+        "main(['train', '--model.foo', '3', '--output', 'x']); main(['simulate', '--out', 'a.pdf']); "
+        "print([name for name in ('torch', 'lightning', 'sklearn.ensemble') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", done
+    assert done.stderr.count("polyinv: error: ") == 3
+
+
+def test_simulate_writes_the_recipes_of_a_file_in_their_order(tmp_path, capsys):
+    recipes = pd.DataFrame(
+        [[1, 0.01, 70, 900], [2, 0.01, 60, 300], [1, 0.01, 70, 600]], columns=["cBA_0", "cAIBN_0", "temp", "time"]
+    )
+    recipes.to_csv(tmp_path / "recipes.csv", index=False)
+    out = tmp_path / "out.csv"
+    assert (
+        main(["simulate", "--method", "deterministic", "--recipes", str(tmp_path / "recipes.csv"), "--out", str(out)])
+        == 0
+    )
+    table = read_table(out)
+    np.testing.assert_array_equal(table[list(recipes.columns)], recipes)
+    assert table["cBA_time"][0] < table["cBA_time"][2] < 1  # later, less monomer
+
+
+def test_the_simulated_seed_decides(tmp_path):
+    recipes = tmp_path / "recipes.csv"
+    recipes.write_text("cBA_0,cAIBN_0,temp,time\n1,0.01,70,900\n")
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        arguments = ["simulate", "--chains", "1e4", "--seed", str(seed), "--recipes", str(recipes)]
+        assert main([*arguments, "--out", str(tmp_path / f"{name}.npz")]) == 0
+    a, b, c = (read_table(tmp_path / f"{name}.npz") for name in "abc")
+    assert a.equals(b)
+    assert not a.equals(c)
+
+
+def test_a_recipe_outside_the_range_is_simulated_with_a_warning(tmp_path, capsys):
+    (tmp_path / "recipes.csv").write_text("cBA_0,cAIBN_0,temp,time\n1,0.01,95,900\n")
+    out = tmp_path / "out.csv"
+    assert main(["simulate", "--recipes", str(tmp_path / "recipes.csv"), "--out", str(out)]) == 0
+    assert "polyinv: warning: temp 95 is outside the range 60 to 80 °C" in capsys.readouterr().err
+    assert out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("cBA_0,cAIBN_0,temp,time\n1,-0.01,70,900\n", "row 2, column 'cAIBN_0' holds -0.01; has to be more than 0"),
+        ("cBA_0,cAIBN_0,temp\n1,0.01,70\n", "column 'time' is missing"),
+        ("cBA_0,cAIBN_0,temp,time\n1,0.01,warm,900\n", "row 2, column 'temp' holds 'warm'; needs a number"),
+        ("cBA_0,cAIBN_0,temp,time\n", "has no rows"),
+    ],
+)
+def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
+    (tmp_path / "recipes.csv").write_text(content)
+    assert said in refused(capsys, "simulate", "--recipes", tmp_path / "recipes.csv", "--out", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["simulate", "--out", "{tmp}/a.pdf"], "no table format '.pdf'; known: .xlsx, .csv, .npz"),
+        (["simulate", "--out", "{tmp}/no/a.csv"], "there is no folder"),
+        (["simulate", "--out", "{tmp}/table.xlsx"], "exists already"),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--method", "exact"],
+            "no simulator 'exact'; known: deterministic, sampled",
+        ),
+        (["simulate", "--out", "{tmp}/a.csv", "--chains", "0"], "chains is 0; needs a positive number"),
+        (["simulate", "--out", "{tmp}/a.csv", "--chains", "many"], "many"),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--chemistry", "styrene"],
+            "no chemistry 'styrene'; known: butyl_acrylate",
+        ),
+        (["simulate"], "out"),
+        (["simulat"], "no command 'simulat'; known: reproduce, simulate, train"),
+        (["train", "--output", "{tmp}/run", "--model.name", "forrest"], "no model 'forrest'; known: forest, mlp"),
+        (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.chains"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.chains"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/broken.yaml"], "broken.yaml is not YAML"),
+        (["train", "--output", "{tmp}/run", "--model.n_estimators", "many"], "model.n_estimators"),
+        (
+            ["train", "--output", "{tmp}/run", "--split.name", "by_recepie", "--data.path", "{tmp}/table.xlsx"],
+            "no split",
+        ),
+        (["train", "--output", "{tmp}/run", "--features", "mdm"], "no feature set 'mdm'; known: composite, mmd"),
+        (["train", "--output", "{tmp}", "--data.path", "{tmp}/table.xlsx"], "exists already and is no run folder"),
+        (["train"], "output"),
+        (["reproduce", "--seeds", "0"], "--seeds is 0; needs 1 or more"),
+        (["reproduce", "--data.path", "{tmp}/nothing.xlsx", "--output", "{tmp}/r"], "no such file"),
+    ],
+)
+def test_refusals(workbook, tmp_path, capsys, arguments, said):
+    (tmp_path / "unknown.yaml").write_text("model: {name: forest, n_estimatorz: 3}\n")
+    (tmp_path / "broken.yaml").write_text("model: [\n")
+    before = sorted(tmp_path.iterdir())
+    assert said in refused(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("config", sorted(path.name for path in CONFIGS.glob("*.yaml")))
+def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, capsys):
+    small = {"forest": ["--model.n_estimators", "3"], "mlp": ["--model.max_epochs", "1"]}
+    options = small[config.split("_")[0].removesuffix(".yaml")]
+    common = ["--config", str(CONFIGS / config), "--data.path", str(workbook), *options]
+    for features in ("composite", "mmd"):
+        run = tmp_path / features
+        assert main(["train", *common, "--features", features, "--output", str(run)]) == 0
+        assert "global" in capsys.readouterr().out
+        assert (run / "scores.csv").is_file()
+
+
+def test_killed_while_it_writes_nothing_looks_finished(tmp_path):
+    out = tmp_path / "grid.xlsx"
+    command = [sys.executable, "-m", "polyinv.cli", "simulate", "--method", "deterministic", "--out", str(out)]
+    process = subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("writing"):
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    assert not out.exists()

@@ -1,0 +1,65 @@
+import pandas as pd
+import pytest
+import yaml
+
+import polyinv.reproduce as module
+from polyinv.data.source import DataConfig
+from polyinv.data.workbook import write_table
+from polyinv.errors import InputError
+from polyinv.reproduce import reproduce
+
+QUICK = {
+    "forest.yaml": {"name": "forest", "n_estimators": 3},
+    "mlp_published.yaml": {"name": "mlp", "hidden": [8], "dropout": [0.0], "max_epochs": 2},
+}
+
+
+@pytest.fixture
+def quick(tmp_path, monkeypatch):
+    """Tiny models in place of the published ones."""
+    (tmp_path / "configs").mkdir()
+    for name, model in QUICK.items():
+        (tmp_path / "configs" / name).write_text(yaml.safe_dump({"model": model}))
+    monkeypatch.setattr(module, "CONFIGS", tmp_path / "configs")
+
+
+def test_all_models_on_both_splits_beside_the_published_numbers(quick, small, tmp_path):
+    write_table(small, tmp_path / "table.npz")
+    data = DataConfig(path=str(tmp_path / "table.npz"))
+    lines = []
+    scores = reproduce(tmp_path / "out", data=data, seeds=2, workers=1, say=lines.append)
+    cells = scores.drop_duplicates(["model", "features", "split", "seed"])
+    assert len(cells) == 3 * (2 + 1)
+    assert sum(line.startswith("[") for line in lines) == 9
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert table.count("published  ") == 6  # three models, R² and relative MAE
+    assert "0.870" in table  # the published network
+    assert "What differs in the data" in table
+    assert table in lines[-1] + "\n" or table.strip() in lines[-1]
+    assert (tmp_path / "out" / "summary.png").stat().st_size > 10_000
+    assert len(list((tmp_path / "out").glob("*/parity.png"))) == 9
+
+    # Called again it repeats nothing and ends in the same table, also when a part of it was not finished.
+    (tmp_path / "out" / "forest-mmd-by_recipe-43" / "scores.csv").unlink()
+    before = (tmp_path / "out" / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns
+    again = reproduce(tmp_path / "out", data=data, seeds=2, workers=1, say=lines.append)
+    pd.testing.assert_frame_equal(again.reset_index(drop=True), scores.reset_index(drop=True))
+    assert (tmp_path / "out" / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns == before
+
+
+def test_results_of_other_data_are_not_mixed(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_plan", lambda data, seeds: iter(()))
+    shared = module._shared(DataConfig(chains=1e4), tmp_path, lambda line: None)
+    assert module._shared(DataConfig(chains=1e4), tmp_path, lambda line: None) == shared
+    with pytest.raises(InputError, match="holds results from other data"):
+        module._shared(DataConfig(chains=1e5), tmp_path, lambda line: None)
+
+
+def test_the_shipped_configs_are_the_published_models():
+    from polyinv.models import MODELS
+
+    for model, name in module.CONFIG_OF.items():
+        options = module._options(model)
+        MODELS[model](**options)
+        assert yaml.safe_load((module.CONFIGS / name).read_text())["model"]["name"] == model
+    assert module._options("mlp")["hidden"] == [256, 128, 64]
