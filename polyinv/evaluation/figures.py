@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from polyinv.quantities import RECIPE, TARGETS
@@ -40,24 +41,28 @@ def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tu
         published: `polyinv.evaluation.published.PUBLISHED`.
     """
     names = (*TARGETS, "global")
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    panels = figure.subplots(1, len(published), sharey=True)
-    r2 = scores[scores["metric"] == "r2"].groupby(["model", "features", "split", "target"])["value"]
-    mean, spread = r2.mean(), r2.std()
-    for panel, (case, values) in zip(panels, published.items(), strict=True):
-        for shift, split, colour in ((0.0, "random_rows", ORANGE), (0.27, "by_recipe", BLUE)):
-            heights = [mean[(*case, split, name)] for name in names]
-            errors = [spread[(*case, split, name)] for name in names]
-            label = {"random_rows": "ours, published split", "by_recipe": "ours, runs never seen"}[split]
-            panel.bar(
-                np.arange(len(names)) + shift, heights, 0.27, yerr=np.nan_to_num(errors), color=colour, label=label
-            )
-        panel.bar(
-            np.arange(len(names)) - 0.27, [values[name, "r2"] for name in names], 0.27, color=GREY, label="published"
-        )
+    r2 = scores[scores["metric"] == "r2"].groupby(["split", "model", "features", "target"])["value"]
+    mean, spread = r2.mean(), r2.std().fillna(0.0)
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    for panel, (case, values) in zip(figure.subplots(1, len(published), sharey=True), published.items(), strict=True):
+        _bars(panel, -1, GREY, "published", [values[name, "r2"] for name in names])
+        for place, split, colour, label in (
+            (0, "random_rows", ORANGE, "ours, published split"),
+            (1, "by_recipe", BLUE, "ours, runs never seen"),
+        ):
+            keys = [(split, *case, name) for name in names]
+            _bars(panel, place, colour, label, mean[keys].tolist(), spread[keys].tolist())
         panel.axhline(0, color=INK, linewidth=0.6)
-        panel.set_xticks(np.arange(len(names)), names)
+        panel.set_xticks(range(len(names)), names)
         panel.set_title(f"{case[0]}, {case[1]}")
-    panels[0].set_ylabel("R² on the test rows")
-    panels[-1].legend(frameon=False, loc="lower right", fontsize=8)
+    figure.axes[0].set_ylabel("R² on the test rows")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure
+
+
+def _bars(
+    panel: Axes, place: int, colour: str, label: str, heights: list[float], errors: list[float] | None = None
+) -> None:
+    at = np.arange(len(heights)) + 0.27 * place
+    panel.bar(at, heights, 0.27, yerr=errors, color=colour, label=label)

@@ -116,7 +116,7 @@ class Forest(InverseModel):
 
         import skops.io
 
-        skops.io.dump(self._regressor, folder / "forest.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        skops.io.dump(self._regressor, folder / "forest.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=6)
 
     def _load(self, folder: Path) -> None:
         import skops.io
