@@ -192,9 +192,8 @@ def _show(
         writer.add_text("config", f"```yaml\n{yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}```")
         writer.add_figure("test/parity", figure)
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
-        hparams |= {
-            f"model.{key}": value for key, value in config["model"].items() if isinstance(value, int | float | str)
-        }
+        options = {key: value for key, value in config["model"].items() if isinstance(value, int | float | str)}
+        hparams |= {f"model.{key}": value for key, value in options.items() if key != "name"}
         r2 = {tag: value for tag, value in tags.items() if tag.startswith("test/r2/")}
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,8 +108,11 @@ class Regression(L.LightningModule):
 
 
 class Events(TensorBoardLogger):
-    """TensorBoard events without the ``hparams.yaml`` that Lightning puts beside them: a run has its
-    ``config.yaml``."""
+    """TensorBoard events over epochs, without the ``hparams.yaml`` of Lightning: a run has its ``config.yaml``."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        metrics = dict(metrics)
+        super().log_metrics(metrics, int(metrics.pop("epoch")))
 
     def save(self) -> None:
         self.experiment.flush()
