@@ -24,6 +24,8 @@ from polyinv.simulate.snapshots import check_runs
 ENOUGH, TOO_FEW = 10.0, 2.0
 """Mean number of live radicals below which a run is warned of, and below which it is refused."""
 
+_NODES = torch.linspace(0, 1, 13, dtype=torch.float64)  # steps short enough for a reaction of seconds, too
+
 
 class FewRadicals(UserWarning):
     """A control volume holds so few radicals that its size shows in the result."""
@@ -62,19 +64,23 @@ def control_volumes(
     conditions, end = conditions.detach().double().cpu(), times[:, -1:].detach().double().cpu()
     k = chemistry.at(conditions[:, 2])
     _check_coefficients(chemistry, k, conditions)
-    nodes = end * torch.linspace(0, 1, 13, dtype=torch.float64)
+    nodes = end * _NODES
     growth = deterministic.grow_in_chunks(conditions, nodes[:, 1:], chemistry)
     dead = growth.chains.sum((-1, -2))
     at_horizon = dead
     if horizon is not None:
-        at_horizon = deterministic.grow_in_chunks(conditions, torch.full_like(end, horizon), chemistry).chains
-        at_horizon = at_horizon.sum((-1, -2))
+        until = (horizon * _NODES[1:]).expand(len(end), -1)
+        at_horizon = deterministic.grow_in_chunks(conditions, until, chemistry).chains.sum((-1, -2))
     # Six digits: the last bits of the solver depend on the number of threads, the run must not.
     per_molar = torch.tensor([float(f"{value:.5e}") for value in chains / at_horizon], dtype=torch.float64)
-    if not torch.isfinite(per_molar).all():
-        run = int((~torch.isfinite(per_molar)).nonzero()[0])
-        raise InputError(f"{_named(run, conditions)} makes no dead chains, so no volume holds {chains:g} of them")
     S, Q = _mean_radicals(chemistry, conditions, nodes, growth.monomer)
+    bad = ~torch.isfinite(per_molar * (dead + S + Q))
+    if bad.any():
+        run = int(bad.nonzero()[0])
+        raise InputError(
+            f"{_named(run, conditions)}: the rate equations give {at_horizon[run].item():g} mol/L of dead chains and "
+            f"{(S + Q)[run].item():g} mol/L of radicals; no volume can be chosen for {chains:g} chains"
+        )
     effort = per_molar * (S * k.k_bb + Q * k.k_pt * growth.monomer.mean(-1)) * end[:, 0] + per_molar * dead
     return Volumes(per_molar, S * per_molar, Q * per_molar, effort)
 
