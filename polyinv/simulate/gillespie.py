@@ -134,13 +134,6 @@ def _bury(
     squares[place] += nb.float64(length) * nb.float64(length)
 
 
-@njit(nogil=True, cache=True)
-def _propagations(expected: float, left: int, state: np.ndarray) -> tuple[int, float]:
-    """Units added where ``expected`` are, at most those ``left``; and expected less added, to correct the monomer."""
-    drawn = min(poisson(expected, state), left)
-    return drawn, expected - drawn
-
-
 # `level` carries these between calls; whole numbers, too, are floats there.
 _EXPECTED, _NOW, _CLOCK, _TIME_S, _TIME_Q, _LEFT, _INITIATOR, _S, _Q = range(9)
 
@@ -216,11 +209,12 @@ def _advance(
             if left < 1:
                 continue
             i = nb.int64(uniform(state) * n_S)
-            drawn, surplus = _propagations(k_p * (exposure[i] + clock), left - 1, state)
+            expected = k_p * (exposure[i] + clock)
+            drawn = min(poisson(expected, state), left - 1)
             _bury(units[i] + drawn, *graves)
             exposure[i], units[i] = -clock, 1
             left -= drawn + 1
-            M += surplus - 1.0
+            M += expected - drawn - 1.0
             counts[_PROPAGATION] += drawn
             counts[_TO_SOLVENT if pick < k_trS * n_S else _TO_MONOMER] += 1
             continue
@@ -258,9 +252,10 @@ def _advance(
                 exposed, length = exposure[i], units[i]
                 Q -= 1
                 exposure[i], units[i] = exposure[last], units[last]
-            drawn, surplus = _propagations(k_p * exposed, left, state)
+            expected = k_p * exposed
+            drawn = min(poisson(expected, state), left)
             left -= drawn
-            M += surplus
+            M += expected - drawn
             counts[_PROPAGATION] += drawn
             first, second = second, length + drawn
         share = d_ss if kind == _SS else (d_st if kind == _ST else d_tt)
@@ -286,7 +281,7 @@ def _settle(
     left, S, radicals = nb.int64(level[_LEFT]), nb.int64(level[_S]), nb.int64(level[_S] + level[_Q])
     for i in range(radicals):
         exposed = exposure[i] + level[_CLOCK] if i < S else exposure[i]
-        drawn, _ = _propagations(k_p * exposed, left, state)
+        drawn = min(poisson(k_p * exposed, state), left)
         left -= drawn
         counts[_PROPAGATION] += drawn
         exposure[i], units[i] = 0.0, units[i] + drawn

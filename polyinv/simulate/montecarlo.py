@@ -225,7 +225,7 @@ def _run_all(
         return result
 
     results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         places = {pool.submit(work, jobs[place]): place for place in order}
         try:
             for future in as_completed(places):
