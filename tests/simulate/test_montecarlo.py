@@ -1,5 +1,6 @@
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -315,3 +316,26 @@ def test_unknown_events_are_named(sketches):
         sketches["skip"].census.count("death")
     assert sketches["skip"].census.events.shape == (1, len(EVENTS))
     assert sketches["skip"].census.elementary_events == sketches["skip"].census.events.sum()
+
+
+@pytest.mark.slow
+def test_the_published_grid():
+    """432 recipes at 10⁶ chains against the labels of the study and against the rate equations."""
+    levels = ([60, 63, 65, 68, 70, 73, 75, 78, 80], [0.5, 1, 1.5, 2, 2.5, 3], [0.0025 * i for i in range(1, 9)])
+    grid = torch.cartesian_prod(*map(tensor, levels))[:, [1, 2, 0]]
+    frontier = np.loadtxt(Path(__file__).parents[1] / "data/conversion_frontier.csv", delimiter=",", skiprows=1)
+    needed = {(temp, monomer): initiator for temp, monomer, initiator in frontier.tolist()}
+    labels = torch.tensor([i >= needed.get((temp, m), 1.0) - 1e-9 for m, i, temp in grid.tolist()])
+    times = (300.0 * torch.arange(1, 13, dtype=torch.float64)).expand(432, -1)
+    seen = simulate_runs(grid, times, BUTYL_ACRYLATE, chains=1e6, seed=1).growth.cumulated().snapshots(BUTYL_ACRYLATE)
+    expected = deterministic.simulate(grid, times, BUTYL_ACRYLATE)
+    conversion = 1 - seen.cBA_time[:, -1] / grid[:, 0]
+    assert ((conversion >= 0.9) == labels).sum() >= 430
+    error = (expected.cBA_time[:, -1] - seen.cBA_time[:, -1]) / grid[:, 0]
+    assert error.abs().max() < 0.005
+    assert error.mean().abs() < 3e-4
+    Mn, Mw = seen.Mn / expected.Mn - 1, seen.Mw / expected.Mw - 1
+    assert Mn.mean().abs() < 0.001
+    assert Mn.std() < 0.0025
+    assert Mw.std() < 0.004
+    assert (seen.mmd - expected.mmd)[..., 41:].pow(2).mean().sqrt() < 0.006  # log10 M > 3.3: the noise of 10⁶ chains
