@@ -175,6 +175,7 @@ def simulate(
     *,
     chains: float = math.inf,
     seed: int = 0,
+    step: float = STEP,
     progress: Progress = silent,
 ) -> Snapshots:
     """What B runs show at T times each, free of noise: runs of infinitely many chains, which no random number moves.
@@ -186,7 +187,8 @@ def simulate(
         >>> [round(Mn, -2) for Mn in polymer.Mn[0].tolist()]
         [23300.0, 17600.0]
     """
-    blocks = zip(conditions.split(BLOCK), times.split(BLOCK), strict=True)
-    return concatenate(
-        [grow_in_chunks(*block, chemistry, progress=progress).cumulated().snapshots(chemistry) for block in blocks]
-    )
+    seen = []
+    for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
+        growth = grow_in_chunks(block, when, chemistry, step=step, progress=progress)
+        seen.append(growth.cumulated().snapshots(chemistry))
+    return concatenate(seen)

@@ -1,0 +1,258 @@
+r"""Kinetic Monte Carlo: what a small volume of the reactor makes, one reaction after another.
+
+The kernel, and why it need not execute propagation, is `polyinv.simulate.gillespie`; the same written out plainly is
+`polyinv.simulate.plain_montecarlo`. Here a run gets its control volume
+(`polyinv.simulate.control_volume`), its random stream and a processor.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import Chemistry
+from polyinv.errors import InputError, unknown
+from polyinv.simulate import gillespie
+from polyinv.simulate.chain_lengths import bin_lengths
+from polyinv.simulate.control_volume import Volumes, control_volumes, guard
+from polyinv.simulate.gillespie import EVENTS
+from polyinv.simulate.plain_montecarlo import run_plainly
+from polyinv.simulate.run_store import RunStore
+from polyinv.simulate.snapshots import Growth
+
+_STREAM = "polyinv-kmc-1"  # to be changed with anything that changes the result of a run; else stores would mix
+
+
+@dataclass(frozen=True)
+class Census:
+    """What only a kinetic Monte Carlo run knows, for N runs.
+
+    Args:
+        events: Counts of each kind of event in the order of ``EVENTS``, whole numbers of shape (N, 13).
+        S: Mean number of chain-end radicals over the run, shape (N,).
+        Q: Mean number of mid-chain radicals over the run, shape (N,).
+        per_molar: Molecules per mol/L in the control volume, shape (N,).
+        monomer: Initial monomer molecules, whole, shape (N,).
+        residual: Monomer molecules left at each time, whole, shape (N, T).
+        live_units: Monomer units in live radicals at each time, whole, shape (N, T).
+        live_chains: Live radicals at the end, whole, shape (N,).
+        dead_chains: Dead chains at each time, whole, shape (N, T).
+        dead_units: Monomer units in them, whole, shape (N, T).
+    """
+
+    events: Tensor
+    S: Tensor
+    Q: Tensor
+    per_molar: Tensor
+    monomer: Tensor
+    residual: Tensor
+    live_units: Tensor
+    live_chains: Tensor
+    dead_chains: Tensor
+    dead_units: Tensor
+
+    @property
+    def elementary_events(self) -> Tensor:
+        """Events that a simulation executing every propagation would have gone through, shape (N,)."""
+        return self.events.sum(-1)
+
+    def count(self, event: str) -> Tensor:
+        """Events of one kind, shape (N,)."""
+        if event not in EVENTS:
+            raise unknown("event", event, EVENTS)
+        return self.events[:, EVENTS.index(event)]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """N runs: the chains they made, and their census. Replicate r of recipe b of R replicates is run b·R + r."""
+
+    growth: Growth
+    census: Census
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything one run is computed from."""
+
+    k: np.ndarray
+    fractions: np.ndarray
+    per_molar: float
+    molecules: np.ndarray
+    times: np.ndarray
+    longest: np.ndarray
+    engine: str
+    seed: int
+    key: tuple[int, int]
+
+    def inputs(self) -> tuple:
+        return (_STREAM, *(getattr(self, field.name) for field in fields(self)))
+
+    def stream(self) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self.seed, spawn_key=self.key)
+
+
+def _skip(job: _Job) -> dict[str, np.ndarray]:
+    T, bins = len(job.times), len(job.longest) + 1
+    result = {name: np.zeros((T, bins), np.int64) for name in ("chains", "units")}
+    result |= {"squares": np.zeros((T, bins)), "counts": np.zeros(len(EVENTS), np.int64), "radicals": np.zeros(2)}
+    result |= {name: np.zeros(T, np.int64) for name in ("residual", "live_units", "live_chains")}
+    state = job.stream().generate_state(4, np.uint64)
+    gillespie.run(job.k, job.fractions, job.per_molar, job.molecules, job.times, job.longest, state, **result)
+    return result
+
+
+def _plain(job: _Job) -> dict[str, np.ndarray]:
+    lengths, dead, residual, live_units, live_chains, counts, radicals = run_plainly(
+        job.k, job.fractions, job.per_molar, job.molecules, job.times, np.random.default_rng(job.stream())
+    )
+    T, bins = len(job.times), len(job.longest) + 1
+    place = np.searchsorted(dead, np.arange(len(lengths)), side="right") * bins + np.searchsorted(job.longest, lengths)
+
+    def binned(weights: np.ndarray) -> np.ndarray:
+        return np.bincount(place, weights, minlength=T * bins).reshape(T, bins)
+
+    chains, units, squares = (binned(lengths.astype(float) ** power) for power in range(3))
+    return {
+        "chains": chains.astype(np.int64),
+        "units": units.astype(np.int64),
+        "squares": squares,
+        "counts": counts,
+        "radicals": radicals,
+        "residual": residual,
+        "live_units": live_units,
+        "live_chains": live_chains,
+    }
+
+
+ENGINES = {"skip": _skip, "plain": _plain}
+
+
+def simulate_runs(
+    conditions: Tensor,
+    times: Tensor,
+    chemistry: Chemistry,
+    *,
+    chains: float,
+    seed: int,
+    replicates: int = 1,
+    workers: int | None = None,
+    horizon: float | None = None,
+    store: Path | str | None = None,
+    allow_few: bool = False,
+    engine: str = "skip",
+    progress: Callable[[int], None] = lambda runs: None,
+) -> Runs:
+    """Kinetic Monte Carlo runs, in parallel and longest first.
+
+    Every run draws from a random stream of its own, made from ``seed``, its place in the list and its replicate: the
+    result does not depend on ``workers``, nor on whether runs were taken from the store.
+
+    Args:
+        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        times: (B, T) in s, ascending along T.
+        chemistry: Its range is not checked here: outside it the coefficients extrapolate.
+        chains: Dead chains wanted in the volume at the horizon, as the rate equations have it.
+        seed: Whole and not negative.
+        replicates: Independent runs of each recipe.
+        workers: Threads; None takes one for every processor.
+        horizon: In s; None takes the last time of each run.
+        store: Folder in which finished runs are kept and looked for.
+        allow_few: Run with fewer than two live radicals on average.
+        engine: Key of ``ENGINES``.
+        progress: Called with the number of runs just done.
+
+    Warns:
+        FewRadicals: As of `guard`.
+
+    Raises:
+        InputError: Something that cannot be, or a volume with too few radicals, as of `guard`.
+
+    Example:
+        >>> from polyinv.chemistry import BUTYL_ACRYLATE
+        >>> run = torch.tensor([[1.0, 0.02, 70.0]], dtype=torch.float64)
+        >>> runs = simulate_runs(run, torch.tensor([[20.0]]), BUTYL_ACRYLATE, chains=6e4, seed=0)
+        >>> bool(runs.census.residual[0, 0] + runs.census.live_units + runs.census.dead_units == runs.census.monomer)
+        True
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    for name, value, least in (
+        ("seed", seed, 0),
+        ("replicates", replicates, 1),
+        ("workers", 1 if workers is None else workers, 1),
+    ):
+        if value != int(value) or value < least:
+            raise InputError(f"{name} is {value}; needs a whole number from {least}")
+    volumes = control_volumes(conditions, times, chemistry, chains=chains, horizon=horizon)
+    guard(volumes, conditions, chains, allow_few=allow_few)
+    jobs = list(_jobs(conditions, times, chemistry, volumes, replicates, engine, int(seed)))
+    effort = volumes.effort.repeat_interleave(replicates)
+    kept = RunStore(store) if store is not None else None
+    results = _run_all(jobs, effort.argsort(descending=True).tolist(), kept, workers, progress)
+    return _collected(jobs, results, conditions.detach().double().cpu()[:, 0].repeat_interleave(replicates))
+
+
+def _jobs(
+    conditions: Tensor, times: Tensor, chemistry: Chemistry, volumes: Volumes, replicates: int, engine: str, seed: int
+) -> Iterator[_Job]:
+    conditions, times = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
+    rates = chemistry.at(conditions[:, 2])
+    k = torch.stack([getattr(rates, field.name) for field in fields(rates)], -1).detach().numpy()
+    fractions = np.array([chemistry.f, chemistry.d_ss, chemistry.d_st, chemistry.d_tt], dtype=float)
+    longest = bin_lengths(chemistry.monomer_molar_mass, like=conditions).numpy().astype(np.int64)[1:-1]
+    molecules = (volumes.per_molar[:, None] * conditions[:, :2]).round().long().numpy()
+    for run, per_molar in enumerate(volumes.per_molar.tolist()):
+        for replicate in range(replicates):
+            inputs = (k[run], fractions, per_molar, molecules[run], times[run], longest)
+            yield _Job(*inputs, engine, seed, (run, replicate))
+
+
+def _run_all(
+    jobs: list[_Job], order: list[int], store: RunStore | None, workers: int | None, progress: Callable[[int], None]
+) -> list[dict[str, np.ndarray]]:
+    def work(job: _Job) -> dict[str, np.ndarray]:
+        result = store.read(job.inputs()) if store else None
+        if result is None:
+            result = ENGINES[job.engine](job)
+            if store:
+                store.write(job.inputs(), result)
+        return result
+
+    results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        places = {pool.submit(work, jobs[place]): place for place in order}
+        try:
+            for future in as_completed(places):
+                results[places[future]] = future.result()
+                progress(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return results
+
+
+def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: Tensor) -> Runs:
+    stacked = {name: torch.from_numpy(np.stack([result[name] for result in results])) for name in results[0]}
+    molecules = torch.tensor([int(job.molecules[0]) for job in jobs])
+    # Molecules are whole: this scale, not the nominal volume, makes monomer and units add up to cBA_0.
+    molar = (monomer / molecules)[:, None]
+    chains, units, squares = (stacked[name] * molar[..., None] for name in ("chains", "units", "squares"))
+    duration = torch.tensor([float(job.times[-1]) for job in jobs], dtype=torch.float64)
+    census = Census(
+        events=stacked["counts"],
+        S=stacked["radicals"][:, 0] / duration,
+        Q=stacked["radicals"][:, 1] / duration,
+        per_molar=torch.tensor([job.per_molar for job in jobs], dtype=torch.float64),
+        monomer=molecules,
+        residual=stacked["residual"],
+        live_units=stacked["live_units"],
+        live_chains=stacked["live_chains"][:, -1],
+        dead_chains=stacked["chains"].sum(-1).cumsum(-1),
+        dead_units=stacked["units"].sum(-1).cumsum(-1),
+    )
+    return Runs(Growth(stacked["residual"] * molar, chains, units, squares), census)

@@ -1,0 +1,55 @@
+"""Finished runs in a folder, so that a long simulation can be killed and taken up again."""
+
+import hashlib
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from polyinv.errors import InputError
+from polyinv.files import written
+
+
+class RunStore:
+    """Results of runs as ``<fingerprint>.npz``, the fingerprint being that of everything a run is computed from.
+
+    A result is therefore found again only by a run that would reproduce it to the last bit; several simulations may
+    share a folder. Files appear complete or not at all.
+
+    Args:
+        folder: Made when missing.
+
+    Raises:
+        InputError: ``folder`` is a file.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(f"finished runs are kept in a folder, and {self.folder} is a file") from None
+
+    def path(self, inputs: tuple) -> Path:
+        """Where the result of a run with these ``inputs`` (arrays, numbers and strings) is kept."""
+        digest = hashlib.sha256()
+        for part in inputs:
+            array = np.asarray(part)
+            digest.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+        return self.folder / f"{digest.hexdigest()[:32]}.npz"
+
+    def read(self, inputs: tuple) -> dict[str, np.ndarray] | None:
+        """The result kept for ``inputs``, if any."""
+        path = self.path(inputs)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return dict(file)
+        except FileNotFoundError:
+            return None
+        except (BadZipFile, EOFError, ValueError):
+            raise InputError(f"{path} is damaged; remove it to compute the run again") from None
+
+    def write(self, inputs: tuple, result: dict[str, np.ndarray]) -> None:
+        """Keep ``result``."""
+        with written(self.path(inputs), overwrite=True) as passing:
+            np.savez_compressed(passing, **result)
