@@ -1,0 +1,219 @@
+"""Check the kinetic Monte Carlo against the rate equations and against itself; write docs/simulators.md and its figure.
+
+python scripts/validate_simulators.py                      # about four minutes of one core
+python scripts/validate_simulators.py --every 24           # a glance
+"""
+
+import argparse
+import csv
+import warnings
+from pathlib import Path
+
+import matplotlib
+import torch
+from reference_problem import P1, P1_KNOWN, P1_RECIPE, published_grid
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.mmd import LOG_M
+from polyinv.simulate import deterministic
+from polyinv.simulate.control_volume import ENOUGH, TOO_FEW, FewRadicals, control_volumes
+from polyinv.simulate.montecarlo import Runs, simulate_runs
+from polyinv.simulate.snapshots import Snapshots
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = {1e4: 32, 3e4: 16, 1e5: 16, 3e5: 16, 1e6: 12}  # dead chains per run: replicates
+SHOWN = ([0.5, 0.0025, 60.0], [1.0, 0.02, 70.0], [3.0, 0.0025, 80.0])
+
+
+def frontier_labels(conditions: Tensor) -> Tensor:
+    """Whether each run reached 90 % conversion after an hour in the published study, shape (B,)."""
+    with open(ROOT / "tests/data/conversion_frontier.csv", newline="") as file:
+        needed = {(float(row["temp"]), float(row["cBA_0"])): float(row["cAIBN_0_min"]) for row in csv.DictReader(file)}
+    return torch.tensor(
+        [initiator >= needed.get((temp, monomer), 1.0) - 1e-9 for monomer, initiator, temp in conditions.tolist()]
+    )
+
+
+def conversion(polymer: Snapshots, conditions: Tensor) -> Tensor:
+    return 1 - polymer.cBA_time / conditions[:, :1]
+
+
+def shown(runs: Runs) -> Snapshots:
+    return runs.growth.cumulated().snapshots(BUTYL_ACRYLATE)
+
+
+def table(head: str, rows: list[str]) -> list[str]:
+    return [head, "|" + "---|" * (head.count("|") - 1), *rows, ""]
+
+
+def against_rate_equations(every: int, chains: float, store: str | None) -> list[str]:
+    conditions, times = published_grid(every)
+    runs = simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1, store=store)
+    seen, expected = shown(runs), deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    error = conversion(seen, conditions) - conversion(expected, conditions)
+    curves = (seen.mmd - expected.mmd)[..., LOG_M > 3.3]
+    labels = frontier_labels(conditions)
+    right = int(((conversion(seen, conditions)[:, -1] >= 0.9) == labels).sum())
+    rows = [f"| conversion labels at 3600 s | {right} of {len(labels)} | |"]
+    for name, last, everywhere in (
+        ("X, kMC less rate equations", error[:, -1], error),
+        ("Mn, relative", (seen.Mn / expected.Mn - 1)[:, -1], seen.Mn / expected.Mn - 1),
+        ("Mw, relative", (seen.Mw / expected.Mw - 1)[:, -1], seen.Mw / expected.Mw - 1),
+    ):
+        cells = (f"{x.mean():+.1e} ± {x.std():.1e}, largest {x.abs().max():.1e}" for x in (last, everywhere))
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    rms = [curve.pow(2).mean(-1).sqrt() for curve in (curves[:, -1], curves)]
+    rows.append(
+        "| rms of w, log10 M > 3.3 | " + " | ".join(f"{r.mean():.4f}, largest {r.max():.4f}" for r in rms) + " |"
+    )
+    S, Q = runs.census.S, runs.census.Q
+    rows.append(f"| mean radicals | S {S.min():.2g} to {S.max():.2g}, Q {Q.min():.3g} to {Q.max():.3g} | |")
+    head = f"| {len(conditions)} recipes, {chains:g} chains, seed 1 | at 3600 s | all twelve times |"
+    return table(head, rows)
+
+
+def finite_size(every: int) -> list[str]:
+    conditions, times = published_grid(every)
+    times = times[:, -1:]
+    expected = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    rows = []
+    for seed, (chains, replicates) in enumerate(SIZES.items(), start=10):
+        runs = simulate_runs(
+            conditions,
+            times,
+            BUTYL_ACRYLATE,
+            chains=chains,
+            seed=seed,
+            replicates=replicates,
+            workers=1,
+            allow_few=True,
+        )
+        seen = shown(runs)
+        many = conditions.repeat_interleave(replicates, 0)
+        error = conversion(seen, many)[:, 0] - conversion(expected, conditions)[:, 0].repeat_interleave(replicates)
+        error = error.reshape(-1, replicates)
+        bias, spread = error.mean(1), error.std(1).square().mean().sqrt()
+        Mn, Mw = (
+            (getattr(seen, name).reshape(-1, replicates).mean(1) / getattr(expected, name)[:, 0] - 1).mean()
+            for name in ("Mn", "Mw")
+        )
+        volumes = control_volumes(conditions, times, BUTYL_ACRYLATE, chains=chains)
+        radicals = volumes.S + volumes.Q
+        noise = spread / error.numel() ** 0.5
+        rows.append(
+            f"| {chains:g} | {radicals.min():.2g} to {radicals.max():.3g} | {bias.mean():+.5f} ± {noise:.5f} "
+            f"| {bias[bias.abs().argmax()]:+.4f} | {spread:.4f} | {Mn:+.2%} | {Mw:+.2%} |"
+        )
+    columns = ("live radicals", "mean error of X(3600 s)", "worst recipe", "spread of a run", "Mn", "Mw")
+    return table(f"| chains ({len(conditions)} recipes) | {' | '.join(columns)} |", rows)
+
+
+def skip_against_plain(chains: float, replicates: int) -> list[str]:
+    conditions, times = torch.tensor([SHOWN[1]], dtype=torch.float64), torch.tensor([[3600.0]], dtype=torch.float64)
+    measured = []
+    for engine, seed in (("skip", 3), ("plain", 4)):
+        runs = simulate_runs(
+            conditions,
+            times,
+            BUTYL_ACRYLATE,
+            chains=chains,
+            seed=seed,
+            replicates=replicates,
+            workers=1,
+            engine=engine,
+            allow_few=True,
+        )
+        seen = shown(runs)
+        columns = (conversion(seen, conditions)[:, 0], seen.Mn[:, 0], seen.Mw[:, 0], runs.census.S, runs.census.Q)
+        measured.append(torch.stack(columns, -1))
+    means, errors = [m.mean(0) for m in measured], [m.std(0) / replicates**0.5 for m in measured]
+    rows = []
+    for i, name in enumerate(("X", "Mn, g/mol", "Mw, g/mol", "mean number of S", "mean number of Q")):
+        deviation = (means[0][i] - means[1][i]) / (errors[0][i] ** 2 + errors[1][i] ** 2).sqrt()
+        cells = (f"{mean[i]:.5g} ± {error[i]:.2g}" for mean, error in zip(means, errors, strict=True))
+        rows.append(f"| {name} | {' | '.join(cells)} | {deviation:+.1f} |")
+    return table(f"| {replicates} runs of {chains:g} chains each | skip | plain | standard errors apart |", rows)
+
+
+def reference_problem(chains: float) -> list[str]:
+    runs = simulate_runs(
+        P1_RECIPE, torch.tensor([[3600.0]]), P1, chains=chains, seed=5, replicates=4, workers=1, horizon=3600.0
+    )
+    seen = runs.growth.cumulated().snapshots(P1)
+    units = P1.monomer_molar_mass
+    found = {"X": conversion(seen, P1_RECIPE), "DPn": seen.Mn / units, "DPw": seen.Mw / units}
+    rows = [
+        f"| {name} | {value.mean():.5g} ± {value.std() / 2:.1g} | {known:g} | {value.mean() / known - 1:+.2%} |"
+        for (name, value), known in zip(found.items(), P1_KNOWN.values(), strict=True)
+    ]
+    return table(f"| P1, four runs with {runs.census.S.mean():.0f} radicals | kMC | known | difference |", rows)
+
+
+def draw(path: Path, chains: float) -> None:
+    conditions = torch.tensor(SHOWN, dtype=torch.float64)
+    times = torch.tensor([[3600.0]], dtype=torch.float64).expand(len(SHOWN), -1)
+    seen = shown(simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1))
+    expected = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for run, (monomer, initiator, temp) in enumerate(SHOWN):
+        label = f"{temp:g} °C, BA {monomer:g}, AIBN {initiator:g} mol/L"
+        (line,) = axes.plot(LOG_M, expected.mmd[run, 0], lw=1, label=label)
+        axes.plot(LOG_M, seen.mmd[run, 0], ".", ms=4, color=line.get_color())
+    axes.set(xlabel="log₁₀(M / g mol⁻¹)", ylabel="w(log₁₀ M)", xlim=(2, 7), ylim=(0, None))
+    axes.set_title(f"3600 s; lines: rate equations, dots: kMC, {chains:g} chains", fontsize=10)
+    axes.legend(frameon=False, loc="upper left")
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, help="compare every n-th of the 432 recipes (default: all)")
+    parser.add_argument("--bias-every", type=int, default=36, help="every n-th recipe for the size of the volume")
+    parser.add_argument("--chains", type=float, default=1e6, help="dead chains per run (default: 1e6)")
+    parser.add_argument("--plain-chains", type=float, default=1e4, help="dead chains per run of skip against plain")
+    parser.add_argument("--store", help="folder to keep the finished runs of the grid in")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write to")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", FewRadicals)  # shown in the table on the size of the volume
+
+    page = [
+        "# The simulators, checked",
+        "",
+        "Made by `python scripts/validate_simulators.py`; speeds by `python scripts/bench_simulators.py`.",
+        "",
+        f"{BUTYL_ACRYLATE.name}: {BUTYL_ACRYLATE.note}.",
+        "",
+        "## Kinetic Monte Carlo against the rate equations",
+        "",
+        *against_rate_equations(given.every, given.chains, given.store),
+        "![Molar mass distributions by both](simulators.png)",
+        "",
+        "## How large the volume has to be",
+        "",
+        "Mean over the replicates less the rate equations. "
+        f"Below {ENOUGH:g} live radicals, S and Q together, a run warns; below {TOO_FEW:g} it refuses. "
+        "The number of S alone is no measure: S and Q turn into one another many times between birth and termination.",
+        "",
+        *finite_size(given.bias_every),
+        "## Propagation skipped against propagation executed",
+        "",
+        "In a volume that is too small on purpose, where even the number of radicals has to follow the same law.",
+        "",
+        *skip_against_plain(given.plain_chains, 40),
+        "## Reference problem P1",
+        "",
+        *reference_problem(3 * given.chains),
+    ]
+    given.docs.mkdir(exist_ok=True)
+    draw(given.docs / "simulators.png", given.chains)
+    (given.docs / "simulators.md").write_text("\n".join(page).rstrip() + "\n")
+    print("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()
