@@ -6,10 +6,13 @@ the input files have been refused or accepted.
 
 import argparse
 import logging
+import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -18,7 +21,7 @@ from polyinv import __version__
 from polyinv.data.source import DataConfig, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import TARGETS
+from polyinv.quantities import CONDITIONS, TARGETS
 
 log = logging.getLogger("polyinv")
 
@@ -50,12 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def simulate(arguments: list[str]) -> None:
     """Simulate the published grid or a list of recipes and write a table."""
     parser = _parser("simulate", simulate)
-    parser.add_argument("--method", default="sampled", help="deterministic, sampled or sampled_per_row")
+    parser.add_argument("--method", default="sampled", help="deterministic, sampled, sampled_per_row or kmc")
     parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its last snapshot")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
     parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
+    parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
+    parser.add_argument("--horizon", type=float | None, help="kmc: time in s at which a run would hold its chains")
+    parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
+    parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
     config = _parse(parser, arguments)
     out = check_new_table(config.out)
     recipes = read_table(config.recipes, TARGETS) if config.recipes else None
@@ -63,18 +70,40 @@ def simulate(arguments: list[str]) -> None:
     from polyinv.simulate.recipes import published_grid
 
     recipes = published_grid() if recipes is None else recipes
-    runs = len(recipes.drop_duplicates(list(TARGETS[:3])))
-    with _progress("simulating", runs) as advance:
+    runs = len(recipes.drop_duplicates(list(CONDITIONS))) * config.replicates
+    options = _options_of_kmc(config)
+    with _finished_runs(out, config.method) as store, _progress("simulating", runs) as advance:
         table = simulate_table(
             recipes,
             method=config.method,
             chains=config.chains,
             seed=config.seed,
+            replicates=config.replicates,
             chemistry=config.chemistry,
             progress=advance,
+            **options | store,
         )
-    log.info("writing %d rows of %d runs to %s", len(table), runs, out)
-    write_table(table, out)
+        log.info("writing %d rows of %d runs to %s", len(table), runs, out)
+        write_table(table, out)
+
+
+def _options_of_kmc(config: Namespace) -> dict[str, Any]:
+    given = {name: config[name] for name in ("horizon", "workers", "allow_few") if config[name] is not None}
+    if given and config.method != "kmc":
+        raise InputError(f"--{next(iter(given))} goes with --method kmc, not with {config.method}")
+    return given
+
+
+@contextmanager
+def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
+    """The folder that keeps the finished runs of a kinetic Monte Carlo until the table is written."""
+    if method != "kmc":
+        yield {}
+        return
+    store = out.with_name(f"{out.name}.runs")
+    log.info("finished runs are kept in %s until the table is written; the same command goes on with them", store)
+    yield {"store": store}
+    shutil.rmtree(store)
 
 
 def train(arguments: list[str]) -> None:
@@ -105,7 +134,9 @@ def train(arguments: list[str]) -> None:
 
     from polyinv.evaluation.report import score_table
 
-    print(f"{experiment.title}, test rows of {experiment.data}\n\n{score_table(scores)}\n\nkept in {config.output}")
+    for subset, part in scores.groupby("subset", sort=False):
+        print(f"{experiment.title}, {subset} rows of {experiment.data}\n\n{score_table(part)}\n")
+    print(f"kept in {config.output}")
 
 
 def reproduce(arguments: list[str]) -> None:
@@ -180,14 +211,16 @@ class _Plain(logging.Formatter):
 
 @contextmanager
 def _speaking() -> Iterator[None]:
-    """What the package logs goes to standard error, a warning marked as one."""
+    """What the package logs goes to standard error, as do Python's warnings, marked as such."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Plain("%(message)s"))
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: log.warning("%s", message)
+            yield
     finally:
         log.removeHandler(handler)
         log.setLevel(level)

@@ -2,15 +2,17 @@
 out."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from polyinv import __version__
+from polyinv.data.bundled import load_bundled
 from polyinv.data.features import feature_columns
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_rows
@@ -23,7 +25,7 @@ from polyinv.quantities import TARGETS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeData
+    from polyinv.data.datamodule import RecipeData, Rows
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
 
@@ -67,6 +69,15 @@ class Experiment:
         return f"{self.model} {self.features} {self.split.name} seed {self.split.seed}"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Rows that a model is judged on, its guess (N, 4), and the numbers of the rows in their table (N,)."""
+
+    rows: "Rows"
+    guess: "Tensor"
+    at: np.ndarray
+
+
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
     """Fit, score and keep one experiment.
 
@@ -104,10 +115,10 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     else:
         model.fit(data, folder)
         model.save(folder / "model")
-    guess = model.predict(data.test.x)
-    scores = _score(experiment, data, guess)
-    _show(experiment, data, guess, scores, config, folder)
-    _keep_csv(_predictions(data, guess), folder / "predictions.csv")
+    judged = {name: Judged(rows, model.predict(rows.x), at) for name, rows, at in _tests(experiment, data)}
+    scores = _score(experiment, judged)
+    _show(experiment, judged, scores, config, folder)
+    _keep_csv(_predictions(judged), folder / "predictions.csv")
     _keep_csv(scores, folder / SCORES)
     return scores
 
@@ -150,51 +161,53 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
         passing.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-def _score(experiment: Experiment, data: "RecipeData", guess: "Tensor") -> pd.DataFrame:
+def _tests(experiment: Experiment, data: "RecipeData") -> "Iterator[tuple[str, Rows, np.ndarray]]":
+    """What a model is judged on: subset, rows, and their numbers in the table they come from."""
+    from polyinv.data.datamodule import rows_of
+
+    yield "test", data.test, data.split.test
+    if experiment.data.is_bundled:
+        off_grid = load_bundled("off_grid")
+        yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
+
+
+def _score(experiment: Experiment, judged: dict[str, Judged]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score
 
+    scores = pd.concat([score(each.rows.y, each.guess).assign(subset=name) for name, each in judged.items()])
     names = {
         "model": experiment.model,
         "features": experiment.features,
         "split": experiment.split.name,
         "seed": experiment.split.seed,
         "member": 0,
-        "subset": "test",
     }
-    scores = score(data.test.y, guess)
-    for at, (name, value) in enumerate(names.items()):
-        scores.insert(at, name, value)
-    return scores
+    return scores.assign(**names)[[*names, "subset", "target", "metric", "value"]].reset_index(drop=True)
 
 
 def _show(
-    experiment: Experiment,
-    data: "RecipeData",
-    guess: "Tensor",
-    scores: pd.DataFrame,
-    config: dict[str, Any],
-    folder: Path,
+    experiment: Experiment, judged: dict[str, Judged], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
-    """Scores, configuration and parity figure as TensorBoard events; the figure as a file, too."""
+    """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
 
     from polyinv.evaluation.figures import parity
 
-    figure = parity(
-        data.test.y.numpy(), guess.numpy(), f"{experiment.title}: {len(guess)} test rows of {experiment.data}"
-    )
-    with written(folder / "parity.png", overwrite=True) as passing:
-        figure.savefig(passing, dpi=120)
-    tags = {f"test/{row.metric}/{row.target}": row.value for row in scores.itertuples()}
+    tags = {f"{row.subset}/{row.metric}/{row.target}": row.value for row in scores.itertuples()}
     with SummaryWriter(folder) as writer:
         for tag, value in tags.items():
             writer.add_scalar(tag, value)
+        for subset, each in judged.items():
+            title = f"{experiment.title}: {len(each.guess)} {subset} rows of {experiment.data}"
+            figure = parity(each.rows.y.numpy(), each.guess.numpy(), title)
+            with written(folder / f"parity_{subset}.png", overwrite=True) as passing:
+                figure.savefig(passing, dpi=120)
+            writer.add_figure(f"{subset}/parity", figure)
         writer.add_text("config", f"```yaml\n{yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}```")
-        writer.add_figure("test/parity", figure)
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
         options = {key: value for key, value in config["model"].items() if isinstance(value, int | float | str)}
         hparams |= {f"model.{key}": value for key, value in options.items() if key != "name"}
-        r2 = {tag: value for tag, value in tags.items() if tag.startswith("test/r2/")}
+        r2 = {tag: value for tag, value in tags.items() if "/r2/" in tag}
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 
 
@@ -203,10 +216,13 @@ def _assignment(split: Split) -> pd.DataFrame:
     return pd.concat(parts).sort_values("row")
 
 
-def _predictions(data: "RecipeData", guess: "Tensor") -> pd.DataFrame:
-    true = pd.DataFrame(data.test.y.numpy(), columns=list(TARGETS))
-    predicted = pd.DataFrame(guess.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
-    return pd.concat([pd.DataFrame({"row": data.split.test}), true, predicted], axis=1)
+def _predictions(judged: dict[str, Judged]) -> pd.DataFrame:
+    parts = []
+    for subset, each in judged.items():
+        true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
+        predicted = pd.DataFrame(each.guess.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
+        parts.append(pd.concat([pd.DataFrame({"subset": subset, "row": each.at}), true, predicted], axis=1))
+    return pd.concat(parts)
 
 
 def _keep_csv(table: pd.DataFrame, path: Path) -> None:

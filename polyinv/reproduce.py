@@ -6,14 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from polyinv.data.source import DataConfig, load_table
-from polyinv.data.workbook import write_table
+from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.evaluation.report import markdown, reproduction_table
@@ -24,9 +22,8 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
 PUBLISHED_SEED = 42
 DIFFERENCE = (
-    "What differs in the data: ours are 432 runs simulated here with effective coefficients ({data}), with Poisson "
-    "noise of the chains; the study's are the kinetic Monte Carlo runs of Fiosina et al. (2023), of a number of chains "
-    "that we do not know."
+    "What differs in the data: ours ({data}) are kinetic Monte Carlo runs of 1e6 chains with effective coefficients; "
+    "the study's are those of Fiosina et al. (2023), of a number of chains that we do not know."
 )
 
 
@@ -58,7 +55,7 @@ def reproduce(
     """
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    plan = dict(_plan(_shared(data, output, say), seeds))
+    plan = dict(_plan(data, seeds))
     workers = min(workers or len(os.sched_getaffinity(0)), len(plan))
     say(f"{len(plan)} trainings on {workers} processes; a finished one is kept in {output} and not repeated")
     start = time.monotonic()
@@ -74,21 +71,6 @@ def reproduce(
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table, output, data, say)
     return table
-
-
-def _shared(data: DataConfig, output: Path, say: Callable[[str], None]) -> DataConfig:
-    """The rows as a file that all trainings read, so that they are simulated once."""
-    if data.path:
-        return data
-    shared, made_with = output / "data.npz", output / "data.yaml"
-    if not shared.is_file():
-        say(f"simulating the {data}")
-        write_table(load_table(data), shared)
-        with written(made_with, overwrite=True) as passing:
-            passing.write_text(yaml.safe_dump(asdict(data)))
-    elif yaml.safe_load(made_with.read_text()) != asdict(data):
-        raise InputError(f"{output} holds results from other data (see {made_with}); choose another --output")
-    return DataConfig(path=str(shared))
 
 
 def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:

@@ -121,13 +121,22 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate", "--out", "{tmp}/table.xlsx"], "exists already"),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--method", "exact"],
-            "no simulator 'exact'; known: deterministic, sampled",
+            "no simulator 'exact'; known: deterministic, kmc, sampled",
         ),
         (["simulate", "--out", "{tmp}/a.csv", "--chains", "0"], "chains is 0; needs a positive number"),
         (["simulate", "--out", "{tmp}/a.csv", "--chains", "many"], "many"),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--chemistry", "styrene"],
             "no chemistry 'styrene'; known: butyl_acrylate",
+        ),
+        (["simulate", "--out", "{tmp}/a.csv", "--replicates", "0"], "replicates is 0; needs 1 or more"),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--replicates", "2", "--method", "deterministic"],
+            "a run without noise has no replicates",
+        ),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--horizon", "3600"],
+            "--horizon goes with --method kmc, not with sampled",
         ),
         (["simulate"], "out"),
         (["simulat"], "no command 'simulat'; known: reproduce, simulate, train"),
@@ -154,6 +163,52 @@ def test_refusals(workbook, tmp_path, capsys, arguments, said):
     before = sorted(tmp_path.iterdir())
     assert said in refused(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert sorted(tmp_path.iterdir()) == before
+
+
+def kmc(tmp_path, name, *options):
+    recipes = tmp_path / "recipes.csv"
+    recipes.write_text("cBA_0,cAIBN_0,temp,time\n1,0.02,70,60\n1,0.01,75,60\n1,0.02,70,30\n")
+    arguments = ["simulate", "--method", "kmc", "--chains", "1e5", "--recipes", str(recipes), *options]
+    return main([*arguments, "--out", str(tmp_path / name)])
+
+
+def test_kmc_replicates_are_independent_and_the_first_is_the_run_alone(tmp_path):
+    assert kmc(tmp_path, "one.npz", "--allow_few", "true") == 0
+    assert kmc(tmp_path, "three.npz", "--allow_few", "true", "--replicates", "3", "--workers", "1") == 0
+    one, three = (read_table(tmp_path / f"{name}.npz") for name in ("one", "three"))
+    assert (len(one), len(three)) == (3, 9)
+    pd.testing.assert_frame_equal(three.head(3), one)
+    assert three["Mn"].nunique() == 9
+    assert not list(tmp_path.glob("*.runs"))  # finished runs are not needed any more
+
+
+def test_kmc_says_when_its_volume_is_too_small(tmp_path, capsys):
+    assert kmc(tmp_path, "a.npz", "--horizon", "3600") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "live radicals on average" in error
+    assert "would give 10" in error
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):
+    from polyinv.simulate import montecarlo
+
+    assert kmc(tmp_path, "whole.npz", "--allow_few", "true", "--workers", "1") == 0
+    engine, done = montecarlo.ENGINES["skip"], []
+
+    def die_in_the_second_run(job):
+        if done:
+            raise KeyboardInterrupt
+        done.append(job)
+        return engine(job)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(montecarlo.ENGINES, "skip", die_in_the_second_run)
+        assert kmc(tmp_path, "killed.npz", "--allow_few", "true", "--workers", "1") == 130
+    assert not (tmp_path / "killed.npz").exists()
+    assert len(list((tmp_path / "killed.npz.runs").glob("*.npz"))) == 1
+    assert kmc(tmp_path, "killed.npz", "--allow_few", "true") == 0
+    assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
 @pytest.mark.parametrize("config", sorted(path.name for path in CONFIGS.glob("*.yaml")))

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from polyinv.data.bundled import load_bundled
 from polyinv.data.source import DataConfig
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
@@ -27,7 +28,7 @@ def experiment(small, tmp_path):
 def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     scores = run(experiment, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith("events.")}
-    assert names == {"config.yaml", "split.csv", "model", "predictions.csv", "parity.png", "scores.csv"}
+    assert names == {"config.yaml", "split.csv", "model", "predictions.csv", "parity_test.png", "scores.csv"}
     kept = pd.read_csv(tmp_path / "run" / "scores.csv")
     pd.testing.assert_frame_equal(kept, scores)
     assert list(kept.columns) == ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
@@ -47,6 +48,18 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     model = load(tmp_path / "run" / "model")
     x = torch.tensor(small.loc[predictions["row"], list(model.columns)].to_numpy())
     np.testing.assert_allclose(model.predict(x), guess, rtol=1e-12)
+
+
+def test_models_of_the_bundled_data_are_judged_off_the_grid_too(experiment, tmp_path):
+    scores = run(replace(experiment, data=DataConfig()), tmp_path / "run")
+    assert scores.groupby("subset").size().to_dict() == {"test": 19, "off_grid": 19}
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    off_grid = predictions[predictions["subset"] == "off_grid"].reset_index(drop=True)
+    np.testing.assert_array_equal(off_grid[list(TARGETS)], load_bundled("off_grid")[list(TARGETS)])
+    guess = torch.tensor(off_grid[[f"{name}_predicted" for name in TARGETS]].to_numpy())
+    again = score(torch.tensor(off_grid[list(TARGETS)].to_numpy()), guess)["value"]
+    np.testing.assert_allclose(again, scores.loc[scores["subset"] == "off_grid", "value"], rtol=1e-9)
+    assert (tmp_path / "run" / "parity_off_grid.png").is_file()
 
 
 def test_every_model_writes_the_same_tags(experiment, tmp_path):
@@ -110,7 +123,6 @@ def test_bad_input_leaves_no_folder(experiment, tmp_path):
         {"features": "mdm"},
         {"split": SplitConfig("by_recepie")},
         {"data": DataConfig(path="nowhere.xlsx")},
-        {"data": DataConfig(method="exact")},
     ):
         with pytest.raises(InputError):
             run(replace(experiment, **change), tmp_path / "run")

@@ -37,7 +37,7 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, small, tm
     assert "What differs in the data" in table
     assert table in lines[-1] + "\n" or table.strip() in lines[-1]
     assert (tmp_path / "out" / "summary.png").stat().st_size > 10_000
-    assert len(list((tmp_path / "out").glob("*/parity.png"))) == 9
+    assert len(list((tmp_path / "out").glob("*/parity_test.png"))) == 9
 
     # Called again it repeats nothing and ends in the same table, also when a part of it was not finished.
     (tmp_path / "out" / "forest-mmd-by_recipe-43" / "scores.csv").unlink()
@@ -47,12 +47,13 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, small, tm
     assert (tmp_path / "out" / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns == before
 
 
-def test_results_of_other_data_are_not_mixed(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_plan", lambda data, seeds: iter(()))
-    shared = module._shared(DataConfig(chains=1e4), tmp_path, lambda line: None)
-    assert module._shared(DataConfig(chains=1e4), tmp_path, lambda line: None) == shared
-    with pytest.raises(InputError, match="holds results from other data"):
-        module._shared(DataConfig(chains=1e5), tmp_path, lambda line: None)
+def test_results_of_other_data_are_not_mixed(quick, small, tmp_path):
+    for name, table in (("one", small), ("other", small.assign(Mn=2 * small["Mn"]))):
+        write_table(table, tmp_path / f"{name}.npz")
+    one, other = (DataConfig(path=str(tmp_path / f"{name}.npz")) for name in ("one", "other"))
+    reproduce(tmp_path / "out", data=one, seeds=1, workers=1, say=lambda line: None)
+    with pytest.raises(InputError, match="was made with data"):
+        reproduce(tmp_path / "out", data=other, seeds=1, workers=1, say=lambda line: None)
 
 
 def test_the_shipped_configs_are_the_published_models():

@@ -1,6 +1,6 @@
 """The DataModule: one table, one feature set, one split, served as physical rows and as scaled batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import lightning.pytorch as L
@@ -32,6 +32,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.y)
+
+
+def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
+    """All rows of a table, with the given columns as observations."""
+    # pandas hands out read-only arrays
+    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, TARGETS))
+    return Rows(x, y)
 
 
 class Batches:
@@ -91,12 +98,10 @@ class RecipeData(L.LightningDataModule):
         for name, rows in split.parts().items():
             if len(rows) == 0:
                 raise InputError(f"the {name} part of the split has no rows")
-        # pandas hands out read-only arrays
-        x = torch.from_numpy(table[list(self.columns)].to_numpy(dtype=float, copy=True))
-        y = torch.from_numpy(table[list(TARGETS)].to_numpy(dtype=float, copy=True))
+        every = rows_of(table, self.columns)
 
         def part(rows: np.ndarray) -> Rows:
-            return Rows(x[rows], y[rows], None if split.groups is None else split.groups[rows])
+            return Rows(every.x[rows], every.y[rows], None if split.groups is None else split.groups[rows])
 
         self.train, self.val, self.test = part(split.train), part(split.val), part(split.test)
         self.x_scaling = fit_features(self.train.x, self.columns)

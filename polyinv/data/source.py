@@ -1,13 +1,15 @@
-"""Where the rows of an experiment come from: a user's file, or the published grid simulated here."""
+"""Where the rows of an experiment come from: the bundled data set, a user's file, or a simulation."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import read_table
-from polyinv.errors import unknown
+from polyinv.errors import InputError, unknown
 from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
 
 log = logging.getLogger(__name__)
@@ -18,39 +20,32 @@ class DataConfig:
     """Rows to learn from.
 
     Args:
-        path: A workbook or table of your own; none simulates the published grid.
+        path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
-        method: How the grid is simulated: deterministic, sampled or sampled_per_row.
-        chains: Dead chains per simulated run.
-        seed: Of the simulation's random numbers.
     """
 
     path: str | None = None
     normalize: bool = False
-    method: str = "sampled"
-    chains: float = 1e6
-    seed: int = 1
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the rows are those of the bundled data set, which has an off-grid test beside it."""
+        return self.path is None
 
     def __str__(self) -> str:
-        """The data in a few words, for a table's caption."""
-        if self.path:
-            return self.path
-        chains = "" if self.method == "deterministic" else f", {self.chains:.0e} chains per run, seed {self.seed}"
-        return f"published grid, {self.method}{chains}"
+        """The data in a few words."""
+        return self.path or "the bundled data set"
 
 
 def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.DataFrame:
-    """The rows that ``config`` names, with at least the given columns.
+    """The rows that ``config`` names, with the given columns.
 
     Raises:
-        InputError: The file cannot be used, or the method is unknown.
+        InputError: The file cannot be used.
     """
-    if config.path:
-        return read_table(config.path, columns, normalize=config.normalize)
-    # torch takes a second or more to import: not before a file has been refused.
-    from polyinv.simulate.recipes import published_grid
-
-    return simulate_table(published_grid(), method=config.method, chains=config.chains, seed=config.seed)
+    if config.is_bundled:
+        return load_bundled("grid")[list(columns)]
+    return read_table(config.path, columns, normalize=config.normalize)
 
 
 def simulate_table(
@@ -59,8 +54,10 @@ def simulate_table(
     method: str = "sampled",
     chains: float = 1e6,
     seed: int = 1,
+    replicates: int = 1,
     chemistry: str = "butyl_acrylate",
     progress: Callable[[int], None] = lambda runs: None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Simulate recipes; the table keeps their order.
 
@@ -69,15 +66,18 @@ def simulate_table(
         method: One of ``polyinv.simulate.SIMULATORS``.
         chains: Dead chains of each run at its last snapshot.
         seed: Of the random numbers.
+        replicates: Independent runs of each recipe, R.
         chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
         progress: Called with the number of runs just done.
+        options: What only this method takes.
 
     Returns:
-        N rows with the columns of ``COLUMNS``.
+        N rows for each replicate, one replicate after the other, with the columns of ``COLUMNS``.
 
     Raises:
-        InputError: An unknown name, or a recipe that cannot be.
+        InputError: An unknown name, a recipe that cannot be, or replicates of a run without noise.
     """
+    # torch takes a second or more to import: not before a file has been refused.
     import torch
 
     from polyinv.chemistry import CHEMISTRIES
@@ -88,12 +88,25 @@ def simulate_table(
         raise unknown("simulator", method, SIMULATORS)
     if chemistry not in CHEMISTRIES:
         raise unknown("chemistry", chemistry, CHEMISTRIES)
-    conditions, times, run, snapshot = runs(recipes)
-    for line in CHEMISTRIES[chemistry].outside(
-        torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
-    ):
+    if replicates < 1 or (replicates > 1 and method == "deterministic"):
+        reason = "a run without noise has no replicates" if method == "deterministic" else "needs 1 or more"
+        raise InputError(f"replicates is {replicates}; {reason}")
+    physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
+    for line in CHEMISTRIES[chemistry].outside(physical):
         log.warning(line)
-    polymer = SIMULATORS[method](conditions, times, CHEMISTRIES[chemistry], chains=chains, seed=seed, progress=progress)
+    conditions, times, run, snapshot = runs(recipes)
+    polymer = SIMULATORS[method](
+        conditions.repeat(replicates, 1),
+        times.repeat(replicates, 1),
+        CHEMISTRIES[chemistry],
+        chains=chains,
+        seed=seed,
+        progress=progress,
+        **options,
+    )
+    run = torch.cat([run + len(conditions) * replicate for replicate in range(replicates)])
+    snapshot = snapshot.repeat(replicates)
+    table = pd.concat([recipes[list(TARGETS)]] * replicates, ignore_index=True)
     scalars = {name: getattr(polymer, name)[run, snapshot].numpy() for name in SCALARS}
     curves = pd.DataFrame(polymer.mmd[run, snapshot].numpy(), columns=list(MMD))
-    return pd.concat([recipes[list(TARGETS)].reset_index(drop=True), pd.DataFrame(scalars), curves], axis=1)
+    return pd.concat([table, pd.DataFrame(scalars), curves], axis=1)

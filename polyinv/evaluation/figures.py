@@ -7,7 +7,13 @@ from matplotlib.figure import Figure
 
 from polyinv.quantities import RECIPE, TARGETS
 
-INK, BLUE, ORANGE, GREY = "#222222", "#2166ac", "#d6604d", "#bbbbbb"
+INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
+LINES = {
+    "ours, published split": (("random_rows", "test"), ORANGE),
+    "ours, runs never seen": (("by_recipe", "test"), BLUE),
+    "ours, off the grid": (("by_recipe", "off_grid"), DARK),
+}
+"""Split, subset and colour of the bars beside the published ones."""
 
 
 def parity(y: np.ndarray, guess: np.ndarray, title: str) -> Figure:
@@ -34,24 +40,22 @@ def parity(y: np.ndarray, guess: np.ndarray, title: str) -> Figure:
 
 
 def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]]) -> Figure:
-    """R² of each target: published, on the published split, and on runs never seen.
+    """R² of each target: published, on the published split, on runs never seen, and off the grid.
 
     Args:
         scores: Tidy scores with the columns of a ``scores.csv``, several split seeds.
         published: `polyinv.evaluation.published.PUBLISHED`.
     """
     names = (*TARGETS, "global")
-    r2 = scores[scores["metric"] == "r2"].groupby(["split", "model", "features", "target"])["value"]
+    r2 = scores[scores["metric"] == "r2"].groupby(["split", "subset", "model", "features", "target"])["value"]
     mean, spread = r2.mean(), r2.std().fillna(0.0)
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     for panel, (case, values) in zip(figure.subplots(1, len(published), sharey=True), published.items(), strict=True):
-        _bars(panel, -1, GREY, "published", [values[name, "r2"] for name in names])
-        for place, split, colour, label in (
-            (0, "random_rows", ORANGE, "ours, published split"),
-            (1, "by_recipe", BLUE, "ours, runs never seen"),
-        ):
-            keys = [(split, *case, name) for name in names]
-            _bars(panel, place, colour, label, mean[keys].tolist(), spread[keys].tolist())
+        _bars(panel, 0, GREY, "published", [values[name, "r2"] for name in names])
+        for place, (label, (line, colour)) in enumerate(LINES.items(), start=1):
+            keys = [(*line, *case, name) for name in names if (*line, *case, name) in mean]
+            if keys:
+                _bars(panel, place, colour, label, mean[keys].tolist(), spread[keys].tolist())
         panel.axhline(0, color=INK, linewidth=0.6)
         panel.set_xticks(range(len(names)), names)
         panel.set_title(f"{case[0]}, {case[1]}")
@@ -64,5 +68,5 @@ def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tu
 def _bars(
     panel: Axes, place: int, colour: str, label: str, heights: list[float], errors: list[float] | None = None
 ) -> None:
-    at = np.arange(len(heights)) + 0.27 * place
-    panel.bar(at, heights, 0.27, yerr=errors, color=colour, label=label)
+    at = np.arange(len(heights)) + 0.21 * (place - 1.5)
+    panel.bar(at, heights, 0.21, yerr=errors, color=colour, label=label)

@@ -4,7 +4,12 @@ import pandas as pd
 
 from polyinv.quantities import TARGETS
 
-PROTOCOLS = {"random_rows": "ours, random_rows (published split)", "by_recipe": "ours, by_recipe (runs never seen)"}
+PROTOCOLS = {
+    "ours, random_rows (published split)": ("random_rows", "test"),
+    "ours, by_recipe (runs never seen)": ("by_recipe", "test"),
+    "ours, off the grid": ("by_recipe", "off_grid"),
+}
+"""Split that a model was trained with and subset that it is judged on, by the name of the line."""
 
 
 def reproduction_table(
@@ -26,15 +31,17 @@ def reproduction_table(
         cells = {_heading(key): _cell([numbers[key]], key[1]) for key in wanted}
         rows.append({"model": model, "features": features, "numbers": "published", **cells})
         of_model = scores[(scores["model"] == model) & (scores["features"] == features)]
-        for split, label in PROTOCOLS.items():
-            of_split = of_model[of_model["split"] == split].groupby(["target", "metric"])["value"]
-            cells = {_heading(key): _cell(of_split.get_group(key).tolist(), key[1]) for key in wanted}
-            rows.append({"model": model, "features": features, "numbers": label, **cells})
+        for label, (split, subset) in PROTOCOLS.items():
+            of_line = of_model[(of_model["split"] == split) & (of_model["subset"] == subset)]
+            values = {key: group.tolist() for key, group in of_line.groupby(["target", "metric"])["value"]}
+            if values:
+                cells = {_heading(key): _cell(values[key], key[1]) for key in wanted}
+                rows.append({"model": model, "features": features, "numbers": label, **cells})
     return pd.DataFrame(rows)
 
 
 def score_table(scores: pd.DataFrame) -> str:
-    """The scores of one run as Markdown: a line for each target and one for the global means."""
+    """The scores of one run on one subset as Markdown: a line for each target and one for the global means."""
     wide = scores.pivot(index="target", columns="metric", values="value").reindex([*TARGETS, "global"])
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (

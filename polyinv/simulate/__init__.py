@@ -6,12 +6,13 @@
 
 from functools import partial
 
-from polyinv.simulate import deterministic, sampling
+from polyinv.simulate import deterministic, montecarlo, sampling
 from polyinv.simulate.snapshots import Growth, Snapshots
 
 SIMULATORS = {
     "deterministic": deterministic.simulate,
     "sampled": sampling.simulate,
+    "kmc": montecarlo.simulate,
     "sampled_per_row": partial(sampling.simulate, redraw=True),
 }
 

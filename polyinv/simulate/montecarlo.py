@@ -6,7 +6,7 @@ The kernel, and why it need not execute propagation, is `polyinv.simulate.gilles
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,7 +23,7 @@ from polyinv.simulate.control_volume import Volumes, control_volumes, guard
 from polyinv.simulate.gillespie import EVENTS
 from polyinv.simulate.plain_montecarlo import run_plainly
 from polyinv.simulate.run_store import RunStore
-from polyinv.simulate.snapshots import Growth
+from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
 
 _STREAM = "polyinv-kmc-1"  # to be changed with anything that changes the result of a run; else stores would mix
 
@@ -146,7 +146,7 @@ def simulate_runs(
     store: Path | str | None = None,
     allow_few: bool = False,
     engine: str = "skip",
-    progress: Callable[[int], None] = lambda runs: None,
+    progress: Progress = silent,
 ) -> Runs:
     """Kinetic Monte Carlo runs, in parallel and longest first.
 
@@ -214,7 +214,7 @@ def _jobs(
 
 
 def _run_all(
-    jobs: list[_Job], order: list[int], store: RunStore | None, workers: int | None, progress: Callable[[int], None]
+    jobs: list[_Job], order: list[int], store: RunStore | None, workers: int | None, progress: Progress
 ) -> list[dict[str, np.ndarray]]:
     def work(job: _Job) -> dict[str, np.ndarray]:
         result = store.read(job.inputs()) if store else None
@@ -256,3 +256,32 @@ def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: 
         dead_units=stacked["units"].sum(-1).cumsum(-1),
     )
     return Runs(Growth(stacked["residual"] * molar, chains, units, squares), census)
+
+
+def simulate(
+    conditions: Tensor,
+    times: Tensor,
+    chemistry: Chemistry,
+    *,
+    chains: float = 1e6,
+    seed: int = 0,
+    horizon: float | None = None,
+    workers: int | None = None,
+    store: Path | str | None = None,
+    allow_few: bool = False,
+    progress: Progress = silent,
+) -> Snapshots:
+    """What B kinetic Monte Carlo runs show at T times each. Arguments as of `simulate_runs`."""
+    runs = simulate_runs(
+        conditions,
+        times,
+        chemistry,
+        chains=chains,
+        seed=seed,
+        horizon=horizon,
+        workers=workers,
+        store=store,
+        allow_few=allow_few,
+        progress=progress,
+    )
+    return runs.growth.cumulated().snapshots(chemistry)

@@ -1,0 +1,40 @@
+"""The data sets that come with polyinv: the published grid, and an independent set off the grid.
+
+``card.yaml`` beside this file says what each is, how it was made and what it is not.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from polyinv.data.workbook import checksum, read_table
+from polyinv.errors import InputError, unknown
+
+FOLDER = Path(__file__).parent
+
+
+@cache
+def card() -> dict[str, dict[str, Any]]:
+    """What each bundled data set says about itself, by name."""
+    return yaml.safe_load((FOLDER / "card.yaml").read_text())
+
+
+def load_bundled(name: str) -> pd.DataFrame:
+    """A bundled data set, with the columns of `polyinv.quantities.COLUMNS`.
+
+    ``grid``: the 432 published recipes, 12 snapshots each, in the published row order. ``off_grid``: 1000 random
+    recipes of the same box, one time each. It is the last test: nothing may be trained or chosen on it.
+
+    Raises:
+        InputError: The name is unknown, or the file is not the one that the card describes.
+    """
+    if name not in card():
+        raise unknown("bundled data set", name, card())
+    path = FOLDER / f"{name}.npz"
+    table = read_table(path)
+    if checksum(table) != card()[name]["sha256"]:
+        raise InputError(f"{path} is not the file that its card.yaml describes; install polyinv again")
+    return table
