@@ -1,4 +1,4 @@
-"""Check the kinetic Monte Carlo against the rate equations and against itself; write docs/simulators.md and its figure.
+"""Check the kinetic Monte Carlo against the rate equations and itself; write docs/simulators.md and its figure.
 
 python scripts/validate_simulators.py                      # about four minutes of one core
 python scripts/validate_simulators.py --every 24           # a glance
@@ -32,7 +32,8 @@ SHOWN = ([0.5, 0.0025, 60.0], [1.0, 0.02, 70.0], [3.0, 0.0025, 80.0])
 def frontier_labels(conditions: Tensor) -> Tensor:
     """Whether each run reached 90 % conversion after an hour in the published study, shape (B,)."""
     with open(ROOT / "tests/data/conversion_frontier.csv", newline="") as file:
-        needed = {(float(row["temp"]), float(row["cBA_0"])): float(row["cAIBN_0_min"]) for row in csv.DictReader(file)}
+        rows = [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    needed = {(row["temp"], row["cBA_0"]): row["cAIBN_0_min"] for row in rows}
     return torch.tensor(
         [initiator >= needed.get((temp, monomer), 1.0) - 1e-9 for monomer, initiator, temp in conditions.tolist()]
     )
@@ -197,7 +198,7 @@ def main() -> None:
         "",
         "Mean over the replicates less the rate equations. "
         f"Below {ENOUGH:g} live radicals, S and Q together, a run warns; below {TOO_FEW:g} it refuses. "
-        "The number of S alone is no measure: S and Q turn into one another many times between birth and termination.",
+        "The number of S alone is no measure: they turn into one another many times between birth and termination.",
         "",
         *finite_size(given.bias_every),
         "## Propagation skipped against propagation executed",

@@ -127,8 +127,7 @@ def poisson(mean: float, state: np.ndarray) -> int:
 def _bury(
     length: int, bins: np.ndarray, longest: np.ndarray, chains: np.ndarray, units: np.ndarray, squares: np.ndarray
 ) -> None:
-    """Sort a dead chain into its bin: looked up in ``bins`` if short, else searched in the ``longest`` of each
-    bin."""
+    """Sort a dead chain into its bin: looked up in ``bins`` if short, else searched in ``longest``."""
     place = nb.int64(bins[length]) if length < len(bins) else np.searchsorted(longest, length)
     chains[place] += 1
     units[place] += length

@@ -112,7 +112,8 @@ def _plain(job: _Job) -> dict[str, np.ndarray]:
         job.k, job.fractions, job.per_molar, job.molecules, job.times, np.random.default_rng(job.stream())
     )
     T, bins = len(job.times), len(job.longest) + 1
-    place = np.searchsorted(dead, np.arange(len(lengths)), side="right") * bins + np.searchsorted(job.longest, lengths)
+    interval = np.searchsorted(dead, np.arange(len(lengths)), side="right")
+    place = interval * bins + np.searchsorted(job.longest, lengths)
 
     def binned(weights: np.ndarray) -> np.ndarray:
         return np.bincount(place, weights, minlength=T * bins).reshape(T, bins)

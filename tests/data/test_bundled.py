@@ -38,7 +38,7 @@ def test_the_last_test_shares_no_run_with_the_grid():
 
 def test_another_file_in_its_place_is_refused(monkeypatch):
     monkeypatch.setattr(bundled, "card", lambda: {"grid": {"sha256": "0"}})
-    with pytest.raises(InputError, match="is not the file that its card.yaml describes"):
+    with pytest.raises(InputError, match=r"is not the file that its card\.yaml describes"):
         load_bundled("grid")
     with pytest.raises(InputError, match="no bundled data set 'gird'; known: grid"):
         load_bundled("gird")

@@ -80,9 +80,8 @@ def few(*args, **options):
 def test_monomer_units_are_conserved_to_the_last_one(sketches, engine):
     growth, census = sketches[engine].growth, sketches[engine].census
     assert torch.equal(census.residual + census.live_units + census.dead_units, census.monomer[:, None].expand(1, 3))
-    total = (
-        growth.monomer + growth.cumulated().units.sum(-1) + census.live_units / census.monomer.double() * RECIPE[:, :1]
-    )
+    live = census.live_units / census.monomer.double() * RECIPE[:, :1]
+    total = growth.monomer + growth.cumulated().units.sum(-1) + live
     assert (total - RECIPE[0, 0]).abs().max() < 1e-14
 
 
@@ -246,7 +245,7 @@ def test_horizon_sets_the_volume_not_the_end():
 @pytest.mark.parametrize("engine", montecarlo.ENGINES)
 def test_a_reaction_that_runs_out_of_monomer_stops_there(engine):
     lasting = replace(SKETCH, k_bb=constant(0.0), k_tss=constant(2e4))
-    volume = control_volumes(RECIPE, tensor([[0.1]]), lasting, chains=500)  # later the rate equations have no solution
+    volume = control_volumes(RECIPE, tensor([[0.1]]), lasting, chains=500)  # later they have no solution
     job = next(montecarlo._jobs(RECIPE, tensor([[6.0, 8.0]]), lasting, volume, 1, engine, 10))
     result = montecarlo.ENGINES[engine](job)
     assert result["residual"].tolist() == [0, 0]
