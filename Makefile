@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: reproduce test slow lint install clean
+.PHONY: reproduce test slow lint data install clean
 
 reproduce: .venv/installed
 	$(BIN)/polyinv reproduce --output runs/reproduce
@@ -16,6 +16,10 @@ slow: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+# The bundled data sets again, in runs/data; compare the printed checksums with polyinv/data/bundled/card.yaml.
+data: .venv/installed
+	$(BIN)/python scripts/make_data.py runs/data
 
 install: .venv/installed
 

@@ -219,6 +219,7 @@ def _speaking() -> Iterator[None]:
     log.setLevel(logging.INFO)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("default")
             warnings.showwarning = lambda message, *where: log.warning("%s", message)
             yield
     finally:

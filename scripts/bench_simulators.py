@@ -19,12 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from reference_problem import P1, P1_RECIPE, published_grid
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.chemistry.reference_problem import P1, P1_RECIPE
 from polyinv.simulate.control_volume import FewRadicals
 from polyinv.simulate.montecarlo import simulate_runs
+from polyinv.simulate.recipes import published_grid, runs
 
 RUNKMC_P1 = """parameters
     num_units = {units};
@@ -97,12 +98,14 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FewRadicals)  # speed is the question here
 
-    hour = published_grid()[1][:1]
+    grid, times, _, _ = runs(published_grid())
+    few, fewer = slice(None, None, given.every), slice(None, None, given.plain_every)
+    recipe = torch.tensor([P1_RECIPE[:3]], dtype=torch.float64)
     rows = [
-        ("grid", "skip", measure(*published_grid(given.every), BUTYL_ACRYLATE, given.chains, "skip")),
-        ("grid", "plain", measure(*published_grid(given.plain_every), BUTYL_ACRYLATE, given.plain_chains, "plain")),
-        ("P1", "skip", measure(P1_RECIPE, hour, P1, 4 * given.chains, "skip")),
-        ("P1", "plain", measure(P1_RECIPE, hour, P1, given.plain_chains, "plain")),
+        ("grid", "skip", measure(grid[few], times[few], BUTYL_ACRYLATE, given.chains, "skip")),
+        ("grid", "plain", measure(grid[fewer], times[fewer], BUTYL_ACRYLATE, given.plain_chains, "plain")),
+        ("P1", "skip", measure(recipe, times[:1], P1, 4 * given.chains, "skip")),
+        ("P1", "plain", measure(recipe, times[:1], P1, given.plain_chains, "plain")),
     ]
     if given.runkmc:
         rows.append(("P1", "RunKMC", measure_runkmc(given.runkmc)))

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import matplotlib
 import torch
-from reference_problem import P1, P1_KNOWN, P1_RECIPE, published_grid
 from torch import Tensor
 
-from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.mmd import LOG_M
 from polyinv.simulate import deterministic
 from polyinv.simulate.control_volume import ENOUGH, TOO_FEW, FewRadicals, control_volumes
 from polyinv.simulate.montecarlo import Runs, simulate_runs
+from polyinv.simulate.recipes import published_grid, runs
 from polyinv.simulate.snapshots import Snapshots
 
 matplotlib.use("Agg")
@@ -43,8 +44,14 @@ def conversion(polymer: Snapshots, conditions: Tensor) -> Tensor:
     return 1 - polymer.cBA_time / conditions[:, :1]
 
 
-def shown(runs: Runs) -> Snapshots:
-    return runs.growth.cumulated().snapshots(BUTYL_ACRYLATE)
+def grid(every: int) -> tuple[Tensor, Tensor]:
+    """Conditions (B, 3) and times (B, 12) of every n-th of the 432 published runs."""
+    conditions, times, _, _ = runs(published_grid())
+    return conditions[::every], times[::every]
+
+
+def shown(made: Runs, chemistry: Chemistry = BUTYL_ACRYLATE) -> Snapshots:
+    return made.growth.cumulated().snapshots(chemistry)
 
 
 def table(head: str, rows: list[str]) -> list[str]:
@@ -52,9 +59,9 @@ def table(head: str, rows: list[str]) -> list[str]:
 
 
 def against_rate_equations(every: int, chains: float, store: str | None) -> list[str]:
-    conditions, times = published_grid(every)
-    runs = simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1, store=store)
-    seen, expected = shown(runs), deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    conditions, times = grid(every)
+    made = simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1, store=store)
+    seen, expected = shown(made), deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
     error = conversion(seen, conditions) - conversion(expected, conditions)
     curves = (seen.mmd - expected.mmd)[..., LOG_M > 3.3]
     labels = frontier_labels(conditions)
@@ -71,19 +78,19 @@ def against_rate_equations(every: int, chains: float, store: str | None) -> list
     rows.append(
         "| rms of w, log10 M > 3.3 | " + " | ".join(f"{r.mean():.4f}, largest {r.max():.4f}" for r in rms) + " |"
     )
-    S, Q = runs.census.S, runs.census.Q
+    S, Q = made.census.S, made.census.Q
     rows.append(f"| mean radicals | S {S.min():.2g} to {S.max():.2g}, Q {Q.min():.3g} to {Q.max():.3g} | |")
     head = f"| {len(conditions)} recipes, {chains:g} chains, seed 1 | at 3600 s | all twelve times |"
     return table(head, rows)
 
 
 def finite_size(every: int) -> list[str]:
-    conditions, times = published_grid(every)
+    conditions, times = grid(every)
     times = times[:, -1:]
     expected = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
     rows = []
     for seed, (chains, replicates) in enumerate(SIZES.items(), start=10):
-        runs = simulate_runs(
+        made = simulate_runs(
             conditions,
             times,
             BUTYL_ACRYLATE,
@@ -93,7 +100,7 @@ def finite_size(every: int) -> list[str]:
             workers=1,
             allow_few=True,
         )
-        seen = shown(runs)
+        seen = shown(made)
         many = conditions.repeat_interleave(replicates, 0)
         error = conversion(seen, many)[:, 0] - conversion(expected, conditions)[:, 0].repeat_interleave(replicates)
         error = error.reshape(-1, replicates)
@@ -117,7 +124,7 @@ def skip_against_plain(chains: float, replicates: int) -> list[str]:
     conditions, times = torch.tensor([SHOWN[1]], dtype=torch.float64), torch.tensor([[3600.0]], dtype=torch.float64)
     measured = []
     for engine, seed in (("skip", 3), ("plain", 4)):
-        runs = simulate_runs(
+        made = simulate_runs(
             conditions,
             times,
             BUTYL_ACRYLATE,
@@ -128,8 +135,8 @@ def skip_against_plain(chains: float, replicates: int) -> list[str]:
             engine=engine,
             allow_few=True,
         )
-        seen = shown(runs)
-        columns = (conversion(seen, conditions)[:, 0], seen.Mn[:, 0], seen.Mw[:, 0], runs.census.S, runs.census.Q)
+        seen = shown(made)
+        columns = (conversion(seen, conditions)[:, 0], seen.Mn[:, 0], seen.Mw[:, 0], made.census.S, made.census.Q)
         measured.append(torch.stack(columns, -1))
     means, errors = [m.mean(0) for m in measured], [m.std(0) / replicates**0.5 for m in measured]
     rows = []
@@ -141,17 +148,16 @@ def skip_against_plain(chains: float, replicates: int) -> list[str]:
 
 
 def reference_problem(chains: float) -> list[str]:
-    runs = simulate_runs(
-        P1_RECIPE, torch.tensor([[3600.0]]), P1, chains=chains, seed=5, replicates=4, workers=1, horizon=3600.0
-    )
-    seen = runs.growth.cumulated().snapshots(P1)
+    conditions, times = (torch.tensor([part], dtype=torch.float64) for part in (P1_RECIPE[:3], P1_RECIPE[3:]))
+    made = simulate_runs(conditions, times, P1, chains=chains, seed=5, replicates=4, workers=1)
+    seen = shown(made, P1)
     units = P1.monomer_molar_mass
-    found = {"X": conversion(seen, P1_RECIPE), "DPn": seen.Mn / units, "DPw": seen.Mw / units}
+    found = {"X": conversion(seen, conditions), "DPn": seen.Mn / units, "DPw": seen.Mw / units}
     rows = [
         f"| {name} | {value.mean():.5g} ± {value.std() / 2:.1g} | {known:g} | {value.mean() / known - 1:+.2%} |"
         for (name, value), known in zip(found.items(), P1_KNOWN.values(), strict=True)
     ]
-    return table(f"| P1, four runs with {runs.census.S.mean():.0f} radicals | kMC | known | difference |", rows)
+    return table(f"| P1, four runs with {made.census.S.mean():.0f} radicals | kMC | known | difference |", rows)
 
 
 def draw(path: Path, chains: float) -> None:

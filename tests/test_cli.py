@@ -141,9 +141,9 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate"], "out"),
         (["simulat"], "no command 'simulat'; known: reproduce, simulate, train"),
         (["train", "--output", "{tmp}/run", "--model.name", "forrest"], "no model 'forrest'; known: forest, mlp"),
-        (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.chains"),
+        (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.normalize"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
-        (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.chains"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.normalize"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/broken.yaml"], "broken.yaml is not YAML"),
         (["train", "--output", "{tmp}/run", "--model.n_estimators", "many"], "model.n_estimators"),
         (
@@ -183,11 +183,13 @@ def test_kmc_replicates_are_independent_and_the_first_is_the_run_alone(tmp_path)
 
 
 def test_kmc_says_when_its_volume_is_too_small(tmp_path, capsys):
-    assert kmc(tmp_path, "a.npz", "--horizon", "3600") == 2
+    assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "live radicals on average" in error
     assert "would give 10" in error
     assert not (tmp_path / "a.npz").exists()
+    assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4", "--allow_few", "true") == 0
+    assert "polyinv: warning: run 2 (cBA_0 1, cAIBN_0 0.01, temp 75) has" in capsys.readouterr().err
 
 
 def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):

@@ -146,7 +146,7 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
         f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} recipes have fewer)"
     )
     if number < TOO_FEW and not allow_few:
-        raise InputError(message + "; allow few radicals to run it nevertheless")
+        raise InputError(message + "; allow_few true runs it nevertheless")
     warnings.warn(message, FewRadicals, stacklevel=3)
 
 

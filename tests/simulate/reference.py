@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from polyinv.chemistry import Arrhenius, Chemistry
+from polyinv.chemistry import Chemistry
 
 LABELS = Path(__file__).parents[1] / "data" / "conversion_frontier.csv"
 
@@ -22,34 +22,6 @@ def reaches_90_percent(conditions: torch.Tensor) -> torch.Tensor:
         frontier.get((temp, monomer), np.inf) <= initiator + 1e-9 for monomer, initiator, temp in conditions.tolist()
     ]
     return torch.tensor(labels)
-
-
-def constant(value: float) -> Arrhenius:
-    return Arrhenius(value, 0.0, measured=None, source="reference problem P1")
-
-
-# A linear polymerization without backbiting and transfer: k_d 4e-5 1/s, f 0.5, k_p 2000 L/mol/s, combination and
-# disproportionation events 1e7·S² each.
-P1 = Chemistry(
-    name="P1",
-    monomer="M",
-    initiator="I",
-    monomer_molar_mass=100.0,
-    f=0.5,
-    k_d=constant(4e-5),
-    k_p=constant(2000.0),
-    k_bb=constant(0.0),
-    k_pt=constant(100.0),
-    k_tss=constant(2e7),
-    k_tst=constant(0.0),
-    k_ttt=constant(0.0),
-    k_trM=constant(0.0),
-    k_trS=constant(0.0),
-    d_ss=0.5,
-    d_st=0.5,
-    d_tt=0.5,
-    range={},
-)
 
 
 def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> dict[str, float]:

@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import RECIPE
 from polyinv.simulate import deterministic
 from polyinv.simulate.deterministic import grow, simulate
 from polyinv.simulate.recipes import published_grid, runs
-from tests.simulate.reference import P1, full_balance, reaches_90_percent
+from tests.simulate.reference import full_balance, reaches_90_percent
 
 
 def run_of(*values: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,8 +49,7 @@ def test_monomer_units_are_conserved_and_the_area_is_one(recipes):
 
 def test_each_initiator_leaves_two_chain_ends():
     # Without transfer, each of the 2·f fragments of an initiator is one end of a dead chain: combination joins two.
-    conditions, times = run_of(1.0, 0.02, 60.0, 3600.0)
-    growth = grow(conditions, times, P1)
+    growth = grow(*run_of(*P1_RECIPE), P1)
     decomposed = 0.02 * -torch.expm1(torch.tensor(-4e-5 * 3600.0, dtype=torch.float64))
     started = 2 * P1.f * decomposed
     # Equal rates of combination and disproportionation: 3 chains from 4 ends.
@@ -57,10 +57,9 @@ def test_each_initiator_leaves_two_chain_ends():
 
 
 def test_reference_problem_P1():
-    polymer = simulate(*run_of(1.0, 0.02, 60.0, 3600.0), P1)
-    assert 1 - polymer.cBA_time.item() == pytest.approx(0.6275, rel=2e-3)
-    assert polymer.Mn.item() / 100.0 == pytest.approx(311.8, rel=2e-3)
-    assert polymer.Mw.item() / 100.0 == pytest.approx(624, rel=2e-3)
+    polymer = simulate(*run_of(*P1_RECIPE), P1)
+    found = {"X": 1 - polymer.cBA_time.item(), "DPn": polymer.Mn.item() / 100.0, "DPw": polymer.Mw.item() / 100.0}
+    assert found == pytest.approx(P1_KNOWN, rel=2e-3)
 
 
 @pytest.mark.parametrize("recipe", [(1.0, 0.02, 70.0, 3600.0), (3.0, 0.02, 80.0, 3600.0), (0.5, 0.0025, 60.0, 300.0)])

@@ -1,6 +1,5 @@
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +7,15 @@ import torch
 from scipy import stats
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Arrhenius
+from polyinv.chemistry.reference_problem import P1
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
 from polyinv.simulate import deterministic, gillespie, montecarlo
 from polyinv.simulate.control_volume import FewRadicals, control_volumes
 from polyinv.simulate.gillespie import EVENTS
 from polyinv.simulate.montecarlo import simulate_runs
+from polyinv.simulate.recipes import published_grid, runs
+from tests.simulate.reference import reaches_90_percent
 
 
 def constant(value):
@@ -41,20 +43,6 @@ SKETCH = replace(
     d_ss=0.3,
     d_st=0.5,
     d_tt=0.8,
-)
-# Reference problem P1: linear, and known to be X = 0.6275, DPn = 311.8, DPw = 624 after an hour.
-P1 = replace(
-    BUTYL_ACRYLATE,
-    name="P1",
-    monomer_molar_mass=100.0,
-    f=0.5,
-    k_d=constant(4e-5),
-    k_p=constant(2000.0),
-    k_bb=constant(0.0),
-    k_tss=constant(2e7),
-    k_trM=constant(0.0),
-    k_trS=constant(0.0),
-    d_ss=0.5,
 )
 RECIPE = tensor([[1.0, 0.02, 70.0]])
 HOUR, SECONDS = tensor([[1200.0, 2400.0, 3600.0]]), tensor([[1.0, 2.0, 4.0]])
@@ -148,10 +136,10 @@ def test_agrees_with_the_rate_equations():
 
 
 def test_reference_problem_within_half_a_percent():
-    runs = simulate_runs(RECIPE, HOUR, P1, chains=2e6, seed=5)
-    polymer = runs.growth.cumulated().snapshots(P1)
-    assert runs.census.S >= 100
-    assert runs.census.Q == 0
+    made = simulate_runs(RECIPE, HOUR, P1, chains=2e6, seed=5)
+    polymer = made.growth.cumulated().snapshots(P1)
+    assert made.census.S >= 100
+    assert made.census.Q == 0
     assert float(1 - polymer.cBA_time[0, -1]) == pytest.approx(0.6275, rel=0.005)
     assert float(polymer.Mn[0, -1]) / 100 == pytest.approx(311.8, rel=0.005)
     assert float(polymer.Mw[0, -1]) / 100 == pytest.approx(624, rel=0.005)
@@ -159,8 +147,8 @@ def test_reference_problem_within_half_a_percent():
 
 def test_chains_lie_in_the_bin_of_their_length(sketches):
     edges = 10.0**BIN_EDGES / SKETCH.monomer_molar_mass
-    for runs in sketches.values():
-        mean = (runs.growth.units.sum(1) / runs.growth.chains.sum(1))[0].numpy()
+    for made in sketches.values():
+        mean = (made.growth.units.sum(1) / made.growth.chains.sum(1))[0].numpy()
         filled = ~np.isnan(mean)
         assert filled.sum() > 20
         assert (mean[filled] > edges[:-1][filled]).all()
@@ -320,12 +308,8 @@ def test_unknown_events_are_named(sketches):
 @pytest.mark.slow
 def test_the_published_grid():
     """432 recipes at 10⁶ chains against the labels of the study and against the rate equations."""
-    levels = ([60, 63, 65, 68, 70, 73, 75, 78, 80], [0.5, 1, 1.5, 2, 2.5, 3], [0.0025 * i for i in range(1, 9)])
-    grid = torch.cartesian_prod(*map(tensor, levels))[:, [1, 2, 0]]
-    frontier = np.loadtxt(Path(__file__).parents[1] / "data/conversion_frontier.csv", delimiter=",", skiprows=1)
-    needed = {(temp, monomer): initiator for temp, monomer, initiator in frontier.tolist()}
-    labels = torch.tensor([i >= needed.get((temp, m), 1.0) - 1e-9 for m, i, temp in grid.tolist()])
-    times = (300.0 * torch.arange(1, 13, dtype=torch.float64)).expand(432, -1)
+    grid, times, _, _ = runs(published_grid())
+    labels = reaches_90_percent(grid)
     seen = simulate_runs(grid, times, BUTYL_ACRYLATE, chains=1e6, seed=1).growth.cumulated().snapshots(BUTYL_ACRYLATE)
     expected = deterministic.simulate(grid, times, BUTYL_ACRYLATE)
     conversion = 1 - seen.cBA_time[:, -1] / grid[:, 0]
