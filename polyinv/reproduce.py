@@ -63,11 +63,13 @@ def reproduce(
     # Forked children would inherit the threads of torch, which then hang.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         pending = {pool.submit(_train, experiment, output / name): experiment for name, experiment in plan.items()}
-        for done in as_completed(pending):
-            scores.append(done.result())
-            r2 = scores[-1].set_index(["target", "metric"])["value"]["global", "r2"]
-            spent = time.monotonic() - start
-            say(f"[{len(scores):2d}/{len(plan)}] {pending[done].title}: global R² {r2:.3f} ({spent:.0f} s)")
+        try:
+            for done in as_completed(pending):
+                scores.append(done.result())
+                spent = time.monotonic() - start
+                say(f"[{len(scores):2d}/{len(plan)}] {pending[done].title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
+        finally:  # after an error or an interrupt the others need not be trained first
+            pool.shutdown(cancel_futures=True)
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table, output, data, say)
     return table
@@ -95,6 +97,11 @@ def _options(model: str) -> dict:
 def _train(experiment: Experiment, folder: Path) -> pd.DataFrame:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     return run(experiment, folder, resume=True)
+
+
+def _global_r2(scores: pd.DataFrame) -> str:
+    r2 = scores[(scores["target"] == "global") & (scores["metric"] == "r2")].set_index("subset")["value"]
+    return "global R² " + ", ".join(f"{value:.3f} ({subset})" for subset, value in r2.items())
 
 
 def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[[str], None]) -> None:

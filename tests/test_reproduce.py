@@ -47,6 +47,20 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, small, tm
     assert (tmp_path / "out" / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns == before
 
 
+def test_models_of_the_bundled_data_stand_off_the_grid_too(quick, tmp_path):
+    lines = []
+    reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lines.append)
+    assert sum("(test)" in line and "(off_grid)" in line for line in lines) == 6
+    assert lines[-1].count("ours, off the grid") == 6  # three models, R² and relative MAE
+
+
+def test_an_error_stops_the_rest(quick, small, tmp_path):
+    (tmp_path / "configs" / "mlp_published.yaml").write_text("model: {name: mlp, max_epochs: 0}")
+    with pytest.raises(InputError, match=r"model\.max_epochs is 0"):
+        reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lambda line: None)
+    assert len(list((tmp_path / "out").glob("*/scores.csv"))) < 6
+
+
 def test_results_of_other_data_are_not_mixed(quick, small, tmp_path):
     for name, table in (("one", small), ("other", small.assign(Mn=2 * small["Mn"]))):
         write_table(table, tmp_path / f"{name}.npz")
