@@ -7,7 +7,9 @@ the input files have been refused or accepted.
 import argparse
 import logging
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,15 +41,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        with _speaking():
+        with _speaking(), _terminable():
             COMMANDS[name](rest)
-    except (InputError, argparse.ArgumentError) as error:
+    except (InputError, argparse.ArgumentError, OSError) as error:
         print(f"polyinv: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("polyinv: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A request to end (SIGTERM) is an interrupt: what is open gets closed, and child processes end, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def simulate(arguments: list[str]) -> None:
@@ -65,7 +80,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
     config = _parse(parser, arguments)
     out = check_new_table(config.out)
-    recipes = read_table(config.recipes, TARGETS) if config.recipes else None
+    recipes = None if config.recipes is None else read_table(config.recipes, TARGETS)
 
     from polyinv.simulate.recipes import published_grid
 
@@ -173,34 +188,48 @@ def _usage() -> str:
 
 
 def _parser(name: str, command: Callable) -> ArgumentParser:
-    return ArgumentParser(prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False)
+    return ArgumentParser(
+        prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False, allow_abbrev=False
+    )
 
 
 def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     try:
-        return parser.parse_args(arguments)
+        config = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
         text = " ".join(str(error).split())
-        if "does not accept" in text or "unrecognized" in text or "not expected" in text:
+        if any(sign in text for sign in ("not accept", "unrecognized", "not expected")):
             known = sorted({*parser.get_defaults().keys()} - {"config"})
             text += f"; known: {', '.join(known)}"
         raise InputError(text) from None
+    for key in ("out", "output", "recipes", "data.path"):
+        if config.get(key) is not None:
+            config[key] = str(Path(config[key]).expanduser())
+    return config
 
 
 def _model_name(arguments: list[str]) -> str:
-    """The model that the arguments or their config file name: it decides which other options there are."""
+    """The model that the arguments or their config files name: it decides which other options there are."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument("--config")
+    scout.add_argument("--config", action="append", default=[])
     scout.add_argument("--model.name", dest="name")
     given, _ = scout.parse_known_args(arguments)
-    if given.name is None and given.config and Path(given.config).is_file():
-        try:
-            config = yaml.safe_load(Path(given.config).read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{given.config} is not YAML: {error}") from None
-        model = config.get("model") if isinstance(config, dict) else None
-        given.name = model.get("name") if isinstance(model, dict) else None
-    return given.name or "forest"
+    names = [_model_in(Path(config)) for config in given.config if Path(config).is_file()]
+    return given.name or next((name for name in reversed(names) if name), "forest")
+
+
+def _model_in(path: Path) -> str | None:
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is no configuration; it has to hold sections such as model, features, split, data")
+    model = config.get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"{path}: model.name is {name}; needs the name of a model")
+    return name
 
 
 class _Plain(logging.Formatter):

@@ -1,8 +1,10 @@
 """One experiment: data, features, split and model in; a run folder with scores, predictions, figures and the model
 out."""
 
+import fcntl
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
-from polyinv.files import written
+from polyinv.files import discard_unfinished, written
 from polyinv.models import MODELS, InverseModel, load
 from polyinv.quantities import TARGETS
 
@@ -102,12 +104,19 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     split = split_rows(table, experiment.split.name, experiment.split.seed)
     config = _resolved(experiment, model, table)
     _claim(folder, config, resume=resume)
-    if (folder / SCORES).is_file():
-        return pd.read_csv(folder / SCORES)
+    with _locked(folder):
+        if (folder / SCORES).is_file():
+            return pd.read_csv(folder / SCORES)
+        return _fit_and_score(experiment, model, table, split, config, folder)
 
+
+def _fit_and_score(
+    experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
+) -> pd.DataFrame:
     # torch and lightning take seconds to import: not before bad input has been refused.
     from polyinv.data.datamodule import RecipeData
 
+    discard_unfinished(folder)
     data = RecipeData(table, experiment.features, split)
     _keep_csv(_assignment(split), folder / "split.csv")
     if (folder / "model").is_dir():
@@ -136,29 +145,53 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
         "features": experiment.features,
         "split": asdict(experiment.split),
         "data": asdict(experiment.data),
-        "sha256": checksum(table),  # of the rows, whatever file they came in
+        "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
 
 
 def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
-    kept = folder / CONFIG
-    if folder.exists():
-        if not kept.is_file():
-            raise InputError(f"{folder} exists already and is no run folder; choose another --output")
-        if not resume:
-            finished = (folder / SCORES).is_file()
-            state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
-            raise InputError(f"{folder} exists already and holds {state}; choose another --output")
-        theirs = yaml.safe_load(kept.read_text())
-        differing = [key for key in config if theirs.get(key) != config[key]]
-        if differing:
-            key = differing[0]
-            raise InputError(f"{folder} was made with {key} {theirs.get(key)}, not {config[key]}; choose another")
+    """Make the run folder with its configuration, or see that the one that is there may be gone on with."""
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with written(folder) as passing:
+            passing.mkdir()
+            (passing / CONFIG).write_text(_yaml(config))
         return
-    folder.mkdir(parents=True)
-    with written(kept) as passing:
-        passing.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    if not (folder / CONFIG).is_file():
+        raise InputError(f"{folder} exists already and is no run folder; choose another --output")
+    if not resume:
+        finished = (folder / SCORES).is_file()
+        state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
+        raise InputError(f"{folder} exists already and holds {state}; choose another --output")
+    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
+    for key in ours:
+        if theirs.get(key) != ours[key]:
+            raise InputError(
+                f"{folder} was made with {key} {theirs.get(key)}, not {ours[key]}; choose another --output"
+            )
+
+
+def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
+    """The entries that decide the result: not where the rows lay, nor on what they were computed."""
+    model = {f"model.{key}": value for key, value in config["model"].items() if key not in ("jobs", "accelerator")}
+    split = {f"split.{key}": value for key, value in config["split"].items()}
+    return model | split | {key: config[key] for key in ("features", "sha256", "polyinv")}
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run folder."""
+    with (folder / CONFIG).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another process is at work in {folder}") from None
+        yield
+
+
+def _yaml(config: dict[str, Any]) -> str:
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 def _tests(experiment: Experiment, data: "RecipeData") -> "Iterator[tuple[str, Rows, np.ndarray]]":
@@ -199,11 +232,11 @@ def _show(
             writer.add_scalar(tag, value)
         for subset, each in judged.items():
             title = f"{experiment.title}: {len(each.guess)} {subset} rows of {experiment.data}"
-            figure = parity(each.rows.y.numpy(), each.guess.numpy(), title)
+            figure = parity(each.rows.y, each.guess, scores[scores["subset"] == subset], title)
             with written(folder / f"parity_{subset}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
             writer.add_figure(f"{subset}/parity", figure)
-        writer.add_text("config", f"```yaml\n{yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}```")
+        writer.add_text("config", f"```yaml\n{_yaml(config)}```")
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
         options = {key: value for key, value in config["model"].items() if isinstance(value, int | float | str)}
         hparams |= {f"model.{key}": value for key, value in options.items() if key != "name"}

@@ -36,13 +36,23 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
         yield passing
         os.replace(passing, path)
     finally:
-        if passing.is_dir():
-            shutil.rmtree(passing)
-        else:
-            passing.unlink(missing_ok=True)
+        _remove(passing)
 
 
 def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
     """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
     if Path(path).exists() and not (overwrite and Path(path).is_file()):
         raise InputError(f"{path} exists already; choose another name or remove it")
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Remove what a killed process has left half-written in a folder that no other process works on."""
+    for path in folder.glob(".*.partial*"):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

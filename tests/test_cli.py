@@ -129,6 +129,8 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             ["simulate", "--out", "{tmp}/a.csv", "--chemistry", "styrene"],
             "no chemistry 'styrene'; known: butyl_acrylate",
         ),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", ""], "no table format ''"),
+        (["simulate", "--ou", "{tmp}/a.csv"], "out"),
         (["simulate", "--out", "{tmp}/a.csv", "--replicates", "0"], "replicates is 0; needs 1 or more"),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--replicates", "2", "--method", "deterministic"],
@@ -145,6 +147,18 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.normalize"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/broken.yaml"], "broken.yaml is not YAML"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/list.yaml"], "list.yaml is no configuration"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/empty.yaml"], "empty.yaml is no configuration"),
+        (["train", "--output", "{tmp}/run", "--config", "{tmp}/names.yaml"], "model.name is ['forest']"),
+        (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/section.yaml"],
+            "'modle.name' is not accepted; known: data",
+        ),
+        (
+            ["train", "--output", "{tmp}/table.xlsx/run", "--model.jobs", "1", "--data.path", "{tmp}/table.xlsx"],
+            "table.xlsx",
+        ),
+        (["train", "--output", "{tmp}/run", "--model.jobs", "0"], "model.jobs is 0; needs"),
         (["train", "--output", "{tmp}/run", "--model.n_estimators", "many"], "model.n_estimators"),
         (
             ["train", "--output", "{tmp}/run", "--split.name", "by_recepie", "--data.path", "{tmp}/table.xlsx"],
@@ -160,6 +174,10 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
 def test_refusals(workbook, tmp_path, capsys, arguments, said):
     (tmp_path / "unknown.yaml").write_text("model: {name: forest, n_estimatorz: 3}\n")
     (tmp_path / "broken.yaml").write_text("model: [\n")
+    (tmp_path / "list.yaml").write_text("[1, 2]\n")
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "names.yaml").write_text("model: {name: [forest]}\n")
+    (tmp_path / "section.yaml").write_text("modle: {name: forest}\n")
     before = sorted(tmp_path.iterdir())
     assert said in refused(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert sorted(tmp_path.iterdir()) == before
@@ -223,6 +241,29 @@ def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, c
         assert main(["train", *common, "--features", features, "--output", str(run)]) == 0
         assert "global" in capsys.readouterr().out
         assert (run / "scores.csv").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+def test_an_interrupt_ends_a_training_with_a_word_and_no_children(command, number, workbook, tmp_path):
+    out = tmp_path / "run"
+    options = ["--model.name", "mlp"] if command == "train" else ["--seeds", "1"]
+    arguments = [command, *options, "--data.path", str(workbook), "--output", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "polyinv.cli", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    started = time.monotonic()
+    while not list(tmp_path.rglob("events.*")) and time.monotonic() < started + 60:
+        time.sleep(0.2)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error.splitlines()[-1] == "polyinv: interrupted"
+    assert not list(tmp_path.rglob("scores.csv"))
+    with pytest.raises(ProcessLookupError):  # nobody of its group is left
+        for _ in range(50):
+            os.killpg(process.pid, 0)
+            time.sleep(0.2)
 
 
 def test_killed_while_it_writes_nothing_looks_finished(tmp_path):

@@ -88,6 +88,26 @@ def test_a_folder_that_exists_is_refused(experiment, tmp_path):
         run(changed, tmp_path / "run", resume=True)
 
 
+def test_what_cannot_change_the_result_does_not_hinder_resuming(experiment, small, tmp_path):
+    scores = run(experiment, tmp_path / "run")
+    write_table(small, tmp_path / "moved.csv")
+    moved = replace(
+        experiment, options=experiment.options | {"jobs": 2}, data=DataConfig(path=str(tmp_path / "moved.csv"))
+    )
+    pd.testing.assert_frame_equal(run(moved, tmp_path / "run", resume=True), scores)
+
+
+def test_two_processes_do_not_share_a_folder(experiment, tmp_path, monkeypatch):
+    def somebody_else_comes(model, data, folder):
+        with pytest.raises(InputError, match="another process is at work"):
+            run(experiment, folder, resume=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Forest, "fit", somebody_else_comes)
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment, tmp_path / "run")
+
+
 def test_a_finished_run_is_read_and_not_repeated(experiment, tmp_path, monkeypatch):
     scores = run(experiment, tmp_path / "run")
     monkeypatch.setattr(Forest, "fit", None)

@@ -1,7 +1,7 @@
 import pytest
 
 from polyinv.errors import InputError
-from polyinv.files import written
+from polyinv.files import discard_unfinished, written
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -27,3 +27,11 @@ def test_what_exists_is_refused(tmp_path):
         pass
     with pytest.raises(InputError, match="there is no folder"), written(tmp_path / "nowhere" / "a.csv"):
         pass
+
+
+def test_what_a_killed_process_left_is_discarded_and_nothing_else(tmp_path):
+    (tmp_path / ".model.123.partial").mkdir()
+    (tmp_path / ".scores.123.partial.csv").write_text("half")
+    (tmp_path / "scores.csv").write_text("whole")
+    discard_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]

@@ -34,7 +34,7 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, small, tm
     table = (tmp_path / "out" / "table.md").read_text()
     assert table.count("published  ") == 6  # three models, R² and relative MAE
     assert "0.870" in table  # the published network
-    assert "What differs in the data" in table
+    assert f"Ours are trained and judged on {data.path}" in table
     assert table in lines[-1] + "\n" or table.strip() in lines[-1]
     assert (tmp_path / "out" / "summary.png").stat().st_size > 10_000
     assert len(list((tmp_path / "out").glob("*/parity_test.png"))) == 9
@@ -52,6 +52,7 @@ def test_models_of_the_bundled_data_stand_off_the_grid_too(quick, tmp_path):
     reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lines.append)
     assert sum("(test)" in line and "(off_grid)" in line for line in lines) == 6
     assert lines[-1].count("ours, off the grid") == 6  # three models, R² and relative MAE
+    assert "What differs in the data: ours (the bundled data set)" in lines[-1]
 
 
 def test_an_error_stops_the_rest(quick, small, tmp_path):
@@ -62,11 +63,11 @@ def test_an_error_stops_the_rest(quick, small, tmp_path):
 
 
 def test_results_of_other_data_are_not_mixed(quick, small, tmp_path):
-    for name, table in (("one", small), ("other", small.assign(Mn=2 * small["Mn"]))):
+    for name, table in (("one", small), ("other", small.assign(Mn=small["Mn"] / 2))):
         write_table(table, tmp_path / f"{name}.npz")
     one, other = (DataConfig(path=str(tmp_path / f"{name}.npz")) for name in ("one", "other"))
     reproduce(tmp_path / "out", data=one, seeds=1, workers=1, say=lambda line: None)
-    with pytest.raises(InputError, match="was made with data"):
+    with pytest.raises(InputError, match="was made with sha256"):
         reproduce(tmp_path / "out", data=other, seeds=1, workers=1, say=lambda line: None)
 
 

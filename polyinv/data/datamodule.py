@@ -117,14 +117,18 @@ class RecipeData(L.LightningDataModule):
         """Standardized observations (N, F) and recipes (N, 4), float32."""
         return self.x_scaling(rows.x).float(), self.y_scaling(rows.y).float()
 
+    def batches(self, rows: Rows, size: int | None = None, seed: int | None = None) -> Batches:
+        """Standardized batches of rows; without a size one batch, without a seed in their order."""
+        return Batches(*self.scaled(rows), size or len(rows), seed)
+
     def train_dataloader(self) -> Batches:
-        """Shuffled standardized batches of the training rows."""
-        return Batches(*self.scaled(self.train), self.batch_size, self.seed)
+        """Shuffled batches of the training rows."""
+        return self.batches(self.train, self.batch_size, self.seed)
 
     def val_dataloader(self) -> Batches:
-        """The standardized validation rows as one batch."""
-        return Batches(*self.scaled(self.val), len(self.val))
+        """The validation rows as one batch."""
+        return self.batches(self.val)
 
     def test_dataloader(self) -> Batches:
-        """The standardized test rows as one batch."""
-        return Batches(*self.scaled(self.test), len(self.test))
+        """The test rows as one batch."""
+        return self.batches(self.test)

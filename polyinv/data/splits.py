@@ -2,8 +2,8 @@
 
 ``random_rows`` is the published protocol: snapshots of one run fall on both sides, and the run's own Monte Carlo
 noise tells them apart. ``by_recipe`` keeps every run on one side and is the honest split of a table.
-``by_temperature`` holds out a whole level and asks for extrapolation. The validation rows are split off the training
-rows in the same manner.
+``by_temperature`` holds out a whole level, at the ends of the range or inside. The validation rows are split off the
+training rows in the same manner.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import CONDITIONS
+from polyinv.runs import run_numbers
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2  # of the rows that are not test rows
@@ -50,7 +50,7 @@ def random_rows(table: pd.DataFrame, seed: int) -> Split:
 
 def by_recipe(table: pd.DataFrame, seed: int) -> Split:
     """Whole runs at random: rows that differ in time only stay together."""
-    groups = table.groupby(list(CONDITIONS)).ngroup().to_numpy()
+    groups = run_numbers(table)
     rest, test = next(GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(groups, groups=groups))
     return _with_validation(rest, test, groups, seed)
 
@@ -58,8 +58,10 @@ def by_recipe(table: pd.DataFrame, seed: int) -> Split:
 def by_temperature(table: pd.DataFrame, seed: int) -> Split:
     """One temperature level, chosen by the seed, is the test; validation by runs of the others."""
     levels = np.unique(table["temp"])
+    if len(levels) < 2:
+        raise ValueError(f"all have temp {levels[0]:g}")
     held_out = table["temp"].to_numpy() == levels[seed % len(levels)]
-    groups = table.groupby(list(CONDITIONS)).ngroup().to_numpy()
+    groups = run_numbers(table)
     return _with_validation(np.flatnonzero(~held_out), np.flatnonzero(held_out), groups, seed)
 
 
@@ -81,7 +83,10 @@ def split_rows(table: pd.DataFrame, name: str, seed: int) -> Split:
     if name not in SPLITS:
         raise unknown("split", name, SPLITS)
     try:
-        return SPLITS[name](table, seed)
+        split = SPLITS[name](table, seed)
+        if len(split.test) < 2:
+            raise ValueError("a single test row has no R²")
+        return split
     except ValueError as error:
-        size = f"{len(table)} rows of {len(table.drop_duplicates(list(CONDITIONS)))} runs"
+        size = f"{len(table)} rows of {run_numbers(table).max() + 1} runs"
         raise InputError(f"{name} cannot split {size} into train, val and test: {error}") from None

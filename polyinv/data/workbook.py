@@ -18,7 +18,7 @@ import pandas as pd
 from polyinv.errors import InputError
 from polyinv.files import refuse_existing, written
 from polyinv.mmd import area, unit_area
-from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
+from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
 
 SHEETS = {"compuesta": COLUMNS, "mmd_raw_data": TARGETS + MMD}
 """Sheets of the published workbook and their columns."""
@@ -81,14 +81,15 @@ def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     columns = [column for column in COLUMNS if column in columns]
+    sheet = _sheet(path, columns) if path.suffix == ".xlsx" else None
+    place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     cache = _cache_file(path, columns)
-    if path.suffix == ".xlsx" and cache.is_file():
-        place, table = str(path), _read_arrays(cache)
+    if sheet and cache.is_file():
+        table = _read_arrays(cache)
     else:
-        place, raw = _read_raw(path, columns)
-        table = _numbers(raw, columns, place)
+        table = _numbers(_read_raw(path, sheet, place), columns, place)
         check_table(table, place)
-        if path.suffix == ".xlsx":
+        if sheet:
             _store(table, cache)
     return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
@@ -99,11 +100,13 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
     Raises:
         InputError: The first impossible value, or the first row that stands there twice.
     """
-    above = {quantity.name: quantity.above for quantity in RECIPE} | dict.fromkeys(SCALARS, 0.0)
+    above = {quantity.name: quantity.above for quantity in RECIPE} | {"Mn": 0.0, "Mw": 0.0}
     for column in table.columns.intersection(list(above)):
         _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
-    for column in table.columns.intersection(list(MMD)):
+    for column in table.columns.intersection(["cBA_time", *MMD]):
         _refuse(table[column] < 0, table[column], place, "has to be zero or more")
+    if {"Mn", "Mw"} <= set(table.columns):
+        _refuse(table["Mw"] < table["Mn"] * (1 - 1e-9), table["Mw"], place, "is less than Mn, which cannot be")
     twice = table.duplicated()
     if twice.any():
         row = twice.idxmax()
@@ -122,19 +125,19 @@ def _check_format(path: Path) -> None:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
-def _read_raw(path: Path, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
-    """The cells as they stand, rows indexed as a person counts them, and how to name the place in an error."""
+def _read_raw(path: Path, sheet: str | None, place: str) -> pd.DataFrame:
+    """The cells as they stand, rows indexed as a person counts them."""
+    if path.suffix == ".npz":
+        return _read_arrays(path)
     try:
-        if path.suffix == ".npz":
-            return str(path), _read_arrays(path)
-        if path.suffix == ".csv":
-            frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""], skip_blank_lines=False)
-            return str(path), _as_counted(frame, str(path))
-        sheet = _sheet(path, columns)
-        place = f"{path}, sheet {sheet!r}"
-        return place, _as_counted(pd.read_excel(path, sheet_name=sheet, engine="calamine"), place)
+        if sheet:
+            return _as_counted(pd.read_excel(path, sheet_name=sheet, engine="calamine"), place)
+        frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""], skip_blank_lines=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table with one line of column names: {error}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(f"{path}: rows have more cells than the line of names; separate by commas, decimals by points")
+    return _as_counted(frame, place)
 
 
 def _sheet(path: Path, columns: Sequence[str]) -> str:
@@ -148,7 +151,9 @@ def _sheet(path: Path, columns: Sequence[str]) -> str:
     for sheet in wanted:
         if sheet in found:
             return sheet
-    raise InputError(f"{path}: sheet {wanted[-1]!r} is missing; the workbook has {', '.join(map(repr, found))}")
+    close = [sheet for sheet in found if sheet.strip().lower() in wanted]
+    hint = f"; is {close[0]!r} meant for it?" if close else ""
+    raise InputError(f"{path}: sheet {wanted[-1]!r} is missing; the workbook has {', '.join(map(repr, found))}{hint}")
 
 
 def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:
@@ -167,7 +172,7 @@ def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str) -> pd.DataFr
     if bad.any():
         row, column = np.argwhere(bad)[0]
         cell = raw[columns[column]].iloc[row]
-        what = "is empty" if pd.isna(cell) else f"holds {str(cell)!r}"
+        what = "is empty or a formula without a value" if pd.isna(cell) else f"holds {str(cell)!r}"
         hint = "; write decimals with a point" if isinstance(cell, str) and "," in cell else ""
         raise InputError(f"{place}, row {table.index[row]}, column {columns[column]!r} {what}; needs a number{hint}")
     return table

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from polyinv.quantities import RECIPE, TARGETS
 
@@ -16,23 +18,24 @@ LINES = {
 """Split, subset and colour of the bars beside the published ones."""
 
 
-def parity(y: np.ndarray, guess: np.ndarray, title: str) -> Figure:
+def parity(y: Tensor, guess: Tensor, scores: pd.DataFrame, title: str) -> Figure:
     """Predicted against true value, one panel for each target, with R² and MAE.
 
     Args:
         y: True recipes (N, 4).
         guess: Predicted recipes (N, 4).
+        scores: Their scores, with the columns target, metric, value.
         title: Over all panels.
     """
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     figure.suptitle(title)
+    values = scores.set_index(["target", "metric"])["value"]
     for panel, quantity, true, predicted in zip(figure.subplots(1, len(RECIPE)), RECIPE, y.T, guess.T, strict=True):
-        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+        ends = [float(torch.minimum(true, predicted).min()), float(torch.maximum(true, predicted).max())]
         panel.plot(ends, ends, color=ORANGE, linewidth=1)
-        panel.scatter(true, predicted, s=6, alpha=0.35, color=BLUE, linewidths=0)
-        spread = ((true - true.mean()) ** 2).sum()
-        r2 = f"{1 - ((true - predicted) ** 2).sum() / spread:.3f}" if spread > 0 else "undefined"
-        panel.set_title(f"R² {r2}, MAE {np.abs(true - predicted).mean():.3g} {quantity.unit}", fontsize=9)
+        panel.scatter(true.numpy(), predicted.numpy(), s=6, alpha=0.35, color=BLUE, linewidths=0)
+        r2, mae = values[quantity.name, "r2"], values[quantity.name, "mae"]
+        panel.set_title(f"R² {r2:.3f}, MAE {mae:.3g} {quantity.unit}", fontsize=9)
         panel.set_xlabel(f"true {quantity.axis}")
         panel.set_ylabel("predicted")
         panel.set_box_aspect(1)

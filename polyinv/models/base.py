@@ -10,6 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from zipfile import BadZipFile
 
 from polyinv import __version__
 from polyinv.errors import InputError
@@ -53,9 +54,20 @@ class InverseModel(ABC):
                 called again with the same folder ends where the uninterrupted one would have.
         """
 
-    @abstractmethod
     def predict(self, x: "Tensor") -> "Tensor":
-        """Recipes (B, 4) of observations (B, F), both in physical units and float64."""
+        """Recipes (B, 4) of observations (B, F), both in physical units and float64.
+
+        Raises:
+            InputError: ``x`` has not the columns the model was fitted on, or is not finite.
+        """
+        if x.ndim != 2 or x.shape[1] != len(self.columns):
+            raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
+        if not x.isfinite().all():
+            row, column = (~x.isfinite()).nonzero()[0].tolist()
+            raise InputError(
+                f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
+            )
+        return self._predict(x.double())
 
     def save(self, folder: Path | str) -> None:
         """Write the model to a new folder.
@@ -87,10 +99,16 @@ class InverseModel(ABC):
         card = read_card(folder)
         if card["model"] != cls.name:
             raise InputError(f"{folder} holds a model {card['model']!r}, not {cls.name!r}")
-        model = cls(**card["options"])
-        model.columns = tuple(card["columns"])
-        model._load(Path(folder))
+        try:
+            model = cls(**card["options"])
+            model.columns = tuple(card["columns"])
+            model._load(Path(folder))
+        except (KeyError, TypeError, OSError, RuntimeError, BadZipFile) as error:
+            raise InputError(f"{folder} holds no whole model of polyinv {card['polyinv']}: {error}") from error
         return model
+
+    @abstractmethod
+    def _predict(self, x: "Tensor") -> "Tensor": ...
 
     @abstractmethod
     def _save(self, folder: Path) -> None: ...
@@ -108,8 +126,24 @@ def read_card(folder: Path | str) -> dict[str, Any]:
     path = Path(folder, CARD)
     if not path.is_file():
         raise InputError(f"{folder} holds no model: there is no {CARD} in it")
-    card = json.loads(path.read_text())
+    try:
+        card = json.loads(path.read_text())
+        missing = {"polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    if missing:
+        raise InputError(f"{path} is damaged: it has no {sorted(missing)[0]!r}")
     for key, expected in {"targets": list(TARGETS), "grid": GRID}.items():
         if card[key] != expected:
             raise InputError(f"{folder} was made with {key} {card[key]}; this version has {expected}")
     return card
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that not every random number generator takes.
+
+    Raises:
+        InputError: It is negative or has more than 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"model.seed is {seed}; needs 0 to {2**32 - 1}")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.files import written
-from polyinv.models.base import InverseModel
+from polyinv.models.base import InverseModel, check_seed
 
 if TYPE_CHECKING:
     from sklearn.compose import TransformedTargetRegressor
@@ -60,6 +60,9 @@ class Forest(InverseModel):
         jobs: int = -1,
         seed: int = 42,
     ) -> None:
+        if jobs == 0:
+            raise InputError("model.jobs is 0; needs the number of threads, or -1 for all cores")
+        check_seed(seed)
         least = {"n_estimators": 1, "max_depth": 1, "min_samples_split": 2, "min_samples_leaf": 1}
         given = dict(zip(least, (n_estimators, max_depth, min_samples_split, min_samples_leaf), strict=True))
         for option, value in given.items():
@@ -78,9 +81,9 @@ class Forest(InverseModel):
             self.n_estimators, self.max_depth = chosen["n_estimators"], chosen["max_depth"]
             self.min_samples_split, self.min_samples_leaf = chosen["min_samples_split"], chosen["min_samples_leaf"]
         self._regressor = self._new().fit(rows.x.numpy(), rows.y.numpy())
+        self._regressor.regressor_.n_jobs = 1  # threads add up the trees in any order, and sums differ in the last bit
 
-    def predict(self, x: "Tensor") -> "Tensor":
-        """See `InverseModel.predict`."""
+    def _predict(self, x: "Tensor") -> "Tensor":
         import torch
 
         return torch.from_numpy(self._regressor.predict(x.numpy()))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyinv.errors import InputError
-from polyinv.models.base import InverseModel
+from polyinv.errors import InputError, unknown
+from polyinv.models.base import InverseModel, check_seed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from polyinv.data.datamodule import RecipeData
 
 WEIGHTS = "weights.pt"
+ACCELERATORS = ("auto", "cpu", "gpu")
 
 
 class NeuralModel(InverseModel):
@@ -41,8 +42,7 @@ class NeuralModel(InverseModel):
         self.columns = data.columns
         self._module = train(self, data, folder)
 
-    def predict(self, x: "Tensor") -> "Tensor":
-        """See `InverseModel.predict`."""
+    def _predict(self, x: "Tensor") -> "Tensor":
         return self._module.predict(x)
 
     def _save(self, folder: Path) -> None:
@@ -93,6 +93,9 @@ class MLP(NeuralModel):
             raise InputError(
                 f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; needs one for each"
             )
+        check_seed(seed)
+        if accelerator not in ACCELERATORS:
+            raise unknown("accelerator", accelerator, ACCELERATORS)
         if not any(loss_weights):
             raise InputError("model.loss_weights are all zero; at least one target has to count")
         counts = {"max_epochs": [max_epochs], "patience": [patience], "batch_size": [batch_size], "hidden": hidden}

@@ -3,8 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from polyinv.data.scaling import Standardize
 from polyinv.errors import InputError
 from polyinv.models.progress import EpochProgress
 from polyinv.quantities import TARGETS
+from polyinv.threads import one_thread
 
 if TYPE_CHECKING:
     from polyinv.models.neural import NeuralModel
@@ -127,14 +127,14 @@ def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> Scaled
         folder: Keeps TensorBoard events and checkpoints; found with a checkpoint in it, training goes on from there.
             None keeps nothing.
     """
-    with tempfile.TemporaryDirectory() as passing, _one_thread(), torch.random.fork_rng(), warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as passing, one_thread(), torch.random.fork_rng(), warnings.catch_warnings():
         # Raised by torch 2.13 from inside Lightning.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
         # A resumed training finds its own.
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
         torch.manual_seed(model.seed)
         module = Regression(model.network(), model.loss_weights, model.learning_rate, model.seed)
-        batches = Batches(*data.scaled(data.train), model.batch_size, model.seed)
+        batches = data.batches(data.train, model.batch_size, model.seed)
         kept = (folder or Path(passing)) / CHECKPOINTS
         best = ModelCheckpoint(kept, "best", monitor="val/loss", enable_version_counter=False)
         last = ModelCheckpoint(kept, "last", every_n_epochs=LAST_EVERY, enable_version_counter=False)
@@ -150,20 +150,14 @@ def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> Scaled
             log_every_n_steps=len(batches),  # epochs are logged, steps are not
         )
         resumed = kept / "last.ckpt"
-        trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed if resumed.is_file() else None)
+        try:
+            trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed if resumed.is_file() else None)
+        except SystemExit as end:  # that is what Lightning makes of an interrupt
+            raise KeyboardInterrupt from end
+        if trainer.received_sigterm:
+            raise KeyboardInterrupt
         state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
     module.load_state_dict(state)
     scaled = ScaledNetwork(module.network, len(data.columns)).cpu()
     scaled.x_scaling, scaled.y_scaling = data.x_scaling, data.y_scaling
     return scaled
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Networks this small run up to 40 times slower on two threads than on one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

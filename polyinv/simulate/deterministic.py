@@ -18,13 +18,16 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
+from polyinv.errors import InputError
 from polyinv.simulate.chain_lengths import ChainEnds, bin_lengths, moments_beyond
-from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_runs, concatenate, silent
+from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, check_runs, concatenate, silent
+from polyinv.threads import one_thread
 
 STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""
 TRACE = 1e-9
 """Monomer in mol/L that is never consumed: chains that start take a unit each, and would go on when there is none."""
+MOST_STEPS = 1_000_000
 CHUNK = {"cpu": 512, "cuda": 32768}
 """Runs integrated at once, so that the working set of a CPU stays in its cache."""
 BLOCK = 16384
@@ -113,12 +116,15 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
     lengths = lengths[empty:-1, None]  # the last bin is open: it ends nowhere
 
     def at(monomer: Tensor, now: Tensor) -> Rates:
-        return rates(chemistry, k, monomer, initiator * torch.exp(-k.k_d * now))
+        # After 500 time constants nothing is left of the initiator; after 750 it would be 0, and rates 0/0.
+        return rates(chemistry, k, monomer, initiator * torch.exp(-(k.k_d * now).clamp(max=500)))
 
     now = torch.zeros_like(temp)
     residual, made = [], []
     for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
         steps = torch.ceil(interval.detach() / step * (1 - 1e-12))
+        if steps.max() > MOST_STEPS:
+            raise InputError(f"{interval.max():g} s are more than {MOST_STEPS} steps of {step:g} s")
         beyond: list[Tensor | float] = [0.0, 0.0, 0.0]
         for i in range(int(steps.max())):
             h = torch.where(i < steps, interval / steps.clamp(min=1), 0.0)
@@ -162,9 +168,10 @@ def grow_in_chunks(
     order = times[:, -1].detach().argsort()
     size = CHUNK[conditions.device.type]
     parts = []
-    for rows in order.split(math.ceil(len(order) / math.ceil(len(order) / size))):
-        parts.append(grow(conditions[rows], times[rows], chemistry, step=step))
-        progress(len(rows))
+    with one_thread():
+        for rows in order.split(math.ceil(len(order) / math.ceil(len(order) / size))):
+            parts.append(grow(conditions[rows], times[rows], chemistry, step=step))
+            progress(len(rows))
     return concatenate(parts)[order.argsort()]
 
 
@@ -190,5 +197,6 @@ def simulate(
     seen = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
         growth = grow_in_chunks(block, when, chemistry, step=step, progress=progress)
+        check_growth(growth, block)
         seen.append(growth.cumulated().snapshots(chemistry))
     return concatenate(seen)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from polyinv.quantities import CONDITIONS, TARGETS
+from polyinv.runs import run_numbers
 
 GRID = {
     "temp": (60.0, 63.0, 65.0, 68.0, 70.0, 73.0, 75.0, 78.0, 80.0),
@@ -40,7 +41,7 @@ def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         T; then for each of the N rows its run and its snapshot, both (N,).
     """
     recipes = recipes.reset_index(drop=True)
-    run = recipes.groupby(list(CONDITIONS), sort=False).ngroup().to_numpy()
+    run = run_numbers(recipes)
     snapshot = recipes.groupby(run)["time"].rank(method="dense").to_numpy().astype(int) - 1
     times = np.full((run.max() + 1, snapshot.max() + 1), np.nan)
     times[run, snapshot] = recipes["time"]

@@ -17,11 +17,14 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
 from polyinv.simulate.deterministic import BLOCK, grow_in_chunks
-from polyinv.simulate.snapshots import Growth, Progress, Snapshots, concatenate, silent
+from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, concatenate, silent
 
 CONVERSION_NOISE = 2.65
 """Variance of the relative error of ln(c_M / c_M0), times the number of chains; measured on kMC runs of 1e5 to 1e6
 chains."""
+
+MOST_CHAINS = 1e15
+"""Poisson numbers are drawn as 64-bit integers."""
 
 
 def draw(
@@ -41,8 +44,8 @@ def draw(
     Raises:
         InputError: So few chains that a snapshot holds none.
     """
-    if not (chains > 0 and chains < float("inf")):
-        raise InputError(f"chains is {chains:g}; needs a positive number")
+    if not 0 < chains <= MOST_CHAINS:
+        raise InputError(f"chains is {chains:g}; needs a positive number up to {MOST_CHAINS:g}")
     decline = -torch.diff(growth.monomer.log(), dim=-1, prepend=initial_monomer.log()[:, None])  # of ln c_M, >= 0
     made = growth.chains.sum(-1)
     volume = chains / made.sum(-1, keepdim=True)  # times Avogadro's number, in L
@@ -82,6 +85,7 @@ def simulate(
     seen = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
         growth = grow_in_chunks(block, when, chemistry, progress=progress)
+        check_growth(growth, block)
         drawn = draw(growth, block[:, 0], chains=chains, random=random, redraw=redraw)
         seen.append(drawn.snapshots(chemistry))
     return concatenate(seen)

@@ -109,3 +109,17 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
             raise InputError(f"run {run + 1}: {quantity.name} is {value:g}; needs a number above {quantity.above:g}")
     if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
         raise InputError("times of a run have to be finite and ascending")
+
+
+def check_growth(growth: Growth, conditions: Tensor) -> None:
+    """Refuse what the rate equations have no answer for, such as no initiation or no monomer at all.
+
+    Raises:
+        InputError: Names the first run (B, 3) that made no chains or whose numbers are not finite.
+    """
+    made = growth.chains.sum((-1, -2))
+    bad = ~(made.isfinite() & (made > 0) & growth.monomer.isfinite().all(-1))
+    if bad.any():
+        cBA_0, cAIBN_0, temp = conditions[bad.nonzero()[0, 0]].tolist()
+        recipe = f"cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g}"
+        raise InputError(f"the rate equations give no polymer for {recipe}: no such polymerization is possible")

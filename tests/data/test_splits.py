@@ -23,6 +23,14 @@ def test_no_run_stands_on_two_sides(name, grid):
     assert sum(map(len, parts)) == len(set.union(*parts)) == 432
 
 
+def test_rounding_errors_do_not_tear_a_run_apart(grid, rng):
+    noisy = grid.assign(cAIBN_0=grid["cAIBN_0"] * (1 + rng.choice([0, 2e-16, -3e-16], len(grid))))
+    assert noisy["cAIBN_0"].nunique() > 8
+    for name in ("by_recipe", "by_temperature"):
+        for part, rows in split_rows(noisy, name, seed=0).parts().items():
+            assert np.array_equal(rows, split_rows(grid, name, seed=0).parts()[part])
+
+
 def test_the_published_split_puts_runs_on_both_sides(grid):
     run = grid.groupby(list(CONDITIONS)).ngroup().to_numpy()
     split = split_rows(grid, "random_rows", seed=42)
@@ -56,3 +64,7 @@ def test_what_cannot_be_split_is_refused(grid):
             split_rows(grid.head(1), name, 0)
     with pytest.raises(InputError, match="by_recipe cannot split 12 rows of 1 runs"):
         split_rows(grid.head(12), "by_recipe", 0)
+    with pytest.raises(InputError, match=r"by_temperature cannot split .* all have temp 60"):
+        split_rows(grid.head(48), "by_temperature", 0)
+    with pytest.raises(InputError, match="a single test row has no R²"):
+        split_rows(grid.iloc[::12].head(5), "by_recipe", 0)

@@ -81,7 +81,10 @@ def areas_doubled(table):
 BAD = {
     "text": (lambda t: with_cell(t, 3, "Mn", "abc"), "row 5, column 'Mn' holds 'abc'; needs a number"),
     "comma": (lambda t: with_cell(t, 3, "Mn", "1,5"), "write decimals with a point"),
-    "empty cell": (lambda t: with_cell(t, 3, "Mn", None), "row 5, column 'Mn' is empty; needs a number"),
+    "empty cell": (
+        lambda t: with_cell(t, 3, "Mn", None),
+        "row 5, column 'Mn' is empty or a formula without a value; needs",
+    ),
     "NaN": (lambda t: with_cell(t, 0, "MMD50", "NaN"), "row 2, column 'MMD50'"),
     "infinite": (lambda t: with_cell(t, 0, "Mw", "inf"), "row 2, column 'Mw' holds 'inf'"),
     "missing": (lambda t: t.drop(columns="cBA_time"), "column 'cBA_time' is missing; a table needs cBA_0, cAIBN_0"),
@@ -97,6 +100,7 @@ BAD = {
         lambda t: with_cell(t, 1, "temp", -300.0),
         "row 3, column 'temp' holds -300; has to be more than -273.15",
     ),
+    "impossible means": (lambda t: with_cell(t, 1, "Mw", 5.0), "row 3, column 'Mw' holds 5; is less than Mn"),
     "below zero": (
         lambda t: with_cell(t, 1, "MMD60", -0.1),
         "row 3, column 'MMD60' holds -0.1; has to be zero or more",
@@ -134,6 +138,32 @@ def test_a_missing_sheet_is_named_with_those_there(table, tmp_path):
     path = write_sheets(tmp_path / "a.xlsx", {"mmd_raw_data": table[list(SHEETS["mmd_raw_data"])], "Hoja1": table})
     with pytest.raises(InputError, match="sheet 'compuesta' is missing; the workbook has 'mmd_raw_data', 'Hoja1'"):
         read_table(path)
+
+
+def test_a_sheet_in_other_case_is_pointed_to(table, tmp_path):
+    path = write_sheets(tmp_path / "a.xlsx", {"Compuesta": table})
+    with pytest.raises(InputError, match=r"sheet 'compuesta' is missing.*; is 'Compuesta' meant for it"):
+        read_table(path)
+
+
+def test_a_csv_with_decimal_commas_is_refused_with_a_hint(table, tmp_path):
+    for options in ({"sep": ";", "decimal": ","}, {"sep": ","}):
+        table.to_csv(tmp_path / "a.csv", index=False, **options)
+        if options["sep"] == ",":
+            lines = (tmp_path / "a.csv").read_text().splitlines()
+            (tmp_path / "a.csv").write_text("\n".join([lines[0], *(f"{line},," for line in lines[1:])]))
+        with pytest.raises(InputError, match="separate by commas, decimals by points"):
+            read_table(tmp_path / "a.csv")
+
+
+def test_an_error_names_the_row_also_when_the_numbers_come_from_the_cache(table, tmp_path):
+    write_table(areas_doubled(table), tmp_path / "a.xlsx")
+    lines = []
+    for _ in range(2):
+        with pytest.raises(InputError, match="sheet 'compuesta', row 2: the distribution integrates to 2") as error:
+            read_table(tmp_path / "a.xlsx")
+        lines.append(str(error.value))
+    assert lines[0] == lines[1]
 
 
 def test_an_empty_sheet_is_refused(tmp_path):

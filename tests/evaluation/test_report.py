@@ -1,6 +1,7 @@
 import pandas as pd
 
 from polyinv.evaluation.figures import honest_scores, parity
+from polyinv.evaluation.metrics import score
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.evaluation.report import reproduction_table, score_table
 from polyinv.quantities import TARGETS
@@ -38,7 +39,7 @@ def test_a_score_table_has_a_line_for_each_target():
 
 
 def test_figures_have_a_panel_for_each_target_and_each_model(recipes):
-    figure = parity(recipes.numpy(), recipes.numpy() * 1.01, "title")
+    figure = parity(recipes, recipes * 1.01, score(recipes, recipes * 1.01), "title")
     assert [panel.get_xlabel() for panel in figure.axes] == [
         "true initial monomer / mol/L",
         "true initial initiator / mol/L",

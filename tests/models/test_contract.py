@@ -68,6 +68,32 @@ def test_test_rows_are_not_looked_at(fitted, small):
     assert torch.equal(model.predict(x), fitted.predict(x))
 
 
+def test_observations_of_another_shape_or_not_finite_are_refused(fitted, data):
+    for x in (data.test.x[:, :5], data.test.x[0]):
+        with pytest.raises(InputError, match=r"needs observations of shape \(B, 103\), got"):
+            fitted.predict(x)
+    x = data.test.x[:3].clone()
+    x[1, 2] = float("nan")
+    with pytest.raises(InputError, match="observation 2: Mw is nan; needs a number"):
+        fitted.predict(x)
+
+
+@pytest.mark.parametrize("damage", ["half a card", "no weights", "unknown option"])
+def test_a_damaged_model_is_refused(fitted, tmp_path, damage):
+    fitted.save(tmp_path / "model")
+    card = tmp_path / "model" / CARD
+    if damage == "half a card":
+        card.write_text(card.read_text()[:50])
+    elif damage == "no weights":
+        next(path for path in (tmp_path / "model").iterdir() if path.name != CARD).unlink()
+    else:
+        content = json.loads(card.read_text())
+        content["options"]["trees"] = 3
+        card.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"damaged|holds no whole model"):
+        load(tmp_path / "model")
+
+
 def test_a_folder_that_exists_is_not_overwritten(fitted, tmp_path):
     with pytest.raises(InputError, match="exists already"):
         fitted.save(tmp_path)

@@ -136,6 +136,8 @@ def test_weights_of_a_saved_model_are_read_without_pickle(data, tmp_path):
         ({"dropout": (0.2, 0.1, 1.5)}, r"model\.dropout is 1\.5; needs"),
         ({"loss_weights": (1.0, 1.0, -1.0, 1.0)}, r"model\.loss_weights is -1\.0; needs"),
         ({"loss_weights": (0.0, 0.0, 0.0, 0.0)}, r"model\.loss_weights are all zero"),
+        ({"seed": -1}, r"model\.seed is -1; needs 0 to"),
+        ({"accelerator": "abacus"}, "no accelerator 'abacus'; known: auto, cpu, gpu"),
         ({"hidden": (8, 0, 8)}, r"model\.hidden is 0; needs 1 or more"),
     ],
 )

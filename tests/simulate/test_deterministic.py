@@ -164,6 +164,13 @@ def test_monomer_stays_positive_when_it_runs_out():
     polymer = simulate(*run_of(0.01, 0.5, 95.0, 36_000.0), BUTYL_ACRYLATE)
     assert 0 < polymer.cBA_time.item() < 1e-4
     assert polymer.mmd.isfinite().all()
+    polymer = simulate(*run_of(3.0, 10.0, 150.0, 36_000.0), BUTYL_ACRYLATE)  # no initiator left either
+    assert polymer.mmd.isfinite().all()
+
+
+def test_a_time_of_too_many_steps_is_refused():
+    with pytest.raises(InputError, match="are more than 1000000 steps of 10 s"):
+        simulate(*run_of(1.0, 0.01, 70.0, 1e9), BUTYL_ACRYLATE)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +182,9 @@ def test_monomer_stays_positive_when_it_runs_out():
         ((1.0, 0.01, 70.0, 0.0), "time is 0; needs a number above 0"),
         ((1.0, float("nan"), 70.0, 600.0), "cAIBN_0 is nan"),
         ((1.0, 0.01, 70.0, float("inf")), "time is inf; needs"),
+        ((1.0, 0.01, -272.0, 600.0), "no polymer for cBA_0 1, cAIBN_0 0.01, temp -272"),
+        ((1e-10, 0.01, 70.0, 600.0), "no polymer for cBA_0 1e-10"),
+        ((1.0, 1e300, 70.0, 600.0), "no polymer for cBA_0 1, cAIBN_0 1e"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(recipe, said):

@@ -78,7 +78,7 @@ def test_the_seed_decides():
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("chains", [0, -5, float("nan"), float("inf"), 0.01])
+@pytest.mark.parametrize("chains", [0, -5, float("nan"), float("inf"), 0.01, 1e16])
 def test_chains_that_cannot_be_are_refused(chains):
     run = torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64), torch.tensor([[900.0]], dtype=torch.float64)
     with pytest.raises(InputError, match="chains"):
