@@ -23,6 +23,7 @@ from polyinv import __version__
 from polyinv.data.source import DataConfig, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
+from polyinv.progress import counted
 from polyinv.quantities import CONDITIONS, TARGETS
 
 log = logging.getLogger("polyinv")
@@ -87,7 +88,7 @@ def simulate(arguments: list[str]) -> None:
     recipes = published_grid() if recipes is None else recipes
     runs = len(recipes.drop_duplicates(list(CONDITIONS))) * config.replicates
     options = _options_of_kmc(config)
-    with _finished_runs(out, config.method) as store, _progress("simulating", runs) as advance:
+    with _finished_runs(out, config.method) as store, counted("simulating", "runs", runs) as advance:
         table = simulate_table(
             recipes,
             method=config.method,
@@ -258,18 +259,6 @@ def _speaking() -> Iterator[None]:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with the time left, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 if __name__ == "__main__":

@@ -128,4 +128,4 @@ def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[
         scores.to_csv(passing, index=False)
     with written(output / "summary.png", overwrite=True) as passing:
         honest_scores(scores, PUBLISHED).savefig(passing, dpi=120)
-    say(f"\n{text}\n\nIn {output}: table.md, scores.csv, summary.png; for each training a run folder with parity.png")
+    say(f"\n{text}\n\nIn {output}: table.md, scores.csv, summary.png; a run folder for each training")

@@ -20,6 +20,7 @@ from polyinv.simulate import deterministic
 from polyinv.simulate.control_volume import ENOUGH, TOO_FEW, FewRadicals, control_volumes
 from polyinv.simulate.montecarlo import Runs, simulate_runs
 from polyinv.simulate.recipes import published_grid, runs
+from polyinv.simulate.sampling import CONVERSION_NOISE
 from polyinv.simulate.snapshots import Snapshots
 
 matplotlib.use("Agg")
@@ -81,7 +82,28 @@ def against_rate_equations(every: int, chains: float, store: str | None) -> list
     S, Q = made.census.S, made.census.Q
     rows.append(f"| mean radicals | S {S.min():.2g} to {S.max():.2g}, Q {Q.min():.3g} to {Q.max():.3g} | |")
     head = f"| {len(conditions)} recipes, {chains:g} chains, seed 1 | at 3600 s | all twelve times |"
-    return table(head, rows)
+    return table(head, rows) + noise(seen, expected, conditions, times, chains)
+
+
+def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tensor, chains: float) -> list[str]:
+    """How far single runs scatter, as a multiple of what one chain in N contributes."""
+    number = chains * expected.dead_chains / expected.dead_chains[:, -1:]
+    decline, exact = (torch.log(each.cBA_time / conditions[:, :1]) for each in (seen, expected))
+    errors = {"ln(c_M / c_M0)": decline / exact - 1, "Mn": seen.Mn / expected.Mn - 1, "Mw": seen.Mw / expected.Mw - 1}
+    shown = [0, 2, 5, 8, 11]
+    rows = []
+    for name, error in errors.items():
+        scatter = error.square() * number
+        spread = scatter.std(0) / len(conditions) ** 0.5
+        cells = (f"{scatter[:, i].mean():.2f} ± {spread[i]:.2f}" for i in shown)
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    ends = " | ".join(f"{times[0, i]:g} s" for i in shown)
+    return [
+        "Squared relative error of a run, times its number of dead chains N at that time, mean over the recipes. "
+        f"`sampled` draws ln(c_M / c_M0) with {CONVERSION_NOISE} at all times, and the chains by Poisson's law.",
+        "",
+        *table(f"| relative error of | {ends} |", rows),
+    ]
 
 
 def finite_size(every: int) -> list[str]:

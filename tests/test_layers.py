@@ -10,6 +10,7 @@ LAYERS = (
     "errors",
     "files",
     "threads",
+    "progress",
     "quantities",
     "runs",
     "mmd",

@@ -51,7 +51,7 @@ def test_models_of_the_bundled_data_stand_off_the_grid_too(quick, tmp_path):
     lines = []
     reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lines.append)
     assert sum("(test)" in line and "(off_grid)" in line for line in lines) == 6
-    assert lines[-1].count("ours, off the grid") == 6  # three models, R² and relative MAE
+    assert lines[-1].count("by_recipe, off the grid") == 6  # three models, R² and relative MAE
     assert "What differs in the data: ours (the bundled data set)" in lines[-1]
 
 

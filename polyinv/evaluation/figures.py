@@ -64,7 +64,7 @@ def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tu
         panel.set_title(f"{case[0]}, {case[1]}")
     figure.axes[0].set_ylabel("R² on the test rows")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=1 + len(LINES), frameon=False)
     return figure
 
 

@@ -7,7 +7,8 @@ from polyinv.quantities import TARGETS
 PROTOCOLS = {
     "ours, random_rows (published split)": ("random_rows", "test"),
     "ours, by_recipe (runs never seen)": ("by_recipe", "test"),
-    "ours, off the grid": ("by_recipe", "off_grid"),
+    "ours, random_rows, off the grid": ("random_rows", "off_grid"),
+    "ours, by_recipe, off the grid": ("by_recipe", "off_grid"),
 }
 """Split that a model was trained with and subset that it is judged on, by the name of the line."""
 

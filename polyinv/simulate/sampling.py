@@ -5,8 +5,8 @@ scatters because the number of radicals does. Both are drawn here on top of the 
 thousandth of the cost of the run itself.
 
 What is made between two snapshots belongs to all later snapshots of that run: the noise is **cumulated** along it,
-and so identifies
-it. Drawing each snapshot anew (``redraw=True``) gives every row the same distribution without that fingerprint.
+and so identifies it. Drawing each snapshot anew (``redraw=True``) gives every row the same distribution without that
+fingerprint.
 """
 
 from dataclasses import replace
@@ -20,9 +20,8 @@ from polyinv.simulate.deterministic import BLOCK, grow_in_chunks
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, concatenate, silent
 
 CONVERSION_NOISE = 2.65
-"""Variance of the relative error of ln(c_M / c_M0), times the number of chains; measured on kMC runs of 1e5 to 1e6
-chains."""
-
+"""Variance of the relative error of ln(c_M / c_M0), times the number of chains, after an hour of the published grid.
+Kinetic Monte Carlo agrees there; in earlier snapshots it scatters more (docs/simulators.md)."""
 MOST_CHAINS = 1e15
 """Poisson numbers are drawn as 64-bit integers."""
 
