@@ -213,7 +213,7 @@ def main() -> None:
     page = [
         "# The simulators, checked",
         "",
-        "Made by `python scripts/validate_simulators.py`; speeds by `python scripts/bench_simulators.py`.",
+        "Made by `python scripts/validate_simulators.py`; speeds are in [speed.md](speed.md).",
         "",
         f"{BUTYL_ACRYLATE.name}: {BUTYL_ACRYLATE.note}.",
         "",

@@ -243,8 +243,9 @@ def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, c
         assert (run / "scores.csv").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["train", "reproduce"])
+@pytest.mark.parametrize(
+    ("command", "number"), [("train", signal.SIGINT), ("train", signal.SIGTERM), ("reproduce", signal.SIGTERM)]
+)
 def test_an_interrupt_ends_a_training_with_a_word_and_no_children(command, number, workbook, tmp_path):
     out = tmp_path / "run"
     options = ["--model.name", "mlp"] if command == "train" else ["--seeds", "1"]
