@@ -24,7 +24,8 @@ from polyinv.data.source import DataConfig, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.progress import counted
-from polyinv.quantities import CONDITIONS, TARGETS
+from polyinv.quantities import TARGETS
+from polyinv.runs import run_numbers
 
 log = logging.getLogger("polyinv")
 
@@ -86,7 +87,7 @@ def simulate(arguments: list[str]) -> None:
     from polyinv.simulate.recipes import published_grid
 
     recipes = published_grid() if recipes is None else recipes
-    runs = len(recipes.drop_duplicates(list(CONDITIONS))) * config.replicates
+    runs = (run_numbers(recipes).max() + 1) * config.replicates
     options = _options_of_kmc(config)
     with _finished_runs(out, config.method) as store, counted("simulating", "runs", runs) as advance:
         table = simulate_table(
