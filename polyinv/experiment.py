@@ -39,7 +39,8 @@ class SplitConfig:
     """How rows are divided.
 
     Args:
-        name: One of random_rows (the published protocol), by_recipe (the honest one), by_temperature (a level held out).
+        name: One of random_rows (the published protocol), by_recipe (the honest one), by_temperature (a level held
+            out).
         seed: Which of the possible splits; 42 with random_rows is the published one.
     """
 
