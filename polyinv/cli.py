@@ -6,7 +6,7 @@ the input files have been refused or accepted.
 
 import argparse
 import logging
-import shutil
+import os
 import signal
 import sys
 import threading
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -23,9 +23,12 @@ from polyinv import __version__
 from polyinv.data.source import DataConfig, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
+from polyinv.files import locked
 from polyinv.progress import counted
 from polyinv.quantities import TARGETS
 from polyinv.runs import run_numbers
+
+INTERRUPTED = 130
 
 log = logging.getLogger("polyinv")
 
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("polyinv: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 
@@ -71,13 +74,13 @@ def simulate(arguments: list[str]) -> None:
     """Simulate the published grid or a list of recipes and write a table."""
     parser = _parser("simulate", simulate)
     parser.add_argument("--method", default="sampled", help="deterministic, sampled, sampled_per_row or kmc")
-    parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its last snapshot")
+    parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its horizon")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
     parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
     parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
-    parser.add_argument("--horizon", type=float | None, help="kmc: time in s at which a run would hold its chains")
+    parser.add_argument("--horizon", type=float | None, help="kmc: in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
     parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
     config = _parse(parser, arguments)
@@ -117,10 +120,19 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
     if method != "kmc":
         yield {}
         return
-    store = out.with_name(f"{out.name}.runs")
-    log.info("finished runs are kept in %s until the table is written; the same command goes on with them", store)
-    yield {"store": store}
-    shutil.rmtree(store)
+
+    from polyinv.simulate.run_store import RunStore
+
+    store = RunStore(out.with_name(f"{out.name}.runs"))
+    with locked(store.folder):
+        log.info("finished runs are kept in %s until the table is written", store.folder)
+        try:
+            yield {"store": store.folder}
+        except InputError:
+            if not any(store.folder.iterdir()):
+                store.folder.rmdir()
+            raise
+        store.discard()
 
 
 def train(arguments: list[str]) -> None:
@@ -262,5 +274,14 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def entry() -> NoReturn:
+    """Run `main` and end the process with its exit code."""
+    code = main()
+    sys.stdout.flush()
+    if code == INTERRUPTED and threading.active_count() > 1:
+        os._exit(code)  # a compiled simulation under way in a thread would be waited for
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -1,10 +1,8 @@
 """One experiment: data, features, split and model in; a run folder with scores, predictions, figures and the model
 out."""
 
-import fcntl
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,7 @@ from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
-from polyinv.files import discard_unfinished, written
+from polyinv.files import discard_unfinished, locked, written
 from polyinv.models import MODELS, InverseModel, load
 from polyinv.quantities import TARGETS
 
@@ -85,7 +83,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     """Fit, score and keep one experiment.
 
     The folder then holds ``config.yaml`` as resolved, ``split.csv``, TensorBoard events, ``model/``,
-    ``predictions.csv``, ``parity.png`` and, written last, ``scores.csv``: a folder without scores is unfinished.
+    ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder without scores is unfinished.
 
     Args:
         experiment: What to run.
@@ -105,7 +103,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     split = split_rows(table, experiment.split.name, experiment.split.seed)
     config = _resolved(experiment, model, table)
     _claim(folder, config, resume=resume)
-    with _locked(folder):
+    with locked(folder):
         if (folder / SCORES).is_file():
             return pd.read_csv(folder / SCORES)
         return _fit_and_score(experiment, model, table, split, config, folder)
@@ -180,17 +178,6 @@ def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     return model | split | {key: config[key] for key in ("features", "sha256", "polyinv")}
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder."""
-    with (folder / CONFIG).open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"another process is at work in {folder}") from None
-        yield
-
-
 def _yaml(config: dict[str, Any]) -> str:
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
@@ -241,7 +228,8 @@ def _show(
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
         options = {key: value for key, value in config["model"].items() if isinstance(value, int | float | str)}
         hparams |= {f"model.{key}": value for key, value in options.items() if key != "name"}
-        r2 = {tag: value for tag, value in tags.items() if "/r2/" in tag}
+        # Not off the grid: nothing may be chosen there.
+        r2 = {tag: value for tag, value in tags.items() if tag.startswith("test/r2/")}
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 
 

@@ -1,5 +1,6 @@
 """Files that can be trusted: what stands under its final name is complete."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -43,6 +44,23 @@ def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
     """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
     if Path(path).exists() and not (overwrite and Path(path).is_file()):
         raise InputError(f"{path} exists already; choose another name or remove it")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder while the block runs.
+
+    Raises:
+        InputError: Another process is in it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError(f"another process is at work in {folder}") from None
+    finally:
+        os.close(descriptor)
 
 
 def discard_unfinished(folder: Path) -> None:

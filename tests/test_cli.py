@@ -14,6 +14,7 @@ import pytest
 import polyinv
 from polyinv.cli import COMMANDS, main
 from polyinv.data.workbook import read_table, write_table
+from polyinv.files import locked
 
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
 
@@ -265,6 +266,47 @@ def test_an_interrupt_ends_a_training_with_a_word_and_no_children(command, numbe
         for _ in range(50):
             os.killpg(process.pid, 0)
             time.sleep(0.2)
+
+
+def test_an_interrupt_does_not_wait_for_a_kmc_run(tmp_path):
+    (tmp_path / "recipes.csv").write_text("cBA_0,cAIBN_0,temp,time\n1,0.02,70,3600\n")
+    arguments = ["simulate", "--method", "kmc", "--chains", "1e9", "--recipes", str(tmp_path / "recipes.csv")]
+    command = [sys.executable, "-m", "polyinv.cli", *arguments, "--out", str(tmp_path / "out.npz")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process.stderr.readline()
+    time.sleep(5)  # the run itself would take minutes
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == "polyinv: interrupted"
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_two_kmc_processes_do_not_share_a_store_and_foreign_files_stay(tmp_path, capsys):
+    store = tmp_path / "a.npz.runs"
+    store.mkdir()
+    (store / "notes.txt").write_text("mine")
+    with locked(store):
+        assert kmc(tmp_path, "a.npz", "--allow_few", "true") == 2
+    assert "another process is at work" in capsys.readouterr().err
+    assert kmc(tmp_path, "a.npz", "--allow_few", "true") == 0
+    assert [path.name for path in store.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--chains", "1e30"], "monomer molecules, more than 1e+15"),
+        (["--chains", "0"], "chains is 0"),
+        (["--horizon", "1e-9"], "monomer molecules, more than 1e+15"),
+        (["--seed", "99999999999999999999999"], "seed is 99999999999999999999999; needs a whole number from 0"),
+        (["--workers", "0"], "workers is 0; needs a whole number from 1"),
+    ],
+)
+def test_kmc_refusals_leave_nothing(tmp_path, capsys, options, said):
+    assert kmc(tmp_path, "a.npz", *options) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipes.csv"]
 
 
 def test_killed_while_it_writes_nothing_looks_finished(tmp_path):

@@ -91,6 +91,8 @@ def simulate_table(
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
         reason = "a run without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; needs a whole number from 0")
     physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
     for line in CHEMISTRIES[chemistry].outside(physical):
         log.warning(line)

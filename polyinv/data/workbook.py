@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -241,7 +242,7 @@ def _read_arrays(path: Path) -> pd.DataFrame:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
-    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not a table written by polyinv: {error}") from None
     if table.empty:
         raise InputError(f"{path} has no rows")

@@ -24,6 +24,9 @@ from polyinv.simulate.snapshots import check_runs
 ENOUGH, TOO_FEW = 10.0, 2.0
 """Mean number of live radicals below which a run is warned of, and below which it is refused."""
 
+MOST_MONOMERS = 1e15
+"""Molecules of monomer in a volume; they are counted in doubles, which hold whole numbers up to 9e15."""
+
 _NODES = torch.linspace(0, 1, 13, dtype=torch.float64)  # steps short enough for a reaction of seconds, too
 
 
@@ -80,6 +83,13 @@ def control_volumes(
         raise InputError(
             f"{_named(run, conditions)}: the rate equations give {at_horizon[run].item():g} mol/L of dead chains and "
             f"{(S + Q)[run].item():g} mol/L of radicals; no volume can be chosen for {chains:g} chains"
+        )
+    monomers = per_molar * conditions[:, 0]
+    if monomers.max() > MOST_MONOMERS:
+        run = int(monomers.argmax())
+        raise InputError(
+            f"{_named(run, conditions)}: a volume for {chains:g} chains holds {monomers[run].item():.2g} monomer "
+            f"molecules, more than {MOST_MONOMERS:g}; ask for fewer chains or a later horizon"
         )
     effort = per_molar * (S * k.k_bb + Q * k.k_pt * growth.monomer.mean(-1)) * end[:, 0] + per_molar * dead
     return Volumes(per_molar, S * per_molar, Q * per_molar, effort)
@@ -143,7 +153,7 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
     message = (
         f"{_named(worst, conditions)} has {number:.2g} live radicals on average (S {volumes.S[worst].item():.2g}, "
         f"Q {volumes.Q[worst].item():.2g}) at {chains:g} chains; {_rounded_up(chains * ENOUGH / number):g} chains "
-        f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} recipes have fewer)"
+        f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} runs have fewer)"
     )
     if number < TOO_FEW and not allow_few:
         raise InputError(message + "; allow_few true runs it nevertheless")

@@ -188,7 +188,7 @@ def simulate_runs(
         ("replicates", replicates, 1),
         ("workers", 1 if workers is None else workers, 1),
     ):
-        if value != int(value) or value < least:
+        if value != int(value) or not least <= value < 2**63:
             raise InputError(f"{name} is {value}; needs a whole number from {least}")
     volumes = control_volumes(conditions, times, chemistry, chains=chains, horizon=horizon)
     guard(volumes, conditions, chains, allow_few=allow_few)
@@ -226,14 +226,14 @@ def _run_all(
         return result
 
     results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
+    try:
         places = {pool.submit(work, jobs[place]): place for place in order}
-        try:
-            for future in as_completed(places):
-                results[places[future]] = future.result()
-                progress(1)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for future in as_completed(places):
+            results[places[future]] = future.result()
+            progress(1)
+    finally:  # a run under way cannot be stopped; whoever interrupts need not wait for it
+        pool.shutdown(wait=False, cancel_futures=True)
     return results
 
 
@@ -272,7 +272,11 @@ def simulate(
     allow_few: bool = False,
     progress: Progress = silent,
 ) -> Snapshots:
-    """What B kinetic Monte Carlo runs show at T times each. Arguments as of `simulate_runs`."""
+    """What B kinetic Monte Carlo runs show at T times each. Arguments as of `simulate_runs`.
+
+    Raises:
+        InputError: As of `simulate_runs`, or a snapshot holds no dead chain.
+    """
     runs = simulate_runs(
         conditions,
         times,
@@ -285,4 +289,10 @@ def simulate(
         allow_few=allow_few,
         progress=progress,
     )
+    bare = (runs.census.dead_chains == 0).any(-1)
+    if bare.any():
+        run = int(bare.nonzero()[0])
+        raise InputError(
+            f"run {run + 1}: no chain has died by its first snapshot at {times[run, 0]:g} s; needs more chains"
+        )
     return runs.growth.cumulated().snapshots(chemistry)

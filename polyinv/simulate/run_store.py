@@ -1,13 +1,14 @@
 """Finished runs in a folder, so that a long simulation can be killed and taken up again."""
 
 import hashlib
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from polyinv.errors import InputError
-from polyinv.files import written
+from polyinv.files import discard_unfinished, written
 
 
 class RunStore:
@@ -46,10 +47,18 @@ class RunStore:
                 return dict(file)
         except FileNotFoundError:
             return None
-        except (BadZipFile, EOFError, ValueError):
+        except (BadZipFile, EOFError, ValueError, KeyError, zlib.error):
             raise InputError(f"{path} is damaged; remove it to compute the run again") from None
 
     def write(self, inputs: tuple, result: dict[str, np.ndarray]) -> None:
         """Keep ``result``."""
         with written(self.path(inputs), overwrite=True) as passing:
             np.savez_compressed(passing, **result)
+
+    def discard(self) -> None:
+        """Remove the finished runs, and the folder if nothing else is in it."""
+        discard_unfinished(self.folder)
+        for path in self.folder.glob("*.npz"):
+            path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()

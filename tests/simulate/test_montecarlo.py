@@ -298,6 +298,11 @@ def test_store_refuses_a_file_and_a_damaged_run(tmp_path):
         three_runs(store=tmp_path / "runs")
 
 
+def test_a_snapshot_without_a_dead_chain_is_refused():
+    with pytest.raises(InputError, match=r"run 1: no chain has died by its first snapshot at 1e-06 s"):
+        montecarlo.simulate(RECIPE, tensor([[1e-6, 4.0]]), SKETCH, chains=4e4, seed=1)
+
+
 def test_unknown_events_are_named(sketches):
     with pytest.raises(InputError, match="no event 'death'"):
         sketches["skip"].census.count("death")
