@@ -71,9 +71,9 @@ def reproduce(
                 spent = time.monotonic() - start
                 say(f"[{len(scores):2d}/{len(plan)}] {pending[done].title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
         except BaseException:  # an error or an interrupt: the others need not end first
-            pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
                 child.kill()  # files appear whole or not at all
+            pool.shutdown(cancel_futures=True)
             raise
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table, output, data, say)
