@@ -129,8 +129,7 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
         try:
             yield {"store": store.folder}
         except InputError:
-            if not any(store.folder.iterdir()):
-                store.folder.rmdir()
+            store.discard_if_empty()
             raise
         store.discard()
 

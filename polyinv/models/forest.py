@@ -78,8 +78,7 @@ class Forest(InverseModel):
         if self.search:
             chosen = self._best_candidate(rows, folder and folder / "search.csv")
             log.info("the search chose %s", chosen)
-            self.n_estimators, self.max_depth = chosen["n_estimators"], chosen["max_depth"]
-            self.min_samples_split, self.min_samples_leaf = chosen["min_samples_split"], chosen["min_samples_leaf"]
+            vars(self).update(chosen)
         self._regressor = self._new().fit(rows.x.numpy(), rows.y.numpy())
         self._regressor.regressor_.n_jobs = 1  # threads add up the trees in any order, and sums differ in the last bit
 

@@ -36,12 +36,10 @@ BLOCK = 16384
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates at one instant, in mol/L/s, and the radicals behind them, in mol/L; all of shape (B,)."""
+    """Rates at one instant, in mol/L/s, of shape (B,)."""
 
     chain_ends: ChainEnds
     consumption: Tensor  # of monomer
-    S: Tensor
-    Q: Tensor
 
 
 def radicals(k: RateCoefficients, monomer: Tensor, initiation: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +88,7 @@ def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator:
     combined = sum((1 - d) * events for events, d in terminations)
     # Initiation and transfer start a chain each, which takes a monomer unit at once.
     consumption = (k.k_p * S + k.k_pt * Q) * monomer + initiation + transfer
-    return Rates(ChainEnds((flory + 2 * combined) / consumption, flory, combined), consumption, S, Q)
+    return Rates(ChainEnds((flory + 2 * combined) / consumption, flory, combined), consumption)
 
 
 def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Growth:

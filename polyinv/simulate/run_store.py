@@ -60,5 +60,9 @@ class RunStore:
         discard_unfinished(self.folder)
         for path in self.folder.glob("*.npz"):
             path.unlink()
+        self.discard_if_empty()
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder if nothing is in it."""
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
