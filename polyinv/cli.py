@@ -80,7 +80,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
-    parser.add_argument("--horizon", type=float | None, help="kmc: in s; the last snapshot of each run by default")
+    parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
     parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
     config = _parse(parser, arguments)
@@ -91,7 +91,7 @@ def simulate(arguments: list[str]) -> None:
 
     recipes = published_grid() if recipes is None else recipes
     runs = (run_numbers(recipes).max() + 1) * config.replicates
-    options = _options_of_kmc(config)
+    options = _options_of_method(config)
     with _finished_runs(out, config.method) as store, counted("simulating", "runs", runs) as advance:
         table = simulate_table(
             recipes,
@@ -107,11 +107,13 @@ def simulate(arguments: list[str]) -> None:
         write_table(table, out)
 
 
-def _options_of_kmc(config: Namespace) -> dict[str, Any]:
-    given = {name: config[name] for name in ("horizon", "workers", "allow_few") if config[name] is not None}
-    if given and config.method != "kmc":
-        raise InputError(f"--{next(iter(given))} goes with --method kmc, not with {config.method}")
-    return given
+def _options_of_method(config: Namespace) -> dict[str, Any]:
+    known = {"deterministic": (), "kmc": ("horizon", "workers", "allow_few")}
+    options = {name: config[name] for name in ("horizon", "workers", "allow_few") if config[name] is not None}
+    for name in options:
+        if name not in known.get(config.method, ("horizon",)):
+            raise InputError(f"--{name} does not go with --method {config.method}")
+    return options
 
 
 @contextmanager

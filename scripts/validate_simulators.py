@@ -18,9 +18,9 @@ from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.mmd import LOG_M
 from polyinv.simulate import deterministic
 from polyinv.simulate.control_volume import ENOUGH, TOO_FEW, FewRadicals, control_volumes
+from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.montecarlo import Runs, simulate_runs
 from polyinv.simulate.recipes import published_grid, runs
-from polyinv.simulate.sampling import CONVERSION_NOISE
 from polyinv.simulate.snapshots import Snapshots
 
 matplotlib.use("Agg")
@@ -90,17 +90,29 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
     number = chains * expected.dead_chains / expected.dead_chains[:, -1:]
     decline, exact = (torch.log(each.cBA_time / conditions[:, :1]) for each in (seen, expected))
     errors = {"ln(c_M / c_M0)": decline / exact - 1, "Mn": seen.Mn / expected.Mn - 1, "Mw": seen.Mw / expected.Mw - 1}
+    scatter = fluctuations(conditions, times, BUTYL_ACRYLATE)
+    volume = chains / expected.dead_chains[:, -1:]
+    standard = [(decline - exact) / (scatter.variance / volume).sqrt(), errors["Mn"] / errors["Mn"].std(0)]
+    dispersity = expected.Mw / expected.Mn
+    drawn = {"ln(c_M / c_M0)": scatter.variance / volume / exact**2 * number, "Mn": dispersity - 1}
     shown = [0, 2, 5, 8, 11]
-    rows = []
-    for name, error in errors.items():
-        scatter = error.square() * number
-        spread = scatter.std(0) / len(conditions) ** 0.5
-        cells = (f"{scatter[:, i].mean():.2f} ± {spread[i]:.2f}" for i in shown)
-        rows.append(f"| {name} | {' | '.join(cells)} |")
+
+    def line(name: str, values: Tensor, law: Tensor | None) -> str:
+        spread = values.std(0) / len(conditions) ** 0.5
+        said = "" if law is None else " ({:.2f})"
+        cells = (
+            f"{values[:, i].mean():.2f} ± {spread[i]:.2f}" + said.format(0 if law is None else law[:, i].mean())
+            for i in shown
+        )
+        return f"| {name} | {' | '.join(cells)} |"
+
+    rows = [line(f"{name}, squared", error.square() * number, drawn.get(name)) for name, error in errors.items()]
+    rows.append(line("ln(c_M / c_M0) with Mn, correlation", standard[0] * standard[1], scatter.correlation))
     ends = " | ".join(f"{times[0, i]:g} s" for i in shown)
     return [
-        "Squared relative error of a run, times its number of dead chains N at that time, mean over the recipes. "
-        f"`sampled` draws ln(c_M / c_M0) with {CONVERSION_NOISE} at all times, and the chains by Poisson's law.",
+        "Squared relative error of a run, times its number of dead chains N at that time, mean over the recipes; in "
+        "brackets what `sampled` draws: the linear noise approximation for ln(c_M / c_M0) and its correlation with the "
+        "error of Mn, Poisson's law for the chains.",
         "",
         *table(f"| relative error of | {ends} |", rows),
     ]

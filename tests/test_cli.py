@@ -138,8 +138,16 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "a run without noise has no replicates",
         ),
         (
-            ["simulate", "--out", "{tmp}/a.csv", "--horizon", "3600"],
-            "--horizon goes with --method kmc, not with sampled",
+            ["simulate", "--out", "{tmp}/a.csv", "--workers", "2"],
+            "--workers does not go with --method sampled",
+        ),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--method", "deterministic", "--horizon", "3600"],
+            "--horizon does not go with --method deterministic",
+        ),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--horizon", "3000"],
+            "horizon is 3000 s; needs to reach the last snapshot at 3600 s",
         ),
         (["simulate"], "out"),
         (["simulat"], "no command 'simulat'; known: reproduce, simulate, train"),

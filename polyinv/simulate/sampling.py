@@ -1,7 +1,8 @@
 r"""Finite-chain noise: what a stochastic run of N chains would show in place of the smooth curve.
 
 A kinetic Monte Carlo run holds N chains in its volume. Its chain counts scatter by Poisson's law; its conversion
-scatters because the number of radicals does. Both are drawn here on top of the deterministic solution, at a
+scatters because the number of radicals does (`polyinv.simulate.fluctuations`), and with it the mean chain length: more
+radicals convert more monomer into shorter chains. Both are drawn here on top of the deterministic solution, at a
 thousandth of the cost of the run itself.
 
 What is made between two snapshots belongs to all later snapshots of that run: the noise is **cumulated** along it,
@@ -17,53 +18,110 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
 from polyinv.simulate.deterministic import BLOCK, grow_in_chunks
+from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, concatenate, silent
 
-CONVERSION_NOISE = 2.65
-"""Variance of the relative error of ln(c_M / c_M0), times the number of chains, after an hour of the published grid.
-Kinetic Monte Carlo agrees there; in earlier snapshots it scatters more (docs/simulators.md)."""
 MOST_CHAINS = 1e15
 """Poisson numbers are drawn as 64-bit integers."""
 
 
 def draw(
-    growth: Growth, initial_monomer: Tensor, *, chains: float, random: torch.Generator, redraw: bool = False
+    growth: Growth,
+    scatter: Fluctuations,
+    initial_monomer: Tensor,
+    *,
+    volume: Tensor,
+    random: torch.Generator,
+    redraw: bool = False,
 ) -> Growth:
-    """Growth since the start of each run, as a run with ``chains`` dead chains at its last snapshot would show it.
+    """Growth since the start of each run, as a run of finite volume would show it.
 
     Inside a bin all chains keep their expected mean length: the scatter of lengths within 0.08 decades is left out.
 
     Args:
         growth: Noise-free growth per interval, (B, T).
+        scatter: Of the same runs at the same times.
         initial_monomer: cBA_0 in mol/L, shape (B,).
-        chains: Dead chains at the last snapshot of every run; fixes its volume.
+        volume: Chains per mol/L in each run, shape (B,).
         random: On the device of ``growth``.
         redraw: Draw each snapshot independently instead of cumulating the noise along the run.
 
     Raises:
         InputError: So few chains that a snapshot holds none.
     """
-    if not 0 < chains <= MOST_CHAINS:
-        raise InputError(f"chains is {chains:g}; needs a positive number up to {MOST_CHAINS:g}")
-    decline = -torch.diff(growth.monomer.log(), dim=-1, prepend=initial_monomer.log()[:, None])  # of ln c_M, >= 0
-    made = growth.chains.sum(-1)
-    volume = chains / made.sum(-1, keepdim=True)  # times Avogadro's number, in L
-    variance = CONVERSION_NOISE * torch.nan_to_num(decline**2 / (made * volume))  # 0/0 where no time passed
+    smooth = growth.cumulated()
     if redraw:
-        growth, decline, variance = growth.cumulated(), decline.cumsum(-1), variance.cumsum(-1)
-    counts = torch.poisson(growth.chains * volume[..., None], generator=random)
-    noise = torch.randn(decline.shape, generator=random, dtype=decline.dtype, device=decline.device)
-    decline = decline + variance.sqrt() * noise
-    share = torch.nan_to_num(counts / (growth.chains * volume[..., None]))  # drawn over expected; 0/0 in empty bins
+        growth = smooth
+    expected = growth.chains * volume[:, None, None]
+    counts = torch.poisson(expected, generator=random)
+    share = torch.nan_to_num(counts / expected)  # 0/0 in empty bins
     drawn = Growth(growth.monomer, growth.chains * share, growth.units * share, growth.squares * share)
     if not redraw:
-        drawn, decline = drawn.cumulated(), decline.cumsum(-1)
-    bare = (drawn.chains.sum(-1) == 0).any(-1)
+        drawn = drawn.cumulated()
+    made = drawn.chains.sum(-1)
+    bare = (made == 0).any(-1)
     if bare.any():
+        run = int(bare.nonzero()[0])
         raise InputError(
-            f"run {int(bare.nonzero()[0]) + 1}: no chain in its first snapshot; needs more than {chains:g} chains"
+            f"run {run + 1}: no chain in its first snapshot, which would hold "
+            f"{float(smooth.chains[run, 0].sum() * volume[run]):.2g} on average; needs more chains"
         )
-    return replace(drawn, monomer=initial_monomer[:, None] * torch.exp(-decline))
+
+    def standard(size: Tensor) -> Tensor:
+        return torch.randn(size.shape, generator=random, dtype=size.dtype, device=size.device)
+
+    # The error of the conversion is made of a part that goes with the error of ln Mn and a part of its own.
+    own = standard(scatter.variance)
+    if not redraw:
+        for now in range(1, own.shape[1]):
+            kept = scatter.memory[:, now]
+            own[:, now] = kept * own[:, now - 1] + (1 - kept**2).clamp(min=0).sqrt() * own[:, now]
+    error = scatter.correlation * _error_of_Mn(drawn, smooth, volume) + (1 - scatter.correlation**2).sqrt() * own
+    strayed = torch.exp(-error * (scatter.variance / volume[:, None]).sqrt())
+    return replace(drawn, monomer=(smooth.monomer * strayed).minimum(initial_monomer[:, None]))
+
+
+def _error_of_Mn(drawn: Growth, smooth: Growth, volume: Tensor) -> Tensor:
+    """Drawn less expected ln Mn over its standard deviation, (B, T)."""
+    chains, units, squares = (part.sum(-1) for part in (smooth.chains, smooth.units, smooth.squares))
+    deviation = torch.log(drawn.units.sum(-1) / drawn.chains.sum(-1) * chains / units)
+    dispersity = squares * chains / units**2
+    return deviation / ((dispersity - 1) / (chains * volume[:, None])).sqrt()
+
+
+def check_chains(chains: float) -> None:
+    """Refuse a number of chains that cannot be.
+
+    Raises:
+        InputError: It is not positive, or too large to be drawn.
+    """
+    if not 0 < chains <= MOST_CHAINS:
+        raise InputError(f"chains is {chains:g}; needs a positive number up to {MOST_CHAINS:g}")
+
+
+def grow_with_horizon(
+    conditions: Tensor, times: Tensor, chemistry: Chemistry, horizon: float | None, progress: Progress = silent
+) -> tuple[Growth, Tensor]:
+    """Growth (B, T) and the dead chains in mol/L, (B,), that each run has made by its horizon.
+
+    Args:
+        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        times: (B, T) in s, ascending along T.
+        chemistry: Scheme and coefficients.
+        horizon: In s; None takes the last snapshot of each run.
+        progress: Called with the number of runs just done.
+
+    Raises:
+        InputError: A run that cannot be, or whose last snapshot lies beyond the horizon.
+    """
+    if horizon is not None:
+        if not times.max() <= horizon < float("inf"):
+            raise InputError(f"horizon is {horizon:g} s; needs to reach the last snapshot at {times.max():g} s")
+        times = torch.cat([times, torch.full_like(times[:, :1], horizon)], dim=1)
+    growth = grow_in_chunks(conditions, times, chemistry, progress=progress)
+    check_growth(growth, conditions)
+    made = growth.chains.sum((-1, -2))
+    return (growth if horizon is None else growth.until(-1)), made
 
 
 def simulate(
@@ -73,18 +131,30 @@ def simulate(
     *,
     chains: float = 1e6,
     seed: int = 0,
+    horizon: float | None = None,
     redraw: bool = False,
     progress: Progress = silent,
 ) -> Snapshots:
     """What B runs of ``chains`` chains show at T times each: the deterministic solution with `draw` on top.
 
     The random numbers come from one stream in the order of the runs.
+
+    Args:
+        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        times: (B, T) in s, ascending along T.
+        chemistry: Scheme and coefficients.
+        chains: Dead chains of each run at its horizon; fixes its volume.
+        seed: Of the random numbers.
+        horizon: In s; None takes the last snapshot of each run.
+        redraw: Draw each snapshot independently.
+        progress: Called with the number of runs just done.
     """
+    check_chains(chains)
     random = torch.Generator(device=conditions.device).manual_seed(seed)
     seen = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
-        growth = grow_in_chunks(block, when, chemistry, progress=progress)
-        check_growth(growth, block)
-        drawn = draw(growth, block[:, 0], chains=chains, random=random, redraw=redraw)
+        growth, made = grow_with_horizon(block, when, chemistry, horizon, progress)
+        scatter = fluctuations(block, when, chemistry)
+        drawn = draw(growth, scatter, block[:, 0], volume=chains / made, random=random, redraw=redraw)
         seen.append(drawn.snapshots(chemistry))
     return concatenate(seen)

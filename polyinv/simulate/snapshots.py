@@ -60,6 +60,10 @@ class Growth:
         """The growth of some of the runs."""
         return Growth(*(getattr(self, field.name)[runs] for field in fields(self)))
 
+    def until(self, interval: int) -> "Growth":
+        """The growth of the first intervals only."""
+        return Growth(*(getattr(self, field.name)[:, :interval] for field in fields(self)))
+
     def cumulated(self) -> "Growth":
         """The same with everything made since the start of the run at the end of each interval."""
         return Growth(self.monomer, *(part.cumsum(-2) for part in (self.chains, self.units, self.squares)))

@@ -8,6 +8,7 @@ from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.errors import InputError
 from polyinv.mmd import STEP, mean_molar_masses
 from polyinv.simulate import deterministic, sampling
+from polyinv.simulate.fluctuations import fluctuations
 
 CHAINS, REPEATS = 1e5, 2000
 
@@ -42,11 +43,31 @@ def test_the_number_of_chains_scatters_as_poisson(runs, kind):
 
 
 @pytest.mark.parametrize("kind", [1, 2])
-def test_conversion_noise_has_the_stated_variance(runs, kind):
+def test_conversion_scatters_with_the_radicals(runs, kind):
     smooth, drawn = runs[0], runs[kind]
-    conversion = torch.log(drawn.cBA_time / 1.0) / torch.log(smooth.cBA_time[0] / 1.0) - 1
-    chains = CHAINS * smooth.dead_chains[0, -1] / smooth.dead_chains[0, -1]
-    assert conversion[:, -1].var().item() * chains.item() == pytest.approx(sampling.CONVERSION_NOISE, rel=0.15)
+    times = torch.tensor([[900.0, 1800.0, 2700.0, 3600.0]], dtype=torch.float64)
+    scatter = fluctuations(torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64), times, BUTYL_ACRYLATE)
+    volume = CHAINS / smooth.dead_chains[0, -1]
+    error = -torch.log(drawn.cBA_time / smooth.cBA_time[0])
+    torch.testing.assert_close(error.var(0) * volume, scatter.variance[0], rtol=0.15, atol=0)
+    for at in range(4):
+        together = torch.corrcoef(torch.stack([error[:, at], torch.log(drawn.Mn[:, at])]))[0, 1]
+        assert together.item() == pytest.approx(scatter.correlation[0, at].item(), abs=4 / REPEATS**0.5)
+    memory = [torch.corrcoef(error[:, [at - 1, at]].T)[0, 1].item() for at in range(1, 4)]
+    expected = scatter.memory[0, 1:].tolist() if kind == 1 else [0.0, 0.0, 0.0]
+    assert memory == pytest.approx(expected, abs=4 / REPEATS**0.5)
+
+
+def test_the_horizon_fixes_the_volume():
+    run = torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64).expand(500, 3)
+    smooth = deterministic.simulate(run[:1], torch.tensor([[900.0, 3600.0]]).double(), BUTYL_ACRYLATE).dead_chains[0]
+    early = torch.full((500, 1), 900.0).double()
+    drawn = sampling.simulate(run, early, BUTYL_ACRYLATE, chains=CHAINS, seed=0, horizon=3600.0)
+    expected = CHAINS * smooth[0] / smooth[1]
+    # The variance of 500 draws is known to sqrt(2/500) = 6 %.
+    assert (drawn.dead_chains / smooth[0]).var().item() * expected.item() == pytest.approx(1.0, abs=0.25)
+    with pytest.raises(InputError, match="horizon is 600 s; needs to reach the last snapshot at 900 s"):
+        sampling.simulate(run, early, BUTYL_ACRYLATE, chains=CHAINS, horizon=600.0)
 
 
 def test_snapshots_of_a_run_share_their_past(runs):

@@ -1,0 +1,162 @@
+r"""How far the conversion of a stochastic run strays: the linear noise approximation of the radicals.
+
+A run of finite volume holds a few dozen radicals, whose number fluctuates as single events make and end them. To
+first order in these fluctuations [van Kampen, *Stochastic Processes in Physics and Chemistry*, ch. X], and with
+radicals that live far less than the run, every event k of rate r_k that changes (S, Q) by :math:`\nu_k` shifts an
+output whose rate responds to the radicals with the gradient g by
+
+.. math::
+    w_k = c_k - g^\top A^{-1} \nu_k,
+
+where A is the Jacobian of the radical balances and c_k what the event adds to the output itself. The outputs here
+are :math:`D = \ln(c_{M,0}/c_M)` and the dead chains N. Their covariance C, times the volume, follows
+
+.. math::
+    \dot C = L C + C L^\top + \sum_k r_k w_k w_k^\top,
+
+where L feeds a monomer consumed too early back into the rates: with less monomer more radicals sit at mid-chain,
+which slows what follows. Nothing is adjusted; the kinetic Monte Carlo agrees (docs/simulators.md).
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import Chemistry, RateCoefficients
+from polyinv.simulate.deterministic import TRACE, radicals
+
+STEP = 60.0
+"""Longest step in s. Variances are then within 2 % of the limit of small steps."""
+
+
+@dataclass(frozen=True)
+class Fluctuations:
+    """Scatter of stochastic runs about the rate equations, at each snapshot; tensors of shape (B, T).
+
+    Args:
+        variance: Variance of :math:`\\ln(c_{M,0} / c_M)`, times the volume (as mol/L, so that dead chains in mol/L
+            over it are chains); the variance of a run with N chains is ``variance * made / N``.
+        correlation: Of that error with the error of ln Mn.
+        memory: Correlation with the same error at the snapshot before; 0 at the first.
+    """
+
+    variance: Tensor
+    correlation: Tensor
+    memory: Tensor
+
+    def __getitem__(self, runs: Tensor) -> "Fluctuations":
+        """Those of some of the runs."""
+        return Fluctuations(*(getattr(self, field.name)[runs] for field in fields(self)))
+
+
+def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Fluctuations:
+    """Fluctuations of B runs at T times each, by the midpoint rule.
+
+    Args:
+        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        times: (B, T) in s, ascending along T.
+        chemistry: Scheme and coefficients.
+        step: Longest time step in s.
+    """
+    initial, initiator, temp = conditions.unbind(-1)
+    k = chemistry.at(temp)
+    monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)
+    covariance = initial.new_zeros(len(initial), 2, 2)
+    left = torch.ones_like(temp)  # of an error of D at the last snapshot
+    seen: list[tuple[Tensor, ...]] = []
+    for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
+        before, left = covariance[:, 0, 0], torch.ones_like(temp)
+        steps = torch.ceil(interval / step * (1 - 1e-12)).clamp(min=1)
+        for i in range(int(steps.max())):
+            h = torch.where(i < steps, interval / steps, 0.0)
+            here = _Scatter.at(chemistry, k, monomer, _left(initiator, k, now))
+            middle = (monomer * torch.exp(-h / 2 * here.decline)).clamp(min=TRACE)
+            there = _Scatter.at(chemistry, k, middle, _left(initiator, k, now + h / 2))
+            decay = torch.exp(-h * there.feedback[:, 0])
+            passed = torch.diag_embed(torch.stack([decay, torch.ones_like(decay)], -1))
+            passed[:, 1, 0] = -h * there.feedback[:, 1]
+            added = h[:, None, None] * there.covariance
+            covariance = passed @ (covariance + added / 2) @ passed.mT + added / 2
+            monomer = (monomer * torch.exp(-h * there.decline)).clamp(min=TRACE)
+            dead, left, now = dead + h * there.dead, left * decay, now + h
+        variance = covariance[:, 0, 0]
+        # ln Mn = ln(monomer consumed) - ln(chains), and a decline of ln M by dD consumes M·dD
+        consumed = torch.stack([monomer / (initial - monomer), -1 / dead], -1)
+        with_mass = (covariance[:, 0] * consumed).sum(-1)
+        of_mass = torch.einsum("bi,bij,bj->b", consumed, covariance, consumed)
+        correlation = with_mass / (variance * of_mass).sqrt()
+        memory = left * (before / variance).sqrt()
+        seen.append((variance, correlation, memory))
+    parts = (torch.stack(part, -1) for part in zip(*seen, strict=True))
+    return Fluctuations(*(torch.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))  # 0/0 at time 0
+
+
+def _left(initiator: Tensor, k: RateCoefficients, now: Tensor) -> Tensor:
+    return initiator * torch.exp(-(k.k_d * now).clamp(max=500))
+
+
+@dataclass(frozen=True)
+class _Scatter:
+    """At one instant: rates of D and N (B,), covariance made per second (B, 2, 2), -d(rates)/dD (B, 2)."""
+
+    decline: Tensor
+    dead: Tensor
+    covariance: Tensor
+    feedback: Tensor
+
+    @classmethod
+    def at(cls, chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator: Tensor) -> "_Scatter":
+        initiation = 2 * chemistry.f * k.k_d * initiator
+        decline, dead, S, Q = _outputs(chemistry, k, monomer, initiation)
+        little = 1e-4
+        less, fewer, _, _ = _outputs(chemistry, k, monomer * (1 - little), initiation)
+        feedback = torch.stack([decline - less, dead - fewer], -1) / little
+
+        backbiting, return_ = k.k_bb * S, k.k_pt * monomer * Q
+        transfer = (k.k_trM * monomer + k.k_trS) * S
+        ss, st, tt = k.k_tss * S**2, 2 * k.k_tst * S * Q, k.k_ttt * Q**2
+        d_ss, d_st, d_tt = chemistry.d_ss, chemistry.d_st, chemistry.d_tt
+        events = (  # rate, change of S, change of Q, dead chains
+            (initiation / 2, 2, 0, 0),
+            (transfer, 0, 0, 1),
+            (backbiting, -1, 1, 0),
+            (return_, 1, -1, 0),
+            (ss * d_ss, -2, 0, 2),
+            (ss * (1 - d_ss), -2, 0, 1),
+            (st * d_st, -1, -1, 2),
+            (st * (1 - d_st), -1, -1, 1),
+            (tt * d_tt, 0, -2, 2),
+            (tt * (1 - d_tt), 0, -2, 1),
+        )
+        # Minus the Jacobian of the radical balances, and the gradients of both outputs, by S and by Q.
+        loss = (
+            (k.k_bb + 4 * k.k_tss * S + 2 * k.k_tst * Q, 2 * k.k_tst * S - k.k_pt * monomer),
+            (2 * k.k_tst * Q - k.k_bb, k.k_pt * monomer + 2 * k.k_tst * S + 4 * k.k_ttt * Q),
+        )
+        by_S = (k.k_p, k.k_trM * monomer + k.k_trS + 2 * k.k_tss * S * (1 + d_ss) + 2 * k.k_tst * Q * (1 + d_st))
+        by_Q = (k.k_pt, 2 * k.k_tst * S * (1 + d_st) + 2 * k.k_ttt * Q * (1 + d_tt))
+        determinant = loss[0][0] * loss[1][1] - loss[0][1] * loss[1][0]
+        # What one more S, or Q, does to an output until it is gone.
+        reach_S = [(s * loss[1][1] - q * loss[1][0]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
+        reach_Q = [(q * loss[0][0] - s * loss[0][1]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
+        covariance = 0
+        for rate, change_S, change_Q, chains in events:
+            effect = [change_S * s + change_Q * q for s, q in zip(reach_S, reach_Q, strict=True)]
+            w = torch.stack([effect[0], effect[1] + chains], -1)
+            covariance = covariance + rate[:, None, None] * w[:, :, None] * w[:, None, :]
+        return cls(decline, dead, covariance, feedback)
+
+
+def _outputs(
+    chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiation: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Rates of D in 1/s and of N in mol/L/s, and the radicals S and Q, each (B,)."""
+    S, Q = radicals(k, monomer, initiation)
+    dead = (
+        (k.k_trM * monomer + k.k_trS) * S
+        + (1 + chemistry.d_ss) * k.k_tss * S**2
+        + (1 + chemistry.d_st) * 2 * k.k_tst * S * Q
+        + (1 + chemistry.d_tt) * k.k_ttt * Q**2
+    )
+    return k.k_p * S + k.k_pt * Q, dead, S, Q
