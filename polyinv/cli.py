@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pandas as pd
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
-from polyinv.data.source import DataConfig, load_table, simulate_table
+from polyinv.data.source import DataConfig, SimulatedConfig, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.files import locked
@@ -77,6 +78,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its horizon")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
     parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
+    parser.add_argument("--random", type=int | None, help="that many random recipes of the published box, by --seed")
     parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
@@ -85,11 +87,11 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
     config = _parse(parser, arguments)
     out = check_new_table(config.out)
-    recipes = None if config.recipes is None else read_table(config.recipes, TARGETS)
-
-    from polyinv.simulate.recipes import published_grid
-
-    recipes = published_grid() if recipes is None else recipes
+    if config.recipes is not None and config.random is not None:
+        raise InputError("--recipes and --random both say what to simulate; give one of them")
+    if config.random is not None and config.random < 1:
+        raise InputError(f"--random is {config.random}; needs 1 or more")
+    recipes = _recipes(config)
     runs = (run_numbers(recipes).max() + 1) * config.replicates
     options = _options_of_method(config)
     with _finished_runs(out, config.method) as store, counted("simulating", "runs", runs) as advance:
@@ -105,6 +107,20 @@ def simulate(arguments: list[str]) -> None:
         )
         log.info("writing %d rows of %d runs to %s", len(table), runs, out)
         write_table(table, out)
+
+
+def _recipes(config: Namespace) -> pd.DataFrame:
+    if config.recipes is not None:
+        return read_table(config.recipes, TARGETS)
+
+    import torch
+
+    from polyinv.simulate.recipes import published_grid, random_recipes
+
+    if config.random is None:
+        return published_grid()
+    random = torch.Generator().manual_seed(config.seed + 2**32)  # not the numbers of the noise
+    return pd.DataFrame(random_recipes(config.random, random).numpy(), columns=list(TARGETS))
 
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
@@ -138,10 +154,14 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
 
 def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
-    from polyinv.experiment import Experiment, SplitConfig, run
+    from polyinv.data.features import FEATURES, feature_columns
+    from polyinv.experiment import Experiment, SplitConfig, flat, run
     from polyinv.models import MODELS
+    from polyinv.models.base import read_card
 
-    name = _model_name(arguments)
+    init = _given(arguments, "--init")
+    card = None if init is None else read_card(Path(init).expanduser())
+    name = _model_name(arguments, "forest" if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     parser = _parser("train", train)
@@ -152,13 +172,23 @@ def train(arguments: list[str]) -> None:
     parser.add_argument(
         "--model.name", default="forest", help=f"one of {', '.join(MODELS)}; it decides the other values"
     )
+    parser.add_argument("--init", type=str | None, help="folder of a saved network to go on from (fine-tuning)")
     parser.add_class_arguments(MODELS[name], "model")
     parser.add_class_arguments(SplitConfig, "split")
     parser.add_class_arguments(DataConfig, "data")
+    if card is not None and card["model"] == name:  # what is not said otherwise stays as it was
+        features = [name for name in FEATURES if list(feature_columns(name)) == card["columns"]]
+        parser.set_defaults({f"model.{key}": value for key, value in flat(card["options"])})
+        parser.set_defaults({"model.name": name} | ({"features": features[0]} if features else {}))
     config = _parse(parser, arguments)
     options = config.model.as_dict()
     experiment = Experiment(
-        options.pop("name"), options, config.features, SplitConfig(**config.split), DataConfig(**config.data)
+        options.pop("name"),
+        options,
+        config.features,
+        SplitConfig(**config.split),
+        _data_config(config.data),
+        config.init,
     )
     scores = run(experiment, config.output, resume=config.resume)
 
@@ -182,7 +212,9 @@ def reproduce(arguments: list[str]) -> None:
     for option in ("seeds", "workers"):
         if config[option] is not None and config[option] < 1:
             raise InputError(f"--{option} is {config[option]}; needs 1 or more")
-    data = DataConfig(**config.data)
+    data = _data_config(config.data)
+    if data.source != "table":
+        raise InputError("reproduce trains on a table, as the study did; --data.source goes with train")
     if data.path:
         load_table(data)
 
@@ -208,6 +240,11 @@ def _parser(name: str, command: Callable) -> ArgumentParser:
     )
 
 
+def _data_config(given: Namespace) -> DataConfig:
+    values = given.as_dict()
+    return DataConfig(**values | {"simulated": SimulatedConfig(**values["simulated"])})
+
+
 def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     try:
         config = parser.parse_args(arguments)
@@ -217,20 +254,27 @@ def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
             known = sorted({*parser.get_defaults().keys()} - {"config"})
             text += f"; known: {', '.join(known)}"
         raise InputError(text) from None
-    for key in ("out", "output", "recipes", "data.path"):
+    for key in ("out", "output", "recipes", "data.path", "init"):
         if config.get(key) is not None:
             config[key] = str(Path(config[key]).expanduser())
     return config
 
 
-def _model_name(arguments: list[str]) -> str:
+def _model_name(arguments: list[str], otherwise: str) -> str:
     """The model that the arguments or their config files name: it decides which other options there are."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config", action="append", default=[])
-    scout.add_argument("--model.name", dest="name")
     given, _ = scout.parse_known_args(arguments)
     names = [_model_in(Path(config)) for config in given.config if Path(config).is_file()]
-    return given.name or next((name for name in reversed(names) if name), "forest")
+    in_configs = next((name for name in reversed(names) if name), otherwise)
+    return _given(arguments, "--model.name") or in_configs
+
+
+def _given(arguments: list[str], option: str) -> str | None:
+    """The value of an option, before the parser that knows all of them exists."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument(option, dest="value")
+    return scout.parse_known_args(arguments)[0].value
 
 
 def _model_in(path: Path) -> str | None:

@@ -20,6 +20,8 @@ from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.files import discard_unfinished, locked, written
 from polyinv.models import MODELS, InverseModel, load
+from polyinv.models.base import read_card
+from polyinv.models.neural import NeuralModel
 from polyinv.quantities import TARGETS
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from polyinv.data.datamodule import RecipeData, Rows
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
+ENSEMBLE = "all"
+"""The member of the scores that stands for the model as a whole."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,7 @@ class Experiment:
         features: One of ``polyinv.data.features.FEATURES``.
         split: How rows are divided.
         data: Where they come from.
+        init: Folder of a saved model to start from instead of from nothing (networks only).
     """
 
     model: str
@@ -63,20 +68,27 @@ class Experiment:
     features: str = "composite"
     split: SplitConfig = field(default_factory=SplitConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    init: str | None = None
 
     @property
     def title(self) -> str:
         """The experiment in a few words."""
-        return f"{self.model} {self.features} {self.split.name} seed {self.split.seed}"
+        source = " simulated" if self.data.source == "simulated" else ""
+        return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows that a model is judged on, its guess (N, 4), and the numbers of the rows in their table (N,)."""
+    """Rows that a model is judged on, the guesses of its members (R, N, 4), and the rows' numbers in their table."""
 
     rows: "Rows"
-    guess: "Tensor"
+    guesses: "Tensor"
     at: np.ndarray
+
+    @property
+    def guess(self) -> "Tensor":
+        """What the model as a whole answers, (N, 4)."""
+        return self.guesses.mean(0)
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
@@ -92,7 +104,8 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
             is read.
 
     Returns:
-        The scores, tidy: model, features, split, seed, member, subset, target, metric, value.
+        The scores, tidy: model, features, split, seed, member, subset, target, metric, value. The member is the
+        number of one of several, or ``all`` for the answer of all together.
 
     Raises:
         InputError: Bad data or options, or a folder that holds something else.
@@ -105,25 +118,24 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     _claim(folder, config, resume=resume)
     with locked(folder):
         if (folder / SCORES).is_file():
-            return pd.read_csv(folder / SCORES)
+            return pd.read_csv(folder / SCORES, dtype={"member": str})
         return _fit_and_score(experiment, model, table, split, config, folder)
 
 
 def _fit_and_score(
     experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
 ) -> pd.DataFrame:
-    # torch and lightning take seconds to import: not before bad input has been refused.
-    from polyinv.data.datamodule import RecipeData
-
     discard_unfinished(folder)
-    data = RecipeData(table, experiment.features, split)
-    _keep_csv(_assignment(split), folder / "split.csv")
+    data = _prepared(experiment, table, split)
+    _keep_csv(_assignment(split, experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
         model = load(folder / "model")
     else:
         model.fit(data, folder)
         model.save(folder / "model")
-    judged = {name: Judged(rows, model.predict(rows.x), at) for name, rows, at in _tests(experiment, data)}
+    judged = {
+        name: Judged(rows, model.predict_members(rows.x), at) for name, rows, at in _tests(experiment, data, split)
+    }
     scores = _score(experiment, judged)
     _show(experiment, judged, scores, config, folder)
     _keep_csv(_predictions(judged), folder / "predictions.csv")
@@ -131,19 +143,41 @@ def _fit_and_score(
     return scores
 
 
+def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "RecipeData":
+    # torch and lightning take seconds to import: not before bad input has been refused.
+    from polyinv.data.datamodule import RecipeData, rows_of
+
+    if experiment.data.source == "table":
+        return RecipeData.from_table(table, experiment.features, split)
+
+    from polyinv.data.simulated import SimulatedData
+
+    test = rows_of(table.iloc[split.test], feature_columns(experiment.features))
+    return SimulatedData(experiment.data.simulated, experiment.features, test)
+
+
 def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.model not in MODELS:
         raise unknown("model", experiment.model, MODELS)
-    return MODELS[experiment.model](**experiment.options)
+    if experiment.init is None:
+        return MODELS[experiment.model](**experiment.options)
+    if not issubclass(MODELS[experiment.model], NeuralModel):
+        raise InputError(f"--init starts a network from a saved one; a {experiment.model} cannot go on learning")
+    card = read_card(experiment.init)
+    if tuple(card["columns"]) != feature_columns(experiment.features):
+        raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
+    model = MODELS[experiment.model](**experiment.options)
+    model.start_from(experiment.init)
+    return model
 
 
 def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) -> dict[str, Any]:
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in model.options.items()}
     return {
-        "model": {"name": model.name, **plain},
+        "model": {"name": model.name, **_plain(model.options)},
         "features": experiment.features,
         "split": asdict(experiment.split),
-        "data": asdict(experiment.data),
+        "data": _plain(asdict(experiment.data)),
+        "init": experiment.init,
         "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
@@ -173,20 +207,38 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """The entries that decide the result: not where the rows lay, nor on what they were computed."""
-    model = {f"model.{key}": value for key, value in config["model"].items() if key not in ("jobs", "accelerator")}
-    split = {f"split.{key}": value for key, value in config["split"].items()}
-    return model | split | {key: config[key] for key in ("features", "sha256", "polyinv")}
+    entries = dict(flat({key: value for key, value in config.items() if key not in ("data", "init")}))
+    for idle in ("model.jobs", "model.training.accelerator"):
+        entries.pop(idle, None)
+    source = config.get("data", {}).get("source", "table")
+    simulated = config.get("data", {}).get("simulated", {}) if source == "simulated" else {}
+    return entries | {"data.source": source, "init": config.get("init")} | dict(flat(simulated, "data.simulated."))
+
+
+def flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested entries under one dotted name each."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, as YAML has them."""
+    kinds = {dict: _plain, tuple: list}
+    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in config.items()}
 
 
 def _yaml(config: dict[str, Any]) -> str:
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
-def _tests(experiment: Experiment, data: "RecipeData") -> "Iterator[tuple[str, Rows, np.ndarray]]":
+def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
     """What a model is judged on: subset, rows, and their numbers in the table they come from."""
     from polyinv.data.datamodule import rows_of
 
-    yield "test", data.test, data.split.test
+    yield "test", data.test, split.test
     if experiment.data.is_bundled:
         off_grid = load_bundled("off_grid")
         yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
@@ -195,15 +247,20 @@ def _tests(experiment: Experiment, data: "RecipeData") -> "Iterator[tuple[str, R
 def _score(experiment: Experiment, judged: dict[str, Judged]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score
 
-    scores = pd.concat([score(each.rows.y, each.guess).assign(subset=name) for name, each in judged.items()])
     names = {
         "model": experiment.model,
         "features": experiment.features,
         "split": experiment.split.name,
         "seed": experiment.split.seed,
-        "member": 0,
     }
-    return scores.assign(**names)[[*names, "subset", "target", "metric", "value"]].reset_index(drop=True)
+    parts = []
+    for subset, each in judged.items():
+        parts.append(score(each.rows.y, each.guess).assign(subset=subset, member=ENSEMBLE))
+        if len(each.guesses) > 1:
+            for member, guess in enumerate(each.guesses):
+                parts.append(score(each.rows.y, guess).assign(subset=subset, member=str(member)))
+    columns = [*names, "member", "subset", "target", "metric", "value"]
+    return pd.concat(parts).assign(**names)[columns].reset_index(drop=True)
 
 
 def _show(
@@ -214,27 +271,36 @@ def _show(
 
     from polyinv.evaluation.figures import parity
 
-    tags = {f"{row.subset}/{row.metric}/{row.target}": row.value for row in scores.itertuples()}
+    whole = scores[scores["member"] == ENSEMBLE]
+    tags = {f"{row.subset}/{row.metric}/{row.target}": row.value for row in whole.itertuples()}
     with SummaryWriter(folder) as writer:
         for tag, value in tags.items():
             writer.add_scalar(tag, value)
         for subset, each in judged.items():
             title = f"{experiment.title}: {len(each.guess)} {subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.guess, scores[scores["subset"] == subset], title)
+            figure = parity(each.rows.y, each.guess, whole[whole["subset"] == subset], title)
             with written(folder / f"parity_{subset}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
             writer.add_figure(f"{subset}/parity", figure)
         writer.add_text("config", f"```yaml\n{_yaml(config)}```")
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
-        options = {key: value for key, value in config["model"].items() if isinstance(value, int | float | str)}
-        hparams |= {f"model.{key}": value for key, value in options.items() if key != "name"}
+        options = dict(flat({"model": config["model"], "data": {"source": experiment.data.source}}))
+        hparams |= {
+            key: value if isinstance(value, int | float | str) else str(value)
+            for key, value in options.items()
+            if key != "model.name"
+        }
         # Not off the grid: nothing may be chosen there.
         r2 = {tag: value for tag, value in tags.items() if tag.startswith("test/r2/")}
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 
 
-def _assignment(split: Split) -> pd.DataFrame:
-    parts = [pd.DataFrame({"row": rows, "part": name}) for name, rows in split.parts().items()]
+def _assignment(split: Split, source: str) -> pd.DataFrame:
+    """Which part each row of the table belongs to; a model that learns from simulated rows takes the test rows only."""
+    parts = [
+        pd.DataFrame({"row": rows, "part": name if name == "test" or source == "table" else "unused"})
+        for name, rows in split.parts().items()
+    ]
     return pd.concat(parts).sort_values("row")
 
 

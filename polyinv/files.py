@@ -69,6 +69,11 @@ def discard_unfinished(folder: Path) -> None:
         _remove(path)
 
 
+def cache_folder() -> Path:
+    """Where what can be computed again is kept between calls: ``$XDG_CACHE_HOME/polyinv`` or ``~/.cache/polyinv``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "polyinv")
+
+
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,49 +14,57 @@ SECONDS_BETWEEN_LINES = 15.0
 log = logging.getLogger(__name__)
 
 
+class Advance(Protocol):
+    """Called with the number of units just done and, if there is more to say, a few words."""
+
+    def __call__(self, count: int, text: str = "", /) -> None: ...
+
+
 @contextmanager
-def counted(what: str, unit: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress inside the block; call what it gives with the number of units just done.
+def counted(what: str, unit: str, total: int, done: int = 0) -> Iterator[Advance]:
+    """Show progress inside the block; call what it gives as `Advance` says.
 
     Args:
         what: The work, such as "simulating".
         unit: What is counted, in the plural.
         total: How many there are.
+        done: How many were done before.
     """
     from rich.console import Console
 
     console = Console(stderr=True)
-    with _bar(what, unit, total, console) if console.is_terminal else _lines(what, unit, total) as advance:
+    with _bar(what, unit, total, done, console) if console.is_terminal else _lines(what, unit, total, done) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(what: str, unit: str, total: int, console: "Console") -> Iterator[Callable[[int], None]]:
+def _bar(what: str, unit: str, total: int, before: int, console: "Console") -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    rate = TextColumn(f"{{task.fields[rate]:.3g}} {unit}/s, time left")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    rate, words = TextColumn(f"{{task.fields[rate]:.3g}} {unit}/s, time left"), TextColumn("{task.fields[text]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), words)
     with Progress(*columns, console=console) as bar:
-        task, start = bar.add_task(what, total=total, rate=0.0), time.monotonic()
+        task, start = bar.add_task(what, total=total, completed=before, rate=0.0, text=""), time.monotonic()
 
-        def advance(count: int) -> None:
+        def advance(count: int, text: str = "", /) -> None:
             done = bar.tasks[0].completed + count
-            bar.update(task, advance=count, rate=done / max(time.monotonic() - start, 1e-9))
+            bar.update(task, advance=count, rate=(done - before) / max(time.monotonic() - start, 1e-9), text=text)
 
         yield advance
 
 
 @contextmanager
-def _lines(what: str, unit: str, total: int) -> Iterator[Callable[[int], None]]:
+def _lines(what: str, unit: str, total: int, before: int) -> Iterator[Advance]:
     start = said = time.monotonic()
-    done = 0
+    done = before
 
-    def advance(count: int) -> None:
+    def advance(count: int, text: str = "", /) -> None:
         nonlocal done, said
         done, now = done + count, time.monotonic()
         if now - said >= SECONDS_BETWEEN_LINES:
-            rate = done / (now - start)
-            log.info("%s: %d of %d %s, %.3g per s, %.0f s left", what, done, total, unit, rate, (total - done) / rate)
+            rate = (done - before) / (now - start)
+            left = f"{rate:.3g} per s, {(total - done) / rate:.0f} s left"
+            log.info("%s: %d of %d %s, %s%s", what, done, total, unit, left, text and f"; {text}")
             said = now
 
     yield advance

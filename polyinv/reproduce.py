@@ -15,7 +15,7 @@ from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.evaluation.report import markdown, reproduction_table
-from polyinv.experiment import Experiment, SplitConfig, run
+from polyinv.experiment import ENSEMBLE, Experiment, SplitConfig, run
 from polyinv.files import written
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -105,7 +105,9 @@ def _train(experiment: Experiment, folder: Path) -> pd.DataFrame:
 
 
 def _global_r2(scores: pd.DataFrame) -> str:
-    r2 = scores[(scores["target"] == "global") & (scores["metric"] == "r2")].set_index("subset")["value"]
+    r2 = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)].set_index(
+        "subset"
+    )["value"]
     return "global R² " + ", ".join(f"{value:.3f} ({subset})" for subset, value in r2.items())
 
 

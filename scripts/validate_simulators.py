@@ -92,7 +92,7 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
     errors = {"ln(c_M / c_M0)": decline / exact - 1, "Mn": seen.Mn / expected.Mn - 1, "Mw": seen.Mw / expected.Mw - 1}
     scatter = fluctuations(conditions, times, BUTYL_ACRYLATE)
     volume = chains / expected.dead_chains[:, -1:]
-    standard = [(decline - exact) / (scatter.variance / volume).sqrt(), errors["Mn"] / errors["Mn"].std(0)]
+    standard = [(exact - decline) / (scatter.variance / volume).sqrt(), errors["Mn"] / errors["Mn"].std(0)]
     dispersity = expected.Mw / expected.Mn
     drawn = {"ln(c_M / c_M0)": scatter.variance / volume / exact**2 * number, "Mn": dispersity - 1}
     shown = [0, 2, 5, 8, 11]
@@ -107,11 +107,11 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
         return f"| {name} | {' | '.join(cells)} |"
 
     rows = [line(f"{name}, squared", error.square() * number, drawn.get(name)) for name, error in errors.items()]
-    rows.append(line("ln(c_M / c_M0) with Mn, correlation", standard[0] * standard[1], scatter.correlation))
+    rows.append(line("ln(c_M0 / c_M) with Mn, correlation", standard[0] * standard[1], scatter.correlation))
     ends = " | ".join(f"{times[0, i]:g} s" for i in shown)
     return [
         "Squared relative error of a run, times its number of dead chains N at that time, mean over the recipes; in "
-        "brackets what `sampled` draws: the linear noise approximation for ln(c_M / c_M0) and its correlation with the "
+        "brackets what `sampled` draws: the linear noise approximation for ln(c_M0 / c_M) and its correlation with the "
         "error of Mn, Poisson's law for the chains.",
         "",
         *table(f"| relative error of | {ends} |", rows),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import polyinv
 from polyinv.cli import COMMANDS, main
@@ -138,6 +139,34 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "a run without noise has no replicates",
         ),
         (
+            ["simulate", "--out", "{tmp}/a.csv", "--random", "0"],
+            "--random is 0; needs 1 or more",
+        ),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--random", "5", "--recipes", "{tmp}/r.csv"],
+            "--recipes and --random both say what to simulate",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--data.source", "plant"],
+            "no data source 'plant'; known: simulated, table",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--data.source", "simulated", "--data.simulated.rows", "0"],
+            "data.simulated.rows is 0; needs 2 or more",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--model.name", "mlp", "--model.members", "0"],
+            "model.members is 0; needs 1 or more",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--init", "{tmp}"],
+            "holds no model: there is no model.json in it",
+        ),
+        (
+            ["reproduce", "--output", "{tmp}/run", "--data.source", "simulated"],
+            "reproduce trains on a table",
+        ),
+        (
             ["simulate", "--out", "{tmp}/a.csv", "--workers", "2"],
             "--workers does not go with --method sampled",
         ),
@@ -151,7 +180,10 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         ),
         (["simulate"], "out"),
         (["simulat"], "no command 'simulat'; known: reproduce, simulate, train"),
-        (["train", "--output", "{tmp}/run", "--model.name", "forrest"], "no model 'forrest'; known: forest, mlp"),
+        (
+            ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
+            "no model 'forrest'; known: cnn, forest, mlp, trees",
+        ),
         (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.normalize"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.normalize"),
@@ -240,16 +272,70 @@ def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):
     assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-@pytest.mark.parametrize("config", sorted(path.name for path in CONFIGS.glob("*.yaml")))
-def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, capsys):
-    small = {"forest": ["--model.n_estimators", "3"], "mlp": ["--model.max_epochs", "1"]}
-    options = small[config.split("_")[0].removesuffix(".yaml")]
-    common = ["--config", str(CONFIGS / config), "--data.path", str(workbook), *options]
+SMALL = ["--data.simulated.rows", "600", "--data.simulated.epoch", "600", "--data.simulated.validation", "60"]
+ONE_EPOCH = ["--model.training.max_epochs", "1", *SMALL]
+WHOLE = {
+    "forest.yaml": ["--model.n_estimators", "3"],
+    "trees.yaml": ["--model.n_estimators", "3"],
+    "mlp_published.yaml": ["--model.training.max_epochs", "1"],
+    "mlp.yaml": ONE_EPOCH,
+    "cnn.yaml": ONE_EPOCH,
+}
+BEHIND_ANOTHER = {"table.yaml", "finetune.yaml"}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr("polyinv.data.bank.BLOCK", 600)
+
+
+def test_every_shipped_config_is_tried():
+    assert {path.name for path in CONFIGS.glob("*.yaml")} == {*WHOLE} | BEHIND_ANOTHER
+
+
+@pytest.mark.parametrize("config", WHOLE)
+def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, capsys, small_blocks):
+    common = ["--config", str(CONFIGS / config), "--data.path", str(workbook), *WHOLE[config]]
     for features in ("composite", "mmd"):
         run = tmp_path / features
         assert main(["train", *common, "--features", features, "--output", str(run)]) == 0
         assert "global" in capsys.readouterr().out
         assert (run / "scores.csv").is_file()
+
+
+def test_a_network_made_for_simulated_recipes_trains_on_a_table_and_is_fine_tuned(workbook, tmp_path, capsys):
+    both = ["--config", str(CONFIGS / "mlp.yaml"), "--config", str(CONFIGS / "table.yaml")]
+    on_workbook = ["--data.path", str(workbook), "--model.training.max_epochs", "1"]
+    first = ["train", *both, *on_workbook, "--features", "mmd", "--model.members", "2"]
+    assert main([*first, "--output", str(tmp_path / "first")]) == 0
+    tuned = ["train", "--config", str(CONFIGS / "finetune.yaml"), "--init", str(tmp_path / "first" / "model")]
+    # Architecture, members and features are those of the network it starts from, unsaid.
+    assert main([*tuned, *on_workbook, "--output", str(tmp_path / "tuned")]) == 0
+    config = yaml.safe_load((tmp_path / "tuned" / "config.yaml").read_text())
+    assert (config["model"]["members"], config["features"]) == (2, "mmd")
+    assert config["model"]["training"]["learning_rate"] == 1e-4
+    capsys.readouterr()
+    for change, said in (
+        (["--features", "composite"], "was not trained on the features 'composite'"),
+        (["--model.hidden", "[8, 8, 8]"], "has model.hidden (256, 256, 128), not (8, 8, 8)"),
+        (["--model.name", "forest"], "a forest cannot go on learning"),
+    ):
+        arguments = [*tuned[:1], *tuned[-2:], "--data.path", str(workbook), *change]
+        assert main([*arguments, "--output", str(tmp_path / "other")]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "other").exists()
+
+
+def test_random_recipes_are_simulated_by_their_seed(tmp_path):
+    tables = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        out = tmp_path / f"{name}.npz"
+        options = ["--random", "40", "--seed", seed, "--horizon", "3600", "--chains", "1e5"]
+        assert main(["simulate", *options, "--out", str(out)]) == 0
+        tables.append(read_table(out))
+    assert len(tables[0]) == 40
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    assert not np.allclose(tables[0]["temp"], tables[2]["temp"])
 
 
 @pytest.mark.parametrize(

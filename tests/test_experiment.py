@@ -65,7 +65,7 @@ def test_models_of_the_bundled_data_are_judged_off_the_grid_too(experiment, tmp_
 def test_every_model_writes_the_same_tags(experiment, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    quick = {"mlp": {"hidden": (8,), "dropout": (0.0,), "max_epochs": 2}, "forest": experiment.options}
+    quick = {"mlp": {"hidden": (8,), "dropout": (0.0,), "training": {"max_epochs": 2}}, "forest": experiment.options}
     tags = {}
     for name, options in quick.items():
         run(replace(experiment, model=name, options=options), tmp_path / name)
@@ -114,7 +114,7 @@ def test_a_finished_run_is_read_and_not_repeated(experiment, tmp_path, monkeypat
     pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), scores)
 
 
-@pytest.mark.parametrize("fatal", ["Forest.fit", "Forest._save", "Forest.predict", "_show", "_predictions"])
+@pytest.mark.parametrize("fatal", ["Forest.fit", "Forest._save", "Forest.predict_members", "_show", "_predictions"])
 def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experiment, tmp_path, monkeypatch, fatal):
     import polyinv.experiment as module
 

@@ -10,7 +10,7 @@ from polyinv.reproduce import reproduce
 
 QUICK = {
     "forest.yaml": {"name": "forest", "n_estimators": 3},
-    "mlp_published.yaml": {"name": "mlp", "hidden": [8], "dropout": [0.0], "max_epochs": 2},
+    "mlp_published.yaml": {"name": "mlp", "hidden": [8], "dropout": [0.0], "training": {"max_epochs": 2}},
 }
 
 
@@ -52,8 +52,8 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path)
 
 
 def test_an_error_stops_the_rest(quick, small, tmp_path):
-    (tmp_path / "configs" / "mlp_published.yaml").write_text("model: {name: mlp, max_epochs: 0}")
-    with pytest.raises(InputError, match=r"model\.max_epochs is 0"):
+    (tmp_path / "configs" / "mlp_published.yaml").write_text("model: {name: mlp, training: {max_epochs: 0}}")
+    with pytest.raises(InputError, match=r"model\.training\.max_epochs is 0"):
         reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lambda line: None)
     assert len(list((tmp_path / "out").glob("*/scores.csv"))) < 6
 

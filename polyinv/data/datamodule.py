@@ -1,4 +1,4 @@
-"""The DataModule: one table, one feature set, one split, served as physical rows and as scaled batches."""
+"""The DataModule: rows in physical units, and the same served as scaled batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from polyinv.data.features import feature_columns
-from polyinv.data.scaling import fit_features, fit_targets
+from polyinv.data.scaling import Scaling
 from polyinv.data.splits import Split
 from polyinv.errors import InputError
 from polyinv.quantities import TARGETS
@@ -41,71 +41,125 @@ def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
     return Rows(x, y)
 
 
+def member_generators(seeds: Sequence[int], epoch: int, device: torch.device | str = "cpu") -> list[torch.Generator]:
+    """The random numbers of one epoch, a stream for each member of an ensemble.
+
+    They depend on the member's own seed and the epoch only: a member trains as it would alone, and a resumed training
+    goes on with the right numbers.
+    """
+    return [torch.Generator(device=device).manual_seed(seed * 1_000_003 + epoch) for seed in seeds]
+
+
 class Batches:
-    """Standardized batches of in-memory rows; every pass is a new permutation, fixed by seed and epoch.
+    """Standardized batches of in-memory rows; every pass is a new permutation, one for each member of an ensemble.
 
     The whole table is a few MB: a batch is an index into it, without workers or collation.
 
     Args:
-        x: Standardized observations, (N, F).
+        x: Standardized observations, (N, G).
         z: Standardized recipes, (N, 4).
         size: Rows in a batch; the last one may be smaller.
-        seed: Of the permutations; None keeps the order.
+        seeds: One for each of R members, whose batches are then (R, size, G) and (R, size, 4); None serves the rows
+            in their order as (size, G) and (size, 4).
     """
 
-    def __init__(self, x: Tensor, z: Tensor, size: int, seed: int | None = None) -> None:
-        self.x, self.z, self.size, self.seed, self.epoch = x, z, size, seed, 0
+    def __init__(self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None) -> None:
+        self.x, self.z, self.size, self.seeds, self.epoch = x, z, size, seeds, 0
 
     def __len__(self) -> int:
         return -(-len(self.x) // self.size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the permutation of the next pass, so that a resumed training goes on with the right one."""
+        """Choose the permutations of the next pass."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        if self.seed is None:
+        if self.seeds is None:
             order = torch.arange(len(self.x))
         else:
-            random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(len(self.x), generator=random)
-        for rows in order.split(self.size):
+            random = member_generators(self.seeds, self.epoch)
+            order = torch.stack([torch.randperm(len(self.x), generator=each) for each in random])
+        for rows in order.to(self.x.device).split(self.size, dim=-1):
             yield self.x[rows], self.z[rows]
 
 
 class RecipeData(L.LightningDataModule):
-    """A table prepared for learning.
+    """Rows prepared for learning; `from_table` makes them of a table and a split.
 
     Args:
-        table: Rows with the targets and the columns of the feature set.
         features: One of ``polyinv.data.features.FEATURES``.
-        split: Row numbers of the three parts.
+        train, val, test: `Rows` with the columns of the feature set.
+        scaling: Standardizes what the dataloaders serve; by default plain, fitted on the training rows alone.
         batch_size: Rows in a batch of `train_dataloader`.
-        seed: Of its permutations.
+        seeds: Of its permutations, one for each member of an ensemble, see `Batches`.
+        device: Where the rows of the dataloaders lie.
 
     Attributes:
         columns: Names of the F features, in the order of ``x``.
-        train, val, test: `Rows` in physical units.
-        x_scaling, y_scaling: `Standardize` modules fitted on the training rows alone.
+
+    Raises:
+        InputError: A part has no rows.
     """
 
     def __init__(
-        self, table: pd.DataFrame, features: str, split: Split, *, batch_size: int = 32, seed: int = 0
+        self,
+        features: str,
+        train: Rows,
+        val: Rows,
+        test: Rows,
+        *,
+        scaling: Scaling | None = None,
+        batch_size: int = 32,
+        seeds: Sequence[int] | None = (0,),
+        device: torch.device | str = "cpu",
     ) -> None:
         super().__init__()
-        self.batch_size, self.seed = batch_size, seed
-        self.features, self.columns, self.split = features, feature_columns(features), split
-        for name, rows in split.parts().items():
+        for name, rows in {"train": train, "val": val, "test": test}.items():
             if len(rows) == 0:
                 raise InputError(f"the {name} part of the split has no rows")
-        every = rows_of(table, self.columns)
+        self.features, self.columns = features, feature_columns(features)
+        self.train, self.val, self.test = train, val, test
+        self._scaling = scaling
+        self.batch_size, self.seeds, self.device = batch_size, seeds, device
 
-        def part(rows: np.ndarray) -> Rows:
-            return Rows(every.x[rows], every.y[rows], None if split.groups is None else split.groups[rows])
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, features: str, split: Split) -> "RecipeData":
+        """The rows of a table with the targets and the columns of the feature set.
 
-        self.train, self.val, self.test = part(split.train), part(split.val), part(split.test)
-        self.x_scaling = fit_features(self.train.x, self.columns)
-        self.y_scaling = fit_targets(self.train.y)
+        Args:
+            table: N rows.
+            features: One of ``polyinv.data.features.FEATURES``.
+            split: Row numbers of the three parts.
+        """
+        return cls(features, *parts(rows_of(table, feature_columns(features)), split))
+
+    @property
+    def scaling(self) -> Scaling:
+        """What standardizes the rows that the dataloaders serve."""
+        if self._scaling is None:
+            self._scaling = self.fit_scaling()
+        return self._scaling
+
+    def fit_scaling(self, transform: str = "plain") -> Scaling:
+        """A scaling fitted on the training rows alone."""
+        return Scaling.fit(self.train.x, self.train.y, self.columns, transform)
+
+    def serve(
+        self, *, scaling: Scaling, batch_size: int, seeds: Sequence[int] | None, device: torch.device | str = "cpu"
+    ) -> None:
+        """Choose how the dataloaders serve the rows; the arguments are those of the class.
+
+        Raises:
+            InputError: A batch is larger than the data.
+        """
+        if batch_size > self.rows_per_epoch:
+            raise InputError(f"a batch of {batch_size} rows is larger than the {self.rows_per_epoch} training rows")
+        self._scaling, self.batch_size, self.seeds, self.device = scaling, batch_size, seeds, device
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Training rows between two looks at the validation rows."""
+        return len(self.train)
 
     def training_and_validation(self) -> Rows:
         """Training and validation rows together, for models that choose nothing on the latter."""
@@ -114,21 +168,25 @@ class RecipeData(L.LightningDataModule):
         return Rows(torch.cat([rows.x for rows in both]), torch.cat([rows.y for rows in both]), groups)
 
     def scaled(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Standardized observations (N, F) and recipes (N, 4), float32."""
-        return self.x_scaling(rows.x).float(), self.y_scaling(rows.y).float()
-
-    def batches(self, rows: Rows, size: int | None = None, seed: int | None = None) -> Batches:
-        """Standardized batches of rows; without a size one batch, without a seed in their order."""
-        return Batches(*self.scaled(rows), size or len(rows), seed)
+        """Standardized observations (N, G) and recipes (N, 4), float32."""
+        return self.scaling(rows.x).to(self.device), self.scaling.targets(rows.y).to(self.device)
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training rows."""
-        return self.batches(self.train, self.batch_size, self.seed)
+        return Batches(*self.scaled(self.train), self.batch_size, self.seeds)
 
     def val_dataloader(self) -> Batches:
         """The validation rows as one batch."""
-        return self.batches(self.val)
+        return Batches(*self.scaled(self.val), len(self.val))
 
     def test_dataloader(self) -> Batches:
         """The test rows as one batch."""
-        return self.batches(self.test)
+        return Batches(*self.scaled(self.test), len(self.test))
+
+
+def parts(rows: Rows, split: Split) -> list[Rows]:
+    """Training, validation and test rows of a split."""
+    return [
+        Rows(rows.x[at], rows.y[at], None if split.groups is None else split.groups[at])
+        for at in split.parts().values()
+    ]

@@ -1,4 +1,4 @@
-"""Standardization fitted on training rows, with a guard against columns that are almost empty.
+"""Standardization fitted on training rows, with a guard against features that are almost empty.
 
 The far tails of the MMD are populated by a handful of chains in a handful of rows. Standardized, such a column is
 zero nearly everywhere and up to 70 standard deviations in the rows that populate it, and networks then fail
@@ -7,12 +7,14 @@ erratically.
 
 import logging
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from polyinv.data.transforms import Transform
 from polyinv.errors import InputError
-from polyinv.quantities import MMD
+from polyinv.quantities import MMD, TARGETS
 
 NEAR_CONSTANT = 1e-3
 """A node of the curve is dropped if its standard deviation is below this share of the largest one on the curve."""
@@ -45,6 +47,44 @@ class Standardize(nn.Module):
         return z.double() * self.std + self.mean
 
 
+class Scaling(nn.Module):
+    """From physical rows to what a network learns from, and back.
+
+    Args:
+        columns: Names of the F columns of an observation.
+        transform: One of `polyinv.data.transforms.TRANSFORMS`.
+
+    Attributes:
+        transform: From columns to G features.
+        x, y: `Standardize` modules of the features and of the four targets.
+    """
+
+    def __init__(self, columns: Sequence[str], transform: str = "plain") -> None:
+        super().__init__()
+        self.transform = Transform(transform, columns)
+        self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(TARGETS))
+
+    @classmethod
+    def fit(cls, x: Tensor, y: Tensor, columns: Sequence[str], transform: str = "plain") -> Self:
+        """Scaling of observations x (N, F) and recipes y (N, 4).
+
+        Raises:
+            InputError: No column varies.
+        """
+        scaling = cls(columns, transform)
+        scaling.x = fit_features(scaling.transform(x), scaling.transform.names, scaling.transform.curve)
+        scaling.y = fit_targets(y)
+        return scaling
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Observations (*, F) in physical units to standardized features (*, G), float32."""
+        return self.x(self.transform(x)).float()
+
+    def targets(self, y: Tensor) -> Tensor:
+        """Recipes (*, 4) in physical units to standardized ones, float32."""
+        return self.y(y).float()
+
+
 def fit_targets(y: Tensor) -> Standardize:
     """Scaling of recipes (N, 4), one-to-one. One that never varies keeps its unit."""
     scaling = Standardize(y.shape[-1])
@@ -54,47 +94,53 @@ def fit_targets(y: Tensor) -> Standardize:
     return scaling
 
 
-def fit_features(x: Tensor, columns: Sequence[str]) -> Standardize:
-    """Scaling of observations (N, F) that drops near-constant columns and clips, and says so in the log.
+def fit_features(x: Tensor, names: Sequence[str], curve: Sequence[int]) -> Standardize:
+    """Scaling of features (N, G) that drops near-constant ones and clips, and says so in the log.
+
+    Args:
+        x: The features.
+        names: What they are called.
+        curve: Numbers of those that are nodes of the curve; they are compared with one another.
 
     Raises:
         InputError: No column varies.
     """
     scaling = Standardize(x.shape[-1])
     scaling.mean, std = x.mean(0), x.std(0, correction=0)
-    on_curve = torch.tensor([column in MMD for column in columns])
     floor = 1e-12 * scaling.mean.abs()
-    if on_curve.any():
-        floor[on_curve] = floor[on_curve].clamp(min=NEAR_CONSTANT * std[on_curve].max().item())
+    if curve:
+        nodes = list(curve)
+        floor[nodes] = floor[nodes].clamp(min=NEAR_CONSTANT * std[nodes].max().item())
     kept = std > floor
     if not kept.any():
-        raise InputError(f"none of the {len(columns)} features varies over the {len(x)} training rows")
+        raise InputError(f"none of the {len(names)} features varies over the {len(x)} training rows")
     scaling.kept, scaling.std = kept.double(), torch.where(kept, std, 1.0)
     clipped = ((x - scaling.mean) / scaling.std * scaling.kept).abs() > LIMIT
     scaling.limit = torch.tensor(LIMIT, dtype=torch.float64)
     log.info(
         "%d of %d features are near-constant on the training rows and dropped%s; %.3f %% of values clipped to ±%g",
         int((~kept).sum()),
-        len(columns),
-        _named([column for column, keep in zip(columns, kept.tolist(), strict=True) if not keep]),
+        len(names),
+        _named([name for name, keep in zip(names, kept.tolist(), strict=True) if not keep]),
         100 * clipped.double().mean().item(),
         LIMIT,
     )
     return scaling
 
 
-def _named(columns: list[str]) -> str:
-    """Runs of names in brackets.
+def _named(names: list[str]) -> str:
+    """Names in brackets, runs along the curve by their ends.
 
     Example:
-        >>> _named(["Mn", "MMD1", "MMD2", "MMD3", "MMD90"])
-        ' (Mn, MMD1–MMD3, MMD90)'
+        >>> _named(["Mn", "√MMD1", "√MMD2", "√MMD3", "√MMD90"])
+        ' (Mn, √MMD1–√MMD3, √MMD90)'
     """
     runs: list[list[str]] = []
-    for column in columns:
-        follows = runs and column in MMD and MMD.index(column) > 0 and runs[-1][-1] == MMD[MMD.index(column) - 1]
-        if follows:
-            runs[-1].append(column)
+    for name in names:
+        node = name.removeprefix("√")
+        before = f"MMD{MMD.index(node)}" if node in MMD else None
+        if runs and runs[-1][-1].removeprefix("√") == before:
+            runs[-1].append(name)
         else:
-            runs.append([column])
+            runs.append([name])
     return f" ({', '.join(run[0] if len(run) == 1 else f'{run[0]}–{run[-1]}' for run in runs)})" if runs else ""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -12,24 +12,73 @@ from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
 
+SOURCES = ("table", "simulated")
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Rows to learn from.
+class SimulatedConfig:
+    """Recipes simulated on the fly, uniform in the published box at random times.
 
     Args:
-        path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
-        normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
+        rows: Recipes in the bank of noise-free curves; models that need a finite table get each of them once.
+        chains: Dead chains of a run at the horizon, lowest and highest; drawn log-uniformly between.
+        horizon: Time in s that the number of chains refers to; a snapshot before it holds fewer.
+        epoch: Rows served between two looks at the validation rows.
+        validation: Validation rows; their recipes and noise are their own.
+        redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
+        fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
+        seed: Of the recipes.
+        chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
     """
 
+    rows: int = 120_000
+    chains: tuple[float, float] = (1e6, 1e6)
+    horizon: float = 3600.0
+    epoch: int = 128_000
+    validation: int = 8192
+    redraw: bool = True
+    fresh: bool = False
+    seed: int = 1
+    chemistry: str = "butyl_acrylate"
+
+    def __post_init__(self) -> None:
+        for option, least in {"rows": 2, "epoch": 1, "validation": 2, "seed": 0}.items():
+            if getattr(self, option) < least:
+                raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
+        low, high = self.chains
+        if not 1 <= low <= high <= 1e15:
+            raise InputError(f"data.simulated.chains is {low:g} to {high:g}; needs two ascending numbers, 1 to 1e15")
+        if self.fresh and not self.redraw:
+            raise InputError("data.simulated.fresh needs data.simulated.redraw: fresh recipes have noise of their own")
+        object.__setattr__(self, "chains", (float(low), float(high)))
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Rows to learn from and to be judged on.
+
+    Args:
+        source: ``table`` learns from the training rows of the table; ``simulated`` from recipes simulated on the fly,
+            and the table only judges.
+        path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
+        normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
+        simulated: What is simulated, with the source of that name.
+    """
+
+    source: str = "table"
     path: str | None = None
     normalize: bool = False
+    simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise unknown("data source", self.source, SOURCES)
 
     @property
     def is_bundled(self) -> bool:
-        """Whether the rows are those of the bundled data set, which has an off-grid test beside it."""
+        """Whether the table is the bundled data set, which has an off-grid test beside it."""
         return self.path is None
 
     def __str__(self) -> str:

@@ -7,7 +7,6 @@ workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_da
 import difflib
 import hashlib
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.files import refuse_existing, written
+from polyinv.files import cache_folder, refuse_existing, written
 from polyinv.mmd import area, unit_area
 from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
 
@@ -250,9 +249,8 @@ def _read_arrays(path: Path) -> pd.DataFrame:
 
 
 def _cache_file(path: Path, columns: Sequence[str]) -> Path:
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     content = hashlib.sha256(path.read_bytes() + ",".join(columns).encode()).hexdigest()
-    return Path(folder, "polyinv", f"{content}.npz")
+    return cache_folder() / f"{content}.npz"
 
 
 def _store(table: pd.DataFrame, cache: Path) -> None:

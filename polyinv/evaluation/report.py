@@ -42,8 +42,13 @@ def reproduction_table(
 
 
 def score_table(scores: pd.DataFrame) -> str:
-    """The scores of one run on one subset as Markdown: a line for each target and one for the global means."""
-    wide = scores.pivot(index="target", columns="metric", values="value").reindex([*TARGETS, "global"])
+    """The scores of one run on one subset as Markdown: a line for each target and one for the global means.
+
+    Of several members, the score of their mean answer, and mean ± standard deviation over the members.
+    """
+    members = scores[scores["member"] != "all"]
+    wide = scores[scores["member"] == "all"].pivot(index="target", columns="metric", values="value")
+    wide = wide.reindex([*TARGETS, "global"])
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (
         ("r2", "R²", "{:.4f}"),
@@ -51,6 +56,10 @@ def score_table(scores: pd.DataFrame) -> str:
         ("relative_mae", "relative MAE", "{:.2%}"),
     ):
         table[heading] = ["" if pd.isna(value) else form.format(value) for value in wide[metric]]
+    if len(members):
+        r2 = members[members["metric"] == "r2"].groupby("target")["value"]
+        spread = r2.mean().map("{:.4f}".format) + " ± " + r2.std().map("{:.4f}".format)
+        table[f"R² of {members['member'].nunique()} members"] = spread.reindex(table["target"]).to_numpy()
     return markdown(table)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from polyinv.errors import unknown
 from polyinv.models.base import InverseModel, read_card
-from polyinv.models.forest import Forest
-from polyinv.models.neural import MLP
+from polyinv.models.forest import Forest, Trees
+from polyinv.models.neural import CNN, MLP
 
-MODELS: dict[str, type[InverseModel]] = {"forest": Forest, "mlp": MLP}
+MODELS: dict[str, type[InverseModel]] = {"forest": Forest, "trees": Trees, "mlp": MLP, "cnn": CNN}
 
 
 def load(folder: Path | str) -> InverseModel:
@@ -22,4 +22,4 @@ def load(folder: Path | str) -> InverseModel:
     return MODELS[name].load(folder)
 
 
-__all__ = ["MLP", "MODELS", "Forest", "InverseModel", "load"]
+__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "load"]

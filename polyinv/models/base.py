@@ -1,13 +1,13 @@
 """What every inverse model promises.
 
 The signature of a model's constructor is its configuration schema, so that importing a model has to be cheap: the
-libraries
-that take seconds to import (torch, lightning, scikit-learn) are imported where they are needed.
+libraries that take seconds to import (torch, lightning, scikit-learn) are imported where they are needed.
 """
 
 import inspect
 import json
 from abc import ABC, abstractmethod
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from zipfile import BadZipFile
@@ -16,7 +16,7 @@ from polyinv import __version__
 from polyinv.errors import InputError
 from polyinv.files import written
 from polyinv.mmd import STEP
-from polyinv.quantities import N_NODES, RECIPE, TARGETS
+from polyinv.quantities import COLUMNS, N_NODES, RECIPE, TARGETS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from polyinv.data.datamodule import RecipeData
 
 CARD = "model.json"
+FORMAT = 1
+"""Of saved models; counts up when older versions could not read them."""
 GRID = {"step": STEP, "nodes": N_NODES}
 
 
@@ -42,7 +44,8 @@ class InverseModel(ABC):
     @property
     def options(self) -> dict[str, Any]:
         """The constructor arguments, as plain types."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        return {name: asdict(value) if is_dataclass(value) else value for name, value in given.items()}
 
     @abstractmethod
     def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
@@ -55,11 +58,22 @@ class InverseModel(ABC):
         """
 
     def predict(self, x: "Tensor") -> "Tensor":
-        """Recipes (B, 4) of observations (B, F), both in physical units and float64.
+        """Recipes (B, 4) of observations (B, F), both in physical units and float64: the mean of the members' answers.
 
         Raises:
             InputError: ``x`` has not the columns the model was fitted on, or is not finite.
         """
+        return self.predict_members(x).mean(0)
+
+    @abstractmethod
+    def predict_members(self, x: "Tensor") -> "Tensor":
+        """Recipes (R, B, 4) that each of the R members names; a model that is no ensemble has one.
+
+        Raises:
+            InputError: As `predict`.
+        """
+
+    def _checked(self, x: "Tensor") -> "Tensor":
         if x.ndim != 2 or x.shape[1] != len(self.columns):
             raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
         if not x.isfinite().all():
@@ -67,7 +81,7 @@ class InverseModel(ABC):
             raise InputError(
                 f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
             )
-        return self._predict(x.double())
+        return x.double()
 
     def save(self, folder: Path | str) -> None:
         """Write the model to a new folder.
@@ -76,6 +90,7 @@ class InverseModel(ABC):
             InputError: The folder exists.
         """
         card = {
+            "format": FORMAT,
             "polyinv": __version__,
             "model": self.name,
             "options": self.options,
@@ -108,9 +123,6 @@ class InverseModel(ABC):
         return model
 
     @abstractmethod
-    def _predict(self, x: "Tensor") -> "Tensor": ...
-
-    @abstractmethod
     def _save(self, folder: Path) -> None: ...
 
     @abstractmethod
@@ -128,15 +140,39 @@ def read_card(folder: Path | str) -> dict[str, Any]:
         raise InputError(f"{folder} holds no model: there is no {CARD} in it")
     try:
         card = json.loads(path.read_text())
-        missing = {"polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
+        missing = {"format", "polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
     if missing:
         raise InputError(f"{path} is damaged: it has no {sorted(missing)[0]!r}")
+    if card["format"] != FORMAT:
+        raise InputError(
+            f"{folder} was saved in format {card['format']} by polyinv {card['polyinv']}; "
+            f"polyinv {__version__} reads format {FORMAT}"
+        )
     for key, expected in {"targets": list(TARGETS), "grid": GRID}.items():
         if card[key] != expected:
             raise InputError(f"{folder} was made with {key} {card[key]}; this version has {expected}")
+    unheard = [column for column in card["columns"] if column not in COLUMNS]
+    if unheard:
+        raise InputError(f"{folder} was made with the feature {unheard[0]!r}, which this version does not know")
     return card
+
+
+def load_weights(path: Path) -> dict[str, "Tensor"]:
+    """A ``state_dict`` from disk, read without pickle.
+
+    Raises:
+        OSError, RuntimeError: There is none, or it is damaged.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, weights_only=True)
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise RuntimeError(f"{path.name} is damaged: {error}") from None
 
 
 def check_seed(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Random forest baseline: scikit-learn's, behind the interface of every inverse model."""
+"""Forests of decision trees: scikit-learn's, behind the interface of every inverse model."""
 
 import logging
 from pathlib import Path
@@ -48,6 +48,7 @@ class Forest(InverseModel):
     """
 
     name = "forest"
+    estimator = "RandomForestRegressor"
 
     def __init__(
         self,
@@ -82,18 +83,19 @@ class Forest(InverseModel):
         self._regressor = self._new().fit(rows.x.numpy(), rows.y.numpy())
         self._regressor.regressor_.n_jobs = 1  # threads add up the trees in any order, and sums differ in the last bit
 
-    def _predict(self, x: "Tensor") -> "Tensor":
+    def predict_members(self, x: "Tensor") -> "Tensor":
+        """See `InverseModel.predict_members`: the trees are one member."""
         import torch
 
-        return torch.from_numpy(self._regressor.predict(x.numpy()))
+        return torch.from_numpy(self._regressor.predict(self._checked(x).numpy()))[None]
 
     def _new(self, **candidate: Any) -> "TransformedTargetRegressor":
+        import sklearn.ensemble
         from sklearn.compose import TransformedTargetRegressor
-        from sklearn.ensemble import RandomForestRegressor
         from sklearn.preprocessing import StandardScaler
 
         chosen = {key: getattr(self, key) for key in SPACE} | candidate
-        forest = RandomForestRegressor(**chosen, n_jobs=self.jobs, random_state=self.seed)
+        forest = getattr(sklearn.ensemble, self.estimator)(**chosen, n_jobs=self.jobs, random_state=self.seed)
         return TransformedTargetRegressor(forest, transformer=StandardScaler(), check_inverse=False)
 
     def _best_candidate(self, rows: "Rows", kept: Path | None) -> dict[str, Any]:
@@ -126,6 +128,46 @@ class Forest(InverseModel):
         self._regressor = skops.io.load(folder / "forest.skops", trusted=["sklearn.tree._tree.Tree"])
         for tree in self._regressor.regressor_.estimators_:
             _check_tree(tree.tree_, len(self.columns), folder)
+
+
+class Trees(Forest):
+    """Extremely randomized trees [Geurts et al. 2006]: thresholds are drawn at random instead of searched.
+
+    A fifth of the price of the random forest and, with leaves of several rows, the better of the two.
+
+    Args:
+        n_estimators: Number of trees.
+        max_depth: Depth limit of a tree; none grows until the leaves are as small as allowed.
+        min_samples_split: Rows a node needs to be split.
+        min_samples_leaf: Rows a leaf keeps at least.
+        search: Choose the four values above by the published random search, see `Forest`.
+        jobs: Threads; -1 takes all cores. The result does not depend on it.
+        seed: Of the thresholds and of the search.
+    """
+
+    name = "trees"
+    estimator = "ExtraTreesRegressor"
+
+    def __init__(
+        self,
+        *,
+        n_estimators: int = 500,
+        max_depth: int | None = None,
+        min_samples_split: int = 2,
+        min_samples_leaf: int = 5,
+        search: bool = False,
+        jobs: int = -1,
+        seed: int = 42,
+    ) -> None:
+        super().__init__(
+            n_estimators=n_estimators,
+            max_depth=max_depth,
+            min_samples_split=min_samples_split,
+            min_samples_leaf=min_samples_leaf,
+            search=search,
+            jobs=jobs,
+            seed=seed,
+        )
 
 
 def _check_tree(tree: "Tree", features: int, folder: Path) -> None:

@@ -1,36 +1,95 @@
-"""Network architectures: torch modules from standardized observations (B, F) to standardized recipes (B, 4)."""
+"""Network architectures: R members from standardized features (B, G) or (R, B, G) to outputs (R, B, outputs)."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from polyinv.quantities import TARGETS
+from polyinv.models.layers import Convolution, Dense, Dropout
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+"""ReLU as published; SiLU is smooth [Hendrycks & Gimpel 2016]."""
+
+
+def member_streams(seeds: Sequence[int]) -> list[torch.Generator]:
+    """Random numbers for the initialization of each member."""
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
 class FullyConnected(nn.Module):
-    """Dense layers with ReLU and dropout, initialized as Keras does (Glorot uniform, zero bias).
+    """Dense layers with dropout behind each but the last.
 
     Args:
-        width: Number of features F.
+        width: Number of features G.
         hidden: Units of each hidden layer.
         dropout: Dropout rate behind each hidden layer.
+        activation: One of ``ACTIVATIONS``.
+        outputs: Number of outputs.
+        random: A stream for each of the R members, see `member_streams`.
     """
 
-    def __init__(self, width: int, hidden: Sequence[int], dropout: Sequence[float]) -> None:
+    def __init__(
+        self,
+        width: int,
+        hidden: Sequence[int],
+        dropout: Sequence[float],
+        activation: str,
+        outputs: int,
+        random: Sequence[torch.Generator],
+    ) -> None:
         super().__init__()
+        self.members = len(random)
         layers: list[nn.Module] = []
         for units, rate in zip(hidden, dropout, strict=True):
-            layers += [_dense(width, units), nn.ReLU(), nn.Dropout(rate)]
+            layers += [Dense(width, units, random), ACTIVATIONS[activation](), Dropout(rate)]
             width = units
-        self.layers = nn.Sequential(*layers, _dense(width, len(TARGETS)))
+        self.layers = nn.Sequential(*layers, Dense(width, outputs, random))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardized observations (B, F) to standardized recipes (B, 4)."""
-        return self.layers(x)
+        """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""
+        return self.layers(x.expand(self.members, *x.shape[-2:]))
 
 
-def _dense(inputs: int, outputs: int) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+class CurveCNN(nn.Module):
+    """Convolutions along the curve, whose features join the scalar inputs before a fully connected head.
+
+    Args:
+        curve: Numbers of the features that are nodes of the curve, in order.
+        scalars: Numbers of all others.
+        channels: Channels of each convolution; every one halves the length of the curve.
+        kernel: Nodes that one output of a convolution sees.
+        hidden, dropout: Of the head, see `FullyConnected`.
+        activation: One of ``ACTIVATIONS``.
+        outputs: Number of outputs.
+        random: A stream for each of the R members.
+    """
+
+    def __init__(
+        self,
+        curve: Sequence[int],
+        scalars: Sequence[int],
+        channels: Sequence[int],
+        kernel: int,
+        hidden: Sequence[int],
+        dropout: Sequence[float],
+        activation: str,
+        outputs: int,
+        random: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__()
+        self.members, self.curve, self.scalars = len(random), list(curve), list(scalars)
+        layers: list[nn.Module] = []
+        before, length = 1, len(curve)
+        for count in channels:
+            layers += [Convolution(before, count, kernel, 2, random), ACTIVATIONS[activation]()]
+            before, length = count, -(-length // 2)
+        self.convolutions = nn.Sequential(*layers)
+        width = before * length + len(scalars)
+        self.head = FullyConnected(width, hidden, dropout, activation, outputs, random)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""
+        x = x.expand(self.members, *x.shape[-2:])
+        seen = self.convolutions(x[..., self.curve].transpose(0, 1))  # (B, R, L): a channel for each member
+        seen = seen.unflatten(1, (self.members, -1)).flatten(2).transpose(0, 1)
+        return self.head(torch.cat([x[..., self.scalars], seen], dim=-1))

@@ -1,49 +1,99 @@
 """Networks behind the interface of every inverse model."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyinv.errors import InputError, unknown
-from polyinv.models.base import InverseModel, check_seed
+from polyinv.models.base import InverseModel, check_seed, load_weights
+from polyinv.models.options import Training, check
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from polyinv.data.datamodule import RecipeData
+    from polyinv.models.training import ScaledNetwork
 
 WEIGHTS = "weights.pt"
-ACCELERATORS = ("auto", "cpu", "gpu")
+ACTIVATIONS = ("relu", "silu")
+TRANSFORMS = ("plain", "root_log")
 
 
 class NeuralModel(InverseModel):
-    """A network between two scalings, trained by `polyinv.models.training`.
+    """An ensemble of networks between two scalings, trained by `polyinv.models.training`.
 
-    A subclass names an architecture and inherits the options of training.
+    The members differ in initialization, dropout and batch order, are trained at once, and each keeps its own best
+    epoch. Member k is what the seed ``seed + k`` gives alone. A subclass names an architecture, and which of its
+    options make it up.
     """
 
-    learning_rate: float
-    batch_size: int
-    max_epochs: int
-    patience: int
-    loss_weights: tuple[float, ...]
-    accelerator: str
+    architecture: tuple[str, ...]
+    transform: str
+    members: int
     seed: int
+    training: Training
+    _module: "ScaledNetwork | None" = None
+    _start: "ScaledNetwork | None" = None
 
-    @abstractmethod
-    def network(self) -> "nn.Module":
-        """A new, untrained network for ``self.columns``."""
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One for each member."""
+        return tuple(range(self.seed, self.seed + self.members))
 
     def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
-        """See `InverseModel.fit`; TensorBoard events, best and last checkpoint go to ``folder``."""
-        from polyinv.models.training import train
+        """See `InverseModel.fit`; TensorBoard events and the last checkpoint go to ``folder``."""
+        from polyinv.models.training import ScaledNetwork, train
 
         self.columns = data.columns
-        self._module = train(self, data, folder)
+        start = self._start
+        if start is None:
+            scaling = data.fit_scaling(self.transform)
+            start = ScaledNetwork(self._network(scaling), scaling)
+        elif self._start_columns != self.columns:
+            raise InputError(f"the model to start from was trained on {len(self._start_columns)} other columns")
+        self._module = train(self, start, data, folder)
 
-    def _predict(self, x: "Tensor") -> "Tensor":
-        return self._module.predict(x)
+    def start_from(self, folder: Path | str) -> None:
+        """Fine-tune: `fit` goes on from a saved model, with its weights and its scaling, instead of from nothing.
+
+        Raises:
+            InputError: There is no such model, or it has another architecture.
+        """
+        other = type(self).load(folder)
+        for option in (*self.architecture, "transform", "members"):
+            theirs, ours = getattr(other, option), getattr(self, option)
+            if theirs != ours:
+                raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")
+        if (self.training.loss == "nll") != (other.training.loss == "nll"):
+            raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
+        self._start, self._start_columns = other._module, other.columns
+
+    def predict_members(self, x: "Tensor") -> "Tensor":
+        """See `InverseModel.predict_members`."""
+        return self._module.predict(self._checked(x))
+
+    def spread(self, x: "Tensor") -> "Tensor":
+        """Standard deviation (B, 4) of the answers to observations (B, F), in physical units.
+
+        That between the members, and, for networks trained with ``nll``, the scatter that they predict themselves
+        on top [Lakshminarayanan et al. 2017]. Zero for a single member with another loss, which knows of none.
+        """
+        x = self._checked(x)
+        between = self._module.predict(x).var(0, correction=0)
+        within = self._module.variance(x).mean(0) if self.training.loss == "nll" else 0.0
+        return (between + within).sqrt()
+
+    def _network(self, scaling: Any) -> "nn.Module":
+        from polyinv.models.networks import member_streams
+        from polyinv.quantities import TARGETS
+
+        outputs = len(TARGETS) * (2 if self.training.loss == "nll" else 1)
+        return self._build(scaling, outputs, member_streams(self.seeds))
+
+    @abstractmethod
+    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
+        """New, untrained networks for the features of a scaling, one for each stream of random numbers."""
 
     def _save(self, folder: Path) -> None:
         import torch
@@ -51,72 +101,122 @@ class NeuralModel(InverseModel):
         torch.save(self._module.state_dict(), folder / WEIGHTS)
 
     def _load(self, folder: Path) -> None:
-        import torch
-
+        from polyinv.data.scaling import Scaling
         from polyinv.models.training import ScaledNetwork
 
-        self._module = ScaledNetwork(self.network(), len(self.columns))
-        self._module.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
+        scaling = Scaling(self.columns, self.transform)
+        self._module = ScaledNetwork(self._network(scaling), scaling)
+        self._module.load_state_dict(load_weights(folder / WEIGHTS))
+
+    def _set(
+        self,
+        hidden: tuple[int, ...],
+        dropout: tuple[float, ...],
+        activation: str,
+        transform: str,
+        members: int,
+        seed: int,
+        training: Training | Mapping[str, Any],
+    ) -> None:
+        """Check and keep what all networks have in common."""
+        if len(dropout) != len(hidden):
+            raise InputError(
+                f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; needs one for each"
+            )
+        for option, value, known in (("activation", activation, ACTIVATIONS), ("transform", transform, TRANSFORMS)):
+            if value not in known:
+                raise unknown(option, value, known)
+        check("members", [members], "1 or more", lambda value: value >= 1)
+        check("hidden", hidden, "1 or more", lambda value: value >= 1)
+        check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
+        check_seed(seed)
+        check_seed(seed + members - 1)
+        self.hidden, self.dropout, self.activation = tuple(hidden), tuple(dropout), activation
+        self.transform, self.members, self.seed = transform, members, seed
+        self.training = training if isinstance(training, Training) else Training(**training)
 
 
 class MLP(NeuralModel):
-    """Fully connected network; the defaults are the published architecture and training.
+    """Fully connected networks; the defaults are the published architecture and training.
 
     Args:
         hidden: Units of each hidden layer.
         dropout: Dropout rate behind each hidden layer.
-        learning_rate: Of Adam.
-        batch_size: Rows per step.
-        max_epochs: Passes over the training rows at most.
-        patience: Epochs without a better validation loss before training stops; the best weights are kept.
-        loss_weights: Weight of each target in the loss.
-        accelerator: Where to train: auto, cpu or gpu.
-        seed: Of initialization, batch order and dropout.
+        activation: ``relu`` or ``silu``.
+        transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
+        members: Networks trained at once.
+        seed: Of the first member; the next ones count up.
+        training: How they are trained.
     """
 
     name = "mlp"
+    architecture = ("hidden", "activation")
 
     def __init__(
         self,
         *,
         hidden: tuple[int, ...] = (256, 128, 64),
         dropout: tuple[float, ...] = (0.2, 0.1, 0.0),
-        learning_rate: float = 1e-3,
-        batch_size: int = 32,
-        max_epochs: int = 1000,
-        patience: int = 50,
-        loss_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0),
-        accelerator: str = "auto",
+        activation: str = "relu",
+        transform: str = "plain",
+        members: int = 1,
         seed: int = 42,
+        training: Training = Training(),  # noqa: B008 (frozen)
     ) -> None:
-        if len(dropout) != len(hidden):
-            raise InputError(
-                f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; needs one for each"
-            )
-        check_seed(seed)
-        if accelerator not in ACCELERATORS:
-            raise unknown("accelerator", accelerator, ACCELERATORS)
-        if not any(loss_weights):
-            raise InputError("model.loss_weights are all zero; at least one target has to count")
-        counts = {"max_epochs": [max_epochs], "patience": [patience], "batch_size": [batch_size], "hidden": hidden}
-        for option, values in counts.items():
-            _check(option, values, "1 or more", lambda value: value >= 1)
-        _check("learning_rate", [learning_rate], "more than 0", lambda value: 0 < value < float("inf"))
-        _check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
-        _check("loss_weights", loss_weights, "0 or more", lambda value: 0 <= value < float("inf"))
-        self.hidden, self.dropout = tuple(hidden), tuple(dropout)
-        self.learning_rate, self.batch_size = learning_rate, batch_size
-        self.max_epochs, self.patience, self.loss_weights = max_epochs, patience, tuple(loss_weights)
-        self.accelerator, self.seed = accelerator, seed
+        self._set(hidden, dropout, activation, transform, members, seed, training)
 
-    def network(self) -> "nn.Module":
-        """See `NeuralModel.network`."""
+    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
         from polyinv.models.networks import FullyConnected
 
-        return FullyConnected(len(self.columns), self.hidden, self.dropout)
+        width = len(scaling.transform.names)
+        return FullyConnected(width, self.hidden, self.dropout, self.activation, outputs, random)
 
 
-def _check(option: str, values: Iterable[float], rule: str, holds: Callable[[float], bool]) -> None:
-    for value in values:
-        if not holds(value):
-            raise InputError(f"model.{option} is {value}; needs {rule}")
+class CNN(NeuralModel):
+    """Convolutional networks over the curve, whose features join the scalar inputs before a fully connected head.
+
+    Args:
+        channels: Channels of each convolution; every one halves the length of the curve.
+        kernel: Nodes that one output of a convolution sees, odd.
+        hidden: Units of each hidden layer of the head.
+        dropout: Dropout rate behind each of them.
+        activation: ``relu`` or ``silu``.
+        transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
+        members: Networks trained at once.
+        seed: Of the first member; the next ones count up.
+        training: How they are trained.
+    """
+
+    name = "cnn"
+    architecture = ("channels", "kernel", "hidden", "activation")
+
+    def __init__(
+        self,
+        *,
+        channels: tuple[int, ...] = (16, 32, 32),
+        kernel: int = 5,
+        hidden: tuple[int, ...] = (256, 128),
+        dropout: tuple[float, ...] = (0.0, 0.0),
+        activation: str = "silu",
+        transform: str = "root_log",
+        members: int = 1,
+        seed: int = 42,
+        training: Training = Training(),  # noqa: B008 (frozen)
+    ) -> None:
+        check("channels", channels, "1 or more", lambda value: value >= 1)
+        check("kernel", [kernel], "an odd number from 1", lambda value: value >= 1 and value % 2 == 1)
+        if not channels:
+            raise InputError("model.channels is empty; a curve network needs one convolution at least")
+        self.channels, self.kernel = tuple(channels), kernel
+        self._set(hidden, dropout, activation, transform, members, seed, training)
+
+    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
+        from polyinv.models.networks import CurveCNN
+
+        curve, width = scaling.transform.curve, len(scaling.transform.names)
+        if not curve:
+            raise InputError("a curve network needs the nodes of the curve among its features")
+        scalars = [at for at in range(width) if at not in curve]
+        return CurveCNN(
+            curve, scalars, self.channels, self.kernel, self.hidden, self.dropout, self.activation, outputs, random
+        )

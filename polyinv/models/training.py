@@ -1,23 +1,26 @@
-"""How a network is trained: the Lightning module, the loss, and one call that does it."""
+"""How networks are trained: the Lightning module, and one call that does it for all members of an ensemble."""
 
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torchmetrics import R2Score
+from torchmetrics.functional import r2_score
 
-from polyinv.data.datamodule import Batches, RecipeData
-from polyinv.data.scaling import Standardize
+from polyinv.data.datamodule import RecipeData
+from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError
-from polyinv.models.progress import EpochProgress
+from polyinv.models.callbacks import BestOfEachMember, EpochProgress, KeepLast
+from polyinv.models.layers import set_keys
+from polyinv.models.losses import LOSSES, mean, variance, weighted
+from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
 from polyinv.threads import one_thread
 
@@ -25,139 +28,260 @@ if TYPE_CHECKING:
     from polyinv.models.neural import NeuralModel
 
 CHECKPOINTS = "checkpoints"
-LAST_EVERY = 10
-"""Epochs between the checkpoints that a killed training resumes from."""
+WARM_UP = 0.05
+"""Share of the steps of the cosine schedule that the learning rate rises over."""
+ROWS_AT_ONCE = 8192
 
 # Importing lightning sets its level to INFO.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 
 class ScaledNetwork(nn.Module):
-    """A network between the scaling of its observations and that of its recipes."""
+    """R networks between the scaling of their observations and that of their recipes."""
 
-    def __init__(self, network: nn.Module, width: int) -> None:
+    def __init__(self, network: nn.Module, scaling: Scaling) -> None:
         super().__init__()
-        self.network = network
-        self.x_scaling, self.y_scaling = Standardize(width), Standardize(len(TARGETS))
+        self.network, self.scaling = network, scaling
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Recipes (R, B, 4) that each member names for observations (B, F), in physical units."""
+        return self.scaling.y.inverse(mean(self._output(x)))
+
+    def variance(self, x: Tensor) -> Tensor:
+        """Variance (R, B, 4) that each member predicts, in squared physical units; trained with ``nll`` only."""
+        return variance(self._output(x)).double() * self.scaling.y.std**2
 
     @torch.no_grad()
-    def predict(self, x: Tensor) -> Tensor:
-        """Recipes (B, 4) of observations (B, F), both in physical units."""
+    def _output(self, x: Tensor) -> Tensor:
         self.eval()
-        return self.y_scaling.inverse(self.network(self.x_scaling(x).float()))
+        return torch.cat([self.network(self.scaling(part)) for part in x.split(ROWS_AT_ONCE)], dim=1)
 
 
 class Regression(L.LightningModule):
-    """Multi-output regression on standardized recipes.
+    """Multi-output regression on standardized recipes by R members at once.
 
-    Logs ``train/loss``, ``val/loss`` and, for each target, ``val/r2/<target>`` every epoch.
+    Logs, once an epoch, ``train/loss``, ``val/loss``, ``learning_rate`` and for each target ``train/r2/<target>`` and
+    ``val/r2/<target>``: the mean over the members and, of several, ``.../low`` and ``.../high``, a standard deviation
+    to either side.
 
     Args:
-        network: From standardized observations to standardized recipes.
-        loss_weights: Weight of each target.
-        learning_rate: Of Adam, with the epsilon of Keras.
-        seed: With the epoch, fixes batch order and dropout, so that a resumed training repeats the uninterrupted one.
+        network: R members, see `polyinv.models.networks`.
+        seeds: One for each member; with epoch and step they fix batches and dropout.
+        training: The options.
+        steps: Steps until ``max_epochs``.
     """
 
-    def __init__(self, network: nn.Module, loss_weights: tuple[float, ...], learning_rate: float, seed: int) -> None:
+    def __init__(self, network: nn.Module, seeds: Sequence[int], training: Training, steps: int) -> None:
         super().__init__()
-        self.network, self.learning_rate, self.seed = network, learning_rate, seed
-        self.register_buffer("loss_weights", torch.tensor(loss_weights))
-        self.r2 = R2Score(multioutput="raw_values")
+        self.network, self.seeds, self.training_options, self.steps = network, tuple(seeds), training, steps
+        self.criterion = LOSSES[training.loss]
+        self.register_buffer("loss_weights", torch.tensor(training.loss_weights))
+        self.register_buffer("pace", torch.ones(len(seeds)))  # what each member multiplies the learning rate by
+        self.validation_loss = torch.full((len(seeds),), torch.nan)
         # Logging each step through Lightning costs as much as the step.
-        self.losses: list[Tensor] = []
-
-    def loss(self, guess: Tensor, z: Tensor) -> Tensor:
-        r"""Weighted mean square :math:`\sum_j w_j \overline{(\hat z_j - z_j)^2} \,/ \sum_j w_j` over targets j."""
-        return ((guess - z).square().mean(0) * self.loss_weights).sum() / self.loss_weights.sum()
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.r2_of_validation = torch.empty(0)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-        if isinstance(self.trainer.train_dataloader, Batches):
-            self.trainer.train_dataloader.set_epoch(self.current_epoch)
+        self.trainer.train_dataloader.set_epoch(self.current_epoch)
 
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         x, z = batch
-        loss = self.loss(self.network(x), z)
-        self.losses.append(loss.detach())
-        return loss
-
-    def on_train_epoch_end(self) -> None:
-        self.log("train/loss", torch.stack(self.losses).mean())
-        self.losses.clear()
+        set_keys(self.network, self.seeds, self.global_step)
+        output = self.network(x).float()
+        losses = weighted(self.criterion.of_targets(output, z), self.loss_weights)
+        self.seen.append((mean(output).detach(), z, losses.detach()))
+        return losses.sum()  # a member's gradient is that of its own loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         x, z = batch
-        guess = self.network(x)
-        self.r2.update(guess, z)
-        self.log("val/loss", self.loss(guess, z), batch_size=len(x))
-
-    def on_validation_epoch_end(self) -> None:
-        loss = self.trainer.callback_metrics["val/loss"]
-        if not torch.isfinite(loss):
+        output = self.network(x).float()
+        self.validation_loss = weighted(self.criterion.of_targets(output, z), self.loss_weights)
+        bad = ~self.validation_loss.isfinite()
+        if bad.any():
+            member = int(bad.nonzero()[0])
             raise InputError(
-                f"the validation loss is {loss:g} in epoch {self.current_epoch}, not finite; lower the learning rate"
+                f"the validation loss of member {member} is {self.validation_loss[member]:g} in epoch "
+                f"{self.current_epoch}, not finite; lower model.training.learning_rate or set model.training.clip"
             )
-        r2 = self.r2.compute()
-        self.log_dict({f"val/r2/{name}": value for name, value in zip(TARGETS, r2, strict=True)})
-        self.log("val/r2/global", r2.mean())
-        self.r2.reset()
+        self.r2_of_validation = _r2(mean(output), z)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate, eps=1e-7, fused=True)
+    def on_train_epoch_end(self) -> None:
+        guess, z, losses = zip(*self.seen, strict=True)
+        self.seen.clear()
+        rate = self.optimizers().param_groups[0]["lr"] * self.pace.mean().item()
+        metrics = {
+            "train/loss": torch.stack(losses).mean().item(),
+            "val/loss": self.validation_loss.mean().item(),
+            "learning_rate": rate,
+        }
+        r2 = {"train": _r2(torch.cat(guess, 1), torch.cat(z, 1)), "val": self.r2_of_validation}
+        for part, values in r2.items():
+            metrics |= dict(_summary(f"{part}/r2", values))
+        if self.logger:
+            self.logger.log_metrics(metrics, self.current_epoch)
+
+    def configure_optimizers(self) -> dict:
+        options = self.training_options
+        decaying = {True: [], False: []}
+        for name, parameter in self.named_parameters():
+            decaying[name.endswith("weight")].append(parameter)
+        groups = [
+            {"params": decaying[True], "weight_decay": options.weight_decay},
+            {"params": decaying[False], "weight_decay": 0.0},
+        ]
+        # Without decay this is Adam, with the epsilon of Keras. A fused step would be clipped before it is unscaled.
+        fused = options.precision != "16-mixed"
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, eps=1e-7, fused=fused)
+        if options.schedule != "cosine":
+            return {"optimizer": optimizer}
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._cosine)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _cosine(self, step: int) -> float:
+        rising = max(1, int(WARM_UP * self.steps))
+        if step < rising:
+            return (step + 1) / rising
+        share = torch.tensor((step - rising) / max(1, self.steps - rising)).clamp(max=1)
+        return (0.5 * (1 + torch.cos(torch.pi * share))).item()
+
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *args: object, **kwargs: object) -> None:
+        """Shorten the gradient of each member that is longer than ``clip``, and of no other."""
+        if self.training_options.clip is None:
+            return
+        gradients = [parameter.grad for parameter in self.parameters()]
+        norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+        shortened = (self.training_options.clip / norm.clamp(min=1e-12)).clamp(max=1)
+        for gradient in gradients:
+            gradient.mul_(_beside(shortened, gradient))
+
+    def optimizer_step(self, *args: object, **kwargs: object) -> None:
+        """A step at the pace of each member: AdamW's is proportional to the learning rate."""
+        if self.training_options.schedule != "plateau" or (self.pace == 1).all():
+            super().optimizer_step(*args, **kwargs)
+            return
+        before = [parameter.detach().clone() for parameter in self.parameters()]
+        super().optimizer_step(*args, **kwargs)
+        with torch.no_grad():
+            for old, parameter in zip(before, self.parameters(), strict=True):
+                parameter.copy_(old.lerp(parameter, _beside(self.pace, parameter)))
+
+
+def _beside(values: Tensor, parameter: Tensor) -> Tensor:
+    """One value for each member (R,), shaped to multiply a parameter (R, ...)."""
+    return values.view(-1, *[1] * (parameter.ndim - 1))
+
+
+def _r2(guess: Tensor, z: Tensor) -> Tensor:
+    """R² of each member and target (R, 4), for guesses (R, N, 4) and standardized recipes (N, 4) or (R, N, 4)."""
+    columns = [part.transpose(0, 1).flatten(1) for part in (guess, z.expand_as(guess))]
+    return r2_score(*columns, multioutput="raw_values").view(len(guess), -1)
+
+
+def _summary(tag: str, values: Tensor) -> Iterator[tuple[str, float]]:
+    """Mean and band over the members of values (R, 4), by target and for the mean of all targets."""
+    for name, of_members in zip((*TARGETS, "global"), [*values.T, values.mean(1)], strict=True):
+        centre = of_members.mean().item()
+        yield f"{tag}/{name}", centre
+        if len(of_members) > 1:
+            spread = of_members.std().item()
+            yield from ((f"{tag}/{name}/low", centre - spread), (f"{tag}/{name}/high", centre + spread))
 
 
 class Events(TensorBoardLogger):
     """TensorBoard events over epochs, without the ``hparams.yaml`` of Lightning: a run has its ``config.yaml``."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        metrics = dict(metrics)
-        super().log_metrics(metrics, int(metrics.pop("epoch")))
-
     def save(self) -> None:
         self.experiment.flush()
 
+    def lay_out(self, members: int) -> None:
+        """Show R² as a band over the members on the page of custom scalars."""
+        tags = {part: [f"{part}/r2/{name}" for name in (*TARGETS, "global")] for part in ("train", "val")}
+        layout = {"losses": {"train and validation": ["Multiline", ["train/loss", "val/loss"]]}}
+        for part, of_part in tags.items():
+            layout[f"R², {part}"] = {
+                tag: ["Margin", [tag, f"{tag}/low", f"{tag}/high"]] if members > 1 else ["Multiline", [tag]]
+                for tag in of_part
+            }
+        self.experiment.add_custom_scalars(layout)
 
-def train(model: "NeuralModel", data: RecipeData, folder: Path | None) -> ScaledNetwork:
-    """Train the network of ``model`` with early stopping and give back its best weights.
+
+def device_for(accelerator: str) -> torch.device:
+    """Where a training runs.
+
+    Raises:
+        InputError: A GPU is asked for and there is none.
+    """
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise InputError("model.training.accelerator is gpu, but torch finds no CUDA device; take auto or cpu")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: Path | None) -> ScaledNetwork:
+    """Train the members of ``model`` with early stopping and give back the best weights of each.
 
     Args:
-        model: Holds architecture and options.
-        data: Rows and scalings.
-        folder: Keeps TensorBoard events and checkpoints; found with a checkpoint in it, training goes on from there.
+        model: Holds the options.
+        start: Its networks and their scaling, to start from.
+        data: Rows to learn from and to choose on.
+        folder: Keeps TensorBoard events and the last checkpoint; found with one in it, training goes on from there.
             None keeps nothing.
     """
-    with tempfile.TemporaryDirectory() as passing, one_thread(), torch.random.fork_rng(), warnings.catch_warnings():
-        # Raised by torch 2.13 from inside Lightning.
-        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-        # A resumed training finds its own.
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
-        torch.manual_seed(model.seed)
-        module = Regression(model.network(), model.loss_weights, model.learning_rate, model.seed)
-        batches = data.batches(data.train, model.batch_size, model.seed)
-        kept = (folder or Path(passing)) / CHECKPOINTS
-        best = ModelCheckpoint(kept, "best", monitor="val/loss", enable_version_counter=False)
-        last = ModelCheckpoint(kept, "last", every_n_epochs=LAST_EVERY, enable_version_counter=False)
+    options = model.training
+    device = device_for(options.accelerator)
+    if len(data.val) < 2:
+        raise InputError("a single validation row has no R²; needs two or more")
+    data.serve(scaling=start.scaling, batch_size=options.batch_size, seeds=model.seeds, device=device)
+    batches = data.train_dataloader()
+    with tempfile.TemporaryDirectory() as passing, _alone(), _quiet():
+        module = Regression(start.network, model.seeds, options, options.max_epochs * len(batches))
+        best = BestOfEachMember(options.patience, options.plateau if options.schedule == "plateau" else None)
+        last = KeepLast((folder or Path(passing)) / CHECKPOINTS / "last.ckpt")
+        events = Events(folder, name="", version="") if folder else False
+        if events and not last.path.is_file():
+            events.lay_out(len(model.seeds))
         trainer = L.Trainer(
-            max_epochs=model.max_epochs,
-            accelerator=model.accelerator,
+            max_epochs=options.max_epochs,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
-            logger=Events(folder, name="", version="") if folder else False,
-            callbacks=[best, last, EarlyStopping("val/loss", patience=model.patience), EpochProgress()],
+            precision=options.precision,
+            deterministic=options.deterministic,
+            logger=events,
+            callbacks=[best, last, EpochProgress(best)],
+            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=len(batches),  # epochs are logged, steps are not
         )
-        resumed = kept / "last.ckpt"
         try:
-            trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed if resumed.is_file() else None)
+            resumed = last.path if last.path.is_file() else None
+            trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed)
         except SystemExit as end:  # that is what Lightning makes of an interrupt
             raise KeyboardInterrupt from end
         if trainer.received_sigterm:
             raise KeyboardInterrupt
-        state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
-    module.load_state_dict(state)
-    scaled = ScaledNetwork(module.network, len(data.columns)).cpu()
-    scaled.x_scaling, scaled.y_scaling = data.x_scaling, data.y_scaling
-    return scaled
+    module.network.load_state_dict(best.weights)
+    return ScaledNetwork(module.network, start.scaling).cpu()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One thread, and the settings of torch as they were."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    with one_thread(), torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(deterministic)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Raised by torch 2.13 from inside Lightning.
+        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        # Two reasons for workers that do not hold for rows in memory, and a resumed training that finds its own.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        yield

@@ -160,10 +160,11 @@ def grow_in_chunks(
 ) -> Growth:
     """`grow` for many runs; ``progress`` is called with the number of runs just done.
 
-    Runs are sorted by duration first, so that a chunk does not wait for one long run among short ones.
+    Runs are sorted by their times first, so that a chunk does not wait for one long interval among short ones.
     """
     check_runs(conditions, times)
-    order = times[:, -1].detach().argsort()
+    order = times[:, 0].detach().argsort()
+    order = order[times[order, -1].detach().argsort(stable=True)]
     size = CHUNK[conditions.device.type]
     parts = []
     with one_thread():

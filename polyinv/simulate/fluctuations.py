@@ -9,13 +9,15 @@ output whose rate responds to the radicals with the gradient g by
     w_k = c_k - g^\top A^{-1} \nu_k,
 
 where A is the Jacobian of the radical balances and c_k what the event adds to the output itself. The outputs here
-are :math:`D = \ln(c_{M,0}/c_M)` and the dead chains N. Their covariance C, times the volume, follows
+are :math:`D = \ln(c_{M,0}/c_M)`, the dead chains N and the initiator J that has decomposed. Their covariance C, times
+the volume, follows
 
 .. math::
     \dot C = L C + C L^\top + \sum_k r_k w_k w_k^\top,
 
-where L feeds a monomer consumed too early back into the rates: with less monomer more radicals sit at mid-chain,
-which slows what follows. Nothing is adjusted; the kinetic Monte Carlo agrees (docs/simulators.md).
+where L feeds what was consumed too early back into the rates: with less monomer more radicals sit at mid-chain, which
+slows what follows, and with less initiator there are fewer. Nothing is adjusted; the kinetic Monte Carlo agrees
+(docs/simulators.md).
 """
 
 from dataclasses import dataclass, fields
@@ -62,7 +64,7 @@ def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, ste
     initial, initiator, temp = conditions.unbind(-1)
     k = chemistry.at(temp)
     monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)
-    covariance = initial.new_zeros(len(initial), 2, 2)
+    covariance = initial.new_zeros(len(initial), 3, 3)
     left = torch.ones_like(temp)  # of an error of D at the last snapshot
     seen: list[tuple[Tensor, ...]] = []
     for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
@@ -73,18 +75,18 @@ def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, ste
             here = _Scatter.at(chemistry, k, monomer, _left(initiator, k, now))
             middle = (monomer * torch.exp(-h / 2 * here.decline)).clamp(min=TRACE)
             there = _Scatter.at(chemistry, k, middle, _left(initiator, k, now + h / 2))
-            decay = torch.exp(-h * there.feedback[:, 0])
-            passed = torch.diag_embed(torch.stack([decay, torch.ones_like(decay)], -1))
-            passed[:, 1, 0] = -h * there.feedback[:, 1]
+            # The exact exponential would differ in the third order of the step only.
+            change = h[:, None, None] * there.feedback
+            passed = torch.eye(3, dtype=change.dtype, device=change.device) + change + change @ change / 2
             added = h[:, None, None] * there.covariance
             covariance = passed @ (covariance + added / 2) @ passed.mT + added / 2
             monomer = (monomer * torch.exp(-h * there.decline)).clamp(min=TRACE)
-            dead, left, now = dead + h * there.dead, left * decay, now + h
+            dead, left, now = dead + h * there.dead, left * passed[:, 0, 0], now + h
         variance = covariance[:, 0, 0]
         # ln Mn = ln(monomer consumed) - ln(chains), and a decline of ln M by dD consumes M·dD
         consumed = torch.stack([monomer / (initial - monomer), -1 / dead], -1)
-        with_mass = (covariance[:, 0] * consumed).sum(-1)
-        of_mass = torch.einsum("bi,bij,bj->b", consumed, covariance, consumed)
+        with_mass = (covariance[:, 0, :2] * consumed).sum(-1)
+        of_mass = torch.einsum("bi,bij,bj->b", consumed, covariance[:, :2, :2], consumed)
         correlation = with_mass / (variance * of_mass).sqrt()
         memory = left * (before / variance).sqrt()
         seen.append((variance, correlation, memory))
@@ -98,7 +100,7 @@ def _left(initiator: Tensor, k: RateCoefficients, now: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Scatter:
-    """At one instant: rates of D and N (B,), covariance made per second (B, 2, 2), -d(rates)/dD (B, 2)."""
+    """At one instant: rates of D and N (B,), covariance made per second, and the matrix L (B, 3, 3)."""
 
     decline: Tensor
     dead: Tensor
@@ -110,24 +112,32 @@ class _Scatter:
         initiation = 2 * chemistry.f * k.k_d * initiator
         decline, dead, S, Q = _outputs(chemistry, k, monomer, initiation)
         little = 1e-4
-        less, fewer, _, _ = _outputs(chemistry, k, monomer * (1 - little), initiation)
-        feedback = torch.stack([decline - less, dead - fewer], -1) / little
+        less_monomer = _outputs(chemistry, k, monomer * (1 - little), initiation)
+        less_initiator = _outputs(chemistry, k, monomer, initiation * (1 - little))
+        none = torch.zeros_like(decline)
+        by_D, by_J = (
+            [(less[0] - decline) / little, (less[1] - dead) / little] for less in (less_monomer, less_initiator)
+        )
+        by_J = [slope / initiator.clamp(min=1e-300) for slope in by_J]
+        columns = (torch.stack([*by_D, none], -1), torch.zeros_like(none)[:, None].expand(-1, 3))
+        feedback = torch.stack([*columns, torch.stack([*by_J, -k.k_d.expand_as(none)], -1)], -1)
 
         backbiting, return_ = k.k_bb * S, k.k_pt * monomer * Q
         transfer = (k.k_trM * monomer + k.k_trS) * S
         ss, st, tt = k.k_tss * S**2, 2 * k.k_tst * S * Q, k.k_ttt * Q**2
         d_ss, d_st, d_tt = chemistry.d_ss, chemistry.d_st, chemistry.d_tt
-        events = (  # rate, change of S, change of Q, dead chains
-            (initiation / 2, 2, 0, 0),
-            (transfer, 0, 0, 1),
-            (backbiting, -1, 1, 0),
-            (return_, 1, -1, 0),
-            (ss * d_ss, -2, 0, 2),
-            (ss * (1 - d_ss), -2, 0, 1),
-            (st * d_st, -1, -1, 2),
-            (st * (1 - d_st), -1, -1, 1),
-            (tt * d_tt, 0, -2, 2),
-            (tt * (1 - d_tt), 0, -2, 1),
+        events = (  # rate, change of S, change of Q, dead chains, initiator decomposed
+            (initiation / 2, 2, 0, 0, 1),
+            (k.k_d * initiator - initiation / 2, 0, 0, 0, 1),
+            (transfer, 0, 0, 1, 0),
+            (backbiting, -1, 1, 0, 0),
+            (return_, 1, -1, 0, 0),
+            (ss * d_ss, -2, 0, 2, 0),
+            (ss * (1 - d_ss), -2, 0, 1, 0),
+            (st * d_st, -1, -1, 2, 0),
+            (st * (1 - d_st), -1, -1, 1, 0),
+            (tt * d_tt, 0, -2, 2, 0),
+            (tt * (1 - d_tt), 0, -2, 1, 0),
         )
         # Minus the Jacobian of the radical balances, and the gradients of both outputs, by S and by Q.
         loss = (
@@ -141,9 +151,9 @@ class _Scatter:
         reach_S = [(s * loss[1][1] - q * loss[1][0]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
         reach_Q = [(q * loss[0][0] - s * loss[0][1]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
         covariance = 0
-        for rate, change_S, change_Q, chains in events:
+        for rate, change_S, change_Q, chains, decomposed in events:
             effect = [change_S * s + change_Q * q for s, q in zip(reach_S, reach_Q, strict=True)]
-            w = torch.stack([effect[0], effect[1] + chains], -1)
+            w = torch.stack([effect[0], effect[1] + chains, none + decomposed], -1)
             covariance = covariance + rate[:, None, None] * w[:, :, None] * w[:, None, :]
         return cls(decline, dead, covariance, feedback)
 

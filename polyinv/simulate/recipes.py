@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.quantities import CONDITIONS, TARGETS
+from polyinv.quantities import CONDITIONS, RECIPE, TARGETS
 from polyinv.runs import run_numbers
 
 GRID = {
@@ -28,6 +28,13 @@ def published_grid() -> pd.DataFrame:
         (5184, 432)
     """
     return pd.DataFrame(itertools.product(*GRID.values()), columns=list(GRID))[list(TARGETS)]
+
+
+def random_recipes(count: int, random: torch.Generator) -> Tensor:
+    """Recipes (B, 4) uniform in the published box, float64."""
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    uniform = torch.rand(count, len(RECIPE), generator=random, dtype=torch.float64, device=random.device)
+    return low.to(random.device) + (high - low).to(random.device) * uniform
 
 
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
-from polyinv.simulate.deterministic import BLOCK, grow_in_chunks
+from polyinv.simulate.deterministic import BLOCK, STEP, grow_in_chunks
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, concatenate, silent
 
@@ -100,7 +100,13 @@ def check_chains(chains: float) -> None:
 
 
 def grow_with_horizon(
-    conditions: Tensor, times: Tensor, chemistry: Chemistry, horizon: float | None, progress: Progress = silent
+    conditions: Tensor,
+    times: Tensor,
+    chemistry: Chemistry,
+    horizon: float | None,
+    *,
+    step: float = STEP,
+    progress: Progress = silent,
 ) -> tuple[Growth, Tensor]:
     """Growth (B, T) and the dead chains in mol/L, (B,), that each run has made by its horizon.
 
@@ -109,6 +115,7 @@ def grow_with_horizon(
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
         horizon: In s; None takes the last snapshot of each run.
+        step: Longest time step in s.
         progress: Called with the number of runs just done.
 
     Raises:
@@ -118,7 +125,7 @@ def grow_with_horizon(
         if not times.max() <= horizon < float("inf"):
             raise InputError(f"horizon is {horizon:g} s; needs to reach the last snapshot at {times.max():g} s")
         times = torch.cat([times, torch.full_like(times[:, :1], horizon)], dim=1)
-    growth = grow_in_chunks(conditions, times, chemistry, progress=progress)
+    growth = grow_in_chunks(conditions, times, chemistry, step=step, progress=progress)
     check_growth(growth, conditions)
     made = growth.chains.sum((-1, -2))
     return (growth if horizon is None else growth.until(-1)), made
@@ -153,7 +160,7 @@ def simulate(
     random = torch.Generator(device=conditions.device).manual_seed(seed)
     seen = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
-        growth, made = grow_with_horizon(block, when, chemistry, horizon, progress)
+        growth, made = grow_with_horizon(block, when, chemistry, horizon, progress=progress)
         scatter = fluctuations(block, when, chemistry)
         drawn = draw(growth, scatter, block[:, 0], volume=chains / made, random=random, redraw=redraw)
         seen.append(drawn.snapshots(chemistry))

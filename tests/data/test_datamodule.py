@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.datamodule import Batches, RecipeData
+from polyinv.data.datamodule import Batches, RecipeData, member_generators
 from polyinv.data.features import BLOCKS, FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
@@ -10,8 +10,13 @@ from polyinv.quantities import TARGETS
 
 
 @pytest.fixture
-def data(small):
-    return RecipeData(small, "composite", split_rows(small, "by_recipe", 0))
+def split(small):
+    return split_rows(small, "by_recipe", 0)
+
+
+@pytest.fixture
+def data(small, split):
+    return RecipeData.from_table(small, "composite", split)
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -22,46 +27,67 @@ def test_feature_sets_are_made_of_blocks(name):
     assert not set(columns) & set(TARGETS)
 
 
-def test_scalings_know_the_training_rows_only(small, data):
+def test_scalings_know_the_training_rows_only(small, split, data):
     other = small.copy()
-    judged = np.concatenate([data.split.val, data.split.test])
+    judged = np.concatenate([split.val, split.test])
     other.loc[judged, ["Mn", "cBA_0"]] *= 7
-    changed = RecipeData(other, "composite", data.split)
-    assert torch.equal(changed.x_scaling.mean, data.x_scaling.mean)
-    assert torch.equal(changed.y_scaling.std, data.y_scaling.std)
+    changed = RecipeData.from_table(other, "composite", split).scaling
+    assert torch.equal(changed.x.mean, data.scaling.x.mean)
+    assert torch.equal(changed.y.std, data.scaling.y.std)
 
 
-def test_rows_are_those_of_the_table_in_physical_units(small, data):
-    row = data.split.test[5]
+def test_rows_are_those_of_the_table_in_physical_units(small, split, data):
+    row = split.test[5]
     assert data.test.y[5].tolist() == small.loc[row, list(TARGETS)].tolist()
     assert data.test.x[5].tolist() == small.loc[row, list(data.columns)].tolist()
 
 
 def test_dataloaders_serve_standardized_batches(data):
     x, z = next(iter(data.train_dataloader()))
-    assert (x.shape, z.shape, x.dtype) == ((32, 103), (32, 4), torch.float32)
+    assert (x.shape, z.shape, x.dtype) == ((1, 32, 103), (1, 32, 4), torch.float32)
+    data.seeds = None
+    x, z = next(iter(data.train_dataloader()))
+    assert (x.shape, z.shape) == ((32, 103), (32, 4))
     (x, z) = next(iter(data.test_dataloader()))
-    torch.testing.assert_close(data.y_scaling.inverse(z), data.test.y, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(data.scaling.y.inverse(z), data.test.y, rtol=1e-5, atol=1e-7)
+
+
+def test_training_and_judging_scale_alike(data):
+    scaling = data.fit_scaling("root_log")
+    data.serve(scaling=scaling, batch_size=len(data.train), seeds=(3,))
+    (served, _), _ = next(iter(data.train_dataloader())), None
+    order = torch.randperm(len(data.train), generator=member_generators((3,), 0)[0])
+    assert torch.equal(served[0], scaling(data.train.x)[order])
+
+
+def test_a_batch_larger_than_the_data_is_refused(data):
+    with pytest.raises(InputError, match=rf"a batch of 5000 rows is larger than the {len(data.train)} training rows"):
+        data.serve(scaling=data.scaling, batch_size=5000, seeds=(0,))
 
 
 def test_a_pass_visits_every_row_once_and_each_pass_in_its_own_order():
     x = torch.arange(10.0)[:, None]
-    batches = Batches(x, x, size=4, seed=1)
+    batches = Batches(x, x, size=4, seeds=(1, 2))
 
-    def one_pass(epoch: int) -> list[float]:
+    def one_pass(epoch: int) -> torch.Tensor:
         batches.set_epoch(epoch)
-        return torch.cat([rows for rows, _ in batches]).flatten().tolist()
+        return torch.cat([rows for rows, _ in batches], dim=1)[..., 0]
 
     assert len(batches) == 3
-    assert sorted(one_pass(0)) == sorted(one_pass(1)) == list(range(10))
-    assert one_pass(0) != one_pass(1)
-    assert one_pass(1) == one_pass(1)
+    for epoch in (0, 1):
+        assert torch.equal(one_pass(epoch).sort().values, x[:, 0].expand(2, 10))
+    assert not torch.equal(one_pass(0), one_pass(1))
+    assert torch.equal(one_pass(1), one_pass(1))
+    first, second = one_pass(0)
+    assert not torch.equal(first, second)  # each member has an order of its own
+    batches.seeds = (2,)
+    assert torch.equal(one_pass(0)[0], second)  # which it has alone, too
 
 
 def test_an_empty_part_is_refused(small):
     everything = np.arange(len(small))
     with pytest.raises(InputError, match="the test part of the split has no rows"):
-        RecipeData(small, "mmd", Split(everything[:-5], everything[-5:], everything[:0]))
+        RecipeData.from_table(small, "mmd", Split(everything[:-5], everything[-5:], everything[:0]))
 
 
 def test_an_unknown_feature_set_is_refused():

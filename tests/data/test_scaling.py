@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from polyinv.data.features import feature_columns
-from polyinv.data.scaling import LIMIT, fit_features, fit_targets
+from polyinv.data.scaling import LIMIT, Scaling, fit_features, fit_targets
+from polyinv.data.transforms import TRANSFORMS, Transform
 from polyinv.errors import InputError
 from polyinv.quantities import TARGETS
 
@@ -14,8 +15,13 @@ def x(grid):
     return torch.from_numpy(grid[list(feature_columns("composite"))].to_numpy(copy=True))
 
 
+def plain_scaling(x):
+    transform = Transform("plain", feature_columns("composite"))
+    return fit_features(transform(x), transform.names, transform.curve)
+
+
 def test_kept_features_have_mean_zero_and_standard_deviation_one(x):
-    scaling = fit_features(x, feature_columns("composite"))
+    scaling = plain_scaling(x)
     z = (x - scaling.mean) / scaling.std * scaling.kept
     kept = scaling.kept.bool()
     torch.testing.assert_close(z.mean(0)[kept], torch.zeros(int(kept.sum())).double(), rtol=0, atol=1e-9)
@@ -25,12 +31,12 @@ def test_kept_features_have_mean_zero_and_standard_deviation_one(x):
 def test_the_guard_holds_where_a_plain_scaler_fails(x):
     plain = (x - x.mean(0)) / x.std(0, correction=0)
     assert plain.nan_to_num().abs().max() > 25  # nearly empty tails of the curve
-    assert fit_features(x, feature_columns("composite"))(x).abs().max() <= LIMIT
+    assert plain_scaling(x)(x).abs().max() <= LIMIT
 
 
 def test_empty_nodes_are_dropped_aloud_and_informative_ones_are_not(x, caplog):
     with caplog.at_level(logging.INFO):
-        scaling = fit_features(x, feature_columns("composite"))
+        scaling = plain_scaling(x)
     kept = dict(zip(feature_columns("composite"), scaling.kept.bool().tolist(), strict=True))
     assert all(kept[name] for name in ("cBA_time", "Mn", "Mw", *(f"MMD{k}" for k in range(40, 75))))
     assert not any(kept[f"MMD{k}"] for k in [*range(1, 26), *range(82, 101)])
@@ -38,7 +44,7 @@ def test_empty_nodes_are_dropped_aloud_and_informative_ones_are_not(x, caplog):
 
 
 def test_a_feature_off_the_training_range_is_clipped_and_dropped_ones_stay_silent(x):
-    scaling = fit_features(x, feature_columns("composite"))
+    scaling = plain_scaling(x)
     wild = x[:1].clone()
     wild[0, 1] *= 1e6
     wild[0, -1] = 1e6  # MMD100, which is dropped
@@ -57,4 +63,37 @@ def test_targets_come_back(grid):
 
 def test_nothing_to_learn_from_is_refused(x):
     with pytest.raises(InputError, match="none of the 103 features varies over the 5 training rows"):
-        fit_features(x[:1].expand(5, -1), feature_columns("composite"))
+        plain_scaling(x[:1].expand(5, -1))
+
+
+def test_roots_and_logarithms_are_taken_of_the_columns_they_belong_to(x):
+    columns = feature_columns("composite")
+    transform = Transform("root_log", columns)
+    seen = dict(zip(transform.names, transform(x).T, strict=True))
+    assert torch.equal(seen["cBA_time"], x[:, 0])
+    for name, column in (("ln cBA_time", 0), ("ln Mn", 1), ("ln Mw", 2)):
+        torch.testing.assert_close(seen[name].exp(), x[:, column])
+    for node in ("MMD1", "MMD58", "MMD100"):
+        torch.testing.assert_close(seen[f"√{node}"] ** 2, x[:, columns.index(node)])
+    assert [transform.names[at] for at in transform.curve] == [f"√MMD{k}" for k in range(1, 101)]
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_is_finite_where_nothing_is(name):
+    transform = Transform(name, feature_columns("composite"))
+    assert transform(torch.zeros(2, 103)).isfinite().all()
+    assert transform(torch.full((2, 103), -1e-9)).isfinite().all()  # a baseline may lie below zero
+
+
+def test_a_scaling_comes_back_from_its_state(x, grid):
+    y = torch.from_numpy(grid[list(TARGETS)].to_numpy(copy=True))
+    scaling = Scaling.fit(x, y, feature_columns("composite"), "root_log")
+    again = Scaling(feature_columns("composite"), "root_log")
+    again.load_state_dict(scaling.state_dict())
+    assert torch.equal(again(x), scaling(x))
+    assert torch.equal(again.targets(y), scaling.targets(y))
+
+
+def test_an_unknown_transform_is_refused():
+    with pytest.raises(InputError, match="no transform 'logs'; known: plain, root_log"):
+        Transform("logs", ("Mn",))

@@ -12,12 +12,19 @@ from polyinv.errors import InputError
 from polyinv.models import MODELS, load
 from polyinv.models.base import CARD
 
-QUICK = {"forest": {"n_estimators": 5, "jobs": 1}, "mlp": {"hidden": (16,), "dropout": (0.1,), "max_epochs": 3}}
+TREES = {"n_estimators": 5, "jobs": 1}
+NETWORK = {"hidden": (16,), "dropout": (0.1,), "training": {"max_epochs": 3}}
+QUICK = {
+    "forest": TREES,
+    "trees": TREES,
+    "mlp": NETWORK | {"members": 2},
+    "cnn": NETWORK | {"channels": (4,), "members": 2},
+}
 
 
 @pytest.fixture(scope="module")
 def data(small):
-    return RecipeData(small, "composite", split_rows(small, "by_recipe", 0))
+    return RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -32,6 +39,12 @@ def test_predicts_recipes_in_physical_units(fitted, data):
     assert (guess.shape, guess.dtype) == (data.test.y.shape, torch.float64)
     low, high = data.train.y.min(0).values, data.train.y.max(0).values
     assert ((guess.mean(0) > low) & (guess.mean(0) < high)).all()
+
+
+def test_the_answer_is_the_mean_of_the_members(fitted, data):
+    members = fitted.predict_members(data.test.x)
+    assert members.shape[1:] == data.test.y.shape
+    torch.testing.assert_close(fitted.predict(data.test.x), members.mean(0))
 
 
 def test_comes_back_from_disk_as_it_was(fitted, data, tmp_path):
@@ -55,7 +68,7 @@ def test_the_seed_decides_and_the_surroundings_do_not(fitted, data):
         return model.predict(data.test.x)
 
     assert torch.equal(guess(), fitted.predict(data.test.x))
-    assert not torch.equal(guess(seed=1), fitted.predict(data.test.x))
+    assert not torch.equal(guess(seed=7), fitted.predict(data.test.x))
 
 
 def test_test_rows_are_not_looked_at(fitted, small):
@@ -63,8 +76,8 @@ def test_test_rows_are_not_looked_at(fitted, small):
     other = small.copy()
     other.loc[split.test, ["Mn", "cBA_0", "MMD50"]] *= 3
     model = MODELS[fitted.name](**QUICK[fitted.name])
-    model.fit(RecipeData(other, "composite", split))
-    x = RecipeData(small, "composite", split).test.x
+    model.fit(RecipeData.from_table(other, "composite", split))
+    x = RecipeData.from_table(small, "composite", split).test.x
     assert torch.equal(model.predict(x), fitted.predict(x))
 
 
@@ -101,7 +114,12 @@ def test_a_folder_that_exists_is_not_overwritten(fitted, tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("targets", ["cBA_0"], "made with targets"), ("grid", {"step": 0.1, "nodes": 80}, "made with grid")],
+    [
+        ("targets", ["cBA_0"], "made with targets"),
+        ("grid", {"step": 0.1, "nodes": 80}, "made with grid"),
+        ("columns", ["Mn", "Mz"], "made with the feature 'Mz', which this version does not know"),
+        ("format", 2, r"saved in format 2 by polyinv .*; polyinv .* reads format 1"),
+    ],
 )
 def test_a_model_for_something_else_is_refused(fitted, tmp_path, key, value, said):
     fitted.save(tmp_path / "model")

@@ -28,8 +28,11 @@ def test_a_linear_polymerization_scatters_as_the_closed_form_says():
     times = torch.tensor([[900.0, 3600.0]], dtype=torch.float64)
     k = P1.at(conditions[:, 2])
     scatter = fluctuations(conditions, times, P1)
-    torch.testing.assert_close(scatter.variance, k.k_p**2 / (2 * k.k_tss) * times, rtol=1e-9, atol=0)
-    torch.testing.assert_close(scatter.memory[0, 1].item(), 0.5)  # sqrt(900 / 3600): independent increments
+    expected = k.k_p**2 / (2 * k.k_tss) * times
+    # What the initiator that is gone takes with it is of second order in its share, 13 % after an hour.
+    assert (scatter.variance < expected).all()
+    torch.testing.assert_close(scatter.variance, expected, rtol=0.06, atol=0)
+    torch.testing.assert_close(scatter.memory[0, 1].item(), 0.5, rtol=0.06, atol=0)  # sqrt(900 / 3600): no memory
 
 
 def test_kinetic_monte_carlo_scatters_as_predicted(grid):

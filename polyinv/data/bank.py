@@ -1,0 +1,155 @@
+"""A bank of noise-free polymerizations, computed once, from which noisy observations are drawn at will.
+
+Each entry is a random recipe of the box at a random time. What costs is the smooth curve, a millisecond; the noise of
+a finite number of chains costs a hundredth of that, so that every batch of a training can have its own.
+"""
+
+import hashlib
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import Chemistry
+from polyinv.errors import InputError
+from polyinv.files import cache_folder, written
+from polyinv.progress import counted
+from polyinv.quantities import MMD, RECIPE, SCALARS
+from polyinv.simulate.fluctuations import Fluctuations, fluctuations
+from polyinv.simulate.recipes import random_recipes
+from polyinv.simulate.sampling import draw, grow_with_horizon
+from polyinv.simulate.snapshots import Growth, Snapshots
+
+BLOCK = 8192
+"""Entries that are computed, and kept on disk, at once: about ten seconds of one core."""
+STEP = 20.0
+"""Time step in s. The smooth curve is then a tenth of the noise of 1e6 chains from the limit of small steps."""
+VERSION = 1
+"""Counts up whenever a block would come out differently."""
+OBSERVABLES = SCALARS + MMD
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """N polymerizations without noise.
+
+    Args:
+        recipes: (N, 4), float64.
+        growth: Everything made until the snapshot, as one interval (N, 1).
+        scatter: How far a run strays from it, (N, 1).
+        made: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a run.
+    """
+
+    recipes: Tensor
+    growth: Growth
+    scatter: Fluctuations
+    made: Tensor
+
+    def __len__(self) -> int:
+        return len(self.recipes)
+
+    def __getitem__(self, rows: Tensor) -> Self:
+        return type(self)(self.recipes[rows], self.growth[rows], self.scatter[rows], self.made[rows])
+
+    def to(self, device: torch.device | str) -> Self:
+        """The bank on another device."""
+        growth, scatter = (
+            type(part)(*(getattr(part, field.name).to(device) for field in fields(part)))
+            for part in (self.growth, self.scatter)
+        )
+        return type(self)(self.recipes.to(device), growth, scatter, self.made.to(device))
+
+    @classmethod
+    def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
+        """The bank of given recipes (N, 4), in float32 except for the recipes."""
+        conditions, times = recipes[:, :3], recipes[:, 3:]
+        growth, made = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
+        scatter = fluctuations(conditions, times, chemistry)
+        growth, scatter = (
+            type(part)(*(getattr(part, field.name).float() for field in fields(part))) for part in (growth, scatter)
+        )
+        return cls(recipes, growth, scatter, made.float())
+
+    def observe(self, chemistry: Chemistry, chains: Tensor, random: torch.Generator) -> Tensor:
+        """What runs of that many chains (N,) at their horizon show: (N, 103), columns ``OBSERVABLES``, float32."""
+        initial = self.recipes[:, 0].float()
+        drawn = draw(self.growth, self.scatter, initial, volume=chains / self.made, random=random)
+        return observables(drawn.snapshots(chemistry))
+
+
+def observables(seen: Snapshots) -> Tensor:
+    """Snapshots of shape (N, 1) as rows (N, 103) with the columns ``OBSERVABLES``."""
+    return torch.cat([*(getattr(seen, name) for name in SCALARS), seen.mmd[:, 0]], dim=-1)
+
+
+def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Bank:
+    """A bank of random recipes, from the cache where it is and computed where not.
+
+    The first N entries are the same whatever the count. Killed while it computes, the finished blocks are found
+    again.
+
+    Args:
+        count: Entries.
+        seed: Of the recipes.
+        chemistry: Scheme and coefficients.
+        horizon: In s; the time that the number of chains of a run refers to.
+
+    Raises:
+        InputError: The horizon lies before the last time of the box.
+    """
+    last = RECIPE[3].high
+    if not last <= horizon < math.inf:
+        raise InputError(f"data.simulated.horizon is {horizon:g} s; needs {last:g} or more, the last time of the box")
+    kind = f"{VERSION} {chemistry!r} {horizon} {STEP} {RECIPE}"
+    folder = cache_folder() / "bank" / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}-{seed}"
+    blocks = list(_blocks(math.ceil(count / BLOCK), seed, chemistry, horizon, folder))
+    names = [field.name for field in fields(Growth)]
+    recipes, made, *rest = (torch.cat(part)[:count] for part in zip(*blocks, strict=True))
+    return Bank(recipes, Growth(*rest[: len(names)]), Fluctuations(*rest[len(names) :]), made)
+
+
+def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder: Path) -> Iterator[list[Tensor]]:
+    files = [folder / f"{at}.npz" for at in range(number)]
+    missing = sum(not file.is_file() for file in files)
+    if missing:
+        log.info("simulating %d random recipes, kept in %s", missing * BLOCK, folder)
+    with counted("simulating", "recipes", missing * BLOCK) as advance:
+        for at, file in enumerate(files):
+            block = _read(file)
+            if block is None:
+                random = torch.Generator().manual_seed(seed * 1_000_003 + at)
+                bank = Bank.simulate(random_recipes(BLOCK, random), chemistry, horizon)
+                parts = (getattr(part, field.name) for part in (bank.growth, bank.scatter) for field in fields(part))
+                block = [bank.recipes, bank.made, *parts]
+                _keep(block, file)
+                advance(BLOCK)
+            yield block
+
+
+def _read(file: Path) -> list[Tensor] | None:
+    """A kept block; None where there is none, or one that cannot be read."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            return [torch.from_numpy(arrays[str(at)]) for at in range(len(arrays.files))]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
+        log.warning("%s cannot be read and is made again: %s", file, error)
+        return None
+
+
+def _keep(block: list[Tensor], file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with written(file, overwrite=True) as passing:
+            np.savez(passing, **{str(at): part.numpy() for at, part in enumerate(block)})
+    except OSError as error:
+        log.warning("simulated recipes are not kept: %s", error)

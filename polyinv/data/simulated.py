@@ -1,0 +1,141 @@
+"""Recipes simulated on the fly: a DataModule whose training rows never repeat."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import CHEMISTRIES, Chemistry
+from polyinv.data.bank import OBSERVABLES, Bank, load_bank
+from polyinv.data.datamodule import Batches, RecipeData, Rows, member_generators
+from polyinv.data.features import feature_columns
+from polyinv.data.scaling import Scaling
+from polyinv.data.source import SimulatedConfig
+from polyinv.errors import unknown
+from polyinv.simulate.recipes import random_recipes
+
+TRAINING, VALIDATION = 0, 1
+"""Streams of one seed: their recipes and their noise have nothing in common."""
+
+
+class DrawnBatches:
+    """Standardized batches of random entries of a bank with noise drawn for each batch; see `Batches`.
+
+    Args:
+        source: Draws observations and recipes in physical units.
+        scaling: Standardizes them.
+        size: Rows in a batch.
+        count: Batches in a pass.
+        seeds: One for each of R members, who draw on their own; None is one member without the leading dimension.
+        device: Where the bank lies.
+    """
+
+    def __init__(
+        self,
+        source: "Source",
+        scaling: Scaling,
+        size: int,
+        count: int,
+        seeds: Sequence[int] | None,
+        device: torch.device | str,
+    ) -> None:
+        self.source, self.size, self.count, self.seeds, self.epoch = source, size, count, seeds, 0
+        self.scaling, self.device = scaling, device
+
+    def __len__(self) -> int:
+        return self.count
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of the next pass."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        random = member_generators((0,) if self.seeds is None else self.seeds, self.epoch, self.device)
+        scaling = self.scaling.to(self.device)
+        for _ in range(self.count):
+            drawn = [self.source.draw(self.size, each) for each in random]
+            x, y = drawn[0] if self.seeds is None else (torch.stack(part) for part in zip(*drawn, strict=True))
+            yield scaling(x), scaling.targets(y)
+
+
+class Source:
+    """Draws noisy observations of random recipes.
+
+    Args:
+        config: What is drawn.
+        columns: Names of the F columns of an observation.
+        bank: The polymerizations to draw from.
+        chemistry: That of the bank.
+    """
+
+    def __init__(self, config: SimulatedConfig, columns: Sequence[str], bank: Bank, chemistry: Chemistry) -> None:
+        self.config, self.bank, self.chemistry = config, bank, chemistry
+        self.at = [OBSERVABLES.index(column) for column in columns]
+
+    def to(self, device: torch.device | str) -> "Source":
+        """The same with its bank on another device."""
+        columns = [OBSERVABLES[at] for at in self.at]
+        return Source(self.config, columns, self.bank.to(device), self.chemistry)
+
+    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
+        if self.config.fresh:
+            entries = Bank.simulate(random_recipes(count, random), self.chemistry, self.config.horizon)
+        else:
+            number = torch.randint(len(self.bank), (count,), generator=random, device=random.device)
+            entries = self.bank[number]
+        return self._observe(entries, random), entries.recipes
+
+    def rows(self, random: torch.Generator) -> Rows:
+        """Every entry of the bank once."""
+        parts = [self._observe(self.bank[at], random) for at in torch.arange(len(self.bank)).split(8192)]
+        return Rows(torch.cat(parts).double(), self.bank.recipes)
+
+    def _observe(self, entries: Bank, random: torch.Generator) -> Tensor:
+        low, high = (torch.tensor(end, dtype=torch.float64).log() for end in self.config.chains)
+        share = torch.rand(len(entries), generator=random, device=random.device)
+        chains = torch.exp(low + (high - low) * share)
+        return entries.observe(self.chemistry, chains.float(), random)[:, self.at]
+
+
+class SimulatedData(RecipeData):
+    """Training and validation rows simulated, test rows given.
+
+    ``train`` holds each recipe of the bank once, a finite table for models that need one; the batches of
+    `train_dataloader` are drawn anew. Validation has recipes and noise of its own.
+
+    Args:
+        config: What is simulated.
+        features: One of ``polyinv.data.features.FEATURES``.
+        test: Rows to judge on.
+
+    Raises:
+        InputError: An unknown chemistry, or a configuration that cannot be.
+    """
+
+    def __init__(self, config: SimulatedConfig, features: str, test: Rows) -> None:
+        if config.chemistry not in CHEMISTRIES:
+            raise unknown("chemistry", config.chemistry, CHEMISTRIES)
+        chemistry, columns = CHEMISTRIES[config.chemistry], feature_columns(features)
+        sources = []
+        for stream, count in ((TRAINING, config.rows), (VALIDATION, config.validation)):
+            bank = load_bank(count, 2 * config.seed + stream, chemistry, config.horizon)
+            sources.append(Source(config, columns, bank, chemistry))
+        rows = [
+            source.rows(torch.Generator().manual_seed(2 * config.seed + stream))
+            for source, stream in zip(sources, (TRAINING, VALIDATION), strict=True)
+        ]
+        super().__init__(features, *rows, test)
+        self.config, self.source = config, sources[0]
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """See `RecipeData.rows_per_epoch`."""
+        return self.config.epoch if self.config.redraw else len(self.train)
+
+    def train_dataloader(self) -> Batches | DrawnBatches:
+        """Batches of random recipes with noise of their own, or of the finite table if nothing is redrawn."""
+        if not self.config.redraw:
+            return super().train_dataloader()
+        count = self.rows_per_epoch // self.batch_size
+        return DrawnBatches(self.source.to(self.device), self.scaling, self.batch_size, count, self.seeds, self.device)

@@ -1,0 +1,106 @@
+"""What happens between the epochs of a training: the best weights, the last checkpoint, and a line of progress."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor
+
+from polyinv.files import written
+from polyinv.progress import counted
+
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+SLOWER = 0.5
+"""What the learning rate is multiplied by on a plateau."""
+
+
+class BestOfEachMember(L.Callback):
+    """Keeps the weights of each member's best epoch, and stops when every member has run out of patience.
+
+    A member out of patience goes on beside the others, but its best epoch stands: the result is that of a member
+    trained alone.
+
+    Args:
+        patience: Epochs without a better validation loss before a member stops.
+        plateau: Epochs without one before its learning rate is halved; None leaves the rate to the schedule.
+
+    Attributes:
+        loss: Best validation loss of each member, (R,).
+        epoch: When that was, (R,).
+        weights: Of the network, by name, each member as it was then.
+    """
+
+    def __init__(self, patience: int, plateau: int | None = None) -> None:
+        self.patience, self.plateau = patience, plateau
+        self.loss = self.epoch = self.slowed = self.stopped = torch.empty(0)
+        self.weights: dict[str, Tensor] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        if not self.weights:
+            members = len(module.seeds)
+            self.loss = torch.full((members,), torch.inf)
+            self.epoch = torch.zeros(members, dtype=torch.long)
+            self.slowed = torch.zeros(members, dtype=torch.long)
+            self.stopped = torch.zeros(members, dtype=torch.bool)
+            self.weights = {name: value.clone() for name, value in module.network.state_dict().items()}
+
+    def on_validation_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        loss, now = module.validation_loss.detach().cpu(), trainer.current_epoch
+        better = (loss < self.loss) & ~self.stopped
+        self.loss = torch.where(better, loss, self.loss)
+        self.epoch = torch.where(better, now, self.epoch)
+        if better.any():
+            for name, value in module.network.state_dict().items():
+                at = better.to(value.device)
+                self.weights[name][at] = value[at]
+        if self.plateau is not None:
+            tired = now - torch.maximum(self.epoch, self.slowed) >= self.plateau
+            self.slowed = torch.where(tired, now, self.slowed)
+            module.pace.mul_(torch.where(tired, SLOWER, 1.0).to(module.pace.device))
+        self.stopped |= now - self.epoch >= self.patience
+        if self.stopped.all():
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("loss", "epoch", "slowed", "stopped", "weights")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        vars(self).update(state_dict)
+
+
+class KeepLast(L.Callback):
+    """Keeps a checkpoint to resume from, written between two epochs and at most every few seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.saved = path, time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        if time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
+            self.path.parent.mkdir(exist_ok=True)
+            with written(self.path, overwrite=True) as passing:
+                trainer.save_checkpoint(passing)
+            self.saved = time.monotonic()
+
+
+class EpochProgress(L.Callback):
+    """Epochs done, the validation loss and its best value, both means over the members."""
+
+    def __init__(self, best: BestOfEachMember) -> None:
+        self.best, self.shown = best, ExitStack()
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        shown = counted("training", "epochs", trainer.max_epochs, trainer.current_epoch)
+        self.advance = self.shown.enter_context(shown)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        loss, best = module.validation_loss.mean().item(), self.best.loss.mean().item()
+        self.advance(1, f"validation loss {loss:.4f}, best {best:.4f}")
+
+    def on_fit_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        self.shown.close()
+
+    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+        self.shown.close()

@@ -1,0 +1,111 @@
+"""Layers of R networks at once: the members of an ensemble, side by side in a leading dimension.
+
+Every member has weights of its own and never sees the others, so that it trains exactly as it would alone; the price
+of a step grows far slower than R, because one call works on all of them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Dense(nn.Module):
+    """R fully connected layers, initialized as Keras does (Glorot uniform, zero bias).
+
+    Args:
+        inputs: Features of the input.
+        outputs: Features of the output.
+        random: A stream for each of the R members.
+    """
+
+    def __init__(self, inputs: int, outputs: int, random: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([_glorot((inputs, outputs), inputs, outputs, each) for each in random]))
+        self.bias = nn.Parameter(torch.zeros(len(random), 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, B, inputs) to (R, B, outputs)."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class Convolution(nn.Module):
+    """R convolutions along a curve, zero-padded so that a stride of s divides its length by s, rounded up.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        kernel: Nodes that one output sees, odd.
+        stride: Nodes between two outputs.
+        random: A stream for each of the R members.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, random: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, kernel // 2
+        shape = (outputs, inputs, kernel)
+        weights = [_glorot(shape, inputs * kernel, outputs * kernel, each) for each in random]
+        self.weight = nn.Parameter(torch.stack(weights))
+        self.bias = nn.Parameter(torch.zeros(len(random), outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, R * inputs, L), the channels of a member side by side, to (B, R * outputs, ceil(L / stride))."""
+        members = len(self.weight)
+        return nn.functional.conv1d(
+            x, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, self.padding, groups=members
+        )
+
+
+class Dropout(nn.Module):
+    """Dropout [Srivastava et al. 2014] whose choice follows from the member's seed and the step alone.
+
+    The mask is a hash of key, row and unit: the same on every device, alone or beside other members, and after a
+    training has been resumed, without a state to keep.
+
+    Args:
+        rate: Share of units that is set to 0; the others are scaled by 1 / (1 - rate).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.keys: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, B, units) to the same."""
+        if not self.training or self.rate == 0.0:
+            return x
+        if self.keys is None:
+            raise RuntimeError("dropout needs the keys of the step, see set_keys")
+        places = torch.arange(x.shape[1] * x.shape[2], dtype=torch.int32, device=x.device)
+        bits = _mixed(places * _ODD + self.keys.to(x.device)[:, None])
+        kept = bits.view(x.shape) >= int((self.rate - 0.5) * 2**32)
+        return x * kept * (1 / (1 - self.rate))
+
+
+def set_keys(network: nn.Module, seeds: Sequence[int], step: int) -> None:
+    """Choose the dropout masks of the next step, for each member by its seed."""
+    layers = [module for module in network.modules() if isinstance(module, Dropout)]
+    if not any(layer.rate for layer in layers):
+        return
+    members = torch.tensor([seed - 2**32 if seed >= 2**31 else seed for seed in seeds], dtype=torch.int32)
+    keys = _mixed(_mixed(members) + step)
+    for number, layer in enumerate(layers):
+        layer.keys = _mixed(keys + number)
+
+
+_ODD = -1640531535  # 2654435761, Knuth's multiplicative constant, as a signed number
+
+
+def _mixed(x: Tensor) -> Tensor:
+    """Spread int32 numbers over all 32 bits, one to one: the finalizer of MurmurHash3 [Appleby 2011]."""
+    x = x ^ (x >> 16 & 0xFFFF)  # masked, because the shift of a signed number drags its sign along
+    x = x * -2048144789
+    x = x ^ (x >> 13 & 0x7FFFF)
+    x = x * -1028477387
+    return x ^ (x >> 16 & 0xFFFF)
+
+
+def _glorot(shape: tuple[int, ...], fan_in: int, fan_out: int, random: torch.Generator) -> Tensor:
+    limit = (6 / (fan_in + fan_out)) ** 0.5
+    return (2 * torch.rand(shape, generator=random) - 1) * limit

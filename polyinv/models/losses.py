@@ -1,0 +1,62 @@
+"""Losses on standardized targets: from what a network puts out to one number for each target."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyinv.quantities import TARGETS
+
+LEAST_VARIANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss for each target.
+
+    Args:
+        outputs: What it needs from the network for each target.
+        function: From outputs (*, B, 4 * outputs) and standardized recipes (*, B, 4) to losses (*, B, 4).
+    """
+
+    outputs: int
+    function: Callable[[Tensor, Tensor], Tensor]
+
+    def of_targets(self, output: Tensor, z: Tensor) -> Tensor:
+        """Mean over the rows: (*, 4)."""
+        return self.function(output, z).mean(-2)
+
+
+def _squared(output: Tensor, z: Tensor) -> Tensor:
+    r"""Squared error :math:`(\hat z - z)^2`."""
+    return (output - z).square()
+
+
+def _huber(output: Tensor, z: Tensor) -> Tensor:
+    r"""Huber's loss, :math:`e^2/2` for errors :math:`|e| \le 1` and :math:`|e| - 1/2` beyond [Huber 1964]."""
+    return functional.huber_loss(output, z.expand_as(output), reduction="none")
+
+
+def _gaussian(output: Tensor, z: Tensor) -> Tensor:
+    r"""Negative log-likelihood :math:`\tfrac12(\ln\sigma^2 + (\hat z - z)^2/\sigma^2)` [Nix & Weigend 1994]."""
+    return functional.gaussian_nll_loss(mean(output), z.expand_as(mean(output)), variance(output), reduction="none")
+
+
+def mean(output: Tensor) -> Tensor:
+    """What a network predicts, whatever its loss: the first four outputs, (*, 4)."""
+    return output[..., : len(TARGETS)]
+
+
+def variance(output: Tensor) -> Tensor:
+    """The variance that a network trained with ``nll`` predicts, standardized, (*, 4)."""
+    return functional.softplus(output[..., len(TARGETS) :]) + LEAST_VARIANCE
+
+
+LOSSES = {"mse": Loss(1, _squared), "huber": Loss(1, _huber), "nll": Loss(2, _gaussian)}
+
+
+def weighted(losses: Tensor, weights: Tensor) -> Tensor:
+    r"""One loss of the four, :math:`\sum_j w_j \ell_j / \sum_j w_j`: (*, 4) to (*)."""
+    return torch.sum(losses * weights, -1) / weights.sum()

@@ -1,0 +1,128 @@
+"""What helps a network trained on simulated recipes, and by how much: the table of docs/networks.md.
+
+python scripts/ablate_networks.py --output runs/ablate_networks        # about 35 minutes of two cores, resumable
+
+Every line changes one thing of configs/mlp.yaml at half its length. Choices are made by the validation column, on 8192
+simulated rows that are the same for all lines; the columns of the off-grid test stand beside it and decide nothing.
+"""
+
+import argparse
+import logging
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from polyinv.data.source import DataConfig, SimulatedConfig
+from polyinv.experiment import ENSEMBLE, Experiment, run
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+BASE = {"model.members": 2, "model.training.max_epochs": 25}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "base: 256-256-128 ReLU, root_log, 6 250 steps": {},
+    "convolutions over the curve (configs/cnn.yaml)": {"config": "cnn.yaml"},
+    "columns as they are (transform plain)": {"model.transform": "plain"},
+    "SiLU": {"model.activation": "silu"},
+    "128-128-64": {"model.hidden": [128, 128, 64]},
+    "512-512-256": {"model.hidden": [512, 512, 256]},
+    "dropout 0.1": {"model.dropout": [0.1, 0.1, 0.1]},
+    "no weight decay": {"model.training.weight_decay": 0.0},
+    "constant learning rate": {"model.training.schedule": "constant"},
+    "learning rate 0.001": {"model.training.learning_rate": 0.001},
+    "learning rate 0.004": {"model.training.learning_rate": 0.004},
+    "Huber loss": {"model.training.loss": "huber"},
+    "Gaussian likelihood": {"model.training.loss": "nll"},
+    "10⁵ to 10⁷ chains instead of 10⁶": {"simulated.chains": (1e5, 1e7)},
+    "bank of 12 000 recipes": {"simulated.rows": 12_000},
+    "120 000 fixed rows, noise not redrawn": {"simulated.redraw": False},
+    "half the steps": {"model.training.max_epochs": 12},
+    "twice the steps (configs/mlp.yaml)": {"model.training.max_epochs": 50},
+    "eight times the steps of configs/mlp.yaml": {"model.training.max_epochs": 400, "model.members": 1},
+}
+
+
+def experiment(variant: dict[str, Any], features: str) -> Experiment:
+    """The experiment of one line of the table."""
+    changes = BASE | variant
+    model = yaml.safe_load((CONFIGS / changes.pop("config", "mlp.yaml")).read_text())["model"]
+    simulated = {}
+    for key, value in changes.items():
+        place, *path = key.split(".")
+        at = model if place == "model" else simulated
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = value
+    model["training"]["patience"] = model["training"]["max_epochs"]
+    data = DataConfig(source="simulated", simulated=SimulatedConfig(**simulated))
+    return Experiment(model.pop("name"), model, features, data=data)
+
+
+def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dict[str, Any]:
+    """Train one line, or find it trained."""
+    from polyinv.data.datamodule import Rows
+    from polyinv.data.simulated import SimulatedData
+    from polyinv.evaluation.metrics import score
+    from polyinv.models import load
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    start, whole = time.process_time(), experiment(variant, features)
+    scores = run(whole, folder, resume=True)
+    spent = time.process_time() - start
+    if not (folder / "seconds.txt").exists():
+        (folder / "seconds.txt").write_text(f"{spent}\n")
+    model = load(folder / "model")
+    common = SimulatedData(SimulatedConfig(rows=2), features, Rows(*(model_rows(features))))
+    members = model.predict_members(common.val.x)
+    each = [score(common.val.y, guess).set_index(["target", "metric"])["value"]["global", "r2"] for guess in members]
+    of_all = score(common.val.y, members.mean(0)).set_index(["target", "metric"])["value"]
+    off = scores[(scores["subset"] == "off_grid") & (scores["target"] == "global") & (scores["metric"] == "r2")]
+    return {
+        "line": name,
+        "validation": of_all["global", "r2"],
+        "members": each,
+        "cAIBN_0": of_all["cAIBN_0", "r2"],
+        "off_grid": float(off[off["member"] == ENSEMBLE]["value"].iloc[0]),
+        "seconds": float((folder / "seconds.txt").read_text()) / len(members),
+    }
+
+
+def model_rows(features: str) -> tuple:
+    """Two rows that stand for the test rows, which are not looked at here."""
+    import torch
+
+    from polyinv.data.features import feature_columns
+
+    return torch.zeros(2, len(feature_columns(features))), torch.zeros(2, 4)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--features", default="composite")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", help="lines whose name contains this")
+    given = parser.parse_args()
+    chosen = {name: variant for name, variant in VARIANTS.items() if not given.only or given.only in name}
+    given.output.mkdir(parents=True, exist_ok=True)
+    print("| what is changed | validation R² | members | validation R² cAIBN_0 | off-grid R² | CPU s per member |")
+    print("|---|---|---|---|---|---|")
+    with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
+        pending = []
+        for name, variant in chosen.items():
+            folder = given.output / f"{given.features}-{list(VARIANTS).index(name):02d}"
+            pending.append(pool.submit(line, name, variant, given.features, folder))
+        for each in pending:
+            row = each.result()
+            members = ", ".join(f"{value:.4f}" for value in row["members"])
+            print(
+                f"| {row['line']} | {row['validation']:.4f} | {members} | {row['cAIBN_0']:.4f} | "
+                f"{row['off_grid']:.4f} | {row['seconds']:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

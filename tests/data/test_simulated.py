@@ -1,0 +1,184 @@
+"""Recipes simulated on the fly: in the box, with the noise of their chains, never the same, and reproducible."""
+
+import logging
+
+import pytest
+import torch
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data import bank as bank_module
+from polyinv.data.bank import Bank, load_bank
+from polyinv.data.bundled import load_bundled
+from polyinv.data.datamodule import Rows, rows_of
+from polyinv.data.features import feature_columns
+from polyinv.data.simulated import SimulatedData
+from polyinv.data.source import SimulatedConfig
+from polyinv.errors import InputError
+from polyinv.models import MLP, Forest
+from polyinv.models.options import Training
+from polyinv.quantities import RECIPE
+from polyinv.simulate import deterministic
+from polyinv.simulate.recipes import random_recipes
+
+TEST = Rows(torch.zeros(2, 103), torch.zeros(2, 4))
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(bank_module, "BLOCK", 128)
+
+
+def source(**options):
+    return SimulatedConfig(**{"rows": 200, "epoch": 300, "validation": 64} | options)
+
+
+@pytest.fixture(scope="module")
+def off_grid():
+    """The entries of the bundled off-grid recipes, and what the kinetic Monte Carlo made of them (N, 103)."""
+    rows = rows_of(load_bundled("off_grid"), feature_columns("composite"))
+    return Bank.simulate(rows.y, BUTYL_ACRYLATE, 3600.0), rows.x
+
+
+def test_recipes_fill_the_box():
+    recipes = random_recipes(20_000, torch.Generator().manual_seed(0))
+    for quantity, column in zip(RECIPE, recipes.T, strict=True):
+        assert quantity.low <= column.min() < quantity.low + 0.01 * (quantity.high - quantity.low)
+        assert quantity.high >= column.max() > quantity.high - 0.01 * (quantity.high - quantity.low)
+    # Correlations of 20 000 independent pairs: 5 standard errors.
+    assert (torch.corrcoef(recipes.T) - torch.eye(4)).abs().max() < 5 / 20_000**0.5
+
+
+def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters_itself(off_grid):
+    entries, measured = off_grid
+    random = torch.Generator().manual_seed(0)
+    drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), random) for _ in range(200)])
+    columns = list(bank_module.OBSERVABLES)
+    order = [columns.index(name) for name in feature_columns("composite")]
+    drawn = drawn[..., order].double()
+    z = (measured - drawn.mean(0)) / drawn.std(0)
+    # 1000 rows, each a chi square of one degree: a mean known to sqrt(2 / 1000) = 0.045; five times that. Mn scatters
+    # by up to a third more than counted chains do (docs/simulators.md).
+    most = {"cBA_time": 1.25, "Mn": 1.6, "Mw": 1.25, "MMD50": 1.25, "MMD58": 1.25, "MMD66": 1.25}
+    for name, limit in most.items():
+        assert 0.75 < z[:, feature_columns("composite").index(name)].square().mean() < limit, name
+
+
+def test_without_noise_a_bank_is_the_deterministic_solution():
+    bank = load_bank(50, 1, BUTYL_ACRYLATE, 3600.0)
+    smooth = deterministic.simulate(bank.recipes[:, :3], bank.recipes[:, 3:], BUTYL_ACRYLATE)
+    seen = bank.observe(BUTYL_ACRYLATE, torch.full((50,), 1e14), torch.Generator().manual_seed(0)).double()
+    # The step of the bank is twice as long: a tenth of the noise of 1e6 chains.
+    torch.testing.assert_close(seen[:, 1], smooth.Mn[:, 0], rtol=1e-3, atol=0)
+    torch.testing.assert_close(seen[:, 3:], smooth.mmd[:, 0], rtol=0, atol=1e-3)
+
+
+def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
+    few = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Bank, "simulate", None)  # nothing is computed again
+        again = load_bank(120, 5, BUTYL_ACRYLATE, 3600.0)
+    more = load_bank(300, 5, BUTYL_ACRYLATE, 3600.0)
+    assert (len(few), len(again), len(more)) == (100, 120, 300)
+    for other in (again, more):
+        assert torch.equal(other.recipes[:100], few.recipes)
+        assert torch.equal(other.growth.units[:100], few.growth.units)
+    assert not torch.equal(load_bank(100, 6, BUTYL_ACRYLATE, 3600.0).recipes, few.recipes)
+    assert load_bank(100, 5, BUTYL_ACRYLATE, 7200.0).made[0] > few.made[0]
+
+    for block in (bank_module.cache_folder() / "bank").glob("*-5/0.npz"):
+        block.write_bytes(block.read_bytes()[:1000])
+    with caplog.at_level(logging.WARNING):
+        mended = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
+    assert "cannot be read and is made again" in caplog.text
+    assert torch.equal(mended.growth.units, few.growth.units)
+
+
+def test_training_and_validation_have_nothing_in_common():
+    data = SimulatedData(source(), "composite", TEST)
+    assert (len(data.train), len(data.val), data.rows_per_epoch) == (200, 64, 300)
+    distance = torch.cdist(data.scaling.y(data.train.y), data.scaling.y(data.val.y))
+    assert distance.min() > 0
+    again = SimulatedData(source(), "composite", TEST)
+    assert torch.equal(again.val.x, data.val.x)
+    assert torch.equal(again.train.x, data.train.x)
+    other = SimulatedData(source(seed=2), "composite", TEST)
+    assert not torch.equal(other.val.y, data.val.y)
+
+
+def test_every_batch_has_noise_of_its_own_and_every_member_rows_of_its_own():
+    data = SimulatedData(source(), "composite", TEST)
+    data.serve(scaling=data.fit_scaling("root_log"), batch_size=100, seeds=(1, 2))
+    loader = data.train_dataloader()
+    first = [z for _, z in loader]
+    assert len(first) == len(loader) == 3
+    assert first[0].shape == (2, 100, 4)
+    assert not torch.equal(first[0][0], first[0][1])
+    assert torch.equal([z for _, z in loader][2], first[2])  # the epoch decides
+    loader.set_epoch(1)
+    assert not torch.equal(next(z for _, z in loader), first[0])
+    data.serve(scaling=data.scaling, batch_size=100, seeds=(2,))
+    alone = next(iter(data.train_dataloader()))[1]
+    assert torch.equal(alone[0], first[0][1])
+
+    random = torch.Generator().manual_seed(0)
+    x, y = data.source.draw(500, random)
+    same = [(y == y[at]).all(1).nonzero()[:, 0] for at in range(500)]
+    repeated = next(rows for rows in same if len(rows) > 1)
+    assert not torch.equal(x[repeated[0]], x[repeated[1]])  # one recipe, drawn twice
+
+
+def test_fixed_rows_stay_as_they_are():
+    data = SimulatedData(source(redraw=False), "composite", TEST)
+    data.serve(scaling=data.fit_scaling(), batch_size=200, seeds=(1,))
+    served = {tuple(row) for row in next(iter(data.train_dataloader()))[0][0].tolist()}
+    assert served == {tuple(row) for row in data.scaling(data.train.x).tolist()}
+
+
+def test_fresh_recipes_are_not_those_of_the_bank():
+    data = SimulatedData(source(fresh=True), "mmd", TEST)
+    _, y = data.source.draw(16, torch.Generator().manual_seed(0))
+    assert torch.cdist(y / y.std(0), data.train.y / y.std(0)).min() > 0
+    assert len(y.unique(dim=0)) == 16
+
+
+def test_the_number_of_chains_is_drawn_between_its_ends():
+    data = SimulatedData(source(chains=(1e4, 1e8)), "composite", TEST)
+    few, many = (SimulatedData(source(chains=(n, n)), "composite", TEST).train.x for n in (1e4, 1e8))
+    mixed = (data.train.x - many)[:, 3:].square().mean(1).sqrt()
+    noisy = (few - many)[:, 3:].square().mean(1).sqrt()
+    assert mixed.median() < 0.5 * noisy.median()
+    assert mixed.max() > 0.5 * noisy.median()
+
+
+def test_networks_and_forests_learn_from_it(monkeypatch):
+    monkeypatch.setattr(bank_module, "BLOCK", 1024)
+    data = SimulatedData(source(rows=2000, epoch=4000, validation=256), "composite", TEST)
+    network = MLP(
+        hidden=(64, 64),
+        dropout=(0.0, 0.0),
+        transform="root_log",
+        activation="silu",
+        training=Training(learning_rate=3e-3, batch_size=200, max_epochs=8, schedule="cosine"),
+    )
+    for model in (network, Forest(n_estimators=20, jobs=1)):
+        model.fit(data)
+        error = data.scaling.targets(model.predict(data.val.x)) - data.scaling.targets(data.val.y)
+        # Half of the variance is what next to nothing learned leaves; most of what can be learned is.
+        assert error.square().mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rows": 1}, r"data\.simulated\.rows is 1; needs 2 or more"),
+        ({"validation": 0}, r"data\.simulated\.validation is 0"),
+        ({"chains": (1e6, 1e5)}, r"data\.simulated\.chains is 1e\+06 to 100000; needs two ascending"),
+        ({"chains": (0.0, 1e5)}, r"data\.simulated\.chains is 0"),
+        ({"fresh": True, "redraw": False}, r"fresh needs data\.simulated\.redraw"),
+        ({"horizon": 1800.0}, r"data\.simulated\.horizon is 1800 s; needs 3600 or more"),
+        ({"chemistry": "styrene"}, "no chemistry 'styrene'"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(options, said):
+    with pytest.raises(InputError, match=said):
+        SimulatedData(source(**options), "composite", TEST)
