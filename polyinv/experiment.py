@@ -176,11 +176,16 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
         "model": {"name": model.name, **_plain(model.options)},
         "features": experiment.features,
         "split": asdict(experiment.split),
-        "data": _plain(asdict(experiment.data)),
+        "data": _data(experiment.data),
         "init": experiment.init,
         "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
+
+
+def _data(config: DataConfig) -> dict[str, Any]:
+    given = _plain(asdict(config))
+    return given if config.source == "simulated" else {key: given[key] for key in given if key != "simulated"}
 
 
 def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:

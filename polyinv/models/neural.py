@@ -119,9 +119,10 @@ class NeuralModel(InverseModel):
         training: Training | Mapping[str, Any],
     ) -> None:
         """Check and keep what all networks have in common."""
-        if len(dropout) != len(hidden):
+        if len(dropout) not in (1, len(hidden)):
             raise InputError(
-                f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; needs one for each"
+                f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; "
+                "needs one for all or one for each"
             )
         for option, value, known in (("activation", activation, ACTIVATIONS), ("transform", transform, TRANSFORMS)):
             if value not in known:
@@ -131,7 +132,8 @@ class NeuralModel(InverseModel):
         check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
         check_seed(seed)
         check_seed(seed + members - 1)
-        self.hidden, self.dropout, self.activation = tuple(hidden), tuple(dropout), activation
+        self.hidden, self.activation = tuple(hidden), activation
+        self.dropout = tuple(dropout) * (len(hidden) if len(dropout) == 1 else 1)
         self.transform, self.members, self.seed = transform, members, seed
         self.training = training if isinstance(training, Training) else Training(**training)
 
@@ -141,7 +143,7 @@ class MLP(NeuralModel):
 
     Args:
         hidden: Units of each hidden layer.
-        dropout: Dropout rate behind each hidden layer.
+        dropout: Dropout rate behind each hidden layer, or one for all.
         activation: ``relu`` or ``silu``.
         transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
         members: Networks trained at once.
@@ -179,7 +181,7 @@ class CNN(NeuralModel):
         channels: Channels of each convolution; every one halves the length of the curve.
         kernel: Nodes that one output of a convolution sees, odd.
         hidden: Units of each hidden layer of the head.
-        dropout: Dropout rate behind each of them.
+        dropout: Dropout rate behind each of them, or one for all.
         activation: ``relu`` or ``silu``.
         transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
         members: Networks trained at once.
@@ -196,8 +198,8 @@ class CNN(NeuralModel):
         channels: tuple[int, ...] = (16, 32, 32),
         kernel: int = 5,
         hidden: tuple[int, ...] = (256, 128),
-        dropout: tuple[float, ...] = (0.0, 0.0),
-        activation: str = "silu",
+        dropout: tuple[float, ...] = (0.0,),
+        activation: str = "relu",
         transform: str = "root_log",
         members: int = 1,
         seed: int = 42,

@@ -2,16 +2,21 @@
 
 import inspect
 import json
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.bundled import load_bundled
+from polyinv.data.datamodule import RecipeData, rows_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
+from polyinv.evaluation.metrics import score
 from polyinv.models import MODELS, load
 from polyinv.models.base import CARD
 
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 TREES = {"n_estimators": 5, "jobs": 1}
 NETWORK = {"hidden": (16,), "dropout": (0.1,), "training": {"max_epochs": 3}}
 QUICK = {
@@ -141,3 +146,23 @@ def test_every_option_has_a_default_and_is_documented(name):
         assert parameter.default is not parameter.empty
         assert f" {option}: " in model.__doc__
     json.dumps(model().options)  # plain types
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
+    frozen = Path(__file__).parents[1] / "data" / "frozen"
+    model = load(frozen / name)
+    x = rows_of(load_bundled("off_grid").head(3), model.columns).x
+    answers = torch.tensor(json.loads((frozen / f"{name}_answers.json").read_text()), dtype=torch.float64)
+    torch.testing.assert_close(model.predict(x), answers, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CHECKPOINTS.iterdir() if path.is_dir()))
+def test_a_released_model_answers_as_its_card_says(name):
+    folder = CHECKPOINTS / name
+    model, card = load(folder), yaml.safe_load((folder / "card.yaml").read_text())
+    rows = rows_of(load_bundled("off_grid"), model.columns)
+    scores = score(rows.y, model.predict(rows.x)).set_index(["target", "metric"])["value"]
+    for target, said in card["r2"].items():
+        assert scores[target, "r2"] == pytest.approx(float(said["off_grid"]), abs=2e-3)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8e6
