@@ -153,7 +153,10 @@ class RecipeData(L.LightningDataModule):
             InputError: A batch is larger than the data.
         """
         if batch_size > self.rows_per_epoch:
-            raise InputError(f"a batch of {batch_size} rows is larger than the {self.rows_per_epoch} training rows")
+            raise InputError(
+                f"a batch of {batch_size} rows is larger than the {self.rows_per_epoch} training rows; "
+                f"lower model.training.batch_size"
+            )
         self._scaling, self.batch_size, self.seeds, self.device = scaling, batch_size, seeds, device
 
     @property

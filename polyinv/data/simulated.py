@@ -1,6 +1,7 @@
 """Recipes simulated on the fly: a DataModule whose training rows never repeat."""
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class DrawnBatches:
         device: torch.device | str,
     ) -> None:
         self.source, self.size, self.count, self.seeds, self.epoch = source, size, count, seeds, 0
-        self.scaling, self.device = scaling, device
+        self.scaling, self.device = deepcopy(scaling).to(device), device
 
     def __len__(self) -> int:
         return self.count
@@ -51,11 +52,10 @@ class DrawnBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         random = member_generators((0,) if self.seeds is None else self.seeds, self.epoch, self.device)
-        scaling = self.scaling.to(self.device)
         for _ in range(self.count):
             drawn = [self.source.draw(self.size, each) for each in random]
             x, y = drawn[0] if self.seeds is None else (torch.stack(part) for part in zip(*drawn, strict=True))
-            yield scaling(x), scaling.targets(y)
+            yield self.scaling(x), self.scaling.targets(y)
 
 
 class Source:

@@ -30,7 +30,7 @@ class BestOfEachMember(L.Callback):
     Attributes:
         loss: Best validation loss of each member, (R,).
         epoch: When that was, (R,).
-        weights: Of the network, by name, each member as it was then.
+        weights: Of the network, by name, each member as it was then; on the CPU.
     """
 
     def __init__(self, patience: int, plateau: int | None = None) -> None:
@@ -45,7 +45,7 @@ class BestOfEachMember(L.Callback):
             self.epoch = torch.zeros(members, dtype=torch.long)
             self.slowed = torch.zeros(members, dtype=torch.long)
             self.stopped = torch.zeros(members, dtype=torch.bool)
-            self.weights = {name: value.clone() for name, value in module.network.state_dict().items()}
+            self.weights = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
 
     def on_validation_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         loss, now = module.validation_loss.detach().cpu(), trainer.current_epoch
@@ -54,8 +54,7 @@ class BestOfEachMember(L.Callback):
         self.epoch = torch.where(better, now, self.epoch)
         if better.any():
             for name, value in module.network.state_dict().items():
-                at = better.to(value.device)
-                self.weights[name][at] = value[at]
+                self.weights[name][better] = value[better.to(value.device)].cpu()
         if self.plateau is not None:
             tired = now - torch.maximum(self.epoch, self.slowed) >= self.plateau
             self.slowed = torch.where(tired, now, self.slowed)

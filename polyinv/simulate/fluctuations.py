@@ -27,6 +27,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.simulate.deterministic import TRACE, radicals
+from polyinv.threads import one_thread
 
 STEP = 60.0
 """Longest step in s. Variances are then within 2 % of the limit of small steps."""
@@ -61,6 +62,11 @@ def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, ste
         chemistry: Scheme and coefficients.
         step: Longest time step in s.
     """
+    with one_thread():
+        return _fluctuations(conditions, times, chemistry, step)
+
+
+def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step: float) -> Fluctuations:
     initial, initiator, temp = conditions.unbind(-1)
     k = chemistry.at(temp)
     monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)

@@ -29,7 +29,7 @@ def small_blocks(monkeypatch):
 
 
 def source(**options):
-    return SimulatedConfig(**{"rows": 200, "epoch": 300, "validation": 64} | options)
+    return SimulatedConfig(**{"rows": 100, "epoch": 300, "validation": 64} | options)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr(Bank, "simulate", None)  # nothing is computed again
         again = load_bank(120, 5, BUTYL_ACRYLATE, 3600.0)
-    more = load_bank(300, 5, BUTYL_ACRYLATE, 3600.0)
-    assert (len(few), len(again), len(more)) == (100, 120, 300)
+    more = load_bank(200, 5, BUTYL_ACRYLATE, 3600.0)
+    assert (len(few), len(again), len(more)) == (100, 120, 200)
     for other in (again, more):
         assert torch.equal(other.recipes[:100], few.recipes)
         assert torch.equal(other.growth.units[:100], few.growth.units)
@@ -95,7 +95,7 @@ def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
 
 def test_training_and_validation_have_nothing_in_common():
     data = SimulatedData(source(), "composite", TEST)
-    assert (len(data.train), len(data.val), data.rows_per_epoch) == (200, 64, 300)
+    assert (len(data.train), len(data.val), data.rows_per_epoch) == (100, 64, 300)
     distance = torch.cdist(data.scaling.y(data.train.y), data.scaling.y(data.val.y))
     assert distance.min() > 0
     again = SimulatedData(source(), "composite", TEST)
@@ -129,7 +129,7 @@ def test_every_batch_has_noise_of_its_own_and_every_member_rows_of_its_own():
 
 def test_fixed_rows_stay_as_they_are():
     data = SimulatedData(source(redraw=False), "composite", TEST)
-    data.serve(scaling=data.fit_scaling(), batch_size=200, seeds=(1,))
+    data.serve(scaling=data.fit_scaling(), batch_size=100, seeds=(1,))
     served = {tuple(row) for row in next(iter(data.train_dataloader()))[0][0].tolist()}
     assert served == {tuple(row) for row in data.scaling(data.train.x).tolist()}
 
