@@ -51,7 +51,7 @@ def test_recipes_fill_the_box():
 def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters_itself(off_grid):
     entries, measured = off_grid
     random = torch.Generator().manual_seed(0)
-    drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), random) for _ in range(200)])
+    drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), random) for _ in range(100)])
     columns = list(bank_module.OBSERVABLES)
     order = [columns.index(name) for name in feature_columns("composite")]
     drawn = drawn[..., order].double()
