@@ -30,7 +30,6 @@ ON_GRID = {
     ("cnn-table", "composite"): ["cnn.yaml", "table.yaml"],
     ("forest", "mmd"): ["forest.yaml"],
     ("mlp", "mmd"): ["mlp_published.yaml"],
-    ("mlp-table", "mmd"): ["mlp.yaml", "table.yaml"],
 }
 NAMES = {
     "forest": "forest",

@@ -41,7 +41,7 @@ def experiment(name: str) -> Experiment:
 
 def train(name: str) -> float:
     """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the run."""
-    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s")
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", force=True)
     start, clock = time.process_time(), RUNS / f"{name}.seconds"
     run(experiment(name), RUNS / name, resume=True)
     if not clock.exists():
@@ -104,7 +104,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
         "limits": [
             *(f"{quantity.name} from {quantity.low:g} to {quantity.high:g} {quantity.unit}" for quantity in RECIPE),
             "butyl acrylate with AIBN by effective coefficients; no measured polymer has been seen",
-            "curves as noisy as 1e6 chains at 3600 s; another noise was not trained on",
+            f"curves as noisy as those of {volume} chains at {simulated.horizon:g} s; another noise was not trained on",
             "cAIBN_0, temp and time lie on a ridge: one observation hardly tells cAIBN_0 (see r2)",
         ],
     }
