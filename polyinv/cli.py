@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -119,7 +120,11 @@ def _recipes(config: Namespace) -> pd.DataFrame:
 
     if config.random is None:
         return published_grid()
-    random = torch.Generator().manual_seed(config.seed + 2**32)  # not the numbers of the noise
+    if not 0 <= config.seed < 2**63:
+        raise InputError(f"seed is {config.seed}; needs a whole number from 0")
+    # Not the numbers of the noise: torch takes the low 32 bits of a seed only, so that arithmetic does not do.
+    apart = int(np.random.SeedSequence([config.seed, 1]).generate_state(1)[0])
+    random = torch.Generator().manual_seed(apart)
     return pd.DataFrame(random_recipes(config.random, random).numpy(), columns=list(TARGETS))
 
 
@@ -156,11 +161,14 @@ def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
     from polyinv.data.features import FEATURES, feature_columns
     from polyinv.experiment import Experiment, SplitConfig, flat, run
-    from polyinv.models import MODELS
+    from polyinv.models import MODELS, InverseModel
     from polyinv.models.base import read_card
+    from polyinv.models.neural import NeuralModel
 
-    init = _given(arguments, "--init")
+    init = _given(arguments, "--init") or _in_configs(arguments, "init")
     card = None if init is None else read_card(Path(init).expanduser())
+    if card is not None and not issubclass(MODELS.get(card["model"], InverseModel), NeuralModel):
+        raise InputError(f"--init starts a network from a saved one; a {card['model']} cannot go on learning")
     name = _model_name(arguments, "forest" if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)
@@ -178,7 +186,10 @@ def train(arguments: list[str]) -> None:
     parser.add_class_arguments(DataConfig, "data")
     if card is not None and card["model"] == name:  # what is not said otherwise stays as it was
         features = [name for name in FEATURES if list(feature_columns(name)) == card["columns"]]
-        parser.set_defaults({f"model.{key}": value for key, value in flat(card["options"])})
+        try:
+            parser.set_defaults({f"model.{key}": value for key, value in flat(card["options"])})
+        except KeyError as error:
+            raise InputError(f"{init} has an option that this version does not know: {error}") from None
         parser.set_defaults({"model.name": name} | ({"features": features[0]} if features else {}))
     config = _parse(parser, arguments)
     options = config.model.as_dict()
@@ -262,12 +273,16 @@ def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 
 def _model_name(arguments: list[str], otherwise: str) -> str:
     """The model that the arguments or their config files name: it decides which other options there are."""
+    return _given(arguments, "--model.name") or _in_configs(arguments, "model", "name") or otherwise
+
+
+def _in_configs(arguments: list[str], *keys: str) -> str | None:
+    """What the config files among the arguments say; the last one that says anything counts."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config", action="append", default=[])
     given, _ = scout.parse_known_args(arguments)
-    names = [_model_in(Path(config)) for config in given.config if Path(config).is_file()]
-    in_configs = next((name for name in reversed(names) if name), otherwise)
-    return _given(arguments, "--model.name") or in_configs
+    found = [_entry(Path(config), *keys) for config in given.config if Path(config).is_file()]
+    return next((value for value in reversed(found) if value), None)
 
 
 def _given(arguments: list[str], option: str) -> str | None:
@@ -277,18 +292,19 @@ def _given(arguments: list[str], option: str) -> str | None:
     return scout.parse_known_args(arguments)[0].value
 
 
-def _model_in(path: Path) -> str | None:
+def _entry(path: Path, *keys: str) -> str | None:
     try:
         config = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is no configuration; it has to hold sections such as model, features, split, data")
-    model = config.get("model")
-    name = model.get("name") if isinstance(model, dict) else None
-    if name is not None and not isinstance(name, str):
-        raise InputError(f"{path}: model.name is {name}; needs the name of a model")
-    return name
+    value: Any = config
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{path}: {'.'.join(keys)} is {value}; needs a name")
+    return value
 
 
 class _Plain(logging.Formatter):

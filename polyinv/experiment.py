@@ -2,6 +2,7 @@
 out."""
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -115,11 +116,16 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     table = load_table(experiment.data, (*TARGETS, *feature_columns(experiment.features)))
     split = split_rows(table, experiment.split.name, experiment.split.seed)
     config = _resolved(experiment, model, table)
-    _claim(folder, config, resume=resume)
+    is_new = _claim(folder, config, resume=resume)
     with locked(folder):
         if (folder / SCORES).is_file():
             return pd.read_csv(folder / SCORES, dtype={"member": str})
-        return _fit_and_score(experiment, model, table, split, config, folder)
+        try:
+            return _fit_and_score(experiment, model, table, split, config, folder)
+        except InputError:  # what was asked for cannot be; the folder must not stand in the way of the next try
+            if is_new and not (folder / "model").exists() and not (folder / "checkpoints").exists():
+                shutil.rmtree(folder)
+            raise
 
 
 def _fit_and_score(
@@ -188,14 +194,18 @@ def _data(config: DataConfig) -> dict[str, Any]:
     return given if config.source == "simulated" else {key: given[key] for key in given if key != "simulated"}
 
 
-def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
-    """Make the run folder with its configuration, or see that the one that is there may be gone on with."""
+def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
+    """Make the run folder with its configuration, or see that the one that is there may be gone on with.
+
+    Returns:
+        Whether the folder is new.
+    """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with written(folder) as passing:
             passing.mkdir()
             (passing / CONFIG).write_text(_yaml(config))
-        return
+        return True
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:
@@ -208,6 +218,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
             raise InputError(
                 f"{folder} was made with {key} {theirs.get(key)}, not {ours[key]}; choose another --output"
             )
+    return False
 
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 import polyinv
@@ -145,6 +146,10 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (
             ["simulate", "--out", "{tmp}/a.csv", "--random", "5", "--recipes", "{tmp}/r.csv"],
             "--recipes and --random both say what to simulate",
+        ),
+        (
+            ["simulate", "--out", "{tmp}/a.csv", "--random", "5", "--seed", "99999999999999999999"],
+            "seed is 99999999999999999999; needs a whole number from 0",
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "plant"],
@@ -336,6 +341,9 @@ def test_random_recipes_are_simulated_by_their_seed(tmp_path):
     assert len(tables[0]) == 40
     pd.testing.assert_frame_equal(tables[0], tables[1])
     assert not np.allclose(tables[0]["temp"], tables[2]["temp"])
+    # Recipes and noise are not one stream: torch takes the low 32 bits of a seed only.
+    first = torch.rand(160, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert abs((tables[0]["cBA_0"].iloc[0] - 0.5) / 2.5 - first[0].item()) > 1e-6
 
 
 @pytest.mark.parametrize(

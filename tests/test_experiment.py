@@ -137,7 +137,10 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
 
 
 def test_bad_input_leaves_no_folder(experiment, tmp_path):
+    diverging = {"hidden": (8,), "dropout": (0.0,), "training": {"learning_rate": 1e30}}
     for change in (
+        {"model": "mlp", "options": {"training": {"batch_size": 5000}}},
+        {"model": "mlp", "options": diverging},
         {"model": "forrest"},
         {"options": {"n_estimators": 0}},
         {"features": "mdm"},

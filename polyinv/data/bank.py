@@ -33,6 +33,8 @@ STEP = 20.0
 VERSION = 1
 """Counts up whenever a block would come out differently."""
 OBSERVABLES = SCALARS + MMD
+PARTS = 2 + len(fields(Growth)) + len(fields(Fluctuations))
+"""Arrays of a block: recipes, dead chains at the horizon, growth, scatter."""
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +140,10 @@ def _read(file: Path) -> list[Tensor] | None:
     """A kept block; None where there is none, or one that cannot be read."""
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            return [torch.from_numpy(arrays[str(at)]) for at in range(len(arrays.files))]
+            block = [torch.from_numpy(arrays[str(at)]) for at in range(len(arrays.files))]
+        if len(block) != PARTS or any(len(part) != BLOCK for part in block):
+            raise ValueError(f"needs {PARTS} arrays of {BLOCK} rows")
+        return block
     except FileNotFoundError:
         return None
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file

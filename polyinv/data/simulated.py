@@ -12,11 +12,13 @@ from polyinv.data.datamodule import Batches, RecipeData, Rows, member_generators
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import SimulatedConfig
-from polyinv.errors import unknown
+from polyinv.errors import InputError, unknown
 from polyinv.simulate.recipes import random_recipes
 
 TRAINING, VALIDATION = 0, 1
 """Streams of one seed: their recipes and their noise have nothing in common."""
+LEAST_CHAINS = 30
+"""Chains that every snapshot is expected to hold: fewer, and one of millions would hold none."""
 
 
 class DrawnBatches:
@@ -80,7 +82,10 @@ class Source:
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
         if self.config.fresh:
-            entries = Bank.simulate(random_recipes(count, random), self.chemistry, self.config.horizon)
+            # A stream of its own: that of a member may be the one that the recipes of a bank came from.
+            apart = torch.randint(2**31, (1,), generator=random, device=random.device).item()
+            fresh = torch.Generator(device=random.device).manual_seed(apart)
+            entries = Bank.simulate(random_recipes(count, fresh), self.chemistry, self.config.horizon)
         else:
             number = torch.randint(len(self.bank), (count,), generator=random, device=random.device)
             entries = self.bank[number]
@@ -120,6 +125,12 @@ class SimulatedData(RecipeData):
         sources = []
         for stream, count in ((TRAINING, config.rows), (VALIDATION, config.validation)):
             bank = load_bank(count, 2 * config.seed + stream, chemistry, config.horizon)
+            fewest = (bank.growth.chains.sum((-1, -2)) / bank.made).min().item() * config.chains[0]
+            if fewest < LEAST_CHAINS:
+                raise InputError(
+                    f"data.simulated.chains starts at {config.chains[0]:g}: an early snapshot would hold {fewest:.2g} "
+                    f"chains; needs {config.chains[0] * LEAST_CHAINS / fewest:.0f} or more"
+                )
             sources.append(Source(config, columns, bank, chemistry))
         rows = [
             source.rows(torch.Generator().manual_seed(2 * config.seed + stream))

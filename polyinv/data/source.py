@@ -10,9 +10,11 @@ import pandas as pd
 from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
 
 SOURCES = ("table", "simulated")
+MOST, LONGEST = 1e9, 1e6
+"""Largest number of chains, which a GPU draws as 32-bit numbers, and longest horizon in s."""
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,18 @@ class SimulatedConfig:
         for option, least in {"rows": 2, "epoch": 1, "validation": 2, "seed": 0}.items():
             if getattr(self, option) < least:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
+        if self.seed >= 2**31:
+            raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
+        if not RECIPE[3].high <= self.horizon <= LONGEST:
+            raise InputError(
+                f"data.simulated.horizon is {self.horizon:g} s; needs {RECIPE[3].high:g}, the last time of the box, "
+                f"up to {LONGEST:g}"
+            )
         low, high = self.chains
-        if not 1 <= low <= high <= 1e15:
-            raise InputError(f"data.simulated.chains is {low:g} to {high:g}; needs two ascending numbers, 1 to 1e15")
+        if not 1 <= low <= high <= MOST:
+            raise InputError(
+                f"data.simulated.chains is {low:g} to {high:g}; needs two ascending numbers, 1 to {MOST:g}"
+            )
         if self.fresh and not self.redraw:
             raise InputError("data.simulated.fresh needs data.simulated.redraw: fresh recipes have noise of their own")
         object.__setattr__(self, "chains", (float(low), float(high)))

@@ -118,7 +118,7 @@ class InverseModel(ABC):
             model = cls(**card["options"])
             model.columns = tuple(card["columns"])
             model._load(Path(folder))
-        except (KeyError, TypeError, OSError, RuntimeError, BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OSError, RuntimeError, BadZipFile) as error:
             raise InputError(f"{folder} holds no whole model of polyinv {card['polyinv']}: {error}") from error
         return model
 
@@ -137,7 +137,8 @@ def read_card(folder: Path | str) -> dict[str, Any]:
     """
     path = Path(folder, CARD)
     if not path.is_file():
-        raise InputError(f"{folder} holds no model: there is no {CARD} in it")
+        hint = f"; take {Path(folder, 'model')}" if Path(folder, "model", CARD).is_file() else ""
+        raise InputError(f"{folder} holds no model: there is no {CARD} in it{hint}")
     try:
         card = json.loads(path.read_text())
         missing = {"format", "polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
@@ -145,6 +146,9 @@ def read_card(folder: Path | str) -> dict[str, Any]:
         raise InputError(f"{path} is damaged: {error}") from None
     if missing:
         raise InputError(f"{path} is damaged: it has no {sorted(missing)[0]!r}")
+    for key, kind in {"options": dict, "columns": list}.items():
+        if not isinstance(card[key], kind):
+            raise InputError(f"{path} is damaged: its {key!r} is {card[key]!r}")
     if card["format"] != FORMAT:
         raise InputError(
             f"{folder} was saved in format {card['format']} by polyinv {card['polyinv']}; "
@@ -171,8 +175,8 @@ def load_weights(path: Path) -> dict[str, "Tensor"]:
 
     try:
         return torch.load(path, weights_only=True)
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise RuntimeError(f"{path.name} is damaged: {error}") from None
+    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError):
+        raise RuntimeError(f"{path.name} is damaged") from None
 
 
 def check_seed(seed: int) -> None:

@@ -1,5 +1,6 @@
 """What happens between the epochs of a training: the best weights, the last checkpoint, and a line of progress."""
 
+import logging
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +10,14 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor
 
-from polyinv.files import written
+from polyinv.files import discard_unfinished, written
 from polyinv.progress import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SLOWER = 0.5
 """What the learning rate is multiplied by on a plateau."""
+
+log = logging.getLogger(__name__)
 
 
 class BestOfEachMember(L.Callback):
@@ -75,6 +78,18 @@ class KeepLast(L.Callback):
 
     def __init__(self, path: Path) -> None:
         self.path, self.saved = path, time.monotonic()
+
+    def discard_damaged(self) -> None:
+        """Remove what a killed process has left half-written, and a checkpoint that cannot be read: start over."""
+        if self.path.parent.is_dir():
+            discard_unfinished(self.path.parent)
+        if not self.path.is_file():
+            return
+        try:
+            torch.load(self.path, weights_only=True)
+        except Exception:  # torch raises many kinds for a damaged file
+            log.warning("%s is damaged; the training starts over", self.path)
+            self.path.unlink()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         if time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:

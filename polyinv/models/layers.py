@@ -1,7 +1,8 @@
 """Layers of R networks at once: the members of an ensemble, side by side in a leading dimension.
 
-Every member has weights of its own and never sees the others, so that it trains exactly as it would alone; the price
-of a step grows far slower than R, because one call works on all of them.
+Every member has weights of its own and never sees the others, so that it trains as it would alone (but for rounding: a
+product of several matrices may add in another order); the price of a step grows far slower than R, because one call
+works on all of them.
 """
 
 from collections.abc import Sequence

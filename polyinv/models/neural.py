@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ class NeuralModel(InverseModel):
     """An ensemble of networks between two scalings, trained by `polyinv.models.training`.
 
     The members differ in initialization, dropout and batch order, are trained at once, and each keeps its own best
-    epoch. Member k is what the seed ``seed + k`` gives alone. A subclass names an architecture, and which of its
-    options make it up.
+    epoch. Member k is what the seed ``seed + k`` gives alone, but for rounding. A subclass names an architecture, and
+    which of its options make it up.
     """
 
     architecture: tuple[str, ...]
@@ -46,13 +47,14 @@ class NeuralModel(InverseModel):
         from polyinv.models.training import ScaledNetwork, train
 
         self.columns = data.columns
-        start = self._start
-        if start is None:
+        if self._start is None:
             scaling = data.fit_scaling(self.transform)
             start = ScaledNetwork(self._network(scaling), scaling)
         elif self._start_columns != self.columns:
             raise InputError(f"the model to start from was trained on {len(self._start_columns)} other columns")
-        self._module = train(self, start, data, folder)
+        else:
+            start = deepcopy(self._start)
+        self._module = train(self, start.train(), data, folder)
 
     def start_from(self, folder: Path | str) -> None:
         """Fine-tune: `fit` goes on from a saved model, with its weights and its scaling, instead of from nothing.
@@ -131,7 +133,8 @@ class NeuralModel(InverseModel):
         check("hidden", hidden, "1 or more", lambda value: value >= 1)
         check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
         check_seed(seed)
-        check_seed(seed + members - 1)
+        if seed + members > 2**32:
+            raise InputError(f"model.seed is {seed}; with {members} members it needs {2**32 - members} or less")
         self.hidden, self.activation = tuple(hidden), activation
         self.dropout = tuple(dropout) * (len(hidden) if len(dropout) == 1 else 1)
         self.transform, self.members, self.seed = transform, members, seed

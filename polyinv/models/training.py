@@ -229,14 +229,17 @@ def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: 
     """
     options = model.training
     device = device_for(options.accelerator)
+    if options.precision == "16-mixed" and device.type == "cpu":
+        raise InputError("model.training.precision 16-mixed needs a GPU; take 32 or bf16-mixed")
     if len(data.val) < 2:
         raise InputError("a single validation row has no R²; needs two or more")
     data.serve(scaling=start.scaling, batch_size=options.batch_size, seeds=model.seeds, device=device)
     batches = data.train_dataloader()
-    with tempfile.TemporaryDirectory() as passing, _alone(), _quiet():
+    with tempfile.TemporaryDirectory() as passing, _alone(device), _quiet():
         module = Regression(start.network, model.seeds, options, options.max_epochs * len(batches))
         best = BestOfEachMember(options.patience, options.plateau if options.schedule == "plateau" else None)
         last = KeepLast((folder or Path(passing)) / CHECKPOINTS / "last.ckpt")
+        last.discard_damaged()
         events = Events(folder, name="", version="") if folder else False
         if events and not last.path.is_file():
             events.lay_out(len(model.seeds))
@@ -266,10 +269,10 @@ def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: 
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One thread, and the settings of torch as they were."""
+def _alone(device: torch.device) -> Iterator[None]:
+    """One thread, and the settings and random numbers of torch as they were."""
     deterministic = torch.are_deterministic_algorithms_enabled()
-    with one_thread(), torch.random.fork_rng():
+    with one_thread(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
             yield
         finally:

@@ -66,6 +66,8 @@ class Growth:
 
     def cumulated(self) -> "Growth":
         """The same with everything made since the start of the run at the end of each interval."""
+        if self.chains.shape[-2] == 1:
+            return self
         return Growth(self.monomer, *(part.cumsum(-2) for part in (self.chains, self.units, self.squares)))
 
     def snapshots(self, chemistry: Chemistry) -> Snapshots:

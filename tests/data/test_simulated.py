@@ -91,6 +91,8 @@ def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
         mended = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
     assert "cannot be read and is made again" in caplog.text
     assert torch.equal(mended.growth.units, few.growth.units)
+    monkeypatch.setattr(bank_module, "BLOCK", 64)  # blocks of another size are no blocks of this one
+    assert len(load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)) == 100
 
 
 def test_training_and_validation_have_nothing_in_common():
@@ -136,7 +138,7 @@ def test_fixed_rows_stay_as_they_are():
 
 def test_fresh_recipes_are_not_those_of_the_bank():
     data = SimulatedData(source(fresh=True), "mmd", TEST)
-    _, y = data.source.draw(16, torch.Generator().manual_seed(0))
+    _, y = data.source.draw(16, torch.Generator().manual_seed(2 * 1_000_003))  # the stream that the bank came from
     assert torch.cdist(y / y.std(0), data.train.y / y.std(0)).min() > 0
     assert len(y.unique(dim=0)) == 16
 
@@ -174,8 +176,10 @@ def test_networks_and_forests_learn_from_it(monkeypatch):
         ({"validation": 0}, r"data\.simulated\.validation is 0"),
         ({"chains": (1e6, 1e5)}, r"data\.simulated\.chains is 1e\+06 to 100000; needs two ascending"),
         ({"chains": (0.0, 1e5)}, r"data\.simulated\.chains is 0"),
+        ({"chains": (100.0, 1e5)}, r"data\.simulated\.chains starts at 100: an early snapshot would hold"),
+        ({"seed": 2**31}, r"data\.simulated\.seed is 2147483648; needs 0 to 2147483647"),
         ({"fresh": True, "redraw": False}, r"fresh needs data\.simulated\.redraw"),
-        ({"horizon": 1800.0}, r"data\.simulated\.horizon is 1800 s; needs 3600 or more"),
+        ({"horizon": 1800.0}, r"data\.simulated\.horizon is 1800 s; needs 3600, the last time of the box"),
         ({"chemistry": "styrene"}, "no chemistry 'styrene'"),
     ],
 )

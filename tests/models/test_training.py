@@ -184,6 +184,18 @@ def test_a_killed_training_ends_where_the_uninterrupted_one_does(data, tmp_path,
     assert torch.equal(resumed.predict_members(data.test.x), whole.predict_members(data.test.x))
 
 
+def test_a_damaged_checkpoint_is_started_over(data, tmp_path, caplog):
+    options = {**TINY, "training": Training(max_epochs=2)}
+    whole = MLP(**options)
+    whole.fit(data)
+    (tmp_path / CHECKPOINTS).mkdir()
+    (tmp_path / CHECKPOINTS / "last.ckpt").write_bytes(b"half a checkpoint")
+    again = MLP(**options)
+    again.fit(data, tmp_path)
+    assert "is damaged; the training starts over" in caplog.text
+    assert torch.equal(again.predict(data.test.x), whole.predict(data.test.x))
+
+
 def test_fine_tuning_goes_on_from_a_saved_model(data, small, tmp_path):
     model = MLP(**TINY, members=2, transform="root_log", training=Training(**FAST))
     model.fit(data)
@@ -197,6 +209,9 @@ def test_fine_tuning_goes_on_from_a_saved_model(data, small, tmp_path):
     farther = MLP(**model.options | {"training": Training(max_epochs=20)})
     farther.start_from(tmp_path / "model")
     farther.fit(data)
+    once = farther.predict(data.test.x)
+    farther.fit(data)  # from the saved model again
+    assert torch.equal(farther.predict(data.test.x), once)
     before, after = (standard_error(each, data.val, data).square().mean() for each in (model, farther))
     assert after < before
 
@@ -281,6 +296,7 @@ def test_cpu_and_gpu_agree(data, network):
         ({"hidden": (8,), "dropout": (0.1, 0.2)}, r"model\.dropout has 2 rates for 1 hidden layers"),
         ({"dropout": (0.2, 0.1, 1.5)}, r"model\.dropout is 1\.5; needs"),
         ({"hidden": (8, 0, 8)}, r"model\.hidden is 0; needs 1 or more"),
+        ({"seed": 2**32 - 2, "members": 4}, r"model\.seed is 4294967294; with 4 members it needs 4294967292 or less"),
         ({"members": 0}, r"model\.members is 0; needs 1 or more"),
         ({"seed": -1}, r"model\.seed is -1; needs 0 to"),
         ({"activation": "step"}, "no activation 'step'; known: relu, silu"),
