@@ -77,22 +77,42 @@ class Dropout(nn.Module):
         if not self.training or self.rate == 0.0:
             return x
         if self.keys is None:
-            raise RuntimeError("dropout needs the keys of the step, see set_keys")
+            raise RuntimeError("dropout needs the keys of the step, see DropoutKeys")
         places = torch.arange(x.shape[1] * x.shape[2], dtype=torch.int32, device=x.device)
         bits = _mixed(places * _ODD + self.keys.to(x.device)[:, None])
         kept = bits.view(x.shape) >= int((self.rate - 0.5) * 2**32)
         return x * kept * (1 / (1 - self.rate))
 
 
-def set_keys(network: nn.Module, seeds: Sequence[int], step: int) -> None:
-    """Choose the dropout masks of the next step, for each member by its seed."""
-    layers = [module for module in network.modules() if isinstance(module, Dropout)]
-    if not any(layer.rate for layer in layers):
-        return
-    members = torch.tensor([seed - 2**32 if seed >= 2**31 else seed for seed in seeds], dtype=torch.int32)
-    keys = _mixed(_mixed(members) + step)
-    for number, layer in enumerate(layers):
-        layer.keys = _mixed(keys + number)
+class DropoutKeys:
+    """Chooses the dropout masks of each step, for each member by its seed.
+
+    Args:
+        network: Any that holds `Dropout` layers.
+        seeds: One for each member.
+    """
+
+    AT_ONCE = 1024
+    """Steps whose keys are computed at once."""
+
+    def __init__(self, network: nn.Module, seeds: Sequence[int]) -> None:
+        self.layers = [module for module in network.modules() if isinstance(module, Dropout) and module.rate > 0]
+        signed = [seed - 2**32 if seed >= 2**31 else seed for seed in seeds]
+        self.members = _mixed(torch.tensor(signed, dtype=torch.int32))
+        self.first, self.keys = -1, torch.empty(0)
+
+    def __call__(self, step: int) -> None:
+        """Set the masks of a step."""
+        if not self.layers:
+            return
+        first = step - step % self.AT_ONCE
+        if first != self.first:
+            steps = torch.arange(first, first + self.AT_ONCE).to(torch.int32)
+            keys = _mixed(self.members + steps[:, None])
+            self.keys = torch.stack([_mixed(keys + number) for number in range(len(self.layers))], 1)
+            self.first = first
+        for layer, keys in zip(self.layers, self.keys[step - first], strict=True):
+            layer.keys = keys
 
 
 _ODD = -1640531535  # 2654435761, Knuth's multiplicative constant, as a signed number

@@ -1,6 +1,8 @@
 """How networks are trained: the Lightning module, and one call that does it for all members of an ensemble."""
 
+import itertools
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,15 +12,17 @@ from typing import TYPE_CHECKING
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torchmetrics.functional import r2_score
 
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import Batches, RecipeData
 from polyinv.data.scaling import Scaling
+from polyinv.data.simulated import DrawnBatches
 from polyinv.errors import InputError
 from polyinv.models.callbacks import BestOfEachMember, EpochProgress, KeepLast
-from polyinv.models.layers import set_keys
+from polyinv.models.layers import DropoutKeys
 from polyinv.models.losses import LOSSES, mean, variance, weighted
 from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
@@ -31,6 +35,7 @@ CHECKPOINTS = "checkpoints"
 WARM_UP = 0.05
 """Share of the steps of the cosine schedule that the learning rate rises over."""
 ROWS_AT_ONCE = 8192
+STEPS_AT_ONCE = 32
 
 # Importing lightning sets its level to INFO.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -68,12 +73,15 @@ class Regression(L.LightningModule):
         network: R members, see `polyinv.models.networks`.
         seeds: One for each member; with epoch and step they fix batches and dropout.
         training: The options.
-        steps: Steps until ``max_epochs``.
+        steps_per_epoch: Batches of an epoch.
     """
 
-    def __init__(self, network: nn.Module, seeds: Sequence[int], training: Training, steps: int) -> None:
+    automatic_optimization = False
+
+    def __init__(self, network: nn.Module, seeds: Sequence[int], training: Training, steps_per_epoch: int) -> None:
         super().__init__()
-        self.network, self.seeds, self.training_options, self.steps = network, tuple(seeds), training, steps
+        self.network, self.seeds, self.options, self.steps_per_epoch = network, tuple(seeds), training, steps_per_epoch
+        self.dropout = DropoutKeys(network, seeds)
         self.criterion = LOSSES[training.loss]
         self.register_buffer("loss_weights", torch.tensor(training.loss_weights))
         self.register_buffer("pace", torch.ones(len(seeds)))  # what each member multiplies the learning rate by
@@ -85,13 +93,53 @@ class Regression(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         self.trainer.train_dataloader.set_epoch(self.current_epoch)
 
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        x, z = batch
-        set_keys(self.network, self.seeds, self.global_step)
-        output = self.network(x).float()
-        losses = weighted(self.criterion.of_targets(output, z), self.loss_weights)
-        self.seen.append((mean(output).detach(), z, losses.detach()))
-        return losses.sum()  # a member's gradient is that of its own loss
+    def training_step(self, block: list[tuple[Tensor, Tensor]], at: int) -> None:
+        """Steps on a block of batches: what Lightning does around a step costs more than a step of a small network."""
+        optimizer = self.optimizers()
+        first = self.current_epoch * self.steps_per_epoch + at * STEPS_AT_ONCE
+        for step, (x, z) in enumerate(block, start=first):
+            for group in optimizer.param_groups:
+                group["lr"] = self.options.learning_rate * self.rate(step)
+            self.dropout(step)
+            output = self.network(x).float()
+            losses = weighted(self.criterion.of_targets(output, z), self.loss_weights)
+            self.seen.append((mean(output).detach(), z, losses.detach()))
+            optimizer.zero_grad()
+            self.manual_backward(losses.sum())  # a member's gradient is that of its own loss
+            if self.options.clip is not None:
+                self.clip_members()
+            self._step(optimizer)
+
+    def _step(self, optimizer: LightningOptimizer) -> None:
+        """A step at the pace of each member: AdamW's is proportional to the learning rate."""
+        # Only the scaler of 16-mixed needs Lightning's wrapper around it.
+        step = optimizer.step if self.options.precision == "16-mixed" else optimizer.optimizer.step
+        if self.options.schedule != "plateau" or (self.pace == 1).all():
+            step()
+            return
+        before = [parameter.detach().clone() for parameter in self.parameters()]
+        step()
+        with torch.no_grad():
+            for old, parameter in zip(before, self.parameters(), strict=True):
+                parameter.copy_(old.lerp(parameter, _beside(self.pace, parameter)))
+
+    def clip_members(self) -> None:
+        """Shorten the gradient of each member that is longer than ``clip``, and of no other."""
+        gradients = [parameter.grad for parameter in self.parameters()]
+        norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+        shortened = (self.options.clip / norm.clamp(min=1e-12)).clamp(max=1)
+        for gradient in gradients:
+            gradient.mul_(_beside(shortened, gradient))
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, as a share of the highest one."""
+        if self.options.schedule != "cosine":
+            return 1.0
+        steps = self.options.max_epochs * self.steps_per_epoch
+        rising = max(1, int(WARM_UP * steps))
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(1, steps - rising), 1.0)))
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         x, z = batch
@@ -121,8 +169,8 @@ class Regression(L.LightningModule):
         if self.logger:
             self.logger.log_metrics(metrics, self.current_epoch)
 
-    def configure_optimizers(self) -> dict:
-        options = self.training_options
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        options = self.options
         decaying = {True: [], False: []}
         for name, parameter in self.named_parameters():
             decaying[name.endswith("weight")].append(parameter)
@@ -132,39 +180,7 @@ class Regression(L.LightningModule):
         ]
         # Without decay this is Adam, with the epsilon of Keras. A fused step would be clipped before it is unscaled.
         fused = options.precision != "16-mixed"
-        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, eps=1e-7, fused=fused)
-        if options.schedule != "cosine":
-            return {"optimizer": optimizer}
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._cosine)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _cosine(self, step: int) -> float:
-        rising = max(1, int(WARM_UP * self.steps))
-        if step < rising:
-            return (step + 1) / rising
-        share = torch.tensor((step - rising) / max(1, self.steps - rising)).clamp(max=1)
-        return (0.5 * (1 + torch.cos(torch.pi * share))).item()
-
-    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *args: object, **kwargs: object) -> None:
-        """Shorten the gradient of each member that is longer than ``clip``, and of no other."""
-        if self.training_options.clip is None:
-            return
-        gradients = [parameter.grad for parameter in self.parameters()]
-        norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
-        shortened = (self.training_options.clip / norm.clamp(min=1e-12)).clamp(max=1)
-        for gradient in gradients:
-            gradient.mul_(_beside(shortened, gradient))
-
-    def optimizer_step(self, *args: object, **kwargs: object) -> None:
-        """A step at the pace of each member: AdamW's is proportional to the learning rate."""
-        if self.training_options.schedule != "plateau" or (self.pace == 1).all():
-            super().optimizer_step(*args, **kwargs)
-            return
-        before = [parameter.detach().clone() for parameter in self.parameters()]
-        super().optimizer_step(*args, **kwargs)
-        with torch.no_grad():
-            for old, parameter in zip(before, self.parameters(), strict=True):
-                parameter.copy_(old.lerp(parameter, _beside(self.pace, parameter)))
+        return torch.optim.AdamW(groups, lr=options.learning_rate, eps=1e-7, fused=fused)
 
 
 def _beside(values: Tensor, parameter: Tensor) -> Tensor:
@@ -186,6 +202,25 @@ def _summary(tag: str, values: Tensor) -> Iterator[tuple[str, float]]:
         if len(of_members) > 1:
             spread = of_members.std().item()
             yield from ((f"{tag}/{name}/low", centre - spread), (f"{tag}/{name}/high", centre + spread))
+
+
+class Blocks:
+    """Batches by the block: lists of up to ``STEPS_AT_ONCE``."""
+
+    def __init__(self, batches: Batches | DrawnBatches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return -(-len(self.batches) // STEPS_AT_ONCE)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of the next pass."""
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        batches = iter(self.batches)
+        while block := list(itertools.islice(batches, STEPS_AT_ONCE)):
+            yield block
 
 
 class Events(TensorBoardLogger):
@@ -236,7 +271,7 @@ def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: 
     data.serve(scaling=start.scaling, batch_size=options.batch_size, seeds=model.seeds, device=device)
     batches = data.train_dataloader()
     with tempfile.TemporaryDirectory() as passing, _alone(device), _quiet():
-        module = Regression(start.network, model.seeds, options, options.max_epochs * len(batches))
+        module = Regression(start.network, model.seeds, options, len(batches))
         best = BestOfEachMember(options.patience, options.plateau if options.schedule == "plateau" else None)
         last = KeepLast((folder or Path(passing)) / CHECKPOINTS / "last.ckpt")
         last.discard_damaged()
@@ -255,11 +290,11 @@ def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: 
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            log_every_n_steps=len(batches),  # epochs are logged, steps are not
+            log_every_n_steps=1,
         )
         try:
             resumed = last.path if last.path.is_file() else None
-            trainer.fit(module, batches, data.val_dataloader(), ckpt_path=resumed)
+            trainer.fit(module, Blocks(batches), data.val_dataloader(), ckpt_path=resumed)
         except SystemExit as end:  # that is what Lightning makes of an interrupt
             raise KeyboardInterrupt from end
         if trainer.received_sigterm:

@@ -6,7 +6,7 @@ from torch import nn
 
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.models import losses, neural, options
-from polyinv.models.layers import Convolution, Dense, Dropout, set_keys
+from polyinv.models.layers import Convolution, Dense, Dropout, DropoutKeys
 from polyinv.models.networks import ACTIVATIONS, CurveCNN, FullyConnected, member_streams
 
 SEEDS = (3, 4, 5)
@@ -41,11 +41,11 @@ def networks(seeds):
 def test_a_member_of_several_is_the_member_alone(which):
     together = list(networks(SEEDS))[which]
     x = torch.randn(3, 16, 10)
-    set_keys(together, SEEDS, step=7)
+    DropoutKeys(together, SEEDS)(7)
     seen = together(x)
     for k, seed in enumerate(SEEDS):
         alone = list(networks((seed,)))[which]
-        set_keys(alone, (seed,), step=7)
+        DropoutKeys(alone, (seed,))(7)
         torch.testing.assert_close(alone(x[k][None])[0], seen[k])
 
 
@@ -64,7 +64,7 @@ def test_dropout_masks_are_independent_and_of_the_right_rate():
 
     layers, x, masks = Two(), torch.ones(3, 32, 64), []
     for step in range(100):
-        set_keys(layers, (42, 43, 44), step)
+        DropoutKeys(layers, (42, 43, 44))(step)
         masks.append(torch.stack([layers.first(x) > 0, layers.second(x) > 0]))
     kept = torch.stack(masks).double()  # step, layer, member, row, unit
     # 5 standard errors throughout.
@@ -84,14 +84,14 @@ def test_dropout_masks_are_independent_and_of_the_right_rate():
 
 def test_dropout_keeps_the_mean_and_is_silent_when_judging():
     layer, x = Dropout(0.3), torch.ones(1, 1000, 100)
-    set_keys(layer, (1,), step=0)
+    DropoutKeys(layer, (1,))(0)
     assert layer(x).mean().item() == pytest.approx(1.0, abs=5 * (0.3 / 0.7 / x.numel()) ** 0.5)
     assert torch.equal(layer.eval()(x), x)
 
 
 def test_large_seeds_have_masks_of_their_own():
     layer, x = Dropout(0.5), torch.ones(2, 10, 10)
-    set_keys(layer, (2**32 - 1, 2**31), step=2**31 + 5)
+    DropoutKeys(layer, (2**32 - 1, 2**31))(2**31 + 5)
     masks = layer(x)
     assert not torch.equal(masks[0], masks[1])
 

@@ -53,7 +53,7 @@ def test_a_small_set_is_memorized(small, network):
 def test_every_parameter_gets_a_gradient(data, network, loss):
     model = network(FAST | {"loss": loss}, members=2)
     scaling = data.fit_scaling("root_log")
-    module = Regression(model._network(scaling), model.seeds, model.training, steps=1)
+    module = Regression(model._network(scaling), model.seeds, model.training, steps_per_epoch=1)
     x, z = scaling(data.train.x), scaling.targets(data.train.y)
     module.eval()
     losses = module.criterion.of_targets(module.network(x), z)
@@ -164,10 +164,10 @@ def test_a_killed_training_ends_where_the_uninterrupted_one_does(data, tmp_path,
     class Killed(Exception):
         pass
 
-    def die_in_epoch_7(module, batch):
+    def die_in_epoch_7(module, block, at):
         if module.current_epoch == 7:
             raise Killed
-        return original(module, batch)
+        return original(module, block, at)
 
     original = Regression.training_step
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -251,12 +251,12 @@ def test_weights_of_a_saved_model_are_read_without_pickle(data, tmp_path, networ
 
 def test_only_the_gradient_that_is_too_long_is_clipped(data):
     model = MLP(hidden=(8,), dropout=(0.0,), members=2, training=Training(clip=1.0))
-    module = Regression(model._network(data.fit_scaling()), model.seeds, model.training, steps=1)
+    module = Regression(model._network(data.fit_scaling()), model.seeds, model.training, steps_per_epoch=1)
     scale = torch.tensor([0.01, 100.0])
     for parameter in module.parameters():
         parameter.grad = torch.ones_like(parameter) * scale.view(-1, *[1] * (parameter.ndim - 1))
     before = [parameter.grad.clone() for parameter in module.parameters()]
-    module.configure_gradient_clipping(None)
+    module.clip_members()
     gradients = [parameter.grad for parameter in module.parameters()]
     assert all(torch.equal(new[0], old[0]) for new, old in zip(gradients, before, strict=True))
     norm = sum(gradient[1].square().sum() for gradient in gradients).sqrt()
@@ -265,8 +265,8 @@ def test_only_the_gradient_that_is_too_long_is_clipped(data):
 
 def test_the_cosine_rises_and_falls_to_nothing():
     training = Training(schedule="cosine", max_epochs=10)
-    module = Regression(torch.nn.Linear(1, 1), (0,), training, steps=1000)
-    rates = [module._cosine(step) for step in range(1000)]
+    module = Regression(torch.nn.Linear(1, 1), (0,), training, steps_per_epoch=100)
+    rates = [module.rate(step) for step in range(1000)]
     assert rates.index(max(rates)) in (49, 50)
     assert max(rates) == pytest.approx(1.0, abs=1e-6)
     assert rates[-1] < 1e-4
