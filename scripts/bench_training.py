@@ -129,7 +129,7 @@ def keras(data: RecipeData, epochs: int, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10, help="of each run; the first run of each way is not counted")
+    parser.add_argument("--epochs", type=int, default=20, help="of each run; the first run of each way is not counted")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 16])
     given = parser.parse_args()
