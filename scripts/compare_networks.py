@@ -58,10 +58,9 @@ def plan() -> dict[str, tuple[tuple[str, str, str], Experiment]]:
             experiment = Experiment(model.pop("name"), model, features, SplitConfig("by_recipe", seed))
             every[f"{name}-{features}-by_recipe-{seed}"] = (NAMES[name], features, "the grid"), experiment
     simulated = DataConfig(source="simulated", simulated=SimulatedConfig(rows=100_000))
-    for name, features in (("forest", "composite"), ("trees", "composite"), ("forest", "mmd")):
-        line = NAMES[name], features, "100 000 simulated rows"
-        options = ON_SIMULATED | {"jobs": 1}
-        every[f"{name}-{features}-simulated"] = line, Experiment(name, options, features, data=simulated)
+    for name in ("forest", "trees"):
+        line = NAMES[name], "composite", "100 000 simulated rows"
+        every[f"{name}-simulated"] = line, Experiment(name, ON_SIMULATED | {"jobs": 1}, data=simulated)
     return every
 
 
