@@ -19,6 +19,7 @@ from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
+from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import discard_unfinished, locked, written
 from polyinv.models import MODELS, InverseModel, load
 from polyinv.models.base import read_card
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from polyinv.data.datamodule import RecipeData, Rows
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
-ENSEMBLE = "all"
-"""The member of the scores that stands for the model as a whole."""
 
 log = logging.getLogger(__name__)
 

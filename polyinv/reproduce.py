@@ -76,7 +76,7 @@ def reproduce(
             pool.shutdown(cancel_futures=True)
             raise
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
-    _report(table, output, data, say)
+    _report(table[table["member"] == ENSEMBLE], output, data, say)
     return table
 
 

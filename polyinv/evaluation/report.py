@@ -4,6 +4,8 @@ import pandas as pd
 
 from polyinv.quantities import TARGETS
 
+ENSEMBLE = "all"
+"""The member of the scores that stands for the model as a whole."""
 PROTOCOLS = {
     "ours, random_rows (published split)": ("random_rows", "test"),
     "ours, by_recipe (runs never seen)": ("by_recipe", "test"),
@@ -46,8 +48,8 @@ def score_table(scores: pd.DataFrame) -> str:
 
     Of several members, the score of their mean answer, and mean ± standard deviation over the members.
     """
-    members = scores[scores["member"] != "all"]
-    wide = scores[scores["member"] == "all"].pivot(index="target", columns="metric", values="value")
+    members = scores[scores["member"] != ENSEMBLE]
+    wide = scores[scores["member"] == ENSEMBLE].pivot(index="target", columns="metric", values="value")
     wide = wide.reindex([*TARGETS, "global"])
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (

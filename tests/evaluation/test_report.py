@@ -34,8 +34,12 @@ def test_published_numbers_stand_beside_ours_with_their_spread():
 def test_a_score_table_has_a_line_for_each_target():
     scores = made_up_scores("test")
     one = scores[(scores["model"] == "mlp") & (scores["split"] == "random_rows")]
-    lines = score_table(one).splitlines()
+    lines = score_table(one.assign(member="all")).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == [*TARGETS, "global"]
+    shifted = [one.assign(member=member, value=one["value"] + shift) for member, shift in (("0", 0.1), ("1", -0.1))]
+    heads = score_table(pd.concat([one.assign(member="all"), *shifted])).splitlines()
+    assert "R² of 2 members" in heads[0]
+    assert "± 0.1414" in heads[2]
 
 
 def test_figures_have_a_panel_for_each_target_and_each_model(recipes):
