@@ -36,10 +36,12 @@ BLOCK = 16384
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates at one instant, in mol/L/s, of shape (B,)."""
+    """Rates at one instant, in mol/L/s, and the radicals behind them, in mol/L; of shape (B,)."""
 
     chain_ends: ChainEnds
     consumption: Tensor  # of monomer
+    S: Tensor
+    Q: Tensor
 
 
 def radicals(k: RateCoefficients, monomer: Tensor, initiation: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +90,13 @@ def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator:
     combined = sum((1 - d) * events for events, d in terminations)
     # Initiation and transfer start a chain each, which takes a monomer unit at once.
     consumption = (k.k_p * S + k.k_pt * Q) * monomer + initiation + transfer
-    return Rates(ChainEnds((flory + 2 * combined) / consumption, flory, combined), consumption)
+    return Rates(ChainEnds((flory + 2 * combined) / consumption, flory, combined), consumption, S, Q)
+
+
+def initiator_left(k: RateCoefficients, initiator: Tensor, now: Tensor) -> Tensor:
+    """Initiator in mol/L after ``now`` seconds, (B,)."""
+    # After 500 time constants nothing is left of it; after 750 it would be 0, and rates 0/0.
+    return initiator * torch.exp(-(k.k_d * now).clamp(max=500))
 
 
 def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Growth:
@@ -114,8 +122,7 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
     lengths = lengths[empty:-1, None]  # the last bin is open: it ends nowhere
 
     def at(monomer: Tensor, now: Tensor) -> Rates:
-        # After 500 time constants nothing is left of the initiator; after 750 it would be 0, and rates 0/0.
-        return rates(chemistry, k, monomer, initiator * torch.exp(-(k.k_d * now).clamp(max=500)))
+        return rates(chemistry, k, monomer, initiator_left(k, initiator, now))
 
     now = torch.zeros_like(temp)
     residual, made = [], []

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
-from polyinv.simulate.deterministic import TRACE, radicals
+from polyinv.simulate.deterministic import TRACE, Rates, initiator_left, rates
 from polyinv.threads import one_thread
 
 STEP = 60.0
@@ -71,16 +71,15 @@ def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step:
     k = chemistry.at(temp)
     monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)
     covariance = initial.new_zeros(len(initial), 3, 3)
-    left = torch.ones_like(temp)  # of an error of D at the last snapshot
     seen: list[tuple[Tensor, ...]] = []
     for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
-        before, left = covariance[:, 0, 0], torch.ones_like(temp)
+        before, left = covariance[:, 0, 0], torch.ones_like(temp)  # of an error of D at the last snapshot
         steps = torch.ceil(interval / step * (1 - 1e-12)).clamp(min=1)
         for i in range(int(steps.max())):
             h = torch.where(i < steps, interval / steps, 0.0)
-            here = _Scatter.at(chemistry, k, monomer, _left(initiator, k, now))
-            middle = (monomer * torch.exp(-h / 2 * here.decline)).clamp(min=TRACE)
-            there = _Scatter.at(chemistry, k, middle, _left(initiator, k, now + h / 2))
+            here = rates(chemistry, k, monomer, initiator_left(k, initiator, now))
+            middle = (monomer * torch.exp(-h / 2 * _outputs(k, here)[0])).clamp(min=TRACE)
+            there = _Scatter.at(chemistry, k, middle, initiator_left(k, initiator, now + h / 2))
             # The exact exponential would differ in the third order of the step only.
             change = h[:, None, None] * there.feedback
             passed = torch.eye(3, dtype=change.dtype, device=change.device) + change + change @ change / 2
@@ -100,10 +99,6 @@ def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step:
     return Fluctuations(*(torch.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))  # 0/0 at time 0
 
 
-def _left(initiator: Tensor, k: RateCoefficients, now: Tensor) -> Tensor:
-    return initiator * torch.exp(-(k.k_d * now).clamp(max=500))
-
-
 @dataclass(frozen=True)
 class _Scatter:
     """At one instant: rates of D and N (B,), covariance made per second, and the matrix L (B, 3, 3)."""
@@ -116,10 +111,11 @@ class _Scatter:
     @classmethod
     def at(cls, chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator: Tensor) -> "_Scatter":
         initiation = 2 * chemistry.f * k.k_d * initiator
-        decline, dead, S, Q = _outputs(chemistry, k, monomer, initiation)
+        now = rates(chemistry, k, monomer, initiator)
+        (decline, dead), S, Q = _outputs(k, now), now.S, now.Q
         little = 1e-4
-        less_monomer = _outputs(chemistry, k, monomer * (1 - little), initiation)
-        less_initiator = _outputs(chemistry, k, monomer, initiation * (1 - little))
+        less_monomer = _outputs(k, rates(chemistry, k, monomer * (1 - little), initiator))
+        less_initiator = _outputs(k, rates(chemistry, k, monomer, initiator * (1 - little)))
         none = torch.zeros_like(decline)
         by_D, by_J = (
             [(less[0] - decline) / little, (less[1] - dead) / little] for less in (less_monomer, less_initiator)
@@ -164,15 +160,6 @@ class _Scatter:
         return cls(decline, dead, covariance, feedback)
 
 
-def _outputs(
-    chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiation: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Rates of D in 1/s and of N in mol/L/s, and the radicals S and Q, each (B,)."""
-    S, Q = radicals(k, monomer, initiation)
-    dead = (
-        (k.k_trM * monomer + k.k_trS) * S
-        + (1 + chemistry.d_ss) * k.k_tss * S**2
-        + (1 + chemistry.d_st) * 2 * k.k_tst * S * Q
-        + (1 + chemistry.d_tt) * k.k_ttt * Q**2
-    )
-    return k.k_p * S + k.k_pt * Q, dead, S, Q
+def _outputs(k: RateCoefficients, now: Rates) -> tuple[Tensor, Tensor]:
+    """Rates of D in 1/s and of N in mol/L/s, each (B,)."""
+    return k.k_p * now.S + k.k_pt * now.Q, now.chain_ends.flory + now.chain_ends.combined
