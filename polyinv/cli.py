@@ -22,7 +22,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
-from polyinv.data.source import DataConfig, SimulatedConfig, load_table, simulate_table
+from polyinv.data.source import DataConfig, SimulatedConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.files import locked
@@ -120,8 +120,7 @@ def _recipes(config: Namespace) -> pd.DataFrame:
 
     if config.random is None:
         return published_grid()
-    if not 0 <= config.seed < 2**63:
-        raise InputError(f"seed is {config.seed}; needs a whole number from 0")
+    check_seed(config.seed)
     # Not the numbers of the noise: torch takes the low 32 bits of a seed only, so that arithmetic does not do.
     apart = int(np.random.SeedSequence([config.seed, 1]).generate_state(1)[0])
     random = torch.Generator().manual_seed(apart)
@@ -161,14 +160,13 @@ def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
     from polyinv.data.features import FEATURES, feature_columns
     from polyinv.experiment import Experiment, SplitConfig, flat, run
-    from polyinv.models import MODELS, InverseModel
+    from polyinv.models import MODELS, check_goes_on
     from polyinv.models.base import read_card
-    from polyinv.models.neural import NeuralModel
 
     init = _given(arguments, "--init") or _in_configs(arguments, "init")
     card = None if init is None else read_card(Path(init).expanduser())
-    if card is not None and not issubclass(MODELS.get(card["model"], InverseModel), NeuralModel):
-        raise InputError(f"--init starts a network from a saved one; a {card['model']} cannot go on learning")
+    if card is not None:
+        check_goes_on(card["model"])
     name = _model_name(arguments, "forest" if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)

@@ -21,9 +21,8 @@ from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import discard_unfinished, locked, written
-from polyinv.models import MODELS, InverseModel, load
+from polyinv.models import MODELS, InverseModel, check_goes_on, load
 from polyinv.models.base import read_card
-from polyinv.models.neural import NeuralModel
 from polyinv.quantities import TARGETS
 
 if TYPE_CHECKING:
@@ -166,8 +165,7 @@ def _new_model(experiment: Experiment) -> InverseModel:
         raise unknown("model", experiment.model, MODELS)
     if experiment.init is None:
         return MODELS[experiment.model](**experiment.options)
-    if not issubclass(MODELS[experiment.model], NeuralModel):
-        raise InputError(f"--init starts a network from a saved one; a {experiment.model} cannot go on learning")
+    check_goes_on(experiment.model)
     card = read_card(experiment.init)
     if tuple(card["columns"]) != feature_columns(experiment.features):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")

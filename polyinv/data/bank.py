@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry
-from polyinv.errors import InputError
 from polyinv.files import cache_folder, written
 from polyinv.progress import counted
 from polyinv.quantities import MMD, RECIPE, SCALARS
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.recipes import random_recipes
 from polyinv.simulate.sampling import draw, grow_with_horizon
-from polyinv.simulate.snapshots import Growth, Snapshots
+from polyinv.simulate.snapshots import Growth, Snapshots, mapped
 
 BLOCK = 8192
 """Entries that are computed, and kept on disk, at once: about ten seconds of one core."""
@@ -63,10 +62,7 @@ class Bank:
 
     def to(self, device: torch.device | str) -> Self:
         """The bank on another device."""
-        growth, scatter = (
-            type(part)(*(getattr(part, field.name).to(device) for field in fields(part)))
-            for part in (self.growth, self.scatter)
-        )
+        growth, scatter = (mapped(part, lambda tensor: tensor.to(device)) for part in (self.growth, self.scatter))
         return type(self)(self.recipes.to(device), growth, scatter, self.made.to(device))
 
     @classmethod
@@ -75,9 +71,7 @@ class Bank:
         conditions, times = recipes[:, :3], recipes[:, 3:]
         growth, made = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
         scatter = fluctuations(conditions, times, chemistry)
-        growth, scatter = (
-            type(part)(*(getattr(part, field.name).float() for field in fields(part))) for part in (growth, scatter)
-        )
+        growth, scatter = (mapped(part, torch.Tensor.float) for part in (growth, scatter))
         return cls(recipes, growth, scatter, made.float())
 
     def observe(self, chemistry: Chemistry, chains: Tensor, random: torch.Generator) -> Tensor:
@@ -105,11 +99,8 @@ def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Ba
         horizon: In s; the time that the number of chains of a run refers to.
 
     Raises:
-        InputError: The horizon lies before the last time of the box.
+        InputError: The horizon lies before a time of the recipes.
     """
-    last = RECIPE[3].high
-    if not last <= horizon < math.inf:
-        raise InputError(f"data.simulated.horizon is {horizon:g} s; needs {last:g} or more, the last time of the box")
     kind = f"{VERSION} {chemistry!r} {horizon} {STEP} {RECIPE}"
     folder = cache_folder() / "bank" / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}-{seed}"
     blocks = list(_blocks(math.ceil(count / BLOCK), seed, chemistry, horizon, folder))

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -60,6 +62,7 @@ class DrawnBatches:
             yield self.scaling(x), self.scaling.targets(y)
 
 
+@dataclass(frozen=True)
 class Source:
     """Draws noisy observations of random recipes.
 
@@ -70,14 +73,18 @@ class Source:
         chemistry: That of the bank.
     """
 
-    def __init__(self, config: SimulatedConfig, columns: Sequence[str], bank: Bank, chemistry: Chemistry) -> None:
-        self.config, self.bank, self.chemistry = config, bank, chemistry
-        self.at = [OBSERVABLES.index(column) for column in columns]
+    config: SimulatedConfig
+    columns: tuple[str, ...]
+    bank: Bank
+    chemistry: Chemistry
+
+    @cached_property
+    def _at(self) -> list[int]:
+        return [OBSERVABLES.index(column) for column in self.columns]
 
     def to(self, device: torch.device | str) -> "Source":
         """The same with its bank on another device."""
-        columns = [OBSERVABLES[at] for at in self.at]
-        return Source(self.config, columns, self.bank.to(device), self.chemistry)
+        return replace(self, bank=self.bank.to(device))
 
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
@@ -100,7 +107,7 @@ class Source:
         low, high = (torch.tensor(end, dtype=torch.float64).log() for end in self.config.chains)
         share = torch.rand(len(entries), generator=random, device=random.device)
         chains = torch.exp(low + (high - low) * share)
-        return entries.observe(self.chemistry, chains.float(), random)[:, self.at]
+        return entries.observe(self.chemistry, chains.float(), random)[:, self._at]
 
 
 class SimulatedData(RecipeData):

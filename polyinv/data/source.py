@@ -110,6 +110,16 @@ def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.Dat
     return read_table(config.path, columns, normalize=config.normalize)
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that a simulation cannot take.
+
+    Raises:
+        InputError: It is negative or has more than 63 bits.
+    """
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; needs a whole number from 0")
+
+
 def simulate_table(
     recipes: pd.DataFrame,
     *,
@@ -153,8 +163,7 @@ def simulate_table(
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
         reason = "a run without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}; needs a whole number from 0")
+    check_seed(seed)
     physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
     for line in CHEMISTRIES[chemistry].outside(physical):
         log.warning(line)

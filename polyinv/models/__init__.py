@@ -2,12 +2,22 @@
 
 from pathlib import Path
 
-from polyinv.errors import unknown
+from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, read_card
 from polyinv.models.forest import Forest, Trees
-from polyinv.models.neural import CNN, MLP
+from polyinv.models.neural import CNN, MLP, NeuralModel
 
 MODELS: dict[str, type[InverseModel]] = {"forest": Forest, "trees": Trees, "mlp": MLP, "cnn": CNN}
+
+
+def check_goes_on(name: str) -> None:
+    """Refuse a model that cannot be started from a saved one.
+
+    Raises:
+        InputError: It is no network, or unknown.
+    """
+    if not issubclass(MODELS.get(name, InverseModel), NeuralModel):
+        raise InputError(f"--init starts a network from a saved one; a {name} cannot go on learning")
 
 
 def load(folder: Path | str) -> InverseModel:
@@ -22,4 +32,4 @@ def load(folder: Path | str) -> InverseModel:
     return MODELS[name].load(folder)
 
 
-__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "load"]
+__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "check_goes_on", "load"]

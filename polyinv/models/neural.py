@@ -35,7 +35,7 @@ class NeuralModel(InverseModel):
     seed: int
     training: Training
     _module: "ScaledNetwork | None" = None
-    _start: "ScaledNetwork | None" = None
+    _start: "NeuralModel | None" = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -50,10 +50,10 @@ class NeuralModel(InverseModel):
         if self._start is None:
             scaling = data.fit_scaling(self.transform)
             start = ScaledNetwork(self._network(scaling), scaling)
-        elif self._start_columns != self.columns:
-            raise InputError(f"the model to start from was trained on {len(self._start_columns)} other columns")
+        elif self._start.columns != self.columns:
+            raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
         else:
-            start = deepcopy(self._start)
+            start = deepcopy(self._start._module)
         self._module = train(self, start.train(), data, folder)
 
     def start_from(self, folder: Path | str) -> None:
@@ -69,7 +69,7 @@ class NeuralModel(InverseModel):
                 raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")
         if (self.training.loss == "nll") != (other.training.loss == "nll"):
             raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
-        self._start, self._start_columns = other._module, other.columns
+        self._start = other
 
     def predict_members(self, x: "Tensor") -> "Tensor":
         """See `InverseModel.predict_members`."""

@@ -319,7 +319,4 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Raised by torch 2.13 from inside Lightning.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-        # Two reasons for workers that do not hold for rows in memory, and a resumed training that finds its own.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
         yield

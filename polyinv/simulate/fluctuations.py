@@ -20,13 +20,14 @@ slows what follows, and with less initiator there are fewer. Nothing is adjusted
 (docs/simulators.md).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.simulate.deterministic import TRACE, Rates, initiator_left, rates
+from polyinv.simulate.snapshots import mapped
 from polyinv.threads import one_thread
 
 STEP = 60.0
@@ -50,7 +51,7 @@ class Fluctuations:
 
     def __getitem__(self, runs: Tensor) -> "Fluctuations":
         """Those of some of the runs."""
-        return Fluctuations(*(getattr(self, field.name)[runs] for field in fields(self)))
+        return mapped(self, lambda part: part[runs])
 
 
 def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Fluctuations:

@@ -58,11 +58,11 @@ class Growth:
 
     def __getitem__(self, runs: Tensor) -> "Growth":
         """The growth of some of the runs."""
-        return Growth(*(getattr(self, field.name)[runs] for field in fields(self)))
+        return mapped(self, lambda part: part[runs])
 
     def until(self, interval: int) -> "Growth":
         """The growth of the first intervals only."""
-        return Growth(*(getattr(self, field.name)[:, :interval] for field in fields(self)))
+        return mapped(self, lambda part: part[:, :interval])
 
     def cumulated(self) -> "Growth":
         """The same with everything made since the start of the run at the end of each interval."""
@@ -82,7 +82,12 @@ class Growth:
         )
 
 
-Batch = TypeVar("Batch", Growth, Snapshots)
+Batch = TypeVar("Batch")
+
+
+def mapped(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
+    """The same kind of batch with a function applied to each of its tensors."""
+    return type(batch)(*(function(getattr(batch, field.name)) for field in fields(batch)))
 
 
 def concatenate(parts: list[Batch]) -> Batch:
