@@ -174,7 +174,7 @@ def train(arguments: list[str]) -> None:
     parser.add_argument("--config", action="config", help="YAML file with any of the values below")
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", type=bool, default=False, help="go on with an unfinished run folder")
-    parser.add_argument("--features", default="composite", help="mmd or composite")
+    parser.add_argument("--features", default="composite", help="mmd, composite or partial")
     parser.add_argument(
         "--model.name", default="forest", help=f"one of {', '.join(MODELS)}; it decides the other values"
     )
@@ -203,8 +203,9 @@ def train(arguments: list[str]) -> None:
 
     from polyinv.evaluation.report import score_table
 
-    for subset, part in scores.groupby("subset", sort=False):
-        print(f"{experiment.title}, {subset} rows of {experiment.data}\n\n{score_table(part)}\n")
+    for (subset, given), part in scores.groupby(["subset", "features"], sort=False):
+        pattern = "" if given == experiment.features else f" from {given}"
+        print(f"{experiment.title}{pattern}, {subset} rows of {experiment.data}\n\n{score_table(part)}\n")
     print(f"kept in {config.output}")
 
 

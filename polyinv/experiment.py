@@ -3,7 +3,7 @@ out."""
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,15 @@ import yaml
 
 from polyinv import __version__
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import feature_columns
+from polyinv.data.features import PARTIAL, feature_columns
+from polyinv.data.patterns import ANY, PRACTICAL, inputs_of, name_of
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import discard_unfinished, locked, written
-from polyinv.models import MODELS, InverseModel, check_goes_on, load
+from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
 from polyinv.models.base import read_card
 from polyinv.quantities import TARGETS
 
@@ -78,8 +79,18 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows that a model is judged on, the guesses of its members (R, N, 4), and the rows' numbers in their table."""
+    """What a model is judged on and what it answers.
 
+    Args:
+        subset: Name of the rows.
+        features: What is given of them: the feature set, or for ``partial`` one of its patterns.
+        rows: The rows.
+        guesses: Recipes that each member names, (R, N, 4).
+        at: The rows' numbers in their table, (N,).
+    """
+
+    subset: str
+    features: str
     rows: "Rows"
     guesses: "Tensor"
     at: np.ndarray
@@ -111,7 +122,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     """
     folder = Path(folder)
     model = _new_model(experiment)
-    table = load_table(experiment.data, (*TARGETS, *feature_columns(experiment.features)))
+    table = load_table(experiment.data, tuple(dict.fromkeys((*TARGETS, *feature_columns(experiment.features)))))
     split = split_rows(table, experiment.split.name, experiment.split.seed)
     config = _resolved(experiment, model, table)
     is_new = _claim(folder, config, resume=resume)
@@ -137,9 +148,11 @@ def _fit_and_score(
     else:
         model.fit(data, folder)
         model.save(folder / "model")
-    judged = {
-        name: Judged(rows, model.predict_members(rows.x), at) for name, rows, at in _tests(experiment, data, split)
-    }
+    judged = [
+        Judged(subset, features, rows, model.predict_members(x), at)
+        for subset, rows, at in _tests(experiment, data, split)
+        for features, x in _given(experiment, data.columns, rows.x)
+    ]
     scores = _score(experiment, judged)
     _show(experiment, judged, scores, config, folder)
     _keep_csv(_predictions(judged), folder / "predictions.csv")
@@ -152,17 +165,21 @@ def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "Rec
     from polyinv.data.datamodule import RecipeData, rows_of
 
     if experiment.data.source == "table":
-        return RecipeData.from_table(table, experiment.features, split)
+        return RecipeData.from_table(table, experiment.features, split, experiment.data.patterns)
 
     from polyinv.data.simulated import SimulatedData
 
     test = rows_of(table.iloc[split.test], feature_columns(experiment.features))
-    return SimulatedData(experiment.data.simulated, experiment.features, test)
+    return SimulatedData(experiment.data.simulated, experiment.features, test, experiment.data.patterns)
 
 
 def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.model not in MODELS:
         raise unknown("model", experiment.model, MODELS)
+    if experiment.features == PARTIAL:
+        check_takes_gaps(experiment.model)
+    elif experiment.data.patterns:
+        raise InputError(f"data.patterns go with the features {PARTIAL!r}, not with {experiment.features!r}")
     if experiment.init is None:
         return MODELS[experiment.model](**experiment.options)
     check_goes_on(experiment.model)
@@ -187,8 +204,9 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
 
 
 def _data(config: DataConfig) -> dict[str, Any]:
-    given = _plain(asdict(config))
-    return given if config.source == "simulated" else {key: given[key] for key in given if key != "simulated"}
+    idle = {"simulated"} if config.source == "table" else set()
+    idle |= set() if config.patterns else {"patterns"}
+    return {key: value for key, value in _plain(asdict(config)).items() if key not in idle}
 
 
 def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
@@ -225,7 +243,9 @@ def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
         entries.pop(idle, None)
     source = config.get("data", {}).get("source", "table")
     simulated = config.get("data", {}).get("simulated", {}) if source == "simulated" else {}
-    return entries | {"data.source": source, "init": config.get("init")} | dict(flat(simulated, "data.simulated."))
+    patterns = config.get("data", {}).get("patterns")
+    decisive = {"data.source": source, "data.patterns": patterns, "init": config.get("init")}
+    return entries | decisive | dict(flat(simulated, "data.simulated."))
 
 
 def flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -257,27 +277,36 @@ def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterato
         yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
 
 
-def _score(experiment: Experiment, judged: dict[str, Judged]) -> pd.DataFrame:
+def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
+    """What is given of observations (N, F): all of them, or with ``partial`` by each pattern that is named."""
+    if experiment.features != PARTIAL:
+        yield experiment.features, x
+        return
+    from polyinv.data.masks import hidden
+
+    named = [pattern for pattern in experiment.data.patterns or PRACTICAL if pattern != ANY]
+    for pattern in named or [pattern for pattern in PRACTICAL if pattern != ANY]:
+        yield name_of(inputs_of(pattern)), hidden(x, columns, pattern)
+
+
+def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score
 
-    names = {
-        "model": experiment.model,
-        "features": experiment.features,
-        "split": experiment.split.name,
-        "seed": experiment.split.seed,
-    }
     parts = []
-    for subset, each in judged.items():
-        parts.append(score(each.rows.y, each.guess).assign(subset=subset, member=ENSEMBLE))
+    for each in judged:
+        answers = {ENSEMBLE: each.guess}
         if len(each.guesses) > 1:
-            for member, guess in enumerate(each.guesses):
-                parts.append(score(each.rows.y, guess).assign(subset=subset, member=str(member)))
-    columns = [*names, "member", "subset", "target", "metric", "value"]
+            answers |= {str(member): guess for member, guess in enumerate(each.guesses)}
+        for member, guess in answers.items():
+            scored = score(each.rows.y, guess)
+            parts.append(scored.assign(features=each.features, subset=each.subset, member=member))
+    names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
+    columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
     return pd.concat(parts).assign(**names)[columns].reset_index(drop=True)
 
 
 def _show(
-    experiment: Experiment, judged: dict[str, Judged], scores: pd.DataFrame, config: dict[str, Any], folder: Path
+    experiment: Experiment, judged: list[Judged], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
     """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
@@ -285,16 +314,24 @@ def _show(
     from polyinv.evaluation.figures import parity
 
     whole = scores[scores["member"] == ENSEMBLE]
-    tags = {f"{row.subset}/{row.metric}/{row.target}": row.value for row in whole.itertuples()}
+    r2 = {}
     with SummaryWriter(folder) as writer:
-        for tag, value in tags.items():
-            writer.add_scalar(tag, value)
-        for subset, each in judged.items():
-            title = f"{experiment.title}: {len(each.guess)} {subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.guess, whole[whole["subset"] == subset], title)
-            with written(folder / f"parity_{subset}.png", overwrite=True) as passing:
+        for each in judged:
+            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.features)]
+            # A pattern of a partial model is a level of the tag: the others are to be compared with its composite.
+            apart = "" if each.features in (experiment.features, "composite") else f"{each.features}/"
+            tags = {f"{each.subset}/{apart}{row.metric}/{row.target}": row.value for row in scored.itertuples()}
+            for tag, value in tags.items():
+                writer.add_scalar(tag, value)
+            if each.subset == "test":  # not off the grid: nothing may be chosen there
+                r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
+            pattern = "" if each.features == experiment.features else f" from {each.features}"
+            title = f"{experiment.title}{pattern}: {len(each.guess)} {each.subset} rows of {experiment.data}"
+            figure = parity(each.rows.y, each.guess, scored, title)
+            name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
+            with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
-            writer.add_figure(f"{subset}/parity", figure)
+            writer.add_figure(f"{each.subset}/{apart}parity", figure)
         writer.add_text("config", f"```yaml\n{_yaml(config)}```")
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
         options = dict(flat({"model": config["model"], "data": {"source": experiment.data.source}}))
@@ -303,8 +340,6 @@ def _show(
             for key, value in options.items()
             if key != "model.name"
         }
-        # Not off the grid: nothing may be chosen there.
-        r2 = {tag: value for tag, value in tags.items() if tag.startswith("test/r2/")}
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 
 
@@ -317,12 +352,13 @@ def _assignment(split: Split, source: str) -> pd.DataFrame:
     return pd.concat(parts).sort_values("row")
 
 
-def _predictions(judged: dict[str, Judged]) -> pd.DataFrame:
+def _predictions(judged: list[Judged]) -> pd.DataFrame:
     parts = []
-    for subset, each in judged.items():
+    for each in judged:
+        named = {"subset": each.subset, "features": each.features, "row": each.at}
         true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
         predicted = pd.DataFrame(each.guess.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
-        parts.append(pd.concat([pd.DataFrame({"subset": subset, "row": each.at}), true, predicted], axis=1))
+        parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)
 
 

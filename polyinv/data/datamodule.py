@@ -1,6 +1,7 @@
 """The DataModule: rows in physical units, and the same served as scaled batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import lightning.pytorch as L
@@ -9,7 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.features import feature_columns
+from polyinv.data.features import PARTIAL, feature_columns
+from polyinv.data.masks import Masks
 from polyinv.data.scaling import Scaling
 from polyinv.data.splits import Split
 from polyinv.errors import InputError
@@ -61,10 +63,13 @@ class Batches:
         size: Rows in a batch; the last one may be smaller.
         seeds: One for each of R members, whose batches are then (R, size, G) and (R, size, 4); None serves the rows
             in their order as (size, G) and (size, 4).
+        hide: Leaves inputs out of each batch; None serves all.
     """
 
-    def __init__(self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None) -> None:
-        self.x, self.z, self.size, self.seeds, self.epoch = x, z, size, seeds, 0
+    def __init__(
+        self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None, hide: "Hiding | None" = None
+    ) -> None:
+        self.x, self.z, self.size, self.seeds, self.hide, self.epoch = x, z, size, seeds, hide, 0
 
     def __len__(self) -> int:
         return -(-len(self.x) // self.size)
@@ -74,13 +79,40 @@ class Batches:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        random = member_generators((0,) if self.seeds is None else self.seeds, self.epoch)
         if self.seeds is None:
             order = torch.arange(len(self.x))
         else:
-            random = member_generators(self.seeds, self.epoch)
             order = torch.stack([torch.randperm(len(self.x), generator=each) for each in random])
         for rows in order.to(self.x.device).split(self.size, dim=-1):
-            yield self.x[rows], self.z[rows]
+            batch = self.x[rows], self.z[rows]
+            yield batch if self.hide is None else self.hide(*batch, random)
+
+
+@dataclass(frozen=True)
+class Hiding:
+    """Leaves inputs out of batches, by patterns drawn for each row.
+
+    Args:
+        masks: The patterns.
+        scaling: That of the rows.
+    """
+
+    masks: Masks
+    scaling: Scaling
+
+    def __call__(self, seen: Tensor, z: Tensor, random: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+        """The same batch with inputs missing.
+
+        Args:
+            seen: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
+            z: Standardized recipes, (B, 4) or (R, B, 4); NaN afterwards where a value is given and not asked for.
+            random: One stream for each of R members, or a single one.
+        """
+        drawn = [self.masks.draw(z.shape[-2], each) for each in random]
+        present = (drawn[0] if z.ndim == 2 else torch.stack(drawn)).to(z.device)
+        known = present[..., -z.shape[-1] :]
+        return self.scaling.hide(seen, present), z.masked_fill(known, torch.nan)
 
 
 class RecipeData(L.LightningDataModule):
@@ -93,6 +125,8 @@ class RecipeData(L.LightningDataModule):
         batch_size: Rows in a batch of `train_dataloader`.
         seeds: Of its permutations, one for each member of an ensemble, see `Batches`.
         device: Where the rows of the dataloaders lie.
+        patterns: Which inputs the dataloaders leave out how often, of the feature set ``partial``; see
+            `polyinv.data.patterns.check_patterns`.
 
     Attributes:
         columns: Names of the F features, in the order of ``x``.
@@ -112,6 +146,7 @@ class RecipeData(L.LightningDataModule):
         batch_size: int = 32,
         seeds: Sequence[int] | None = (0,),
         device: torch.device | str = "cpu",
+        patterns: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         for name, rows in {"train": train, "val": val, "test": test}.items():
@@ -121,17 +156,21 @@ class RecipeData(L.LightningDataModule):
         self.train, self.val, self.test = train, val, test
         self._scaling = scaling
         self.batch_size, self.seeds, self.device = batch_size, seeds, device
+        self.masks = Masks.of(patterns or {}) if features == PARTIAL else None
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, features: str, split: Split) -> "RecipeData":
+    def from_table(
+        cls, table: pd.DataFrame, features: str, split: Split, patterns: Mapping[str, float] | None = None
+    ) -> "RecipeData":
         """The rows of a table with the targets and the columns of the feature set.
 
         Args:
             table: N rows.
             features: One of ``polyinv.data.features.FEATURES``.
             split: Row numbers of the three parts.
+            patterns: See the class.
         """
-        return cls(features, *parts(rows_of(table, feature_columns(features)), split))
+        return cls(features, *parts(rows_of(table, feature_columns(features)), split), patterns=patterns)
 
     @property
     def scaling(self) -> Scaling:
@@ -176,15 +215,19 @@ class RecipeData(L.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training rows."""
-        return Batches(*self.scaled(self.train), self.batch_size, self.seeds)
+        return Batches(*self.scaled(self.train), self.batch_size, self.seeds, self.hiding())
 
     def val_dataloader(self) -> Batches:
-        """The validation rows as one batch."""
-        return Batches(*self.scaled(self.val), len(self.val))
+        """The validation rows as one batch; what is left out of each is the same every time."""
+        return Batches(*self.scaled(self.val), len(self.val), hide=self.hiding())
 
     def test_dataloader(self) -> Batches:
         """The test rows as one batch."""
-        return Batches(*self.scaled(self.test), len(self.test))
+        return Batches(*self.scaled(self.test), len(self.test), hide=self.hiding())
+
+    def hiding(self) -> Hiding | None:
+        """What leaves inputs out of the batches; None with a feature set that is always whole."""
+        return None if self.masks is None else Hiding(self.masks, deepcopy(self.scaling).to(self.device))
 
 
 def parts(rows: Rows, split: Split) -> list[Rows]:

@@ -1,12 +1,21 @@
 """Feature sets: which columns of a table a model may see, composed of blocks."""
 
-from polyinv.errors import unknown
-from polyinv.quantities import MMD, SCALARS
+from collections.abc import Sequence
 
-BLOCKS = {"mmd": MMD} | {name: (name,) for name in SCALARS}
-"""What can be measured separately, and its columns."""
-FEATURES = {"mmd": ("mmd",), "composite": ("cBA_time", "Mn", "Mw", "mmd")}
-"""Feature sets by name; the columns follow the order of the blocks."""
+from polyinv.errors import unknown
+from polyinv.quantities import MMD, SCALARS, TARGETS
+
+BLOCKS = {"mmd": MMD} | {name: (name,) for name in (*SCALARS, *TARGETS)}
+"""What can be known separately, and its columns."""
+PARTIAL = "partial"
+"""Name of the feature set of which any part may be missing."""
+FEATURES = {
+    "mmd": ("mmd",),
+    "composite": ("cBA_time", "Mn", "Mw", "mmd"),
+    PARTIAL: ("cBA_time", "Mn", "Mw", "mmd", *TARGETS),
+}
+"""Feature sets by name; the columns follow the order of the blocks. ``partial`` is for models that take what is known,
+values of the recipe among it, and answer the rest (`polyinv.data.patterns`)."""
 
 
 def feature_columns(features: str) -> tuple[str, ...]:
@@ -22,3 +31,8 @@ def feature_columns(features: str) -> tuple[str, ...]:
     if features not in FEATURES:
         raise unknown("feature set", features, FEATURES)
     return tuple(column for block in FEATURES[features] for column in BLOCKS[block])
+
+
+def may_miss(columns: Sequence[str]) -> bool:
+    """Whether observations with these columns may have gaps, as those of ``partial`` may."""
+    return set(TARGETS) <= set(columns)

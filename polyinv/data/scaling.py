@@ -12,6 +12,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from polyinv.data.features import may_miss
+from polyinv.data.masks import given_inputs
+from polyinv.data.patterns import INPUTS
 from polyinv.data.transforms import Transform
 from polyinv.errors import InputError
 from polyinv.quantities import MMD, TARGETS
@@ -50,6 +53,10 @@ class Standardize(nn.Module):
 class Scaling(nn.Module):
     """From physical rows to what a network learns from, and back.
 
+    Columns of which any may be missing (the feature set ``partial``, which has the recipe among them) become G features
+    and, behind them, one number for each of the inputs of `polyinv.data.patterns`: 1 where it is given, 0 where it is
+    missing, and with it all of its features.
+
     Args:
         columns: Names of the F columns of an observation.
         transform: One of `polyinv.data.transforms.TRANSFORMS`.
@@ -57,12 +64,22 @@ class Scaling(nn.Module):
     Attributes:
         transform: From columns to G features.
         x, y: `Standardize` modules of the features and of the four targets.
+        partial: Whether columns may be missing.
+        width: Numbers that a network sees, G or G + 7.
     """
 
     def __init__(self, columns: Sequence[str], transform: str = "plain") -> None:
         super().__init__()
         self.transform = Transform(transform, columns)
         self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(TARGETS))
+        self.partial = may_miss(columns)
+        self.width = len(self.transform.names) + (len(INPUTS) if self.partial else 0)
+        if self.partial:
+            owner = {column: at for at, names in enumerate(INPUTS.values()) for column in names}
+            places = torch.tensor([owner[column] for column in self.transform.columns])
+            self.register_buffer("_input", places, persistent=False)  # of each feature
+            self._columns = list(columns)
+            self._recipe = [self._columns.index(name) for name in TARGETS]
 
     @classmethod
     def fit(cls, x: Tensor, y: Tensor, columns: Sequence[str], transform: str = "plain") -> Self:
@@ -77,8 +94,21 @@ class Scaling(nn.Module):
         return scaling
 
     def forward(self, x: Tensor) -> Tensor:
-        """Observations (*, F) in physical units to standardized features (*, G), float32."""
-        return self.x(self.transform(x)).float()
+        """Observations (*, F) in physical units to what a network sees (*, width), float32; NaN is what is missing."""
+        z = self.x(self.transform(x)).float()
+        if not self.partial:
+            return z
+        present = given_inputs(x, self._columns)
+        return self.hide(torch.cat([z, torch.ones_like(present, dtype=z.dtype)], dim=-1), present)
+
+    def hide(self, seen: Tensor, present: Tensor) -> Tensor:
+        """What a network sees (*, width) when only some inputs are given, by the patterns of the rows (*, 7)."""
+        there = torch.cat([present[..., self._input], present], dim=-1)
+        return torch.where(there, seen, 0.0)
+
+    def given(self, x: Tensor) -> Tensor:
+        """Values of the recipe (*, 4) among the columns of observations (*, F), NaN where they are not given."""
+        return x[..., self._recipe] if self.partial else x.new_full((*x.shape[:-1], len(TARGETS)), torch.nan)
 
     def targets(self, y: Tensor) -> Tensor:
         """Recipes (*, 4) in physical units to standardized ones, float32."""

@@ -1,6 +1,6 @@
 """Recipes simulated on the fly: a DataModule whose training rows never repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,11 +10,12 @@ from torch import Tensor
 
 from polyinv.chemistry import CHEMISTRIES, Chemistry
 from polyinv.data.bank import OBSERVABLES, Bank, load_bank
-from polyinv.data.datamodule import Batches, RecipeData, Rows, member_generators
+from polyinv.data.datamodule import Batches, Hiding, RecipeData, Rows, member_generators
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError, unknown
+from polyinv.quantities import TARGETS
 from polyinv.simulate.recipes import random_recipes
 
 TRAINING, VALIDATION = 0, 1
@@ -33,6 +34,7 @@ class DrawnBatches:
         count: Batches in a pass.
         seeds: One for each of R members, who draw on their own; None is one member without the leading dimension.
         device: Where the bank lies.
+        hide: Leaves inputs out of each batch; None serves all.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class DrawnBatches:
         count: int,
         seeds: Sequence[int] | None,
         device: torch.device | str,
+        hide: Hiding | None = None,
     ) -> None:
         self.source, self.size, self.count, self.seeds, self.epoch = source, size, count, seeds, 0
+        self.hide = hide
         self.scaling, self.device = deepcopy(scaling).to(device), device
 
     def __len__(self) -> int:
@@ -59,7 +63,8 @@ class DrawnBatches:
         for _ in range(self.count):
             drawn = [self.source.draw(self.size, each) for each in random]
             x, y = drawn[0] if self.seeds is None else (torch.stack(part) for part in zip(*drawn, strict=True))
-            yield self.scaling(x), self.scaling.targets(y)
+            batch = self.scaling(x), self.scaling.targets(y)
+            yield batch if self.hide is None else self.hide(*batch, random)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Source:
 
     @cached_property
     def _at(self) -> list[int]:
-        return [OBSERVABLES.index(column) for column in self.columns]
+        return [(*OBSERVABLES, *TARGETS).index(column) for column in self.columns]
 
     def to(self, device: torch.device | str) -> "Source":
         """The same with its bank on another device."""
@@ -107,7 +112,8 @@ class Source:
         low, high = (torch.tensor(end, dtype=torch.float64).log() for end in self.config.chains)
         share = torch.rand(len(entries), generator=random, device=random.device)
         chains = torch.exp(low + (high - low) * share)
-        return entries.observe(self.chemistry, chains.float(), random)[:, self._at]
+        seen = entries.observe(self.chemistry, chains.float(), random)
+        return torch.cat([seen, entries.recipes.to(seen)], dim=-1)[:, self._at]
 
 
 class SimulatedData(RecipeData):
@@ -120,12 +126,15 @@ class SimulatedData(RecipeData):
         config: What is simulated.
         features: One of ``polyinv.data.features.FEATURES``.
         test: Rows to judge on.
+        patterns: See `RecipeData`.
 
     Raises:
         InputError: An unknown chemistry, or a configuration that cannot be.
     """
 
-    def __init__(self, config: SimulatedConfig, features: str, test: Rows) -> None:
+    def __init__(
+        self, config: SimulatedConfig, features: str, test: Rows, patterns: Mapping[str, float] | None = None
+    ) -> None:
         if config.chemistry not in CHEMISTRIES:
             raise unknown("chemistry", config.chemistry, CHEMISTRIES)
         chemistry, columns = CHEMISTRIES[config.chemistry], feature_columns(features)
@@ -143,7 +152,7 @@ class SimulatedData(RecipeData):
             source.rows(torch.Generator().manual_seed(2 * config.seed + stream))
             for source, stream in zip(sources, (TRAINING, VALIDATION), strict=True)
         ]
-        super().__init__(features, *rows, test)
+        super().__init__(features, *rows, test, patterns=patterns)
         self.config, self.source = config, sources[0]
 
     @property
@@ -156,4 +165,6 @@ class SimulatedData(RecipeData):
         if not self.config.redraw:
             return super().train_dataloader()
         count = self.rows_per_epoch // self.batch_size
-        return DrawnBatches(self.source.to(self.device), self.scaling, self.batch_size, count, self.seeds, self.device)
+        return DrawnBatches(
+            self.source.to(self.device), self.scaling, self.batch_size, count, self.seeds, self.device, self.hiding()
+        )

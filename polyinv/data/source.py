@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from polyinv.data.bundled import load_bundled
+from polyinv.data.patterns import check_patterns
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
@@ -78,16 +79,22 @@ class DataConfig:
         path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
         simulated: What is simulated, with the source of that name.
+        patterns: With the features ``partial``: how often each pattern of known inputs is trained on, such as
+            ``{"mmd+temp": 1, "any": 1}``. Inputs are mmd, cBA_time, means (Mn and Mw), cBA_0, cAIBN_0, temp, time, and
+            composite for the first three; ``any`` is every pattern alike. None given are those of
+            `polyinv.data.patterns.PRACTICAL`.
     """
 
     source: str = "table"
     path: str | None = None
     normalize: bool = False
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+    patterns: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise unknown("data source", self.source, SOURCES)
+        check_patterns(self.patterns)
 
     @property
     def is_bundled(self) -> bool:

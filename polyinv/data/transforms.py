@@ -51,6 +51,7 @@ class Transform:
 
     Attributes:
         names: Of the G features.
+        columns: The column behind each of them.
         curve: Numbers of the features that are nodes of the curve, ascending along it.
 
     Raises:
@@ -71,6 +72,7 @@ class Transform:
             for feature, function in TRANSFORMS[name].get(column, {column: _same}).items()
         ]
         self.names = tuple(feature for _, _, feature, _ in features)
+        self.columns = tuple(column for column, *_ in features)
         self.curve = tuple(number for number, (column, *_) in enumerate(features) if column in MMD)
         # Neighbouring columns of one function are transformed at once.
         self._runs: list[tuple[list[int], Function]] = []

@@ -20,6 +20,17 @@ def check_goes_on(name: str) -> None:
         raise InputError(f"--init starts a network from a saved one; a {name} cannot go on learning")
 
 
+def check_takes_gaps(name: str) -> None:
+    """Refuse a model that needs every input.
+
+    Raises:
+        InputError: It is no network, or unknown.
+    """
+    if not issubclass(MODELS.get(name, InverseModel), NeuralModel):
+        networks = ", ".join(name for name, kind in MODELS.items() if issubclass(kind, NeuralModel))
+        raise InputError(f"a {name} needs every input; the features 'partial' go with {networks}")
+
+
 def load(folder: Path | str) -> InverseModel:
     """Load a saved model of any kind.
 
@@ -32,4 +43,4 @@ def load(folder: Path | str) -> InverseModel:
     return MODELS[name].load(folder)
 
 
-__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "check_goes_on", "load"]
+__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "check_goes_on", "check_takes_gaps", "load"]

@@ -47,6 +47,13 @@ class InverseModel(ABC):
         given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
         return {name: asdict(value) if is_dataclass(value) else value for name, value in given.items()}
 
+    @property
+    def partial(self) -> bool:
+        """Whether observations may have gaps (NaN): a model that takes what is known and answers the rest."""
+        from polyinv.data.features import may_miss
+
+        return may_miss(self.columns)
+
     @abstractmethod
     def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
         """Learn from the training rows, choosing on the validation rows; the test rows are not looked at.
@@ -60,8 +67,10 @@ class InverseModel(ABC):
     def predict(self, x: "Tensor") -> "Tensor":
         """Recipes (B, 4) of observations (B, F), both in physical units and float64: the mean of the members' answers.
 
+        A model fitted on the feature set ``partial`` takes NaN for what is not known, and gives back what is.
+
         Raises:
-            InputError: ``x`` has not the columns the model was fitted on, or is not finite.
+            InputError: ``x`` has not the columns the model was fitted on, is not finite, or shows no polymer.
         """
         return self.predict_members(x).mean(0)
 
@@ -76,11 +85,16 @@ class InverseModel(ABC):
     def _checked(self, x: "Tensor") -> "Tensor":
         if x.ndim != 2 or x.shape[1] != len(self.columns):
             raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
-        if not x.isfinite().all():
-            row, column = (~x.isfinite()).nonzero()[0].tolist()
+        bad = x.isinf() if self.partial else ~x.isfinite()
+        if bad.any():
+            row, column = bad.nonzero()[0].tolist()
             raise InputError(
                 f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
             )
+        if self.partial:
+            from polyinv.data.masks import check_polymer_is_there
+
+            check_polymer_is_there(x, self.columns)
         return x.double()
 
     def save(self, folder: Path | str) -> None:

@@ -173,8 +173,7 @@ class MLP(NeuralModel):
     def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
         from polyinv.models.networks import FullyConnected
 
-        width = len(scaling.transform.names)
-        return FullyConnected(width, self.hidden, self.dropout, self.activation, outputs, random)
+        return FullyConnected(scaling.width, self.hidden, self.dropout, self.activation, outputs, random)
 
 
 class CNN(NeuralModel):
@@ -218,10 +217,10 @@ class CNN(NeuralModel):
     def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
         from polyinv.models.networks import CurveCNN
 
-        curve, width = scaling.transform.curve, len(scaling.transform.names)
+        curve = scaling.transform.curve
         if not curve:
             raise InputError("a curve network needs the nodes of the curve among its features")
-        scalars = [at for at in range(width) if at not in curve]
+        scalars = [at for at in range(scaling.width) if at not in curve]
         return CurveCNN(
             curve, scalars, self.channels, self.kernel, self.hidden, self.dropout, self.activation, outputs, random
         )

@@ -15,7 +15,6 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torchmetrics.functional import r2_score
 
 from polyinv.data.datamodule import Batches, RecipeData
 from polyinv.data.scaling import Scaling
@@ -49,12 +48,13 @@ class ScaledNetwork(nn.Module):
         self.network, self.scaling = network, scaling
 
     def predict(self, x: Tensor) -> Tensor:
-        """Recipes (R, B, 4) that each member names for observations (B, F), in physical units."""
-        return self.scaling.y.inverse(mean(self._output(x)))
+        """Recipes (R, B, 4) that each member names for observations (B, F), in physical units; what is given stays."""
+        given = self.scaling.given(x)
+        return torch.where(given.isnan(), self.scaling.y.inverse(mean(self._output(x))), given)
 
     def variance(self, x: Tensor) -> Tensor:
         """Variance (R, B, 4) that each member predicts, in squared physical units; trained with ``nll`` only."""
-        return variance(self._output(x)).double() * self.scaling.y.std**2
+        return variance(self._output(x)).double() * self.scaling.y.std**2 * self.scaling.given(x).isnan()
 
     @torch.no_grad()
     def _output(self, x: Tensor) -> Tensor:
@@ -189,14 +189,22 @@ def _beside(values: Tensor, parameter: Tensor) -> Tensor:
 
 
 def _r2(guess: Tensor, z: Tensor) -> Tensor:
-    """R² of each member and target (R, 4), for guesses (R, N, 4) and standardized recipes (N, 4) or (R, N, 4)."""
-    columns = [part.transpose(0, 1).flatten(1) for part in (guess, z.expand_as(guess))]
-    return r2_score(*columns, multioutput="raw_values").view(len(guess), -1)
+    """R² of each member and target (R, 4) over the recipe values asked for, those not NaN.
+
+    Args:
+        guess: Of each member, (R, N, 4).
+        z: Standardized recipes (N, 4) or (R, N, 4).
+    """
+    asked = ~z.isnan()
+    true = z.where(asked, 0.0)
+    centre = true.sum(-2, keepdim=True) / asked.sum(-2, keepdim=True)
+    left, total = (((other - true) * asked).square().sum(-2) for other in (guess, centre))
+    return 1 - left / total
 
 
 def _summary(tag: str, values: Tensor) -> Iterator[tuple[str, float]]:
     """Mean and band over the members of values (R, 4), by target and for the mean of all targets."""
-    for name, of_members in zip((*TARGETS, "global"), [*values.T, values.mean(1)], strict=True):
+    for name, of_members in zip((*TARGETS, "global"), [*values.T, values.nanmean(1)], strict=True):
         centre = of_members.mean().item()
         yield f"{tag}/{name}", centre
         if len(of_members) > 1:
