@@ -1,0 +1,176 @@
+r"""How much an observation can tell at all, without a network: local information and the recipe box as prior.
+
+Near a recipe :math:`\theta` the observation :math:`y` of a run of finite volume is Gaussian about the deterministic
+solution, with slopes :math:`J = \partial y / \partial \theta` and a covariance :math:`\Sigma` that follows from the
+chains that were counted. Of the inputs that a pattern gives (`polyinv.data.patterns`) the Fisher information about the
+values it asks for is :math:`F = J^\top \Sigma^{-1} J`; with the prior precision P of the box, no estimator of a
+Gaussian problem has a smaller mean squared error than :math:`(F + P)^{-1}` (the Cramér–Rao bound with a prior
+[van Trees, *Detection, Estimation, and Modulation Theory* I, 2.4]).
+
+What it leaves out: where the values that fit form a ridge that bends, or ends at a wall of the box, the posterior is
+not Gaussian and the number only an estimate. The noise itself also depends on the recipe; that is not counted as
+information, since the volume that a measured curve stands for is unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.data.patterns import INPUTS, inputs_of
+from polyinv.mmd import STEP
+from polyinv.quantities import MMD, RECIPE, SCALARS, TARGETS
+from polyinv.simulate.deterministic import grow_in_chunks
+from polyinv.simulate.fluctuations import fluctuations
+from polyinv.simulate.sampling import grow_with_horizon
+from polyinv.simulate.snapshots import Growth, mapped
+from polyinv.threads import one_thread
+
+OBSERVED = SCALARS + MMD
+"""What is observed: the logarithms of the scalars, and the nodes of the curve."""
+BOX_VARIANCE = torch.tensor([(quantity.high - quantity.low) ** 2 / 12 for quantity in RECIPE], dtype=torch.float64)
+"""Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""
+NO_NOISE = 1e-10
+"""Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""
+TIME_STEP = 20.0
+"""Of the solver, in s."""
+DIFFERENCE = 0.005
+"""Half of the interval of a central difference, in standard deviations of the box."""
+CHUNK = 128
+
+
+@dataclass(frozen=True)
+class Response:
+    """How the observations of B runs answer to their recipes, and how they scatter.
+
+    Args:
+        slopes: Derivatives of the O observed numbers by the recipe, (B, O, 4), per unit of `polyinv.quantities`.
+        noise: Covariance of the observed numbers of a run of one chain, (B, O, O); divided by the chains at the
+            horizon it is that of the run.
+    """
+
+    slopes: Tensor
+    noise: Tensor
+
+
+def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: float = 3600.0) -> Response:
+    """The response of B recipes (B, 4), about 15 ms of one core each.
+
+    Args:
+        recipes: In physical units.
+        chemistry: Scheme and coefficients.
+        horizon: Time in s that the number of chains refers to.
+    """
+    recipes = recipes.double()
+    shifts = torch.diag(DIFFERENCE * BOX_VARIANCE.sqrt())
+    above, below = (
+        torch.stack([observe(recipes + sign * shift, chemistry) for shift in shifts], -1) for sign in (1, -1)
+    )
+    slopes = (above - below) / (2 * shifts.diagonal())
+    with one_thread():
+        noise = [_noise_of(part, chemistry, horizon) for part in recipes.split(CHUNK)]
+    return Response(slopes, torch.cat(noise))
+
+
+def observe(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE) -> Tensor:
+    """The observed numbers of recipes (B, 4) without noise, (B, 103), see ``OBSERVED``."""
+    seen = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP).snapshots(chemistry)
+    return torch.cat([seen.cBA_time.log(), seen.Mn.log(), seen.Mw.log(), seen.mmd[:, 0]], dim=-1)
+
+
+def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
+    conditions, times = recipes[:, :3], recipes[:, 3:]
+    growth, made = grow_with_horizon(conditions, times, chemistry, horizon, step=TIME_STEP)
+    scatter = fluctuations(conditions, times, chemistry)
+    return _noise(growth, scatter.variance[:, 0], scatter.correlation[:, 0]) * made[:, None, None]
+
+
+def _noise(growth: Growth, variance: Tensor, correlation: Tensor) -> Tensor:
+    r"""Covariance of the observed numbers, times the volume, (B, 103, 103).
+
+    Chains are counted, so that in each bin their number, units and squares are compound Poisson numbers whose
+    covariance is made of the moments of the chain length. The third and fourth moment are taken from a gamma
+    distribution within the bin. The conversion scatters with the radicals, and with ln Mn.
+    """
+    chains, units, squares = (part[:, 0] for part in (growth.chains, growth.units, growth.squares))
+    spread = (torch.nan_to_num(squares * chains / units**2) - 1).clamp(min=0)  # variance over squared mean in a bin
+    length = torch.nan_to_num(units / chains)
+    cubes = squares * length * (1 + 2 * spread)
+    fourths = cubes * length * (1 + 3 * spread)
+    rows = [chains, units, squares], [units, squares, cubes], [squares, cubes, fourths]
+    counted = torch.stack([torch.stack(row, -1) for row in rows], -2)  # (B, 100, 3, 3)
+    n, U, Q = (part.sum(-1)[:, None] for part in (chains, units, squares))
+    bins = chains.shape[-1]
+    effect = chains.new_zeros(len(chains), 2 + bins, bins, 3)  # of a count, unit or square too many on ln Mn, ln Mw, w
+    effect[:, 0, :, 0], effect[:, 0, :, 1] = -1 / n, 1 / U
+    effect[:, 1, :, 1], effect[:, 1, :, 2] = -1 / U, 1 / Q
+    share = units / U
+    effect[:, 2:, :, 1] = (torch.eye(bins, dtype=n.dtype) - share[:, :, None]) / (U * STEP)[..., None]
+    spread_out = torch.einsum("bokp,bkpq->bokq", effect, counted)
+    seen = torch.einsum("bokp,bmkp->bom", spread_out, effect)
+    # ln c_M is high where more monomer than expected is left.
+    with_monomer = -(correlation * (variance / seen[:, 0, 0]).sqrt())[:, None] * seen[:, 0]
+    upper = torch.cat([variance[:, None], with_monomer], -1)[:, None]
+    return torch.cat([upper, torch.cat([with_monomer[..., None], seen], -1)], -2)
+
+
+def posterior_covariance(slopes: Tensor, noise: Tensor, prior: Tensor) -> Tensor:
+    r"""Covariance :math:`(J^\top \Sigma^{-1} J + P)^{-1}` of the unknowns of a linear Gaussian problem.
+
+    Directions without noise are left out: to them belongs nothing that varies with the unknowns, such as the area of a
+    curve.
+
+    Args:
+        slopes: J, (*, O, U).
+        noise: :math:`\Sigma`, (*, O, O), singular if need be.
+        prior: Variances of the independent unknowns, (U,).
+
+    Returns:
+        (*, U, U).
+    """
+    scale = noise.diagonal(dim1=-2, dim2=-1).sqrt()
+    inverse = torch.where(scale > 0, 1 / scale, 0.0)
+    values, vectors = torch.linalg.eigh(noise * inverse[..., :, None] * inverse[..., None, :])
+    weight = torch.where(values > NO_NOISE * values[..., -1:], 1 / values, 0.0)
+    turned = vectors.mT @ (slopes * inverse[..., None])
+    # In units of the prior the matrix to invert is the identity plus something positive.
+    width = prior.sqrt()
+    fisher = turned.mT @ (weight[..., None] * turned) * width[:, None] * width
+    inverted = torch.linalg.inv(torch.eye(len(prior), dtype=fisher.dtype) + fisher)
+    return inverted * width[:, None] * width
+
+
+def expected_variance(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
+    """Variance (B, 4) of the recipe values that is left when the inputs of a pattern are given; 0 of a known one.
+
+    Args:
+        response: Of B recipes.
+        pattern: See `polyinv.data.patterns`.
+        chains: Dead chains at the horizon, one number or (B,).
+
+    Raises:
+        InputError: The pattern cannot be.
+    """
+    given = inputs_of(pattern)
+    seen = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
+    asked = [at for at, name in enumerate(TARGETS) if name not in given]
+    noise = response.noise[:, seen][:, :, seen] / torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
+    left = torch.zeros(len(noise), len(TARGETS), dtype=torch.float64)
+    covariance = posterior_covariance(response.slopes[:, seen][:, :, asked], noise, BOX_VARIANCE[asked])
+    left[:, asked] = covariance.diagonal(dim1=-2, dim2=-1)
+    return left
+
+
+def information_limit(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
+    """R² of each value of the recipe (4,) that observations of these recipes allow; 1 of a known one.
+
+    The arguments are those of `expected_variance`.
+    """
+    return 1 - expected_variance(response, pattern, chains).mean(0) / BOX_VARIANCE
+
+
+def subset(response: Response, rows: Sequence[int] | Tensor) -> Response:
+    """The response of some of the recipes."""
+    return mapped(response, lambda part: part[rows])

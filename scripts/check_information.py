@@ -1,0 +1,265 @@
+"""Who is right where network and information limit disagree? The posterior itself, sampled, without either.
+
+python scripts/check_information.py --output runs/check_information      # about 20 minutes of one core
+
+For simulated observations of random recipes the exact R² that they allow is one less the mean variance of their
+posterior, uniform in the box. It is sampled here by sequential Monte Carlo: particles go from the prior to the
+posterior over tempered likelihoods, moved by stretches [Goodman & Weare 2010]. The forward model is a Chebyshev
+polynomial in all four values of the recipe. A pattern that is done is found again.
+"""
+
+import argparse
+import logging
+import math
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data.bank import OBSERVABLES, load_bank
+from polyinv.data.masks import hidden
+from polyinv.data.patterns import INPUTS, inputs_of
+from polyinv.evaluation.information import BOX_VARIANCE, OBSERVED, expected_variance, observe, respond
+from polyinv.evaluation.report import markdown
+from polyinv.files import written
+from polyinv.models import InverseModel, load
+from polyinv.progress import counted
+from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.simulate.recipes import random_recipes
+from polyinv.threads import one_thread
+
+ROOT = Path(__file__).parents[1]
+PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp", "composite+time")
+NODES = 11
+"""Chebyshev nodes along each value of the recipe."""
+LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
+"""Values that are seen by their logarithm: recipes that make the same polymer then lie nearly on a straight line."""
+PARTICLES, MOVES = 200, 40
+FEW = 25
+"""Chains that a node of the curve has to hold to count on its own."""
+
+
+def to_unit(recipes: Tensor) -> Tensor:
+    """Recipes (*, 4) of the box to [-1, 1], logarithms where they span a wide range."""
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    linear = (recipes - low) / (high - low)
+    logarithmic = (recipes / low).log() / (high / low).log()
+    return 2 * torch.where(LOGARITHMIC, logarithmic, linear) - 1
+
+
+def from_unit(unit: Tensor) -> Tensor:
+    """The inverse of `to_unit`."""
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    share = (unit + 1) / 2
+    return torch.where(LOGARITHMIC, low * (high / low) ** share, low + (high - low) * share)
+
+
+class Polynomial:
+    """The observed numbers as a polynomial in the recipe, interpolated at Chebyshev nodes.
+
+    Attributes:
+        coefficients: (NODES, NODES, NODES, NODES, 103).
+    """
+
+    def __init__(self) -> None:
+        angles = math.pi * (torch.arange(NODES).double() + 0.5) / NODES
+        grid = torch.cartesian_prod(*[angles.cos()] * 4)
+        seen = observe(from_unit(grid), BUTYL_ACRYLATE).view(*[NODES] * 4, -1)
+        transform = torch.cos(torch.arange(NODES)[:, None] * angles) * 2 / NODES
+        transform[0] /= 2
+        self.coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * 4, seen)
+
+    def __call__(self, unit: Tensor) -> Tensor:
+        """The observed numbers (M, 103) at points (M, 4)."""
+        return evaluated(self.coefficients, unit)
+
+
+def evaluated(coefficients: Tensor, unit: Tensor) -> Tensor:
+    """Polynomials (NODES, NODES, NODES, NODES, K) at points (M, 4): (M, K)."""
+    basis = torch.cos(torch.arange(NODES) * unit.clamp(-1, 1).acos()[..., None])  # (M, 4, NODES)
+    first, second = ((basis[:, at, :, None] * basis[:, at + 1, None, :]).flatten(1) for at in (0, 2))
+    inner = first @ coefficients.flatten(0, 1).flatten(1)
+    return torch.einsum("mj,mjk->mk", second, inner.view(len(unit), NODES**2, -1))
+
+
+def pooled(noise: Tensor, expected: Tensor) -> Tensor:
+    """Sums (O, P) of observed numbers whose noise is Gaussian: nodes of few chains at either end count as one.
+
+    Args:
+        noise: Covariance of the observed numbers, (O, O).
+        expected: Their values without noise, (O,).
+    """
+    nodes = torch.tensor([name in MMD for name in OBSERVED])[-len(expected) :]
+    single, places = torch.eye(len(expected), dtype=noise.dtype), torch.arange(len(expected))
+    peak = int(torch.where(nodes, expected, -torch.inf).argmax())
+    few = nodes & (noise.diagonal() * FEW > expected.square())
+    ends = [(few & side).to(noise) for side in (places < peak, places > peak)]
+    filled = [end for end in ends if end @ noise @ end * FEW < (end @ expected).square()]
+    return torch.stack([*single[~few], *filled], -1)
+
+
+def whitening(noise: Tensor, spread: Tensor) -> Tensor:
+    """Linear combinations (O, K) of observed numbers with independent unit noise, those that any recipe moves.
+
+    Args:
+        noise: Covariance of the observed numbers, (O, O).
+        spread: What recipes of the box show, less their mean, (M, O).
+    """
+    scale = noise.diagonal().sqrt()
+    inverse = torch.where(scale > 0, 1 / scale, 0.0)
+    values, vectors = torch.linalg.eigh(noise * inverse[:, None] * inverse)
+    kept = values > 1e-5 * values[-1]
+    white = inverse[:, None] * vectors[:, kept] / values[kept].sqrt()
+    _, sizes, directions = torch.linalg.svd(spread @ white, full_matrices=False)
+    moved = sizes > 0.05 * len(spread) ** 0.5
+    return white @ directions[moved].T
+
+
+def posterior(
+    polynomial: Polynomial, white: Tensor, observed: Tensor, known: Tensor, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance (4,) of the posterior of one recipe.
+
+    Args:
+        polynomial: Forward model.
+        white: See `whitening`.
+        observed: The observed numbers, (O,).
+        known: The recipe with NaN for what is asked, (4,).
+        random: Random numbers.
+    """
+    asked = known.isnan()
+    coefficients, target = polynomial.coefficients @ white, observed @ white
+    fixed = to_unit(known.nan_to_num(1.0))
+
+    def log_prior(unit: Tensor) -> Tensor:
+        recipes = from_unit(unit)  # uniform in these: in logarithms the density is proportional to the value
+        inside = (unit.abs() <= 1).all(-1)
+        return torch.where(inside, (recipes.log() * (LOGARITHMIC & asked)).sum(-1), -torch.inf)
+
+    def log_likelihood(unit: Tensor) -> Tensor:
+        return -0.5 * (evaluated(coefficients, unit) - target).square().sum(-1)
+
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    start = low + (high - low) * torch.rand(8 * PARTICLES, 4, generator=random, dtype=torch.float64)
+    unit = torch.where(asked, to_unit(start), fixed)
+    likelihood, tempered = log_likelihood(unit), 0.0
+    while tempered < 1:
+        step = _next_step(likelihood, 1 - tempered)
+        tempered += step
+        weight = torch.softmax(step * likelihood, 0)
+        picked = torch.multinomial(weight, PARTICLES, replacement=True, generator=random)
+        unit, likelihood = unit[picked], likelihood[picked]
+        prior = log_prior(unit)
+        for _ in range(MOVES):
+            order = torch.randperm(PARTICLES, generator=random)
+            for movers, others in (order.chunk(2), order.chunk(2)[::-1]):
+                partners = others[torch.randint(len(others), (len(movers),), generator=random)]
+                stretch = (1 + torch.rand(len(movers), generator=random, dtype=torch.float64)) ** 2 / 2  # 0.5 to 2
+                moved = unit[partners] + stretch[:, None] * (unit[movers] - unit[partners])
+                moved = torch.where(asked, moved, fixed)
+                new_prior, new_likelihood = log_prior(moved), log_likelihood(moved.clamp(-1, 1))
+                gain = new_prior - prior[movers] + tempered * (new_likelihood - likelihood[movers])
+                gain = gain + (asked.sum() - 1) * stretch.log()
+                chance = torch.rand(len(movers), generator=random, dtype=torch.float64)
+                taken = movers[chance.log() < gain]
+                new = chance.log() < gain
+                unit[taken], prior[taken], likelihood[taken] = moved[new], new_prior[new], new_likelihood[new]
+    recipes = from_unit(unit)
+    return recipes.mean(0), torch.where(asked, recipes.var(0), 0.0)
+
+
+def _next_step(likelihood: Tensor, most: float) -> float:
+    """How much more of the likelihood can be taken in at once while half of the particles go on counting."""
+
+    def effective(step: float) -> float:
+        weight = torch.softmax(step * likelihood, 0)
+        return (1 / weight.square().sum()).item()
+
+    if effective(most) > PARTICLES / 2:
+        return most
+    low, high = 0.0, most
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective(middle) > PARTICLES / 2 else (low, middle)
+    return high
+
+
+def check(pattern: str, chains: float, rows: int, model: InverseModel, seed: int = 7) -> pd.DataFrame:
+    """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
+    bank = load_bank(rows, seed, BUTYL_ACRYLATE, 3600.0)
+    recipes = bank.recipes
+    seen = bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), torch.Generator().manual_seed(seed)).double()
+    x = torch.cat([seen, recipes], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
+    guess = model.predict(hidden(x, model.columns, pattern))
+    response = respond(recipes)
+    limit = expected_variance(response, pattern, chains)
+    given = inputs_of(pattern)
+    at = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
+    logarithms = torch.cat([seen[:, :3].log(), seen[:, 3:]], 1)[:, at]
+    polynomial, random = Polynomial(), torch.Generator().manual_seed(seed)
+    prior = random_recipes(500, random)
+    polynomial.coefficients = polynomial.coefficients[..., at]
+    spread, exact = polynomial(to_unit(prior)), observe(recipes, BUTYL_ACRYLATE)[:, at]
+    spread = spread - spread.mean(0)
+    known = torch.where(torch.tensor([name in given for name in TARGETS]), recipes, torch.nan)
+    means, variances = [], []
+    with counted(f"{pattern}, {chains:g} chains", "posteriors", rows) as advance:
+        for row in range(rows):
+            noise = response.noise[row][at][:, at] / chains
+            sums = pooled(noise, exact[row])
+            white = sums @ whitening(sums.T @ noise @ sums, spread @ sums)
+            mean, variance = posterior(polynomial, white, logarithms[row], known[row], random)
+            means.append(mean)
+            variances.append(variance)
+            advance(1)
+    mean, variance = torch.stack(means), torch.stack(variances)
+    total = BOX_VARIANCE
+    lines = []
+    for target, name in enumerate(TARGETS):
+        if name in given:
+            continue
+        error, other = ((answer - recipes)[:, target].square() for answer in (mean, guess))
+        lines.append(
+            {
+                "pattern": pattern,
+                "chains": chains,
+                "target": name,
+                "local limit": 1 - limit[:, target].mean().item() / total[target].item(),
+                "posterior": 1 - variance[:, target].mean().item() / total[target].item(),
+                "calibration": (error.mean() / variance[:, target].mean()).item(),
+                "network against posterior": ((error - other).mean() / total[target]).item(),
+                "±": ((error - other).std() / rows**0.5 / total[target]).item(),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--chains", type=float, nargs="+", default=[1e6])
+    parser.add_argument("--patterns", nargs="+", default=PATTERNS)
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    model, parts = load(given.model), []
+    with one_thread():
+        for chains in given.chains:
+            for pattern in given.patterns:
+                file = given.output / f"{pattern}-{chains:g}-{given.rows}.csv"
+                if not file.is_file():
+                    with written(file) as passing:
+                        check(pattern, chains, given.rows, model).to_csv(passing, index=False)
+                parts.append(pd.read_csv(file))
+    table = pd.concat(parts)
+    numbers = table.columns[3:]
+    table[numbers] = table[numbers].map("{:.3f}".format)
+    print(markdown(table.assign(chains=table["chains"].map("{:.0e}".format))))
+
+
+if __name__ == "__main__":
+    main()
