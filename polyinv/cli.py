@@ -23,7 +23,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
 from polyinv.data.source import DataConfig, SimulatedConfig, check_seed, load_table, simulate_table
-from polyinv.data.workbook import check_new_table, read_table, write_table
+from polyinv.data.workbook import check_new_table, read_observations, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.files import locked
 from polyinv.progress import counted
@@ -233,7 +233,51 @@ def reproduce(arguments: list[str]) -> None:
     reproduce_study(config.output, data=data, seeds=config.seeds, workers=config.workers, say=_say)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"simulate": simulate, "train": train, "reproduce": reproduce}
+def predict(arguments: list[str]) -> None:
+    """Name the recipes behind measured polymers, from whatever is known of them."""
+    parser = _parser("predict", predict)
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="[MODEL] FILE",
+        help="folder of a saved model, by default the released one that takes gaps; table with any of the columns "
+        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time; a cell may be empty",
+    )
+    parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
+    parser.add_argument("--ask", action="append", default=[], help="values to answer though the file has them: cAIBN_0")
+    parser.add_argument("--normalize", type=bool, default=False, help="divide each distribution by its area")
+    parser.add_argument("--out", type=str | None, help="new file, .csv or .xlsx; printed as CSV by default")
+    config = _parse(parser, arguments)
+
+    from polyinv.models.base import read_card
+    from polyinv.prediction import check_new_answers, known_values, model_folder, with_known, write_answers
+    from polyinv.prediction import predict as answer
+
+    if len(config.paths) > 2:
+        raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
+    *model, file = config.paths
+    folder = model_folder(model[0] if model else None)
+    read_card(folder)
+    check_new_answers(config.out)
+    known = known_values(config.known)
+    asked = [name.strip() for each in config.ask for name in each.split(",")]
+    table, others = read_observations(file, normalize=config.normalize)
+    if len(others.columns):
+        log.info("columns passed through and not used: %s", ", ".join(map(str, others.columns)))
+    table = with_known(table, known, asked)
+
+    from polyinv.models import load
+
+    answers = answer(load(folder), folder, table)
+    write_answers(others.drop(columns=answers.columns, errors="ignore").join(answers), config.out)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "simulate": simulate,
+    "train": train,
+    "predict": predict,
+    "reproduce": reproduce,
+}
 
 
 def _usage() -> str:

@@ -27,7 +27,12 @@ from polyinv.quantities import RECIPE, TARGETS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = Path("runs/checkpoints")
-RELEASED = {"mlp": ("mlp.yaml", "composite"), "cnn": ("cnn.yaml", "composite"), "mlp-mmd": ("mlp.yaml", "mmd")}
+RELEASED = {
+    "masked": ("masked.yaml", "partial"),
+    "mlp": ("mlp.yaml", "composite"),
+    "cnn": ("cnn.yaml", "composite"),
+    "mlp-mmd": ("mlp.yaml", "mmd"),
+}
 SEEDS = range(42, 47)
 
 

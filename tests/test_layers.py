@@ -20,6 +20,7 @@ LAYERS = (
     "models",
     "evaluation",
     "experiment",
+    "prediction",
     "reproduce",
     "cli",
 )

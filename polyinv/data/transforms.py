@@ -32,6 +32,9 @@ TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {
         "cBA_time": {"ln cBA_time": _log, "cBA_time": _same},
         "Mn": {"ln Mn": _log},
         "Mw": {"ln Mw": _log},
+        "cBA_0": {"ln cBA_0": _log},
+        "cAIBN_0": {"ln cAIBN_0": _log},
+        "time": {"ln time": _log},
     }
     | {node: {f"√{node}": _root} for node in MMD},
 }

@@ -94,12 +94,63 @@ def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize:
     return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
 
+def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read rows of which any part may be missing; rows keep their order.
+
+    Args:
+        path: An .xlsx, .csv or .npz file with any of `polyinv.quantities.COLUMNS`; of a workbook without the published
+            sheets, the only sheet.
+        normalize: As in `read_table`.
+
+    Returns:
+        All columns of `COLUMNS`, NaN where a column is absent or a cell empty; and the other columns of the file as
+        they stand, such as the name of a sample. The rows of both are numbered as a person counts them.
+
+    Raises:
+        InputError: As `read_table`; also where only some nodes of a curve are given.
+    """
+    path = Path(path)
+    _check_format(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    sheet = _only_sheet(path) if path.suffix == ".xlsx" else None
+    place = f"{path}, sheet {sheet!r}" if sheet else str(path)
+    raw = _read_raw(path, sheet, place).rename(columns=lambda name: str(name).strip())
+    names = list(raw.columns)
+    there = [column for column in COLUMNS if column in names]
+    if not there:
+        raise InputError(f"{place} has none of the columns {_short(COLUMNS)}; it has {', '.join(names[:8])}")
+    if 0 < len(set(there) & set(MMD)) < len(MMD):
+        absent = next(column for column in MMD if column not in there)
+        raise InputError(f"{place}: column {absent!r} is missing, and a curve needs all of MMD1 … MMD100")
+    table = _numbers(raw, there, place, gaps=True).reindex(columns=list(COLUMNS))
+    curve = table[list(MMD)].notna()
+    torn = curve.any(axis=1) & ~curve.all(axis=1)
+    if torn.any():
+        node = next(column for column in MMD if not curve.loc[torn.idxmax(), column])
+        raise InputError(
+            f"{place}, row {torn.idxmax()}: column {node!r} is empty; a curve is given whole or not at all"
+        )
+    _check_physical(table, place)
+    return _with_unit_area(table, place, normalize=normalize), raw.drop(columns=there)
+
+
 def check_table(table: pd.DataFrame, place: str = "table") -> None:
     """Refuse rows that cannot be measurements of a polymer; the index of ``table`` is the row number to report.
 
     Raises:
         InputError: The first impossible value, or the first row that stands there twice.
     """
+    _check_physical(table, place)
+    twice = table.duplicated()
+    if twice.any():
+        row = twice.idxmax()
+        first = (table == table.loc[row]).all(axis=1).idxmax()
+        raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
+
+
+def _check_physical(table: pd.DataFrame, place: str) -> None:
+    """Refuse numbers that no polymer has; a gap (NaN) is none."""
     above = {quantity.name: quantity.above for quantity in RECIPE} | {"Mn": 0.0, "Mw": 0.0}
     for column in table.columns.intersection(list(above)):
         _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
@@ -107,11 +158,6 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
         _refuse(table[column] < 0, table[column], place, "has to be zero or more")
     if {"Mn", "Mw"} <= set(table.columns):
         _refuse(table["Mw"] < table["Mn"] * (1 - 1e-9), table["Mw"], place, "is less than Mn, which cannot be")
-    twice = table.duplicated()
-    if twice.any():
-        row = twice.idxmax()
-        first = (table == table.loc[row]).all(axis=1).idxmax()
-        raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
 
 
 def checksum(table: pd.DataFrame) -> str:
@@ -140,13 +186,28 @@ def _read_raw(path: Path, sheet: str | None, place: str) -> pd.DataFrame:
     return _as_counted(frame, place)
 
 
-def _sheet(path: Path, columns: Sequence[str]) -> str:
+def _sheets(path: Path) -> list[str]:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
-        found = CalamineWorkbook.from_path(path).sheet_names
+        return CalamineWorkbook.from_path(path).sheet_names
     except (CalamineError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not an Excel workbook: {error}") from None
+
+
+def _only_sheet(path: Path) -> str:
+    """The published sheet with most columns, or the only one."""
+    found = _sheets(path)
+    published = [sheet for sheet in SHEETS if sheet in found]
+    if not published and len(found) > 1:
+        raise InputError(
+            f"{path} has the sheets {', '.join(map(repr, found))}; name one of them {next(iter(SHEETS))!r}"
+        )
+    return (published or found)[0]
+
+
+def _sheet(path: Path, columns: Sequence[str]) -> str:
+    found = _sheets(path)
     wanted = [sheet for sheet in reversed(SHEETS) if set(columns) <= set(SHEETS[sheet])]
     for sheet in wanted:
         if sheet in found:
@@ -164,16 +225,19 @@ def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     return frame
 
 
-def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str) -> pd.DataFrame:
+def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str, *, gaps: bool = False) -> pd.DataFrame:
     raw = raw.rename(columns=lambda name: str(name).strip())
     _check_columns(list(raw.columns), columns, place)
     table = raw[list(columns)].apply(pd.to_numeric, errors="coerce").astype(float)
     bad = ~np.isfinite(table.to_numpy())
+    if gaps:
+        bad &= ~raw[list(columns)].isna().to_numpy()
     if bad.any():
         row, column = np.argwhere(bad)[0]
         cell = raw[columns[column]].iloc[row]
         what = "is empty or a formula without a value" if pd.isna(cell) else f"holds {str(cell)!r}"
         hint = "; write decimals with a point" if isinstance(cell, str) and "," in cell else ""
+        hint += ", or nothing" * gaps
         raise InputError(f"{place}, row {table.index[row]}, column {columns[column]!r} {what}; needs a number{hint}")
     return table
 

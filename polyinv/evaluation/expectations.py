@@ -1,0 +1,115 @@
+"""What a model that takes gaps can be expected to answer from each pattern of inputs."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data.bank import load_bank
+from polyinv.data.bundled import load_bundled
+from polyinv.data.datamodule import Rows, rows_of
+from polyinv.data.masks import hidden
+from polyinv.data.patterns import INPUTS, inputs_of, name_of
+from polyinv.data.simulated import Source
+from polyinv.data.source import SimulatedConfig
+from polyinv.errors import InputError
+from polyinv.models.base import InverseModel
+from polyinv.quantities import TARGETS
+
+FILE = "patterns.csv"
+"""Name of the table beside a released model."""
+COLUMNS = ("pattern", "target", "r2", "r2_members", "rmse", "error_99")
+SURE = 0.99
+"""Share of the errors that ``error_99`` covers."""
+ROWS, SEED = 8192, 2**33  # no training has the recipes of this seed
+GOOD = 0.8
+"""R² that is called good."""
+
+
+def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
+    """Scores of a model on each pattern of inputs, a line for each value of the recipe that is asked for.
+
+    Returns:
+        ``pattern`` and ``target``; ``r2`` and ``rmse`` off the grid (the bundled set), ``r2_members`` the standard
+        deviation of R² over the members; ``error_99``, the error that 99 % of simulated recipes stay below, with the
+        noise of as many chains as are trained on.
+    """
+    off_grid, simulated = rows_of(load_bundled("off_grid"), model.columns), _simulated(model.columns)
+    lines = []
+    for pattern in patterns:
+        members = model.predict_members(hidden(off_grid.x, model.columns, pattern))
+        error = (model.predict(hidden(simulated.x, model.columns, pattern)) - simulated.y).abs()
+        r2, spread = _r2(members.mean(0), off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
+        rmse = (members.mean(0) - off_grid.y).square().mean(0).sqrt()
+        for at, name in enumerate(TARGETS):
+            if name not in inputs_of(pattern):
+                numbers = [r2[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
+                lines.append([pattern, name, *(float(f"{number.item():.4g}") for number in numbers)])
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _simulated(columns: tuple[str, ...]) -> Rows:
+    config = SimulatedConfig()
+    source = Source(config, columns, load_bank(ROWS, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
+    return source.rows(torch.Generator().manual_seed(SEED))
+
+
+def _r2(guess: Tensor, y: Tensor) -> Tensor:
+    return 1 - (guess - y).square().mean(-2) / y.var(0, correction=0)
+
+
+class Expectations:
+    """What a model is expected to answer: read from beside it, or measured when it is asked for.
+
+    Args:
+        model: One that takes gaps.
+        folder: Where it was saved.
+
+    Raises:
+        InputError: The table beside the model is damaged.
+    """
+
+    def __init__(self, model: InverseModel, folder: Path | str) -> None:
+        self.model, path = model, Path(folder, FILE)
+        self.table = pd.DataFrame(columns=list(COLUMNS))
+        if path.is_file():
+            try:
+                self.table = pd.read_csv(path)
+            except ValueError as error:
+                raise InputError(f"{path} is damaged: {error}") from None
+            if list(self.table.columns) != list(COLUMNS):
+                raise InputError(f"{path} is damaged: it needs the columns {', '.join(COLUMNS)}")
+
+    def of(self, pattern: str) -> pd.DataFrame:
+        """The lines of one pattern, by target."""
+        if not (self.table["pattern"] == pattern).any():
+            measured = expect(self.model, [pattern])
+            self.table = measured if self.table.empty else pd.concat([self.table, measured])
+        return self.table[self.table["pattern"] == pattern].set_index("target")
+
+    def one_more(self, pattern: str) -> tuple[tuple[str, ...], pd.Series]:
+        """What would help most: the inputs to add to a pattern, and R² of what is then still asked for.
+
+        The fewest inputs, one or two, that make everything good, if any do; otherwise the best single one. Looks only
+        where the table has something to say; nothing is ``((), empty)``.
+        """
+        given, known = inputs_of(pattern), set(self.table["pattern"])
+        missing = [name for name in INPUTS if name not in given]
+        best: tuple[tuple[str, ...], pd.Series] = ((), pd.Series(dtype=float))
+        for count in (1, 2):
+            found = []
+            for more in combinations(missing, count):
+                wider = name_of((*given, *more))
+                if wider in known:
+                    found.append((more, self.of(wider)["r2"]))
+            found.sort(key=lambda each: each[1].mean(), reverse=True)
+            good = [each for each in found if each[1].min() >= GOOD]
+            if good:
+                return good[0]
+            if found and not best[0]:
+                best = found[0]
+        return best
