@@ -5,13 +5,15 @@ Every line is a warning in words; none stops an answer.
 
 from collections.abc import Sequence
 
+import pandas as pd
+import torch
 from torch import Tensor
 
 from polyinv.data.masks import hidden
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.evaluation.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
-from polyinv.quantities import RECIPE
+from polyinv.quantities import RECIPE, TARGETS
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
@@ -44,12 +46,17 @@ def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
         f"{name} (expected R² {line.r2:.2f}, typical error {line.rmse:.2g} {units[name]})"
         for name, line in poor.iterrows()
     )
-    more, then = expectations.one_more(pattern)
-    better = [f"{name} {then[name]:.2f}" for name in poor.index if name in then]
-    helps = f"; with {in_words(more)} as well, expected R²: {', '.join(better)}" if better else ""
-    if more and not better:
-        helps = f"; {in_words(more)} is what to measure"
+    more, then = expectations.one_more(pattern, poor.index)
+    better = ", ".join(f"{name} {then[name]:.2f}" for name in poor.index if name in then)
+    helps = f"; with {in_words(more)} as well, expected R²: {better}" if better else ""
     return [f"{in_words(inputs_of(pattern))} cannot tell {said}{helps}"]
+
+
+def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
+    """Which values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
+    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    margin = torch.where(given, 0.0, MARGIN * (high - low))
+    return (recipes < low - margin) | (recipes > high + margin)
 
 
 def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[str]:
@@ -60,57 +67,68 @@ def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[
         given: Which of them are known, (N, 4).
         rows: What each row is called.
     """
-    lines = []
-    for quantity, column, known in zip(RECIPE, recipes.unbind(-1), given.unbind(-1), strict=True):
+    lines, leaving = [], leaving_box(recipes, given)
+    for at, quantity in enumerate(RECIPE):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
-        margin = MARGIN * (quantity.high - quantity.low)
-        out = known & ((column < quantity.low) | (column > quantity.high))
+        out = leaving[:, at] & given[:, at]
         if out.any():
             lines.append(
-                f"{_rows(out, rows)}: {quantity.name} is given as {column[out][0].item():g}, {learned}; the answers to "
-                "the rest are guesses"
+                f"{_rows(out, rows)}: {quantity.name} is given as {recipes[out, at][0].item():g}, {learned}; the "
+                "answers to the rest are guesses"
             )
-        out = ~known & ((column < quantity.low - margin) | (column > quantity.high + margin))
+        out = leaving[:, at] & ~given[:, at]
         if out.any():
             lines.append(
-                f"{_rows(out, rows)}: the answer for {quantity.name} is {column[out][0].item():.3g}, {learned}; what "
-                "is given does not fit together, or lies outside as well"
+                f"{_rows(out, rows)}: the answer for {quantity.name} is {recipes[out, at][0].item():.3g}, {learned}; "
+                "what is given does not fit together, or lies outside as well"
             )
     return lines
 
 
-def contradictions(
-    model: InverseModel, x: Tensor, pattern: str, expectations: Expectations, rows: Sequence[object]
-) -> list[str]:
-    """A line for each known value of the recipe that the rest of the inputs speaks against.
+def speaking_against(
+    model: InverseModel, x: Tensor, pattern: str, name: str, expectations: Expectations
+) -> tuple[Tensor, Tensor, pd.Series]:
+    """Whether the other inputs of a pattern speak against a known value of the recipe.
 
     What is known is asked for as if it were not. An answer farther away than 99 % of the errors made in that pattern
-    is a contradiction; of values that agree, one in a hundred is called one.
+    is a contradiction; of values that agree, one in a hundred is called one. Values outside the box are none.
 
     Args:
         model: One that takes gaps.
         x: Observations (N, F) of the pattern.
         pattern: Their inputs.
+        name: The known value.
         expectations: Of the model.
-        rows: What each row is called.
+
+    Returns:
+        Whether they do (N,), what they say instead (N,), and what is expected of such answers.
     """
+    at = TARGETS.index(name)
+    without = name_of([other for other in inputs_of(pattern) if other != name])
+    known = x[:, model.columns.index(name)]
+    answer = model.predict(hidden(x, model.columns, without))[:, at]
+    expected = expectations.of(without).loc[name]
+    inside = (known >= RECIPE[at].low) & (known <= RECIPE[at].high)
+    return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
+
+
+def contradictions(
+    model: InverseModel, x: Tensor, pattern: str, expectations: Expectations, rows: Sequence[object]
+) -> list[str]:
+    """A line for each known value of the recipe that the rest of the inputs speaks against, see `speaking_against`."""
     given, lines = inputs_of(pattern), []
-    for at, quantity in enumerate(RECIPE):
+    for quantity in RECIPE:
         if quantity.name not in given:
             continue
-        without = name_of([name for name in given if name != quantity.name])
-        known = x[:, model.columns.index(quantity.name)]
-        inside = (known >= quantity.low) & (known <= quantity.high)  # others have a line of their own
-        answer = model.predict(hidden(x, model.columns, without))[:, at]
-        line = expectations.of(without).loc[quantity.name]
-        against = inside & ((answer - known).abs() > line.error_99)
+        against, answer, expected = speaking_against(model, x, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
-            given_as, instead = known[first].item(), f"{answer[first].item():.3g} ± {line.rmse:.2g} {quantity.unit}"
+            known = x[first, model.columns.index(quantity.name)].item()
+            rest = in_words([name for name in given if name != quantity.name])
             lines.append(
-                f"{_rows(against, rows)}: {quantity.name} is given as {given_as:g}, but the answer from "
-                f"{in_words(inputs_of(without))} is {instead} ({SURE:.0%} of rows that agree are within "
-                f"{line.error_99:.2g}); one is wrong"
+                f"{_rows(against, rows)}: {quantity.name} is given as {known:g}, but the answer from {rest} is "
+                f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
+                f"are within {expected['error_99']:.2g}); one is wrong"
             )
     return lines
 

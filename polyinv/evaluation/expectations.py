@@ -13,7 +13,7 @@ from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import Rows, rows_of
 from polyinv.data.masks import hidden
-from polyinv.data.patterns import INPUTS, inputs_of, name_of
+from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
@@ -28,6 +28,8 @@ SURE = 0.99
 ROWS, SEED = 8192, 2**33  # no training has the recipes of this seed
 GOOD = 0.8
 """R² that is called good."""
+EASY = ("temp", "time", "cBA_0", "means", "mmd", "cBA_time", "cAIBN_0")
+"""The inputs, those that a laboratory knows most easily first."""
 
 
 def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
@@ -91,25 +93,28 @@ class Expectations:
             self.table = measured if self.table.empty else pd.concat([self.table, measured])
         return self.table[self.table["pattern"] == pattern].set_index("target")
 
-    def one_more(self, pattern: str) -> tuple[tuple[str, ...], pd.Series]:
-        """What would help most: the inputs to add to a pattern, and R² of what is then still asked for.
+    def one_more(self, pattern: str, wanted: Sequence[str]) -> tuple[tuple[str, ...], pd.Series]:
+        """What to find out next: inputs to add to a pattern, and R² of what is then still asked for.
 
-        The fewest inputs, one or two, that make everything good, if any do; otherwise the best single one. Looks only
-        where the table has something to say; nothing is ``((), empty)``.
+        The fewest inputs, one or two, that make all of it good, what is known most easily first; if none do, the
+        single input that helps most. Looks only where the table has something to say; nothing is ``((), empty)``.
+
+        Args:
+            pattern: What is given.
+            wanted: Values of the recipe that are to be answered better; one of them at least stays asked for.
         """
-        given, known = inputs_of(pattern), set(self.table["pattern"])
-        missing = [name for name in INPUTS if name not in given]
-        best: tuple[tuple[str, ...], pd.Series] = ((), pd.Series(dtype=float))
+        given = inputs_of(pattern)
+        missing = [name for name in EASY if name not in given]
+        known, best = set(self.table["pattern"]), ((), pd.Series(dtype=float))
         for count in (1, 2):
             found = []
             for more in combinations(missing, count):
                 wider = name_of((*given, *more))
-                if wider in known:
+                if wider in known and not set(wanted) <= set(more):
                     found.append((more, self.of(wider)["r2"]))
-            found.sort(key=lambda each: each[1].mean(), reverse=True)
             good = [each for each in found if each[1].min() >= GOOD]
             if good:
                 return good[0]
             if found and not best[0]:
-                best = found[0]
+                best = max(found, key=lambda each: each[1].mean())
         return best

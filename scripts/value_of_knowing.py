@@ -1,0 +1,200 @@
+"""What one more known value buys: the tables and the figure of docs/value-of-knowing.md.
+
+python scripts/value_of_knowing.py --output runs/value_of_knowing          # about five minutes of one core
+
+Prints R² of the released model off the grid for useful patterns of known and missing inputs; the information limit
+beside the model's score on simulated recipes of 1e5, 1e6 and 1e7 chains, for all patterns; how often values that agree
+are called a contradiction, and values that do not are caught. A volume that is done is found again.
+"""
+
+import argparse
+import itertools
+import logging
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data.bank import OBSERVABLES, load_bank
+from polyinv.data.bundled import load_bundled
+from polyinv.data.datamodule import rows_of
+from polyinv.data.masks import hidden
+from polyinv.data.patterns import every_pattern, inputs_of, name_of
+from polyinv.evaluation.domain import WORDS, leaving_box, speaking_against
+from polyinv.evaluation.expectations import FILE, Expectations
+from polyinv.evaluation.information import expected_variance, respond
+from polyinv.evaluation.report import markdown
+from polyinv.files import written
+from polyinv.models import InverseModel, load
+from polyinv.quantities import RECIPE, TARGETS
+from polyinv.threads import one_thread
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).resolve().parent.parent
+KNOWN = [list(itertools.compress(("temp", "time"), which)) for which in itertools.product((False, True), repeat=2)]
+CUBE = [name_of((*seen, *known)) for seen in (("mmd", "means"), ("mmd", "means", "cBA_time")) for known in KNOWN]
+"""Residual monomer, temperature, time: each missing or given, beside the curve and its means."""
+OTHERS = ["mmd", "mmd+temp", "mmd+temp+time", "means", "means+temp+time", "mmd+means+cBA_0", "mmd+means+cBA_0+temp"]
+OTHERS += ["composite+cBA_0", "composite+cBA_0+temp", "composite+cBA_0+temp+time", "composite+cBA_0+cAIBN_0"]
+CHAINS = (1e5, 1e6, 1e7)
+ROWS, SEED = 1000, 7
+NEAR_GAUSSIAN = 0.9
+"""Limit from which a posterior is narrow against the box, a third of its standard deviation or less."""
+TIE = 0.02
+"""Limits closer than this do not rank two patterns."""
+WRONG = (2.0, 5.0, 10.0)
+"""Errors in °C of a temperature that is said to be known."""
+
+
+def words(pattern: str) -> str:
+    """A pattern as a line of the table."""
+    return ", ".join(WORDS.get(name, name) for name in inputs_of(pattern))
+
+
+def off_grid_table(expected: pd.DataFrame, patterns: list[str]) -> str:
+    """R² ± standard deviation over the members, as Markdown; an input that is known says so."""
+    lines = expected.set_index(["pattern", "target"])
+    rows = []
+    for pattern in patterns:
+        row = {"given": words(pattern)}
+        for name in TARGETS:
+            known = name in inputs_of(pattern)
+            row[name] = "known" if known else "{r2:.3f} ± {r2_members:.3f}".format(**lines.loc[(pattern, name)])
+        rows.append(row)
+    return markdown(pd.DataFrame(rows))
+
+
+def heat_map(expected: pd.DataFrame, patterns: list[str], path: Path) -> None:
+    """R² by pattern and target, known values crossed out."""
+    wide = expected.pivot(index="pattern", columns="target", values="r2").reindex(index=patterns, columns=list(TARGETS))
+    figure, axes = plt.subplots(figsize=(8.2, 0.36 * len(patterns) + 1.2), layout="constrained")
+    colours = plt.get_cmap("viridis").with_extremes(bad="#e8e8e8")
+    image = axes.imshow(wide.to_numpy(), vmin=0, vmax=1, cmap=colours, aspect="auto")
+    for (row, column), value in np.ndenumerate(wide.to_numpy()):
+        text, colour = (
+            ("known", "#777777") if np.isnan(value) else (f"{value:.2f}", "black" if value > 0.6 else "white")
+        )
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(len(TARGETS)), [quantity.label.replace(" ", "\n") for quantity in RECIPE])
+    axes.set_yticks(range(len(patterns)), [words(pattern) for pattern in patterns])
+    axes.set_title("R² off the grid, by what is given", fontsize=11)
+    axes.tick_params(length=0)
+    figure.colorbar(image, label="R²", shrink=0.8)
+    with written(path, overwrite=True) as passing:
+        figure.savefig(passing, dpi=150)
+
+
+def compare(model: InverseModel, chains: float) -> pd.DataFrame:
+    """The model's R² and the limit for every pattern, on the same simulated recipes in the same volume."""
+    bank = load_bank(ROWS, SEED, BUTYL_ACRYLATE, 3600.0)
+    y, random = bank.recipes, torch.Generator().manual_seed(SEED)
+    seen = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), random).double()
+    x = torch.cat([seen, y], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
+    response, variance = respond(y), y.var(0, correction=0)
+    lines = []
+    for pattern in every_pattern():
+        members = model.predict_members(hidden(x, model.columns, pattern))
+        network = 1 - (members.mean(0) - y).square().mean(0) / variance
+        spread = (1 - (members - y).square().mean(1) / variance).std(0, correction=int(len(members) > 1))
+        limit = 1 - expected_variance(response, pattern, chains).mean(0) / variance
+        for at, name in enumerate(TARGETS):
+            if name not in inputs_of(pattern):
+                numbers = (network[at].item(), spread[at].item(), limit[at].item())
+                lines.append([chains, pattern, name, *numbers])
+    return pd.DataFrame(lines, columns=["chains", "pattern", "target", "network", "spread", "limit"])
+
+
+def agreement(compared: pd.DataFrame) -> str:
+    """How network and limit agree over all patterns, by volume and target, as Markdown."""
+    rows = []
+    for (chains, target), part in compared.groupby(["chains", "target"], sort=False):
+        network, limit = part["network"].to_numpy(), part["limit"].to_numpy()
+        apart = np.subtract.outer(limit, limit)
+        pairs = apart > TIE
+        alike = (np.subtract.outer(network, network) > 0)[pairs].mean()
+        gap, near = network - limit, limit >= NEAR_GAUSSIAN
+        worst = np.flatnonzero(near)[np.abs(gap[near]).argmax()]
+        rows.append(
+            {
+                "chains": f"{chains:.0e}",
+                "value": target,
+                "patterns": len(part),
+                "pairs ranked alike": f"{alike:.1%} of {pairs.sum()}",
+                "network less limit": f"{gap.min():+.3f} to {gap.max():+.3f}",
+                f"where the limit is ≥ {NEAR_GAUSSIAN}": f"{gap[near].min():+.3f} to {gap[near].max():+.3f}",
+                "patterns there": int(near.sum()),
+                "farthest there": part["pattern"].iloc[worst],
+            }
+        )
+    return markdown(pd.DataFrame(rows))
+
+
+def alarms(model: InverseModel, expectations: Expectations) -> str:
+    """Share of off-grid rows that are warned of when their temperature is right or wrong, as Markdown."""
+    rows = rows_of(load_bundled("off_grid"), model.columns)
+    lines = []
+    for pattern in ("mmd+temp", "mmd+temp+time", "composite+temp", "composite+temp+time"):
+        line = {"given": words(pattern), "right": f"{warned(model, expectations, rows.x, pattern, 0.0):.1%}"}
+        for error in WRONG:
+            line[f"wrong by {error:g} °C"] = f"{warned(model, expectations, rows.x, pattern, error):.0%}"
+        lines.append(line)
+    return markdown(pd.DataFrame(lines))
+
+
+def warned(model: InverseModel, expectations: Expectations, x: Tensor, pattern: str, error: float) -> float:
+    """Share of rows (N, F) of which ``polyinv predict`` warns when their temperature is off by so much, up or down.
+
+    Either the rest of the inputs speaks against it, or with it the answers leave the box.
+    """
+    at, found = model.columns.index("temp"), []
+    for sign in (-1, 1):
+        said = x.clone()
+        said[:, at] += sign * error
+        said = said[(said[:, at] >= RECIPE[2].low) & (said[:, at] <= RECIPE[2].high)]
+        given = torch.tensor([name in inputs_of(pattern) for name in TARGETS]).expand(len(said), -1)
+        recipes = model.predict(hidden(said, model.columns, pattern))
+        against = speaking_against(model, said, pattern, "temp", expectations)[0]
+        found.append(against | leaving_box(recipes, given).any(-1))
+    return torch.cat(found).double().mean().item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "value-of-knowing.png")
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    model = load(given.model)
+    expectations = Expectations(model, given.model)
+    expected = pd.read_csv(given.model / FILE)
+    print(f"Off the grid:\n\n{off_grid_table(expected, CUBE)}\n\n{off_grid_table(expected, OTHERS)}\n")
+    heat_map(expected, CUBE + OTHERS, given.figure)
+    parts = []
+    with one_thread():
+        for chains in CHAINS:
+            file = given.output / f"compared-{chains:.0e}.csv"
+            if not file.is_file():
+                logging.info("comparing with the information limit at %.0e chains", chains)
+                with written(file) as passing:
+                    compare(model, chains).to_csv(passing, index=False)
+            parts.append(pd.read_csv(file))
+    compared = pd.concat(parts, ignore_index=True)
+    print(f"Network and information limit, all patterns:\n\n{agreement(compared)}\n")
+    chosen = compared[compared["pattern"].isin(["mmd", "mmd+temp", "mmd+temp+time", "composite", "composite+temp"])]
+    wide = chosen.assign(both=chosen["network"].map("{:.3f}".format) + " / " + chosen["limit"].map("{:.3f}".format))
+    wide = wide.pivot(index=["pattern", "chains"], columns="target", values="both")[list(TARGETS)].fillna("known")
+    wide = wide.reset_index().assign(chains=lambda table: table["chains"].map("{:.0e}".format))
+    print(f"Network / limit:\n\n{markdown(wide)}\n")
+    print(f"Rows whose temperature is called a contradiction:\n\n{alarms(model, expectations)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The information limit: closed forms, and what noise and slopes have to obey."""
+
+import pytest
+import torch
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data.bank import Bank
+from polyinv.data.patterns import every_pattern, inputs_of
+from polyinv.errors import InputError
+from polyinv.evaluation.information import (
+    BOX_VARIANCE,
+    OBSERVED,
+    expected_variance,
+    information_limit,
+    observe,
+    posterior_covariance,
+    respond,
+)
+from polyinv.mmd import STEP
+from polyinv.quantities import TARGETS
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    return torch.tensor([[1.0, 0.02, 70.0, 3600.0], [2.6, 0.004, 62.0, 1200.0], [0.6, 0.01, 79.0, 400.0]]).double()
+
+
+@pytest.fixture(scope="module")
+def response(recipes):
+    return respond(recipes)
+
+
+def test_a_linear_gaussian_problem_has_its_closed_form():
+    """The conditional covariance of jointly Gaussian numbers, worked out the other way round."""
+    slopes = torch.randn(5, 6, 3, dtype=torch.float64)
+    root = torch.randn(5, 6, 6, dtype=torch.float64)
+    noise, prior = root @ root.mT + 0.1 * torch.eye(6), torch.tensor([0.5, 2.0, 1e4]).double()
+    unknown = torch.diag(prior).expand(5, 3, 3)
+    seen = slopes @ unknown @ slopes.mT + noise
+    with_seen = unknown @ slopes.mT
+    expected = unknown - with_seen @ torch.linalg.inv(seen) @ with_seen.mT
+    torch.testing.assert_close(posterior_covariance(slopes, noise, prior), expected)
+
+
+def test_the_closed_form_is_the_error_of_the_best_estimate():
+    random = torch.Generator().manual_seed(0)
+    slopes = torch.randn(6, 2, generator=random, dtype=torch.float64)
+    root = torch.randn(6, 6, generator=random, dtype=torch.float64)
+    prior = torch.tensor([1.0, 0.04]).double()
+    unknown = torch.randn(200_000, 2, generator=random, dtype=torch.float64) * prior.sqrt()
+    seen = unknown @ slopes.T + torch.randn(200_000, 6, generator=random, dtype=torch.float64) @ root.T
+    estimate = seen @ torch.linalg.lstsq(seen, unknown).solution
+    expected = posterior_covariance(slopes, root @ root.T, prior).diagonal()
+    # 200 000 squared Gaussian errors: five standard errors.
+    torch.testing.assert_close((estimate - unknown).square().mean(0), expected, rtol=5 * (2 / 200_000) ** 0.5, atol=0)
+
+
+def test_a_direction_without_noise_and_without_meaning_changes_nothing():
+    slopes, prior = torch.randn(4, 2, dtype=torch.float64), torch.ones(2).double()
+    root = torch.randn(4, 4, dtype=torch.float64)
+    noise = root @ root.T
+    doubled = torch.cat([slopes, slopes[:1] * 0]), torch.nn.functional.pad(noise, (0, 1, 0, 1))
+    torch.testing.assert_close(posterior_covariance(*doubled, prior), posterior_covariance(slopes, noise, prior))
+
+
+def test_nothing_learned_leaves_the_box():
+    left = posterior_covariance(torch.zeros(3, 4).double(), torch.eye(3).double(), BOX_VARIANCE)
+    torch.testing.assert_close(left, torch.diag(BOX_VARIANCE))
+
+
+def test_slopes_are_those_of_the_solver(recipes, response):
+    """Against differences over ten times the interval, in both directions: to first order."""
+    for at, width in enumerate(BOX_VARIANCE.sqrt()):
+        step = torch.zeros(4).double()
+        step[at] = 0.05 * width
+        wide = (observe(recipes + step) - observe(recipes - step)) / (2 * step[at])
+        scale = response.slopes[..., at].abs().amax(-1, keepdim=True)
+        assert ((wide - response.slopes[..., at]) / scale).abs().max() < 0.02
+    area = response.slopes[:, 3:].sum(1) * STEP
+    assert (area * BOX_VARIANCE.sqrt()).abs().max() < 1e-6  # the area of a curve is one for every recipe
+
+
+def test_the_noise_is_that_of_drawn_observations(recipes, response):
+    chains, draws = 1e6, 4000
+    entries = Bank.simulate(recipes.repeat_interleave(draws, 0), BUTYL_ACRYLATE, 3600.0)
+    seen = entries.observe(
+        BUTYL_ACRYLATE, torch.full((len(entries.recipes),), chains), torch.Generator().manual_seed(0)
+    )
+    seen = torch.cat([seen[:, :3].log(), seen[:, 3:]], -1).double().view(3, draws, -1)
+    expected = (response.noise.diagonal(dim1=-2, dim2=-1) / chains).sqrt()
+    counted = seen.mean(1) > 0.01  # nodes that hold hundreds of chains at least
+    counted[:, :3] = True
+    ratio = (seen.std(1) / expected)[counted]
+    # Drawn chains keep the mean length of their bin; their true lengths would blur it by a few per cent.
+    assert ((ratio > 0.93) & (ratio < 1.05)).all()
+    monomer, mean = OBSERVED.index("cBA_time"), OBSERVED.index("Mn")
+    for run in range(3):
+        drawn = torch.corrcoef(seen[run, :, [monomer, mean]].T)[0, 1]
+        of_noise = response.noise[run, monomer, mean] / (response.noise[run].diagonal()[[monomer, mean]].prod().sqrt())
+        assert abs(drawn - of_noise) < 5 / draws**0.5
+
+
+def test_more_inputs_and_more_chains_never_tell_less(response):
+    """Information adds up."""
+    for pattern in every_pattern():
+        left = expected_variance(response, pattern, 1e6)
+        assert (expected_variance(response, pattern, 1e7) <= left * (1 + 1e-9)).all()
+        for more in ("mmd", "cBA_time", "means", "temp"):
+            wider = "+".join({*inputs_of(pattern), more})
+            if not set(TARGETS) <= {*inputs_of(pattern), more}:
+                assert (expected_variance(response, wider, 1e6) <= left * (1 + 1e-6) + 1e-12).all(), (pattern, more)
+
+
+def test_what_is_known_is_certain_and_the_rest_within_the_box(response):
+    limit = information_limit(response, "mmd+temp", torch.tensor([1e5, 1e6, 1e7]))
+    assert limit[TARGETS.index("temp")] == 1
+    assert ((limit >= 0) & (limit <= 1)).all()
+    with pytest.raises(InputError, match="shows no polymer"):
+        information_limit(response, "temp", 1e6)
+
+
+def test_the_temperature_tells_the_initiator(response):
+    """The finding that the masked model rests on, without a network."""
+    at = TARGETS.index("cAIBN_0")
+    alone, with_temp = (information_limit(response, pattern, 1e6)[at] for pattern in ("composite", "composite+temp"))
+    assert alone < 0.5
+    assert with_temp > 0.85
