@@ -10,7 +10,6 @@ polynomial in all four values of the recipe. A pattern that is done is found aga
 
 import argparse
 import logging
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -21,67 +20,23 @@ from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.masks import hidden
 from polyinv.data.patterns import INPUTS, inputs_of
-from polyinv.evaluation.information import BOX_VARIANCE, OBSERVED, expected_variance, observe, respond
+from polyinv.evaluation.information import BOX_VARIANCE, expected_variance, respond
 from polyinv.evaluation.report import markdown
 from polyinv.files import written
 from polyinv.models import InverseModel, load
 from polyinv.progress import counted
-from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD, TARGETS
+from polyinv.simulate.polynomial import LOGARITHMIC, OBSERVED, Polynomial, from_unit, observe, to_unit
 from polyinv.simulate.recipes import random_recipes
 from polyinv.threads import one_thread
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp", "composite+time")
 NODES = 11
-"""Chebyshev nodes along each value of the recipe."""
-LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
-"""Values that are seen by their logarithm: recipes that make the same polymer then lie nearly on a straight line."""
+"""Of the polynomial, whose error is then a fiftieth of the noise of 1e7 chains at most."""
 PARTICLES, MOVES = 200, 40
 FEW = 25
 """Chains that a node of the curve has to hold to count on its own."""
-
-
-def to_unit(recipes: Tensor) -> Tensor:
-    """Recipes (*, 4) of the box to [-1, 1], logarithms where they span a wide range."""
-    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
-    linear = (recipes - low) / (high - low)
-    logarithmic = (recipes / low).log() / (high / low).log()
-    return 2 * torch.where(LOGARITHMIC, logarithmic, linear) - 1
-
-
-def from_unit(unit: Tensor) -> Tensor:
-    """The inverse of `to_unit`."""
-    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
-    share = (unit + 1) / 2
-    return torch.where(LOGARITHMIC, low * (high / low) ** share, low + (high - low) * share)
-
-
-class Polynomial:
-    """The observed numbers as a polynomial in the recipe, interpolated at Chebyshev nodes.
-
-    Attributes:
-        coefficients: (NODES, NODES, NODES, NODES, 103).
-    """
-
-    def __init__(self) -> None:
-        angles = math.pi * (torch.arange(NODES).double() + 0.5) / NODES
-        grid = torch.cartesian_prod(*[angles.cos()] * 4)
-        seen = observe(from_unit(grid), BUTYL_ACRYLATE).view(*[NODES] * 4, -1)
-        transform = torch.cos(torch.arange(NODES)[:, None] * angles) * 2 / NODES
-        transform[0] /= 2
-        self.coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * 4, seen)
-
-    def __call__(self, unit: Tensor) -> Tensor:
-        """The observed numbers (M, 103) at points (M, 4)."""
-        return evaluated(self.coefficients, unit)
-
-
-def evaluated(coefficients: Tensor, unit: Tensor) -> Tensor:
-    """Polynomials (NODES, NODES, NODES, NODES, K) at points (M, 4): (M, K)."""
-    basis = torch.cos(torch.arange(NODES) * unit.clamp(-1, 1).acos()[..., None])  # (M, 4, NODES)
-    first, second = ((basis[:, at, :, None] * basis[:, at + 1, None, :]).flatten(1) for at in (0, 2))
-    inner = first @ coefficients.flatten(0, 1).flatten(1)
-    return torch.einsum("mj,mjk->mk", second, inner.view(len(unit), NODES**2, -1))
 
 
 def pooled(noise: Tensor, expected: Tensor) -> Tensor:
@@ -130,7 +85,7 @@ def posterior(
         random: Random numbers.
     """
     asked = known.isnan()
-    coefficients, target = polynomial.coefficients @ white, observed @ white
+    forward, target = polynomial.combined(white), observed @ white
     fixed = to_unit(known.nan_to_num(1.0))
 
     def log_prior(unit: Tensor) -> Tensor:
@@ -139,11 +94,9 @@ def posterior(
         return torch.where(inside, (recipes.log() * (LOGARITHMIC & asked)).sum(-1), -torch.inf)
 
     def log_likelihood(unit: Tensor) -> Tensor:
-        return -0.5 * (evaluated(coefficients, unit) - target).square().sum(-1)
+        return -0.5 * (forward(unit) - target).square().sum(-1)
 
-    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
-    start = low + (high - low) * torch.rand(8 * PARTICLES, 4, generator=random, dtype=torch.float64)
-    unit = torch.where(asked, to_unit(start), fixed)
+    unit = torch.where(asked, to_unit(random_recipes(8 * PARTICLES, random)), fixed)
     likelihood, tempered = log_likelihood(unit), 0.0
     while tempered < 1:
         step = _next_step(likelihood, 1 - tempered)
@@ -198,10 +151,9 @@ def check(pattern: str, chains: float, rows: int, model: InverseModel, seed: int
     given = inputs_of(pattern)
     at = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
     logarithms = torch.cat([seen[:, :3].log(), seen[:, 3:]], 1)[:, at]
-    polynomial, random = Polynomial(), torch.Generator().manual_seed(seed)
-    prior = random_recipes(500, random)
-    polynomial.coefficients = polynomial.coefficients[..., at]
-    spread, exact = polynomial(to_unit(prior)), observe(recipes, BUTYL_ACRYLATE)[:, at]
+    random = torch.Generator().manual_seed(seed)
+    polynomial = Polynomial.interpolate(BUTYL_ACRYLATE, NODES).combined(torch.eye(len(OBSERVED)).double()[:, at])
+    spread, exact = polynomial(to_unit(random_recipes(500, random))), observe(recipes, BUTYL_ACRYLATE)[:, at]
     spread = spread - spread.mean(0)
     known = torch.where(torch.tensor([name in given for name in TARGETS]), recipes, torch.nan)
     means, variances = [], []

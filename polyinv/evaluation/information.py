@@ -21,21 +21,17 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.mmd import STEP
-from polyinv.quantities import MMD, RECIPE, SCALARS, TARGETS
-from polyinv.simulate.deterministic import grow_in_chunks
+from polyinv.quantities import RECIPE, TARGETS
 from polyinv.simulate.fluctuations import fluctuations
+from polyinv.simulate.polynomial import OBSERVED, TIME_STEP, observe
 from polyinv.simulate.sampling import grow_with_horizon
 from polyinv.simulate.snapshots import Growth, mapped
 from polyinv.threads import one_thread
 
-OBSERVED = SCALARS + MMD
-"""What is observed: the logarithms of the scalars, and the nodes of the curve."""
 BOX_VARIANCE = torch.tensor([(quantity.high - quantity.low) ** 2 / 12 for quantity in RECIPE], dtype=torch.float64)
 """Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""
 NO_NOISE = 1e-10
 """Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""
-TIME_STEP = 20.0
-"""Of the solver, in s."""
 DIFFERENCE = 0.005
 """Half of the interval of a central difference, in standard deviations of the box."""
 CHUNK = 128
@@ -72,12 +68,6 @@ def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: flo
     with one_thread():
         noise = [_noise_of(part, chemistry, horizon) for part in recipes.split(CHUNK)]
     return Response(slopes, torch.cat(noise))
-
-
-def observe(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE) -> Tensor:
-    """The observed numbers of recipes (B, 4) without noise, (B, 103), see ``OBSERVED``."""
-    seen = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP).snapshots(chemistry)
-    return torch.cat([seen.cBA_time.log(), seen.Mn.log(), seen.Mw.log(), seen.mmd[:, 0]], dim=-1)
 
 
 def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:

@@ -9,15 +9,14 @@ from polyinv.data.patterns import every_pattern, inputs_of
 from polyinv.errors import InputError
 from polyinv.evaluation.information import (
     BOX_VARIANCE,
-    OBSERVED,
     expected_variance,
     information_limit,
-    observe,
     posterior_covariance,
     respond,
 )
 from polyinv.mmd import STEP
 from polyinv.quantities import TARGETS
+from polyinv.simulate.polynomial import OBSERVED, observe
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_slopes_are_those_of_the_solver(recipes, response):
     for at, width in enumerate(BOX_VARIANCE.sqrt()):
         step = torch.zeros(4).double()
         step[at] = 0.05 * width
-        wide = (observe(recipes + step) - observe(recipes - step)) / (2 * step[at])
+        wide = (observe(recipes + step, BUTYL_ACRYLATE) - observe(recipes - step, BUTYL_ACRYLATE)) / (2 * step[at])
         scale = response.slopes[..., at].abs().amax(-1, keepdim=True)
         assert ((wide - response.slopes[..., at]) / scale).abs().max() < 0.02
     area = response.slopes[:, 3:].sum(1) * STEP

@@ -1,0 +1,116 @@
+r"""The forward model as a polynomial: what recipes of the box show, in microseconds.
+
+Every observed number is interpolated at Chebyshev nodes in the four values of the recipe, temperature as it is and the
+others by their logarithm, which makes them smooth; the interpolation converges faster than any power of the number of
+nodes [Trefethen, *Approximation Theory and Approximation Practice*]. The numbers of all nodes move together, so that
+few combinations of them carry everything.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import Chemistry
+from polyinv.quantities import MMD, RECIPE, SCALARS
+from polyinv.simulate.deterministic import grow_in_chunks
+from polyinv.simulate.snapshots import Progress, silent
+
+OBSERVED = SCALARS + MMD
+"""What is observed: the logarithms of the scalars, and the nodes of the curve."""
+NODES = 9
+"""Chebyshev nodes along each value of the recipe: errors are then a third of the noise of 1e7 chains at most."""
+TIME_STEP = 20.0
+"""Of the solver, in s."""
+NEGLIGIBLE = 1e-6
+"""Combinations of the observed numbers smaller than this share of the largest are left out."""
+
+LOW, HIGH = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
+
+
+def to_unit(recipes: Tensor) -> Tensor:
+    """Recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
+    logarithmic = (recipes / LOW).log() / (HIGH / LOW).log()
+    return 2 * torch.where(LOGARITHMIC, logarithmic, (recipes - LOW) / (HIGH - LOW)) - 1
+
+
+def from_unit(unit: Tensor) -> Tensor:
+    """The inverse of `to_unit`."""
+    share = (unit + 1) / 2
+    return torch.where(LOGARITHMIC, LOW * (HIGH / LOW) ** share, LOW + (HIGH - LOW) * share)
+
+
+def observe(recipes: Tensor, chemistry: Chemistry, progress: Progress = silent) -> Tensor:
+    """The observed numbers of recipes (B, 4) without noise, by the rate equations: (B, 103), see ``OBSERVED``."""
+    growth = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP, progress=progress)
+    seen = growth.snapshots(chemistry)
+    return torch.cat([seen.cBA_time.log(), seen.Mn.log(), seen.Mw.log(), seen.mmd[:, 0]], dim=-1)
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """Observed numbers by recipe, inside the box.
+
+    Args:
+        coefficients: Of K polynomials, (NODES, NODES, NODES, NODES, K).
+        mixing: The O observed numbers as combinations of them, (K, O).
+        observed: Names of the O numbers.
+    """
+
+    coefficients: Tensor
+    mixing: Tensor
+    observed: tuple[str, ...] = OBSERVED
+
+    @classmethod
+    def interpolate(cls, chemistry: Chemistry, nodes: int = NODES, progress: Progress = silent) -> "Polynomial":
+        """The polynomial of a chemistry, half a millisecond of one core for each of ``nodes`` to the fourth."""
+        angles = math.pi * (torch.arange(nodes).double() + 0.5) / nodes
+        grid = torch.cartesian_prod(*[angles.cos()] * len(RECIPE))
+        seen = observe(from_unit(grid), chemistry, progress).view(*[nodes] * len(RECIPE), -1)
+        transform = torch.cos(torch.arange(nodes)[:, None] * angles) * 2 / nodes
+        transform[0] /= 2
+        coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * len(RECIPE), seen)
+        return cls(coefficients, torch.eye(seen.shape[-1], dtype=seen.dtype)).compressed()
+
+    def compressed(self) -> "Polynomial":
+        """The same from as few polynomials as carry everything."""
+        scale = self.coefficients.flatten(0, -2).norm(dim=0).clamp(min=1e-12)
+        flat = self.coefficients.flatten(0, -2) / scale
+        _, sizes, directions = torch.linalg.svd(flat, full_matrices=False)
+        kept = directions[sizes > NEGLIGIBLE * sizes[0]]
+        polynomials = (flat @ kept.T).view(*self.coefficients.shape[:-1], -1)
+        return Polynomial(polynomials, kept * scale @ self.mixing, self.observed)
+
+    def combined(self, matrix: Tensor) -> "Polynomial":
+        """Linear combinations of the observed numbers by a matrix (O, K)."""
+        return Polynomial(
+            self.coefficients @ (self.mixing @ matrix), torch.eye(matrix.shape[1], dtype=matrix.dtype), ()
+        )
+
+    def __call__(self, unit: Tensor) -> Tensor:
+        """The observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
+        return self._contracted(*self._basis(unit)) @ self.mixing
+
+    def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """The observed numbers (M, O) at points (M, 4), and their slopes (M, O, 4) there."""
+        values = self._basis(unit)
+        angle = unit.clamp(-1 + 1e-12, 1 - 1e-12).acos()[..., None]
+        order = torch.arange(values[0].shape[-1])
+        steep = (order * torch.sin(order * angle) / torch.sin(angle)).unbind(1)  # T_n' = n U_(n-1)
+        slopes = [
+            self._contracted(*(steep[other] if other == at else values[other] for other in range(4))) @ self.mixing
+            for at in range(4)
+        ]
+        return self._contracted(*values) @ self.mixing, torch.stack(slopes, -1)
+
+    def _basis(self, unit: Tensor) -> tuple[Tensor, ...]:
+        """Chebyshev polynomials of each of the four values, (M, nodes) each."""
+        angle = unit.clamp(-1, 1).acos()[..., None]
+        return torch.cos(torch.arange(self.coefficients.shape[0]) * angle).unbind(1)
+
+    def _contracted(self, *basis: Tensor) -> Tensor:
+        first, second = ((basis[at][:, :, None] * basis[at + 1][:, None, :]).flatten(1) for at in (0, 2))
+        inner = (first @ self.coefficients.flatten(0, 1).flatten(1)).view(len(first), second.shape[1], -1)
+        return torch.einsum("mj,mjk->mk", second, inner)
