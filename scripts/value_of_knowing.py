@@ -65,7 +65,7 @@ def off_grid_table(expected: pd.DataFrame, patterns: list[str]) -> str:
         row = {"given": words(pattern)}
         for name in TARGETS:
             known = name in inputs_of(pattern)
-            row[name] = "known" if known else "{r2:.3f} ± {r2_members:.3f}".format(**lines.loc[(pattern, name)])
+            row[name] = "known" if known else "{r2:.3f} ± {r2_members:.4f}".format(**lines.loc[(pattern, name)])
         rows.append(row)
     return markdown(pd.DataFrame(rows))
 
