@@ -31,7 +31,7 @@ from polyinv.simulate.recipes import random_recipes
 from polyinv.threads import one_thread
 
 ROOT = Path(__file__).parents[1]
-PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp", "composite+time")
+PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp")
 NODES = 11
 """Of the polynomial, whose error is then a fiftieth of the noise of 1e7 chains at most."""
 PARTICLES, MOVES = 200, 40
