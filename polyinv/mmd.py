@@ -15,6 +15,8 @@ LOG_M = STEP * np.arange(1, N_NODES + 1)
 """log10 of the molar mass at the nodes, shape (100,)."""
 BIN_EDGES = STEP * (np.arange(N_NODES + 1) + 0.5)
 """log10 of the molar mass at the bin edges, shape (101,)."""
+NODE_TOLERANCE = 2.5e-3
+"""How far, in decades, a point may be from a node and still mean it: as much as M written with three digits."""
 
 
 def area(w: np.ndarray) -> np.ndarray:
@@ -41,3 +43,34 @@ def mean_molar_masses(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     molar_mass = 10.0**LOG_M
     return w.sum(-1) / (w / molar_mass).sum(-1), (w * molar_mass).sum(-1) / w.sum(-1)
+
+
+def resample(log_m: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """A curve given by points elsewhere, brought onto the grid: the means over the bins, shape (100,).
+
+    The curve is a straight line from point to point and zero beyond the outermost. Its integral over each bin is exact,
+    so what lies on the grid keeps its area whatever the spacing h of the points; straight lines cut off peaks by
+    ``h² |w''| / 12``.
+
+    A run of the grid's own nodes comes back as it stands: their values are bin means already, and a line through them,
+    averaged once more, would have every peak blurred.
+
+    Args:
+        log_m: log10 of the molar mass in g/mol, increasing, shape (P,) with P > 1.
+        w: w(log10 M) there, shape (P,).
+
+    Example:
+        >>> points = np.array([3.96, 4.0, 4.04, 4.12])
+        >>> resample(points, np.array([0.0, 2.0, 2.0, 0.0]))[48:52].round(12)
+        array([0. , 1.5, 1. , 0. ])
+    """
+    nearest = np.rint(log_m / STEP).astype(int)
+    if (np.diff(nearest) == 1).all() and np.abs(log_m - STEP * nearest).max() < NODE_TOLERANCE:
+        inside = (nearest >= 1) & (nearest <= N_NODES)
+        return np.bincount(nearest[inside] - 1, w[inside], N_NODES)
+    knots = np.union1d(log_m, np.clip(BIN_EDGES, log_m[0], log_m[-1]))
+    heights = np.interp(knots, log_m, w)
+    pieces = np.diff(knots) * (heights[1:] + heights[:-1]) / 2
+    bins = np.searchsorted(BIN_EDGES, (knots[1:] + knots[:-1]) / 2) - 1
+    inside = (bins >= 0) & (bins < N_NODES)
+    return np.bincount(bins[inside], pieces[inside], N_NODES) / STEP

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from polyinv.mmd import BIN_EDGES, LOG_M, area, mean_molar_masses, unit_area
+from polyinv.mmd import BIN_EDGES, LOG_M, STEP, area, mean_molar_masses, resample, unit_area
 
 
 def test_nodes_are_the_middles_of_the_bins():
@@ -21,3 +21,42 @@ def test_means_of_a_log_normal_distribution():
     Mn, Mw = mean_molar_masses(np.exp(-(((LOG_M - m) / s) ** 2) / 2))
     spread = np.exp((s * np.log(10)) ** 2 / 2)
     assert [Mn, Mw] == pytest.approx([10**m / spread, 10**m * spread], rel=1e-6)
+
+
+def bell(log_m):
+    return np.exp(-(((log_m - 4.5) / 0.3) ** 2))
+
+
+def test_resampling_takes_the_means_over_the_bins():
+    fine = np.linspace(2, 7, 20_001)
+    means = [np.trapezoid(bell(part), part) / STEP for part in np.linspace(BIN_EDGES[:-1], BIN_EDGES[1:], 201).T]
+    np.testing.assert_allclose(resample(fine, bell(fine)), means, atol=1e-6)
+
+
+def test_resampling_is_exact_for_straight_lines(rng):
+    # a line through all bins: its mean over a bin is its value in the middle, wherever the points stand
+    points = np.sort(np.concatenate([[0.0, 8.5], rng.uniform(0, 8.5, 37)]))
+    np.testing.assert_allclose(resample(points, 3 - 0.2 * points), 3 - 0.2 * LOG_M, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.01, 0.04])
+def test_straight_lines_cut_off_peaks_by_the_square_of_the_spacing(shift):
+    exact = resample(np.linspace(0, 9, 90_001), bell(np.linspace(0, 9, 90_001)))
+    error = [np.abs(resample(x, bell(x)) - exact).max() for x in (np.arange(shift, 8.5, h) for h in (0.05, 0.025))]
+    assert error[0] == pytest.approx(0.05**2 / 12 * 2 / 0.3**2, rel=0.25)  # h²|w''|/12 at the peak
+    assert error[0] / error[1] == pytest.approx(4, rel=0.25)
+
+
+def test_the_nodes_of_the_grid_stand_as_they_are(rng):
+    w = rng.random(100)
+    np.testing.assert_array_equal(resample(LOG_M, w), w)
+    np.testing.assert_array_equal(resample(np.log10(np.round(10**LOG_M, 2)), w), w)  # 10^0.08 as 1.20
+    np.testing.assert_array_equal(resample(LOG_M[30:60], w[30:60]), np.where((LOG_M > 2.45) & (LOG_M < 4.85), w, 0))
+    beyond = STEP * np.arange(-2, 110)
+    np.testing.assert_array_equal(resample(beyond, np.pad(w, (3, 9), constant_values=1.0)), w)
+
+
+def test_what_lies_outside_of_the_grid_is_left_out():
+    x = np.linspace(7, 9, 5)
+    assert area(resample(x, np.ones(5))) == pytest.approx(BIN_EDGES[-1] - 7)
+    assert not resample(x + 2, np.ones(5)).any()
