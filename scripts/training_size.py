@@ -1,7 +1,7 @@
 """How many runs does a model need? One target curve, and what models trained on ever fewer runs of the grid answer.
 
-python scripts/training_size.py --output runs/training_size                       # about five minutes of one core
-python scripts/training_size.py --output runs/training_size --model mlp --figure mlp.png
+python scripts/training_size.py --output runs/training_size                       # about three minutes of one core
+python scripts/training_size.py --output runs/training_size --model mlp --figure mlp.png   # about eight
 
 Writes docs/training-size.png and prints its numbers. The picture follows Figure 1 of Fiosina, Sievers, Drache and
 Beuermann, Computers & Chemical Engineering 177 (2023) 108356: the target is one row of the grid, seen as its MMD alone;
@@ -153,7 +153,7 @@ def draw(judged: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
     panels[-1].set_ylabel("mass that lies elsewhere / %")
     below.supxlabel(
         f"training runs / % of {run_numbers(table).max()} of the grid  "
-        f"(bars: mean of the answers to {len(SEEDS)} choices of runs; dashed: the true recipe; red: two replicates of it)",
+        f"(bars: mean over {len(SEEDS)} choices of runs; dashed: the true recipe; red: two replicates of it)",
         fontsize=10,
     )
     figure.suptitle(
@@ -166,9 +166,8 @@ def draw_curves(curves: Axes, errors: Axes, judged: pd.DataFrame, table: pd.Data
     row = target_row(table)
     target, recipe = (table.iloc[row][list(names)].to_numpy(dtype=float, copy=True) for names in (MMD, TARGETS))
     noise = spread_of_replicates(torch.from_numpy(recipe))
-    errors.fill_between(
-        LOG_M, -2 * noise, 2 * noise, color=RED, alpha=0.3, linewidth=0, label="noise of the target (2σ)"
-    )
+    band = errors.fill_between(LOG_M, -2 * noise, 2 * noise, color=RED, alpha=0.3, linewidth=0)
+    errors.add_artist(errors.legend([band], ["noise of the target, 2σ"], frameon=False, loc="lower left", fontsize=9))
     for share in reversed(SHARES):
         recipes = torch.from_numpy(judged.loc[judged["share"] == share, list(TARGETS)].to_numpy(copy=True))
         made = simulated(recipes, method="deterministic").mmd[:, 0].numpy()
@@ -215,7 +214,7 @@ def main() -> None:
         judged = with_loop(answers(table, given.model, given.output), table)
         print(lines_of(judged))
         print(f"floor: {100 * judged['floor'].mean():.2f} % of the mass")
-        draw(judged, table, given.model).savefig(given.figure, dpi=150)
+        draw(judged, table, given.model).savefig(given.figure, dpi=110)
 
 
 if __name__ == "__main__":
