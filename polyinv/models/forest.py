@@ -89,6 +89,10 @@ class Forest(InverseModel):
 
         return torch.from_numpy(self._regressor.predict(self._checked(x).numpy()))[None]
 
+    def impurity_importance(self) -> pd.Series:
+        """Share of the decrease in variance that the splits on each column bring, by its name; they sum to one."""
+        return pd.Series(self._regressor.regressor_.feature_importances_, index=list(self.columns))
+
     def _new(self, **candidate: Any) -> "TransformedTargetRegressor":
         import sklearn.ensemble
         from sklearn.compose import TransformedTargetRegressor

@@ -1,0 +1,246 @@
+"""What an answer rests on: how much of R² goes when an input is shuffled among the rows, or missing.
+
+Inputs are taken by the block: a scalar column, a value of the recipe, a stretch of neighbouring nodes of the curve, and
+the curve as a whole.
+
+Read with care: inputs that tell the same share what they tell. Mn and Mw follow from the curve, and neighbouring nodes
+from one another, so that a block may look idle because the others say it too, and no two numbers may be added. A
+shuffled block also makes observations that no polymer shows, on which a model is not to be trusted: its number says how
+much the *model* leans on the block, not how much the block could tell. What a *missing* block costs
+(`missing_importance`) is free of that, but only models that take gaps can say it.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.data.masks import given_inputs
+from polyinv.data.patterns import INPUTS, SHOWING
+from polyinv.errors import InputError
+from polyinv.mmd import BIN_EDGES
+from polyinv.models.base import InverseModel
+from polyinv.models.forest import Forest
+from polyinv.quantities import MMD, TARGETS
+from polyinv.threads import one_thread
+
+Blocks = Mapping[str, Sequence[int]]
+"""Positions of the columns of each block, by its name."""
+WHOLE_CURVE = "whole MMD"
+MISSING = {"mmd": WHOLE_CURVE, "means": "Mn and Mw"}
+"""What inputs are called as blocks; others by their name."""
+ALL_TARGETS = "all targets"
+"""Target of what is true of all four together."""
+PIECES = 8
+POPULATED = 0.01
+"""A node counts as populated where the mean curve has this share of its maximum."""
+
+
+def blocks(x: Tensor, columns: Sequence[str], pieces: int = PIECES) -> dict[str, list[int]]:
+    """Cut the columns into blocks that hold each column once.
+
+    The curve is cut into stretches of the same number of nodes over the range where the mean curve is populated; what
+    lies beyond joins the first and the last stretch.
+
+    Args:
+        x: Observations (N, F), which say where curves are populated.
+        columns: Their names.
+        pieces: Stretches of the curve; fewer if it is narrower than that.
+
+    Returns:
+        The scalars and values of the recipe by their name, then the stretches by their range of log10(M / g/mol).
+    """
+    curve = [at for at, name in enumerate(columns) if name in MMD]
+    single = {name: [at] for at, name in enumerate(columns) if name not in MMD}
+    if not curve:
+        return single
+    ends = _ends(x[:, curve], pieces)
+    stretches = {}
+    for first, last in pairwise(ends):
+        stretches[_range(first, last, len(curve))] = curve[first:last]
+    return single | stretches
+
+
+def _ends(curves: Tensor, pieces: int) -> list[int]:
+    """Where stretches of curves (N, 100) begin, and the end of the last."""
+    mean = curves.nanmean(0)
+    populated = (mean >= POPULATED * mean.max()).nonzero()[:, 0].tolist()
+    low, high = (populated[0], populated[-1] + 1) if populated else (0, len(mean))
+    inner = torch.linspace(low, high, pieces + 1).round().int().tolist()[1:-1]
+    return sorted({0, *inner, len(mean)})
+
+
+def _range(first: int, last: int, nodes: int) -> str:
+    if (first, last) == (0, nodes):
+        return "log M, any"
+    if first == 0:
+        return f"log M < {BIN_EDGES[last]:.2f}"
+    if last == nodes:
+        return f"log M > {BIN_EDGES[first]:.2f}"
+    return f"log M {BIN_EDGES[first]:.2f}–{BIN_EDGES[last]:.2f}"
+
+
+def with_whole_curve(cut: Blocks, columns: Sequence[str]) -> dict[str, list[int]]:
+    """Blocks and, as one more, the curve as a whole."""
+    curve = [at for at, name in enumerate(columns) if name in MMD]
+    return {**{name: list(at) for name, at in cut.items()}, **({WHOLE_CURVE: curve} if curve else {})}
+
+
+@one_thread()
+def permutation_importance(
+    model: InverseModel,
+    x: Tensor,
+    y: Tensor,
+    cut: Blocks | None = None,
+    *,
+    repeats: int = 5,
+    seed: int = 0,
+    bounded: bool = True,
+) -> pd.DataFrame:
+    """How much R² drops when a block is shuffled among the rows, all of its columns together [Breiman 2001].
+
+    A drop of zero is that of a block the model ignores. If a model rests on one block alone and its answers scatter as
+    they should, R² drops by twice its value: shuffled, it is as wrong as it was right. Correlated blocks share their
+    importance, see the module.
+
+    Args:
+        model: Any. One that takes gaps may be given observations with NaN.
+        x: Observations (N, F) in physical units. Rows that lack a block (NaN) keep their gap, the others swap it; a
+            block that no row has is left out, and so is a value of the recipe that is given: it is not asked for.
+        y: True recipes (N, 4).
+        cut: Blocks to shuffle; by default `blocks` and the curve as a whole.
+        repeats: Shuffles of each block, two or more.
+        seed: Of the shuffles.
+        bounded: Move answers beyond the true values of these rows to the nearest of them, before and after. A network
+            answers a shuffled observation from far outside the recipe box (R² drops by 35 for residual monomer and
+            time), which drowns what is to be compared; a forest cannot leave it anyway.
+
+    Returns:
+        ``block``, ``target``, ``drop`` in R², and ``spread``, its standard deviation over the repeats. NaN for a target
+        that is the same in all rows.
+
+    Raises:
+        InputError: Fewer than two repeats.
+    """
+    if repeats < 2:
+        raise InputError(f"repeats is {repeats}; needs two or more for a spread")
+    cut = with_whole_curve(blocks(x, model.columns), model.columns) if cut is None else cut
+    random = torch.Generator().manual_seed(seed)
+    true = _asked(x, y, model.columns)
+
+    def r2_of(observations: Tensor) -> Tensor:
+        guess = model.predict(observations)
+        return _r2(guess.clamp(y.amin(0), y.amax(0)) if bounded else guess, true)
+
+    r2, lines = r2_of(x), []
+    for name, at in cut.items():
+        rows = (~x[:, list(at)].isnan().any(1)).nonzero()[:, 0]
+        if len(rows):
+            shuffled = (_shuffled(x, at, rows, random) for _ in range(repeats))
+            drops = torch.stack([r2 - r2_of(each) for each in shuffled])
+            lines += _lines(name, drops.mean(0), drops.std(0), true)
+    return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
+
+
+@one_thread()
+def missing_importance(model: InverseModel, x: Tensor, y: Tensor) -> pd.DataFrame:
+    """How much R² drops when an input is not known: what knowing it is worth beside the others.
+
+    Args:
+        model: One that takes gaps.
+        x: Observations (N, F); inputs that no row has are left out, and so are those without which a row would show no
+            polymer.
+        y: True recipes (N, 4).
+
+    Returns:
+        ``block`` (an input of `polyinv.data.patterns`), ``target``, ``drop`` in R², and ``spread``, its standard
+        deviation over the members (NaN for a single one).
+
+    Raises:
+        InputError: The model takes no gaps.
+    """
+    if not model.partial:
+        raise InputError(f"{model.name} was not fitted on the features 'partial': it needs all of its inputs")
+    true = _asked(x, y, model.columns)
+    whole, lines = model.predict_members(x), []
+    showing = [list(INPUTS).index(name) for name in SHOWING]
+    for at, (name, of_input) in enumerate(INPUTS.items()):
+        without = x.clone()
+        without[:, [model.columns.index(column) for column in of_input]] = torch.nan
+        if (
+            given_inputs(x, model.columns)[:, at].any()
+            and given_inputs(without, model.columns)[:, showing].any(1).all()
+        ):
+            less = model.predict_members(without)
+            drop = _r2(whole.mean(0), true) - _r2(less.mean(0), true)
+            of_members = torch.stack([_r2(a, true) - _r2(b, true) for a, b in zip(whole, less, strict=True)])
+            spread = of_members.std(0) if len(whole) > 1 else torch.full_like(drop, torch.nan)
+            lines += _lines(MISSING.get(name, name), drop, spread, true)
+    return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
+
+
+def impurity_importance(model: Forest, cut: Blocks) -> pd.DataFrame:
+    """Share of the decrease in variance that splits on a block bring, as the study quotes it for its forest.
+
+    It counts what the trees did on their training rows, is one number for all targets, and favours columns with many
+    distinct values; a permutation on rows never seen has none of these faults.
+
+    Args:
+        model: A forest.
+        cut: Blocks to sum over; over `blocks`, which hold each column once, the shares sum to one.
+
+    Returns:
+        ``block``, ``target`` (``all targets``) and ``share``.
+    """
+    of_columns = model.impurity_importance().to_numpy()
+    lines = [(name, ALL_TARGETS, float(of_columns[list(at)].sum())) for name, at in cut.items()]
+    return pd.DataFrame(lines, columns=["block", "target", "share"])
+
+
+def importance_table(importance: pd.DataFrame, value: str = "drop") -> pd.DataFrame:
+    """The same for readers: a line for each block, a column for each target, value ± spread as text.
+
+    Example:
+        >>> lines = [("Mn", "temp", 0.5, 0.01), ("Mn", "time", 0.25, 0.02)]
+        >>> importance_table(pd.DataFrame(lines, columns=["block", "target", "drop", "spread"]))
+          block           temp           time
+        0    Mn  0.500 ± 0.010  0.250 ± 0.020
+    """
+    spread = importance["spread"] if "spread" in importance else pd.Series(float("nan"), importance.index)
+    rounded = importance[value].round(3) + 0.0  # no minus before a zero
+    cells = rounded.map("{:.3f}".format) + spread.map(lambda of: "" if pd.isna(of) else f" ± {of:.3f}")
+    wide = importance.assign(cell=cells).pivot(index="block", columns="target", values="cell")
+    wide = wide.reindex(index=importance["block"].unique(), columns=importance["target"].unique())
+    return wide.rename_axis(columns=None).reset_index()
+
+
+def _asked(x: Tensor, y: Tensor, columns: Sequence[str]) -> Tensor:
+    """Recipes (N, 4) with NaN where the observation gives the value: a model hands it back, and is not judged on it."""
+    given = torch.zeros_like(y, dtype=torch.bool)
+    for at, name in enumerate(TARGETS):
+        if name in columns:
+            given[:, at] = ~x[:, columns.index(name)].isnan()
+    return y.masked_fill(given, torch.nan)
+
+
+def _r2(guess: Tensor, y: Tensor) -> Tensor:
+    """R² (4,) of guesses (N, 4), each over the rows whose true value is not NaN; NaN where that never varies."""
+    asked = ~y.isnan()
+    error, about_mean = ((other - y).where(asked, 0.0).square().sum(0) for other in (guess, y.nanmean(0)))
+    varies = y.where(asked, -torch.inf).amax(0) > y.where(asked, torch.inf).amin(0)
+    return torch.where(varies, 1 - error / about_mean, torch.nan)
+
+
+def _shuffled(x: Tensor, at: Sequence[int], rows: Tensor, random: torch.Generator) -> Tensor:
+    """Observations of which some rows have swapped a block."""
+    shuffled, columns = x.clone(), torch.tensor(list(at))
+    other = rows[torch.randperm(len(rows), generator=random)]
+    shuffled[rows[:, None], columns] = x[other[:, None], columns]
+    return shuffled
+
+
+def _lines(name: str, drop: Tensor, spread: Tensor, true: Tensor) -> list[tuple[str, str, float, float]]:
+    asked = (~true.isnan()).any(0).tolist()
+    return [(name, target, drop[at].item(), spread[at].item()) for at, target in enumerate(TARGETS) if asked[at]]
