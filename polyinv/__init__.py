@@ -1,3 +1,21 @@
 """Inverse engineering of polymerizations: which recipe made this molar mass distribution?"""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from polyinv.prediction import Predictor
+
 __version__ = "0.1.0"
+
+
+def load(path: "Path | str | None" = None) -> "Predictor":
+    """A saved model that answers from files and tables, see `polyinv.prediction.Predictor`.
+
+    Args:
+        path: Folder of a saved model or of a run; none takes the released model that takes whatever is known.
+    """
+    from polyinv.prediction import Predictor
+
+    return Predictor(path)

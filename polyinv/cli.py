@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
 from polyinv.data.source import DataConfig, SimulatedConfig, check_seed, load_table, simulate_table
-from polyinv.data.workbook import check_new_table, read_observations, read_table, write_table
+from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.files import locked
 from polyinv.progress import counted
@@ -50,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("command", name, COMMANDS)
         with _speaking(), _terminable():
             COMMANDS[name](rest)
+            if sys.stdout:
+                sys.stdout.flush()  # here, where a full disk gets its line
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (InputError, argparse.ArgumentError, OSError) as error:
         print(f"polyinv: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -240,41 +245,93 @@ def predict(arguments: list[str]) -> None:
         "paths",
         nargs="+",
         metavar="[MODEL] FILE",
-        help="folder of a saved model, by default the released one that takes gaps; table with any of the columns "
-        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time; a cell may be empty",
+        help="folder of a saved model, by default the released one that takes gaps; a table with any of the columns "
+        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty), or one "
+        "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
     parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
     parser.add_argument("--ask", action="append", default=[], help="values to answer though the file has them: cAIBN_0")
     parser.add_argument("--normalize", type=bool, default=False, help="divide each distribution by its area")
-    parser.add_argument("--out", type=str | None, help="new file, .csv or .xlsx; printed as CSV by default")
+    parser.add_argument("--signal", default="auto", help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), sec")
+    parser.add_argument("--unit", default="g/mol", help="of M where the header of a curve names none: g/mol or kg/mol")
+    parser.add_argument("--baseline", default="none", help="taken off a curve: none or linear (through both ends)")
+    parser.add_argument("--sheet", type=str | None, help="of a workbook that holds a curve")
+    parser.add_argument("--plot", type=str | None, help="new .png: observed curves and those of the answered recipes")
+    parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = _parse(parser, arguments)
 
     from polyinv.models.base import read_card
-    from polyinv.prediction import check_new_answers, known_values, model_folder, with_known, write_answers
-    from polyinv.prediction import predict as answer
+    from polyinv.prediction import check_new_answers, known_values, model_folder, write_answers
 
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
-    folder = model_folder(model[0] if model else None)
-    read_card(folder)
-    check_new_answers(config.out)
+    read_card(model_folder(model[0] if model else None))
+    out = None if config.out == "-" else config.out
+    check_new_answers(out, config.plot)
     known = known_values(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
-    table, others = read_observations(file, normalize=config.normalize)
-    if len(others.columns):
-        log.info("columns passed through and not used: %s", ", ".join(map(str, others.columns)))
-    table = with_known(table, known, asked)
+    options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
+    with _file_or_standard_input(file) as path:
+        from polyinv.prediction import read_rows
 
-    from polyinv.models import load
+        rows = read_rows(path, **options)  # before what takes seconds to import
 
-    answers = answer(load(folder), folder, table)
-    write_answers(others.drop(columns=answers.columns, errors="ignore").join(answers), config.out)
+        from polyinv.prediction import Predictor
+
+        answers = Predictor(model[0] if model else None).answer(*rows, known, asked)
+        write_answers(answers, out)
+        if config.plot is not None:
+            from polyinv.prediction import plot_answers
+
+            plot_answers(rows[0], answers, config.plot)
+
+
+@contextmanager
+def _file_or_standard_input(file: str) -> Iterator[Path]:
+    """The path of a file; of what stands on standard input if it is ``-``."""
+    if file != "-":
+        yield Path(file)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "input.csv")
+        path.write_bytes(sys.stdin.buffer.read())
+        try:
+            yield path
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "standard input")) from None
+
+
+def evaluate(arguments: list[str]) -> None:
+    """Judge a saved model on rows it has not seen: scores, figures, closed loop, verdicts, in one HTML report."""
+    parser = _parser("evaluate", evaluate)
+    parser.add_argument("path", metavar="RUN|CHECKPOINT", help="folder of a run or of a saved model")
+    parser.add_argument("--output", type=str, required=True, help="new folder for report.html, figures and numbers")
+    parser.add_argument("--data", type=str | None, help="table to judge on; by default rows it has not seen")
+    parser.add_argument("--given", default="composite", help="what a model that takes gaps is given: mmd+temp, ...")
+    parser.add_argument("--method", default="sampled", help="closed loop by sampled, deterministic or kmc")
+    config = _parse(parser, arguments)
+
+    from polyinv.data.patterns import inputs_of
+    from polyinv.models.base import read_card
+    from polyinv.prediction import model_folder
+
+    inputs_of(config.given)
+    read_card(model_folder(config.path))
+
+    from polyinv.evaluate import evaluate as judge
+    from polyinv.evaluation.report import score_table
+
+    scores = judge(config.path, config.output, data=config.data, given=config.given, method=config.method)
+    for subset, part in scores.groupby("subset", sort=False):
+        print(f"{subset}\n\n{score_table(part)}\n")
+    print(f"report in {Path(config.output, 'report.html')}")
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "simulate": simulate,
     "train": train,
+    "evaluate": evaluate,
     "predict": predict,
     "reproduce": reproduce,
 }
@@ -381,7 +438,6 @@ def _say(line: str) -> None:
 def entry() -> NoReturn:
     """Run `main` and end the process with its exit code."""
     code = main()
-    sys.stdout.flush()
     if code == INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # a compiled simulation under way in a thread would be waited for
     sys.exit(code)

@@ -23,7 +23,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import discard_unfinished, locked, written
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
-from polyinv.models.base import read_card
+from polyinv.models.base import mean_answer, read_card
 from polyinv.quantities import TARGETS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Judged:
     @property
     def guess(self) -> "Tensor":
         """What the model as a whole answers, (N, 4)."""
-        return self.guesses.mean(0)
+        return mean_answer(self.guesses)
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
@@ -285,8 +285,9 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
     from polyinv.data.masks import hidden
 
     named = [pattern for pattern in experiment.data.patterns or PRACTICAL if pattern != ANY]
-    for pattern in named or [pattern for pattern in PRACTICAL if pattern != ANY]:
-        yield name_of(inputs_of(pattern)), hidden(x, columns, pattern)
+    named = named or [pattern for pattern in PRACTICAL if pattern != ANY]
+    for pattern in dict.fromkeys(name_of(inputs_of(pattern)) for pattern in named):
+        yield pattern, hidden(x, columns, pattern)
 
 
 def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:

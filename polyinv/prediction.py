@@ -1,27 +1,32 @@
 """From rows of what a laboratory knows to recipes, with what each answer was made from and how far it goes."""
 
+import difflib
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from polyinv.data.features import FEATURES, feature_columns, may_miss
+from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.patterns import INPUTS, SHOWING, name_of
+from polyinv.data.workbook import check_physical, read_observations
 from polyinv.errors import InputError, unknown
 from polyinv.files import refuse_existing, written
+from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
-from polyinv.models.base import CARD
-from polyinv.quantities import RECIPE, SCALARS, TARGETS
+from polyinv.models.base import CARD, mean_answer
+from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMATS = (".csv", ".xlsx")
-DIGITS = "%.7g"
+DIGITS = 7
+"""Significant digits of answers; what is given stays as it is."""
 DEFAULT = Path(__file__).parents[1] / "checkpoints" / "masked"
 """The released model that takes whatever is known."""
 
@@ -66,8 +71,10 @@ def known_values(given: Sequence[str]) -> dict[str, float]:
         except ValueError:
             raise InputError(f"--known {each}: {text!r} is not a number; needs name=value, such as temp=70") from None
         least = {quantity.name: quantity.above for quantity in RECIPE}.get(name, 0.0)
-        if not np.isfinite(values[name]) or values[name] < least or (values[name] == least and name != "cBA_time"):
-            raise InputError(f"--known {each}: {name} has to be more than {least:g}")
+        enough = values[name] >= least if name == "cBA_time" else values[name] > least
+        if not enough or not np.isfinite(values[name]):
+            rule = f"{least:g} or more" if name == "cBA_time" else f"a number above {least:g}"
+            raise InputError(f"--known {each}: {name} needs {rule}")
     return values
 
 
@@ -95,29 +102,155 @@ def with_known(table: pd.DataFrame, known: Mapping[str, float], asked: Sequence[
             row = other.idxmax()
             raise InputError(f"row {row} has {name} {table[name][row]:g}, but --known says {value:g}; leave out one")
         table[name] = value
+    check_physical(table, "with what is known")
     return table
 
 
-def predict(model: InverseModel, folder: Path | str, table: pd.DataFrame) -> pd.DataFrame:
-    """Recipes of rows, each from what is known of it; what speaks against an answer goes to the log.
+def read_rows(path: Path | str, *, normalize: bool = False, **curve: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of a table with gaps, or one measured curve as the only row; what was taken for what goes to the log.
 
     Args:
-        model: Any; one fitted on the feature set ``partial`` takes gaps.
-        folder: Where it was saved.
-        table: N rows with the columns `polyinv.quantities.COLUMNS`, NaN for what is missing.
+        path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`).
+        normalize: As for tables.
+        curve: Options of `read_curve`.
 
     Returns:
-        For each row: the recipe, known values as given; ``<value>_spread``, the standard deviation between the members
-        of an ensemble; of a model that takes gaps also ``<value>_rmse``, the typical error off the grid of what is
-        answered from these inputs; ``inputs``, what it was answered from. Empty where there is no such number.
+        The columns `polyinv.quantities.COLUMNS`, NaN for what is missing, and the other columns of the file.
 
     Raises:
-        InputError: A row lacks what the model needs, or asks for nothing.
+        InputError: As those two.
     """
+    if not looks_like_curve(path):
+        table, others = read_observations(path, normalize=normalize)
+        _say_what_is_not_used(others, table)
+        return table, others
+    measured = read_curve(path, **curve)
+    for note in measured.notes:
+        log.info("%s: %s", path, note)
+    log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", path, measured.Mn, measured.Mw)
+    table = pd.DataFrame([measured.w], index=[1], columns=list(MMD)).reindex(columns=list(COLUMNS))
+    return table, pd.DataFrame({"curve": [Path(path).name]}, index=[1])
+
+
+def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Columns that are passed through; aloud, if one is nearly the name of a column that is missing."""
+    names = [" ".join(str(name).split()) for name in others.columns]
+    if names:
+        log.info("columns passed through and not used: %s", ", ".join(names))
+    empty = {name.lower(): name for name in (*TARGETS, *SCALARS) if table[name].isna().all()}
+    for name in names:
+        close = difflib.get_close_matches(name.lower(), empty, n=1, cutoff=0.75)
+        if close:
+            log.warning("column %r is not used; is it meant for %r?", name, empty[close[0]])
+
+
+class Predictor:
+    """A saved model that answers from files and tables.
+
+    Args:
+        path: Folder of a saved model or of a run; none takes the released model that takes whatever is known.
+
+    Raises:
+        InputError: There is none.
+
+    Example:
+        >>> from polyinv.data.bundled import load_bundled
+        >>> polymers = load_bundled("off_grid").drop(columns=["cBA_0", "cAIBN_0", "time"]).head(2)  # temp is known
+        >>> Predictor().predict(polymers)["inputs"].tolist()
+        ['composite+temp', 'composite+temp']
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        from polyinv.models import load
+
+        self.folder = model_folder(path)
+        self.model = load(self.folder)
+
+    def predict(
+        self,
+        rows: Path | str | pd.DataFrame,
+        known: Mapping[str, float] | None = None,
+        ask: Sequence[str] = (),
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Recipes of rows, each from what is known of it; what speaks against an answer goes to the log.
+
+        Args:
+            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`.
+            known: Values that hold for every row.
+            ask: Values of the recipe to answer even where the rows have them.
+            options: Of `read_rows`.
+
+        Returns:
+            For each row what the file has besides, then
+
+            - the recipe, known values as given, and ``inputs``, what it was answered from;
+            - ``<value>_spread``, the standard deviation between the members of an ensemble; of a model that takes gaps
+              also ``<value>_rmse``, the typical error off the grid of what is answered from these inputs;
+            - ``verdict``, ``distance`` and ``out``, see `polyinv.evaluation.verdict.judge`;
+            - ``elsewhere``, the share of the mass that the answered recipe, simulated, puts elsewhere than the observed
+              curve, and ``elsewhere_least``, what a replicate of that recipe would, at 1e6 chains.
+
+            Empty where there is no such number.
+
+        Raises:
+            InputError: A row lacks what the model needs, or asks for nothing.
+        """
+        if isinstance(rows, pd.DataFrame):
+            table, others = rows.reindex(columns=list(COLUMNS)), rows.drop(columns=list(COLUMNS), errors="ignore")
+            return self.answer(table, others, known or {}, ask)
+        return self.answer(*read_rows(rows, **options), known or {}, ask)
+
+    def answer(
+        self, table: pd.DataFrame, others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
+    ) -> pd.DataFrame:
+        """As `predict`, from the two tables that `read_rows` gives."""
+        if not may_miss(self.model.columns):
+            idle = [*(name for name in known if name not in self.model.columns), *ask]
+            if idle:
+                raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {DEFAULT.name} does")
+        table = with_known(table, known, ask)
+        answers = self._answers(table)
+        replaced = [str(name) for name in others.columns if name in answers]
+        if replaced:
+            log.warning("columns of the file replaced by answers: %s", ", ".join(replaced))
+        return others.drop(columns=replaced).join(_rounded(answers, table))
+
+    def _answers(self, table: pd.DataFrame) -> pd.DataFrame:
+        if may_miss(self.model.columns):
+            answers = _from_what_is_known(self.model, self.folder, table)
+        else:
+            table = _with_means(table, self.model.columns)
+            answers = _from_all(self.model, self.folder, table)
+            known = [name for name in TARGETS if table[name].notna().any()]
+            if known:
+                log.warning("%s takes no known values: not used are %s", self.folder, ", ".join(known))
+            table = table.assign(**dict.fromkeys(TARGETS, np.nan))  # the check may not see them either
+        return answers.join(_checked(answers, table))
+
+
+def _rounded(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Answers with as many digits as mean anything; known values as they were given."""
+    numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
+    for name in TARGETS:
+        numbers[name] = numbers[name].where(answers[name] != table[name], answers[name])
+    return answers.assign(**dict(numbers.items()))
+
+
+def _with_means(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Rows with Mn and Mw taken from the curve where a model needs them and they are missing."""
+    means = dict(zip(("Mn", "Mw"), mean_molar_masses(table[list(MMD)].to_numpy()), strict=True))
+    for name, of_curve in means.items():
+        absent = table[name].isna() & table[MMD[0]].notna()
+        if name in columns and absent.any():
+            log.info("%s of %d row%s taken from the curve", name, absent.sum(), "s" if absent.sum() > 1 else "")
+            table = table.assign(**{name: table[name].where(~absent, of_curve)})
+    return table
+
+
+def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     from polyinv.data.datamodule import rows_of
 
-    if may_miss(model.columns):
-        return _from_what_is_known(model, folder, table)
     absent = table[list(model.columns)].isna().any()
     if absent.any():
         column = absent.idxmax()
@@ -129,7 +262,29 @@ def predict(model: InverseModel, folder: Path | str, table: pd.DataFrame) -> pd.
     return answered.assign(inputs=next(name for name in FEATURES if feature_columns(name) == model.columns))
 
 
-def _from_what_is_known(model: InverseModel, folder: Path | str, table: pd.DataFrame) -> pd.DataFrame:
+def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """May the answers be believed? The verdict on each row with its known values, and the closed loop."""
+    import torch
+
+    from polyinv.data.datamodule import rows_of
+    from polyinv.evaluation.closed_loop import closed_loop
+    from polyinv.evaluation.domain import verdicts_in_words
+    from polyinv.evaluation.verdict import judge
+
+    x = rows_of(table, COLUMNS).x
+    verdicts = judge(x, COLUMNS).set_index(answers.index)
+    for line in verdicts_in_words(verdicts):
+        log.warning(line)
+    recipes = torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
+    loop = closed_loop(recipes, x, COLUMNS).set_index(answers.index)[["distance", "floor"]]
+    if loop["distance"].notna().any():
+        here, least = 100 * loop.median()
+        log.info("simulated, the answers put %.1f %% of the mass elsewhere, replicates %.1f %% (medians)", here, least)
+    loop = loop.set_axis(["elsewhere", "elsewhere_least"], axis=1)
+    return verdicts[["verdict", "distance", "out"]].join(loop)
+
+
+def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     import torch
 
     from polyinv.data.datamodule import rows_of
@@ -177,26 +332,27 @@ def _check_answerable(table: pd.DataFrame, given: Sequence[Sequence[str]]) -> No
 
 
 def _answers(model: InverseModel, x: "Tensor", index: pd.Index) -> pd.DataFrame:
-    members = model.predict_members(x).numpy()
-    recipes = pd.DataFrame(members.mean(0), index, list(TARGETS))
-    spread = members.std(0, ddof=1) if len(members) > 1 else np.full(members.shape[1:], np.nan)
+    members = model.predict_members(x)
+    recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
+    spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
     return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in TARGETS]))
 
 
-def check_new_answers(path: Path | str | None) -> None:
-    """Whether `write_answers` can write there; worth asking before the answers are made.
+def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -> None:
+    """Whether answers and a picture can be written there; worth asking before they are made.
 
     Raises:
-        InputError: It cannot.
+        InputError: One cannot.
     """
-    if path is None:
-        return
-    path = Path(path)
-    if path.suffix not in FORMATS:
-        raise InputError(f"{path}: answers are written as {' or '.join(FORMATS)}")
-    refuse_existing(path)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
+    for place, endings in ((path, FORMATS), (plot, (".png",))):
+        if place is None:
+            continue
+        place = Path(place)
+        if place.suffix not in endings:
+            raise InputError(f"{place}: this is written as {' or '.join(endings)}")
+        refuse_existing(place)
+        if not place.parent.is_dir():
+            raise InputError(f"{place}: there is no folder {place.parent}")
 
 
 def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
@@ -206,11 +362,25 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
         InputError: As `check_new_answers`.
     """
     if path is None:
-        print(answers.to_csv(index=False, float_format=DIGITS), end="")
+        print(answers.to_csv(index=False), end="")
         return
     check_new_answers(path)
     with written(path) as passing:
         if Path(path).suffix == ".csv":
-            answers.to_csv(passing, index=False, float_format=DIGITS)
+            answers.to_csv(passing, index=False)
         else:
             answers.to_excel(passing, index=False, engine="openpyxl")
+
+
+def plot_answers(table: pd.DataFrame, answers: pd.DataFrame, path: Path | str) -> None:
+    """Write a picture of observed curves and those that the answered recipes make.
+
+    Args:
+        table: The rows, with the columns of the MMD.
+        answers: Of `Predictor.answer`, of the same rows.
+        path: A new .png.
+    """
+    from polyinv.evaluation.curves import compared
+
+    with written(path) as passing:
+        compared(table, answers).savefig(passing, dpi=150)

@@ -21,6 +21,7 @@ LAYERS = (
     "evaluation",
     "experiment",
     "prediction",
+    "evaluate",
     "reproduce",
     "cli",
 )
@@ -41,6 +42,8 @@ def imports(path: Path) -> set[str]:
 
 def test_no_module_imports_from_below():
     for path in PACKAGE.rglob("*.py"):
+        if path == PACKAGE / "__init__.py":
+            continue  # the front door opens on everything, when somebody enters
         own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         allowed = LAYERS[: LAYERS.index(own) + 1]
         for module in imports(path):

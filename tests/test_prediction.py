@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+import polyinv
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeData, rows_of
@@ -15,6 +16,7 @@ from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation import expectations as expectations_module
 from polyinv.evaluation.expectations import COLUMNS as LINES
+from polyinv.mmd import LOG_M, STEP
 from polyinv.models import MLP, load
 from polyinv.prediction import DEFAULT, known_values
 from polyinv.quantities import MMD, TARGETS
@@ -93,15 +95,14 @@ def test_what_the_file_knows_can_be_asked_for_all_the_same(measured, answered):
 
 def test_a_known_value_out_of_the_box_gets_one_warning(measured, answered):
     _, said = answered(measured[["Mn", "Mw", *MMD]], "--known", "temp=95")
-    assert said.count("temp is given as 95, outside the range 60 to 80 °C that the model has learned") == 1
-    assert "speak" not in said
+    assert said.count("temp is given as 95 (row 2), outside the range 60 to 80 °C that the model has learned") == 1
     assert "but the answer from" not in said
 
 
 def test_a_temperature_that_contradicts_the_rest_gets_one_warning(measured, answered):
     observed = measured[["cBA_time", "Mn", "Mw", *MMD]]
     _, said = answered(observed, "--known", "temp=60")
-    lines = [line for line in said.splitlines() if "temp is given as 60, but the answer from" in line]
+    lines = [line for line in said.splitlines() if "temp is given as 60 (row 2), but the answer from" in line]
     assert len(lines) == 1
     assert lines[0].startswith("polyinv: warning: rows ")
     assert lines[0].endswith("one is wrong")
@@ -148,8 +149,9 @@ def test_other_models_need_all_they_were_trained_on(measured, tmp_path, capsys):
         (["--known", "temp"], "--known temp: needs name=value, such as temp=70"),
         (["--known", "tmep=70"], "no value to be known 'tmep'; known: Mn, Mw, cAIBN_0, cBA_0, cBA_time, temp, time"),
         (["--known", "temp=warm"], "'warm' is not a number"),
-        (["--known", "time=-5"], "time has to be more than 0"),
-        (["--known", "temp=nan"], "temp has to be more than -273.15"),
+        (["--known", "time=-5"], "time needs a number above 0"),
+        (["--known", "temp=nan"], "temp needs a number above -273.15"),
+        (["--known", "Mn=1e9,Mw=10"], "row 2 has Mn"),
         (["--known", "temp=70,temp=71"], "--known gives temp twice"),
         (["--known", "cBA_0=3.21"], "row 2 has cBA_0"),
         (["--ask", "Mn"], "no value of the recipe 'Mn'"),
@@ -176,7 +178,8 @@ def test_bad_arguments_are_one_line(measured, answered, arguments, said):
         (lambda table: table[["temp", "time"]], "row 2 has neither the MMD nor Mn and Mw; needs one of them"),
         (lambda table: table.assign(temp=["warm", *table["temp"][1:]]), "'warm'; needs a number, or nothing"),
         (lambda table: table.assign(Mn=1e9), "is less than Mn, which cannot be"),
-        (lambda table: table[["time"]].rename(columns={"time": "t"}), "has none of the columns"),
+        (lambda table: table[["Mn"]].assign(Mw=pd.Timestamp("2024-05-01")), "holds '2024-05-01'; needs a number"),
+        (lambda table: table[["time"]].rename(columns={"time": "t"}), "has one column of numbers; needs two"),
         (lambda table: table.assign(MMD55=5.0), "the distribution integrates to"),
     ],
 )
@@ -223,6 +226,66 @@ def test_the_value_of_knowing():
     assert kept["composite+temp", "cAIBN_0"] >= 0.85
     assert kept["mmd+temp+time", "cAIBN_0"] >= 0.93
     assert kept["composite"].mean() >= 0.71
+
+
+@pytest.fixture
+def curve(measured, tmp_path):
+    """One of the polymers as an instrument exports it: M against a signal, decimal commas, from 10 to 1e8 g/mol."""
+    log_m = np.linspace(1.0, 8.0, 1401)
+    signal = 37 * np.interp(log_m, LOG_M, measured.loc[0, list(MMD)].to_numpy(dtype=float))
+    lines = [f"{10**x:.2f};{y:.6f}".replace(".", ",") for x, y in zip(log_m, signal, strict=True)]
+    path = tmp_path / "sec.txt"
+    path.write_text("M [g/mol];RI signal\n" + "\n".join(lines))
+    return path
+
+
+def test_a_measured_curve_gets_recipe_verdict_and_picture(curve, measured, tmp_path, capsys):
+    picture = tmp_path / "curve.png"
+    assert main(["predict", str(curve), "--known", "temp=69.8,time=2982", "--plot", str(picture)]) == 0
+    out, err = capsys.readouterr()
+    answer = pd.read_csv(StringIO(out)).iloc[0]
+    assert (answer["curve"], answer["inputs"], answer["temp"], answer["time"]) == (
+        "sec.txt",
+        "mmd+temp+time",
+        69.8,
+        2982,
+    )
+    assert abs(answer["cBA_0"] - measured.loc[0, "cBA_0"]) < 0.15
+    assert 0 < answer["elsewhere"] < 0.05
+    assert "column 'RI signal' is a signal" in err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_standard_input_is_a_file_like_any(curve, capsys, monkeypatch):
+    import io
+    import sys
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(curve.read_bytes())))
+    assert main(["predict", str(DEFAULT.parent / "mlp-mmd"), "-"]) == 0
+    assert len(pd.read_csv(StringIO(capsys.readouterr().out))) == 1
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1,2\n2,3\n")))
+    assert main(["predict", "-"]) == 2
+    assert "standard input has 2 points; a curve needs 10 or more" in capsys.readouterr().err
+
+
+def test_a_spoilt_curve_is_outside(measured, answered):
+    bump = 0.3 * np.exp(-0.5 * ((LOG_M - 3.0) / 0.3) ** 2)
+    curves = measured[list(MMD)] + bump
+    answers, said = answered(curves.div(curves.sum(axis=1) * STEP, axis=0))
+    assert (answers["verdict"] == "outside").all()
+    assert "outside what models have learned, by wriggles of the MMD at log10 M" in said
+
+
+def test_known_values_keep_every_digit(measured, answered):
+    answers, _ = answered(measured[list(MMD)], "--known", "temp=70.123456789012")
+    assert (answers["temp"] == 70.123456789012).all()
+
+
+def test_the_same_from_python(measured):
+    answers = polyinv.load().predict(measured.drop(columns=["cBA_0", "cAIBN_0", "time"]), ask=["temp"])
+    assert (answers["inputs"] == "composite").all()
+    assert answers["sample"].tolist() == measured["sample"].tolist()
+    assert {"verdict", "elsewhere", "cAIBN_0_rmse"} <= set(answers.columns)
 
 
 def test_damaged_expectations_are_refused(tmp_path):

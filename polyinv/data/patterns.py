@@ -87,6 +87,8 @@ def check_patterns(weights: Mapping[str, float]) -> dict[str, float]:
         InputError: A pattern that cannot be, or weights that are no shares.
     """
     for pattern, weight in weights.items():
+        if not isinstance(pattern, str):
+            raise InputError(f"data.patterns has the pattern {pattern!r}; needs names such as mmd+temp")
         if pattern != ANY:
             inputs_of(pattern)
         if not 0 <= weight < float("inf"):

@@ -4,6 +4,7 @@ A table is a DataFrame with the columns of `polyinv.quantities.COLUMNS`, one row
 workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_data`` leaves out the scalars.
 """
 
+import datetime
 import difflib
 import hashlib
 import logging
@@ -22,6 +23,7 @@ from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
 
 SHEETS = {"compuesta": COLUMNS, "mmd_raw_data": TARGETS + MMD}
 """Sheets of the published workbook and their columns."""
+_NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 FORMATS = (".xlsx", ".csv", ".npz")
 AREA_TOLERANCE = 0.02
 """How far the area under a distribution may be from one."""
@@ -119,7 +121,8 @@ def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.
     names = list(raw.columns)
     there = [column for column in COLUMNS if column in names]
     if not there:
-        raise InputError(f"{place} has none of the columns {_short(COLUMNS)}; it has {', '.join(names[:8])}")
+        hint = "; separate columns by commas" if ";" in "".join(names) else f"; it has {', '.join(names[:8])}"
+        raise InputError(f"{place} has none of the columns {_short(COLUMNS)}{hint}")
     if 0 < len(set(there) & set(MMD)) < len(MMD):
         absent = next(column for column in MMD if column not in there)
         raise InputError(f"{place}: column {absent!r} is missing, and a curve needs all of MMD1 … MMD100")
@@ -131,8 +134,9 @@ def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.
         raise InputError(
             f"{place}, row {torn.idxmax()}: column {node!r} is empty; a curve is given whole or not at all"
         )
-    _check_physical(table, place)
-    return _with_unit_area(table, place, normalize=normalize), raw.drop(columns=there)
+    check_physical(table, place)
+    table = _with_unit_area(table, place, normalize=normalize, option="--normalize")
+    return table, raw.drop(columns=there)
 
 
 def check_table(table: pd.DataFrame, place: str = "table") -> None:
@@ -141,7 +145,7 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
     Raises:
         InputError: The first impossible value, or the first row that stands there twice.
     """
-    _check_physical(table, place)
+    check_physical(table, place)
     twice = table.duplicated()
     if twice.any():
         row = twice.idxmax()
@@ -149,8 +153,12 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
         raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
 
 
-def _check_physical(table: pd.DataFrame, place: str) -> None:
-    """Refuse numbers that no polymer has; a gap (NaN) is none."""
+def check_physical(table: pd.DataFrame, place: str) -> None:
+    """Refuse numbers that no polymer has; a gap (NaN) is none.
+
+    Raises:
+        InputError: The first of them.
+    """
     above = {quantity.name: quantity.above for quantity in RECIPE} | {"Mn": 0.0, "Mw": 0.0}
     for column in table.columns.intersection(list(above)):
         _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
@@ -171,14 +179,37 @@ def _check_format(path: Path) -> None:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
+_AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
+
+
+def _headed(cells: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Cells below a line of names."""
+    if cells.empty:
+        raise InputError(f"{place} has no rows")
+    _refuse_doubled(cells.iloc[0], place)
+    names = [f"Unnamed: {at}" if pd.isna(name) else name for at, name in enumerate(cells.iloc[0])]
+    return cells.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
+
+
+def _refuse_doubled(names: pd.Series, place: str) -> None:
+    """Refuse a column that stands there twice: pandas would rename the second."""
+    found = [str(name).strip() for name in names]
+    _check_doubled(found, [column for column in COLUMNS if column in found], place)
+
+
 def _read_raw(path: Path, sheet: str | None, place: str) -> pd.DataFrame:
     """The cells as they stand, rows indexed as a person counts them."""
     if path.suffix == ".npz":
         return _read_arrays(path)
     try:
         if sheet:
-            return _as_counted(pd.read_excel(path, sheet_name=sheet, engine="calamine"), place)
-        frame = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=[""], skip_blank_lines=False)
+            cells = pd.read_excel(
+                path, sheet_name=sheet, engine="calamine", header=None, dtype=object, **_AS_THEY_STAND
+            )
+            return _as_counted(_headed(cells, place), place)
+        frame = pd.read_csv(path, dtype=object, skip_blank_lines=False, **_AS_THEY_STAND)
+        head = pd.read_csv(path, dtype=object, header=None, nrows=1, **_AS_THEY_STAND).iloc[0]
+        _refuse_doubled(head, place)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table with one line of column names: {error}") from None
     if not isinstance(frame.index, pd.RangeIndex):
@@ -228,6 +259,10 @@ def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str, *, gaps: bool = False) -> pd.DataFrame:
     raw = raw.rename(columns=lambda name: str(name).strip())
     _check_columns(list(raw.columns), columns, place)
+    raw = raw.astype({column: object for column in columns if raw[column].dtype.kind in "bmMO"})
+    for column in raw.columns.intersection(list(columns)):
+        if raw[column].dtype == object:  # dates, durations and truth values are no numbers
+            raw[column] = [str(cell) if isinstance(cell, _NO_NUMBERS) else cell for cell in raw[column]]
     table = raw[list(columns)].apply(pd.to_numeric, errors="coerce").astype(float)
     bad = ~np.isfinite(table.to_numpy())
     if gaps:
@@ -242,10 +277,14 @@ def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str, *, gaps: boo
     return table
 
 
-def _check_columns(found: list[str], columns: Sequence[str], place: str) -> None:
+def _check_doubled(found: list[str], columns: Sequence[str], place: str) -> None:
     doubled = [column for column in columns if found.count(column) > 1]
     if doubled:
         raise InputError(f"{place}: column {doubled[0]!r} stands there {found.count(doubled[0])} times")
+
+
+def _check_columns(found: list[str], columns: Sequence[str], place: str) -> None:
+    _check_doubled(found, columns, place)
     missing = [column for column in columns if column not in found]
     if missing:
         spare = [name for name in found if name not in COLUMNS]
@@ -265,7 +304,9 @@ def _refuse(bad: pd.Series, values: pd.Series, place: str, rule: str) -> None:
         raise InputError(f"{place}, row {row}, column {values.name!r} holds {values.loc[row]:g}; {rule}")
 
 
-def _with_unit_area(table: pd.DataFrame, place: str, *, normalize: bool) -> pd.DataFrame:
+def _with_unit_area(
+    table: pd.DataFrame, place: str, *, normalize: bool, option: str = "--data.normalize"
+) -> pd.DataFrame:
     if MMD[0] not in table:
         return table
     curves = table[list(MMD)].to_numpy()
@@ -279,7 +320,7 @@ def _with_unit_area(table: pd.DataFrame, place: str, *, normalize: bool) -> pd.D
     if off.any():
         raise InputError(
             f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} "
-            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); --data.normalize true rescales them"
+            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); {option} true rescales them"
         )
     return table
 
@@ -305,6 +346,8 @@ def _read_arrays(path: Path) -> pd.DataFrame:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
+            if not table.index.is_unique:
+                raise ValueError("its rows have the same number twice")
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not a table written by polyinv: {error}") from None
     if table.empty:

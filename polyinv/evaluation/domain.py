@@ -73,13 +73,14 @@ def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[
         out = leaving[:, at] & given[:, at]
         if out.any():
             lines.append(
-                f"{_rows(out, rows)}: {quantity.name} is given as {recipes[out, at][0].item():g}, {learned}; the "
-                "answers to the rest are guesses"
+                f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}, {learned}; "
+                "the answers to the rest are guesses"
             )
         out = leaving[:, at] & ~given[:, at]
         if out.any():
             lines.append(
-                f"{_rows(out, rows)}: the answer for {quantity.name} is {recipes[out, at][0].item():.3g}, {learned}; "
+                f"{_rows(out, rows)}: the answer for {quantity.name} is {_first(out, recipes[:, at], rows, '.3g')}, "
+                f"{learned}; "
                 "what is given does not fit together, or lies outside as well"
             )
     return lines
@@ -91,7 +92,8 @@ def speaking_against(
     """Whether the other inputs of a pattern speak against a known value of the recipe.
 
     What is known is asked for as if it were not. An answer farther away than 99 % of the errors made in that pattern
-    is a contradiction; of values that agree, one in a hundred is called one. Values outside the box are none.
+    is a contradiction; of values that agree, one in a hundred is called one. Rows with a known value outside the box
+    have none.
 
     Args:
         model: One that takes gaps.
@@ -108,7 +110,9 @@ def speaking_against(
     known = x[:, model.columns.index(name)]
     answer = model.predict(hidden(x, model.columns, without))[:, at]
     expected = expectations.of(without).loc[name]
-    inside = (known >= RECIPE[at].low) & (known <= RECIPE[at].high)
+    recipes = x[:, [model.columns.index(name) for name in TARGETS]]
+    inside = ~leaving_box(recipes.nan_to_num(torch.inf), torch.ones_like(recipes, dtype=torch.bool))
+    inside = (inside | recipes.isnan()).all(-1)
     return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
 
 
@@ -123,14 +127,39 @@ def contradictions(
         against, answer, expected = speaking_against(model, x, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
-            known = x[first, model.columns.index(quantity.name)].item()
+            known = _first(against, x[:, model.columns.index(quantity.name)], rows, "g")
             rest = in_words([name for name in given if name != quantity.name])
             lines.append(
-                f"{_rows(against, rows)}: {quantity.name} is given as {known:g}, but the answer from {rest} is "
+                f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "
                 f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
                 f"are within {expected['error_99']:.2g}); one is wrong"
             )
     return lines
+
+
+def verdicts_in_words(verdicts: pd.DataFrame) -> list[str]:
+    """A line for the rows at the edge and one for those outside.
+
+    Args:
+        verdicts: Of `polyinv.evaluation.verdict.judge`, indexed by what each row is called.
+    """
+    lines = []
+    for grade, said in {"edge": "at the edge of", "outside": "outside"}.items():
+        chosen = verdicts["verdict"] == grade
+        if chosen.any():
+            worst = verdicts[chosen].sort_values("distance").iloc[-1]
+            lines.append(
+                f"{_rows(torch.tensor(chosen.tolist()), list(verdicts.index))}: {said} what models have learned, by "
+                f"{worst['out']} (distance {worst['distance']:.3g}; more than 1 have {worst['false_alarms']:.0%} of "
+                "polymers from inside)"
+            )
+    return lines
+
+
+def _first(chosen: Tensor, values: Tensor, rows: Sequence[object], form: str) -> str:
+    """The value of the first chosen row, and which that is where there are several."""
+    at = chosen.nonzero()[:, 0].tolist()
+    return f"{values[at[0]].item():{form}}" + (f" (row {rows[at[0]]})" if len(at) > 1 else "")
 
 
 def _rows(chosen: Tensor, rows: Sequence[object]) -> str:

@@ -25,7 +25,7 @@ FILE = "patterns.csv"
 COLUMNS = ("pattern", "target", "r2", "r2_members", "rmse", "error_99")
 SURE = 0.99
 """Share of the errors that ``error_99`` covers."""
-ROWS, SEED = 8192, 2**33  # no training has the recipes of this seed
+ROWS, SEED = 8192, 3_141_592_653  # no training has the recipes of this seed, unless its own is 1 570 796 326
 GOOD = 0.8
 """R² that is called good."""
 EASY = ("temp", "time", "cBA_0", "means", "mmd", "cBA_time", "cAIBN_0")
@@ -40,7 +40,7 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
         deviation of R² over the members; ``error_99``, the error that 99 % of simulated recipes stay below, with the
         noise of as many chains as are trained on.
     """
-    off_grid, simulated = rows_of(load_bundled("off_grid"), model.columns), _simulated(model.columns)
+    off_grid, simulated = rows_of(load_bundled("off_grid"), model.columns), simulated_rows(model.columns, ROWS)
     lines = []
     for pattern in patterns:
         members = model.predict_members(hidden(off_grid.x, model.columns, pattern))
@@ -54,9 +54,10 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def _simulated(columns: tuple[str, ...]) -> Rows:
+def simulated_rows(columns: tuple[str, ...], count: int) -> Rows:
+    """Simulated recipes that no training has, with the noise of as many chains as are trained on by default."""
     config = SimulatedConfig()
-    source = Source(config, columns, load_bank(ROWS, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
+    source = Source(config, columns, load_bank(count, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
     return source.rows(torch.Generator().manual_seed(SEED))
 
 
@@ -85,6 +86,8 @@ class Expectations:
                 raise InputError(f"{path} is damaged: {error}") from None
             if list(self.table.columns) != list(COLUMNS):
                 raise InputError(f"{path} is damaged: it needs the columns {', '.join(COLUMNS)}")
+            if self.table.duplicated(["pattern", "target"]).any():
+                raise InputError(f"{path} is damaged: it has a line twice")
 
     def of(self, pattern: str) -> pd.DataFrame:
         """The lines of one pattern, by target."""

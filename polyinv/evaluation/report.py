@@ -44,7 +44,12 @@ def reproduction_table(
 
 
 def score_table(scores: pd.DataFrame) -> str:
-    """The scores of one run on one subset as Markdown: a line for each target and one for the global means.
+    """`score_frame` as Markdown."""
+    return markdown(score_frame(scores))
+
+
+def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of one run on one subset as text: a line for each target and one for the global means.
 
     Of several members, the score of their mean answer, and mean ± standard deviation over the members.
     """
@@ -62,7 +67,7 @@ def score_table(scores: pd.DataFrame) -> str:
         r2 = members[members["metric"] == "r2"].groupby("target")["value"]
         spread = r2.mean().map("{:.4f}".format) + " ± " + r2.std().map("{:.4f}".format)
         table[f"R² of {members['member'].nunique()} members"] = spread.reindex(table["target"]).to_numpy()
-    return markdown(table)
+    return table
 
 
 def markdown(table: pd.DataFrame) -> str:

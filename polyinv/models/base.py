@@ -72,7 +72,7 @@ class InverseModel(ABC):
         Raises:
             InputError: ``x`` has not the columns the model was fitted on, is not finite, or shows no polymer.
         """
-        return self.predict_members(x).mean(0)
+        return mean_answer(self.predict_members(x))
 
     @abstractmethod
     def predict_members(self, x: "Tensor") -> "Tensor":
@@ -141,6 +141,11 @@ class InverseModel(ABC):
 
     @abstractmethod
     def _load(self, folder: Path) -> None: ...
+
+
+def mean_answer(members: "Tensor") -> "Tensor":
+    """Mean (B, 4) of the answers of members (R, B, 4), bit for bit where all of them say the same."""
+    return members[0].where((members == members[0]).all(0), members.mean(0))
 
 
 def read_card(folder: Path | str) -> dict[str, Any]:
