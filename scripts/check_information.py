@@ -9,6 +9,7 @@ polynomial in all four values of the recipe. A pattern that is done is found aga
 """
 
 import argparse
+import hashlib
 import logging
 from pathlib import Path
 
@@ -199,10 +200,11 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     model, parts = load(given.model), []
+    weights = hashlib.sha256((given.model / "weights.pt").read_bytes()).hexdigest()
     with one_thread():
         for chains in given.chains:
             for pattern in given.patterns:
-                file = given.output / f"{pattern}-{chains:g}-{given.rows}.csv"
+                file = given.output / f"{pattern}-{chains:g}-{given.rows}-{weights[:8]}.csv"
                 if not file.is_file():
                     with written(file) as passing:
                         check(pattern, chains, given.rows, model).to_csv(passing, index=False)

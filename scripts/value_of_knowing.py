@@ -8,6 +8,7 @@ are called a contradiction, and values that do not are caught. A volume that is 
 """
 
 import argparse
+import hashlib
 import itertools
 import logging
 from pathlib import Path
@@ -37,6 +38,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
+RELEASED = ROOT / "checkpoints" / "masked"
 KNOWN = [list(itertools.compress(("temp", "time"), which)) for which in itertools.product((False, True), repeat=2)]
 CUBE = [name_of((*seen, *known)) for seen in (("mmd", "means"), ("mmd", "means", "cBA_time")) for known in KNOWN]
 """Residual monomer, temperature, time: each missing or given, beside the curve and its means."""
@@ -167,20 +169,22 @@ def warned(model: InverseModel, expectations: Expectations, x: Tensor, pattern: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
-    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "value-of-knowing.png")
+    parser.add_argument("--model", type=Path, default=RELEASED)
+    parser.add_argument("--figure", type=Path, help="by default that of docs/ for the released model, else in --output")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     model = load(given.model)
+    weights = hashlib.sha256((given.model / "weights.pt").read_bytes()).hexdigest()
     expectations = Expectations(model, given.model)
     expected = pd.read_csv(given.model / FILE)
     print(f"Off the grid:\n\n{off_grid_table(expected, CUBE)}\n\n{off_grid_table(expected, OTHERS)}\n")
-    heat_map(expected, CUBE + OTHERS, given.figure)
+    figure = (ROOT / "docs" if given.model == RELEASED else given.output) / "value-of-knowing.png"
+    heat_map(expected, CUBE + OTHERS, given.figure or figure)
     parts = []
     with one_thread():
         for chains in CHAINS:
-            file = given.output / f"compared-{chains:.0e}.csv"
+            file = given.output / f"compared-{chains:.0e}-{weights[:8]}.csv"
             if not file.is_file():
                 logging.info("comparing with the information limit at %.0e chains", chains)
                 with written(file) as passing:

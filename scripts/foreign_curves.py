@@ -1,0 +1,81 @@
+"""How far an answer moves when its curve is exported on another grid or cut off; the table in docs/domain.md.
+
+python scripts/foreign_curves.py                           # a minute of one core
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from polyinv.data.bundled import load_bundled
+from polyinv.data.masks import hidden
+from polyinv.data.measured import curve_of
+from polyinv.evaluation.closed_loop import distance
+from polyinv.evaluation.report import markdown
+from polyinv.evaluation.verdict import judge
+from polyinv.mmd import LOG_M
+from polyinv.models import load
+from polyinv.quantities import MMD, TARGETS
+
+ROOT = Path(__file__).resolve().parent.parent
+Export = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def on(points: np.ndarray) -> Export:
+    """Read off the curve at other points."""
+    return lambda w: (points, np.interp(points, LOG_M, w))
+
+
+def cut(low: float, high: float) -> Export:
+    """Keep the nodes between two log10 M."""
+    there = (low <= LOG_M) & (high >= LOG_M)
+    return lambda w: (LOG_M[there], w[there])
+
+
+WAYS: dict[str, Export] = {
+    "the nodes of the grid": on(LOG_M),
+    "seven times as fine": on(np.linspace(1, 8, 614)),
+    "half a step aside": on(LOG_M[:-1] + 0.04),
+    "steps of 0.1": on(np.arange(1.0, 8.0, 0.1)),
+    "every second node": on(LOG_M[::2]),
+    "cut off below 1000 g/mol": cut(3.0, 8.0),
+    "cut off below 3000 g/mol": cut(3.48, 8.0),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
+    parser.add_argument("--rows", type=int, default=200)
+    given = parser.parse_args()
+    model, table = load(given.model), load_bundled("off_grid").head(given.rows)
+    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (model.columns, TARGETS))
+    at = [model.columns.index(name) for name in MMD]
+    lines = []
+    for name, export in WAYS.items():
+        other = x.clone()
+        for row, curve in enumerate(x[:, at].numpy()):
+            text = "\n".join(f"{a:.5f};{b:.7g}" for a, b in zip(*export(curve), strict=True))
+            other[row, at] = torch.from_numpy(curve_of(text, name).w)
+        line = {"exported": name, "mass elsewhere": f"{distance(x[:, at], other[:, at]).mean():.2%}"}
+        line["not inside"] = f"{(judge(other[:, at], MMD)['verdict'] != 'inside').mean():.0%}"
+        for pattern in ("mmd", "mmd+temp+time"):
+            before, after = (model.predict_members(hidden(part, model.columns, pattern)) for part in (x, other))
+            moved = after.mean(0) - before.mean(0)
+            typical = (before.mean(0) - y).square().mean(0).sqrt()
+            for target in ("cBA_0", "cAIBN_0"):
+                of = TARGETS.index(target)
+                share = moved[:, of].square().mean().sqrt() / typical[of]
+                spread = (moved[:, of].abs() / before[..., of].std(0)).median()
+                line[f"{pattern}: {target}"] = f"{share:.2f} ({spread:.1f})"
+        lines.append(line)
+    print("Root mean square move of an answer over its typical error (median move over the members' spread):\n")
+    print(markdown(pd.DataFrame(lines)))
+
+
+if __name__ == "__main__":
+    main()
