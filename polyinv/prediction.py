@@ -189,7 +189,9 @@ class Predictor:
               also ``<value>_rmse``, the typical error off the grid of what is answered from these inputs;
             - ``verdict``, ``distance`` and ``out``, see `polyinv.evaluation.verdict.judge`;
             - ``elsewhere``, the share of the mass that the answered recipe, simulated, puts elsewhere than the observed
-              curve, and ``elsewhere_least``, what a replicate of that recipe would, at 1e6 chains.
+              curve, and ``elsewhere_least``, what a replicate of that recipe would, at 1e6 chains;
+            - ``closest_<value>``, a recipe of the box that is fitted to the observation: it makes this polymer where
+              any does, but need not be the one that was used.
 
             Empty where there is no such number.
 
@@ -281,7 +283,7 @@ def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         here, least = 100 * loop.median()
         log.info("simulated, the answers put %.1f %% of the mass elsewhere, replicates %.1f %% (medians)", here, least)
     loop = loop.set_axis(["elsewhere", "elsewhere_least"], axis=1)
-    return verdicts[["verdict", "distance", "out"]].join(loop)
+    return verdicts[["verdict", "distance", "out"]].join(loop).join(verdicts.filter(like="closest_"))
 
 
 def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
