@@ -280,11 +280,11 @@ def predict(arguments: list[str]) -> None:
         from polyinv.prediction import Predictor
 
         answers = Predictor(model[0] if model else None).answer(*rows, known, asked)
-        write_answers(answers, out)
         if config.plot is not None:
             from polyinv.prediction import plot_answers
 
             plot_answers(rows[0], answers, config.plot)
+        write_answers(answers, out)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
+from polyinv.errors import InputError, unknown
 from polyinv.files import refuse_existing, written
 from polyinv.models import InverseModel, load
 from polyinv.models.base import mean_answer
@@ -93,9 +94,16 @@ def evaluate(
     """
     output = Path(output)
     refuse_existing(output)
+    from polyinv.evaluation.closed_loop import METHODS
+
     folder = model_folder(path)
     model = load(folder)
     tables = dict(_tables(Path(path), data))
+    for name, table in tables.items():
+        if len(table) < 2:
+            raise InputError(f"{name} has a single row, which has no R²; needs two or more")
+    if method not in METHODS:
+        raise unknown("method of a closed loop", method, METHODS)
     output.parent.mkdir(parents=True, exist_ok=True)
     with written(output) as passing:
         passing.mkdir()

@@ -13,7 +13,7 @@ import pandas as pd
 from polyinv.data.features import FEATURES, feature_columns, may_miss
 from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.patterns import INPUTS, SHOWING, name_of
-from polyinv.data.workbook import check_physical, read_observations
+from polyinv.data.workbook import check_physical, observations_of, read_observations
 from polyinv.errors import InputError, unknown
 from polyinv.files import refuse_existing, written
 from polyinv.mmd import mean_molar_masses
@@ -62,20 +62,30 @@ def known_values(given: Sequence[str]) -> dict[str, float]:
         name, sign, text = (part.strip() for part in each.partition("="))
         if not sign:
             raise InputError(f"--known {each}: needs name=value, such as temp=70")
-        if name not in (*TARGETS, *SCALARS):
-            raise unknown("value to be known", name, (*TARGETS, *SCALARS))
         if name in values:
             raise InputError(f"--known gives {name} twice")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise InputError(f"--known {each}: {text!r} is not a number; needs name=value, such as temp=70") from None
-        least = {quantity.name: quantity.above for quantity in RECIPE}.get(name, 0.0)
-        enough = values[name] >= least if name == "cBA_time" else values[name] > least
-        if not enough or not np.isfinite(values[name]):
-            rule = f"{least:g} or more" if name == "cBA_time" else f"a number above {least:g}"
-            raise InputError(f"--known {each}: {name} needs {rule}")
+        values[name] = checked_value(name, text)
     return values
+
+
+def checked_value(name: str, value: float | str) -> float:
+    """A known value of the recipe, or of residual monomer, Mn or Mw, as a number.
+
+    Raises:
+        InputError: An unknown name, no number, or one that cannot be.
+    """
+    if name not in (*TARGETS, *SCALARS):
+        raise unknown("value to be known", name, (*TARGETS, *SCALARS))
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is said to be {value!r}, which is not a number; needs one, such as temp=70") from None
+    least = {quantity.name: quantity.above for quantity in RECIPE}.get(name, 0.0)
+    enough = number >= least if name == "cBA_time" else number > least
+    if not enough or not np.isfinite(number):
+        rule = f"{least:g} or more" if name == "cBA_time" else f"a number above {least:g}"
+        raise InputError(f"{name} is said to be {value}; needs {rule}")
+    return number
 
 
 def with_known(table: pd.DataFrame, known: Mapping[str, float], asked: Sequence[str] = ()) -> pd.DataFrame:
@@ -179,7 +189,7 @@ class Predictor:
             rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`.
             known: Values that hold for every row.
             ask: Values of the recipe to answer even where the rows have them.
-            options: Of `read_rows`.
+            options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
         Returns:
             For each row what the file has besides, then
@@ -198,10 +208,11 @@ class Predictor:
         Raises:
             InputError: A row lacks what the model needs, or asks for nothing.
         """
+        known = {name: checked_value(name, value) for name, value in (known or {}).items()}
+        ask = [ask] if isinstance(ask, str) else ask
         if isinstance(rows, pd.DataFrame):
-            table, others = rows.reindex(columns=list(COLUMNS)), rows.drop(columns=list(COLUMNS), errors="ignore")
-            return self.answer(table, others, known or {}, ask)
-        return self.answer(*read_rows(rows, **options), known or {}, ask)
+            return self.answer(*observations_of(rows, **options), known, ask)
+        return self.answer(*read_rows(rows, **options), known, ask)
 
     def answer(
         self, table: pd.DataFrame, others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]

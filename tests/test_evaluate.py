@@ -68,10 +68,13 @@ def test_scores_are_those_of_the_run(judged, tmp_path, monkeypatch):
         (["{run}", "--output", "{tmp}/new", "--method", "kcm", "--data", "{few}"], "no method of a closed loop 'kcm'"),
         (["{run}", "--output", "{tmp}/new", "--given", "tmep"], "no input 'tmep'"),
         (["{run}", "--output", "{tmp}/new", "--data", "{tmp}/none.csv"], "no such file"),
+        (["{run}", "--output", "{tmp}/new", "--data", "{one}"], "has a single row, which has no R²"),
     ],
 )
 def test_refusals_leave_nothing_behind(judged, few, tmp_path, capsys, arguments, said):
-    places = {"run": judged[0] / "run", "tmp": tmp_path, "few": few}
+    one = few.with_name("one.csv")
+    one.write_text("\n".join(few.read_text().splitlines()[:2]) + "\n")
+    places = {"run": judged[0] / "run", "tmp": tmp_path, "few": few, "one": one}
     assert main(["evaluate", *(argument.format(**places) for argument in arguments)]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []

@@ -148,9 +148,9 @@ def test_other_models_need_all_they_were_trained_on(measured, tmp_path, capsys):
     [
         (["--known", "temp"], "--known temp: needs name=value, such as temp=70"),
         (["--known", "tmep=70"], "no value to be known 'tmep'; known: Mn, Mw, cAIBN_0, cBA_0, cBA_time, temp, time"),
-        (["--known", "temp=warm"], "'warm' is not a number"),
-        (["--known", "time=-5"], "time needs a number above 0"),
-        (["--known", "temp=nan"], "temp needs a number above -273.15"),
+        (["--known", "temp=warm"], "temp is said to be 'warm', which is not a number"),
+        (["--known", "time=-5"], "time is said to be -5; needs a number above 0"),
+        (["--known", "temp=nan"], "temp is said to be nan; needs a number above -273.15"),
         (["--known", "Mn=1e9,Mw=10"], "row 2 has Mn"),
         (["--known", "temp=70,temp=71"], "--known gives temp twice"),
         (["--known", "cBA_0=3.21"], "row 2 has cBA_0"),
@@ -286,6 +286,25 @@ def test_the_same_from_python(measured):
     assert (answers["inputs"] == "composite").all()
     assert answers["sample"].tolist() == measured["sample"].tolist()
     assert {"verdict", "elsewhere", "cAIBN_0_rmse"} <= set(answers.columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "known", "said"),
+    [
+        (lambda table: table.assign(MMD5=np.nan), {}, "row 0: column 'MMD5' is empty; a curve is given whole"),
+        (lambda table: table.drop(columns="MMD50"), {}, "column 'MMD50' is missing"),
+        (lambda table: table.head(0), {}, "has no rows"),
+        (lambda table: table.set_axis(list("aabbccdd")), {}, "has two rows 'a'"),
+        (lambda table: table.assign(Mn=np.inf), {}, "column 'Mn' holds 'inf'"),
+        (lambda table: table, {"foo": 3}, "no value to be known 'foo'"),
+        (lambda table: table, {"time": "long"}, "time is said to be 'long', which is not a number"),
+        (lambda table: table, {"time": float("nan")}, "time is said to be nan"),
+    ],
+)
+def test_tables_from_python_are_checked_as_files_are(measured, change, known, said):
+    table = change(measured.drop(columns=["cBA_0", "cAIBN_0", "time"]))
+    with pytest.raises(InputError, match=said):
+        polyinv.load().predict(table, known=known)
 
 
 def test_damaged_expectations_are_refused(tmp_path):

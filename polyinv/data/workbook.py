@@ -117,7 +117,22 @@ def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.
         raise InputError(f"{path}: no such file")
     sheet = _only_sheet(path) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
-    raw = _read_raw(path, sheet, place).rename(columns=lambda name: str(name).strip())
+    return observations_of(_read_raw(path, sheet, place), place, normalize=normalize)
+
+
+def observations_of(
+    raw: pd.DataFrame, place: str = "the table", *, normalize: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As `read_observations`, from rows that have been read; ``place`` is what errors call them.
+
+    Raises:
+        InputError: As `read_observations`; also no rows, or two rows of one name in the index.
+    """
+    raw = raw.rename(columns=lambda name: str(name).strip())
+    if raw.empty:
+        raise InputError(f"{place} has no rows")
+    if not raw.index.is_unique:
+        raise InputError(f"{place} has two rows {raw.index[raw.index.duplicated()][0]!r}; number them")
     names = list(raw.columns)
     there = [column for column in COLUMNS if column in names]
     if not there:
