@@ -19,7 +19,7 @@ from polyinv.evaluation.expectations import COLUMNS as LINES
 from polyinv.mmd import LOG_M, STEP
 from polyinv.models import MLP, load
 from polyinv.prediction import DEFAULT, known_values
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD, RECIPE, TARGETS
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,13 @@ def test_a_known_value_out_of_the_box_gets_one_warning(measured, answered):
     _, said = answered(measured[["Mn", "Mw", *MMD]], "--known", "temp=95")
     assert said.count("temp is given as 95 (row 2), outside the range 60 to 80 °C that the model has learned") == 1
     assert "but the answer from" not in said
+
+
+def test_a_known_value_on_the_edge_of_the_box_is_inside(measured, answered):
+    for end in ("low", "high"):
+        known = ",".join(f"{quantity.name}={getattr(quantity, end)!r}" for quantity in RECIPE[:3])
+        _, said = answered(measured[["Mn", "Mw"]], "--known", known)
+        assert not [line for line in said.splitlines() if "is given as" in line and "outside the range" in line]
 
 
 def test_a_temperature_that_contradicts_the_rest_gets_one_warning(measured, answered):

@@ -40,10 +40,11 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
-from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD, TARGETS
 from polyinv.simulate import deterministic
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.montecarlo import simulate_runs
+from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import check_chains, draw
 from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, concatenate, mapped
 from polyinv.threads import one_thread
@@ -194,9 +195,8 @@ def simulated(
     check_chains(chains)
     recipes, _ = physical(recipes)
     known = ~recipes.isnan().any(-1)
-    middle = torch.tensor([(quantity.low + quantity.high) / 2 for quantity in RECIPE], dtype=torch.float64)
     seen = METHODS[method](
-        torch.where(known[:, None], recipes, middle), int(replicates), chains, horizon, chemistry, seed
+        torch.where(known[:, None], recipes, (LOW + HIGH) / 2), int(replicates), chains, horizon, chemistry, seed
     )
     return mapped(seen, lambda part: torch.where(known.reshape(-1, *[1] * (part.ndim - 1)), part, torch.nan))
 

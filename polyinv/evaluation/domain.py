@@ -14,6 +14,7 @@ from polyinv.data.patterns import inputs_of, name_of
 from polyinv.evaluation.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
 from polyinv.quantities import RECIPE, TARGETS
+from polyinv.simulate.recipes import HIGH, LOW
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
@@ -54,9 +55,8 @@ def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
 
 def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
     """Which values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
-    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
-    margin = torch.where(given, 0.0, MARGIN * (high - low))
-    return (recipes < low - margin) | (recipes > high + margin)
+    margin = torch.where(given, 0.0, MARGIN * (HIGH - LOW))
+    return (recipes < LOW - margin) | (recipes > HIGH + margin)
 
 
 def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[str]:

@@ -21,14 +21,15 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.mmd import STEP
-from polyinv.quantities import RECIPE, TARGETS
+from polyinv.quantities import TARGETS
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.polynomial import OBSERVED, TIME_STEP, observe
+from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import grow_with_horizon
 from polyinv.simulate.snapshots import Growth, mapped
 from polyinv.threads import one_thread
 
-BOX_VARIANCE = torch.tensor([(quantity.high - quantity.low) ** 2 / 12 for quantity in RECIPE], dtype=torch.float64)
+BOX_VARIANCE = (HIGH - LOW) ** 2 / 12
 """Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""
 NO_NOISE = 1e-10
 """Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry
 from polyinv.quantities import MMD, RECIPE, SCALARS
 from polyinv.simulate.deterministic import grow_in_chunks
+from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.snapshots import Progress, silent
 
 OBSERVED = SCALARS + MMD
@@ -26,7 +27,6 @@ TIME_STEP = 20.0
 NEGLIGIBLE = 1e-6
 """Combinations of the observed numbers smaller than this share of the largest are left out."""
 
-LOW, HIGH = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
 LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
 
 

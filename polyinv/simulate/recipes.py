@@ -30,9 +30,16 @@ def published_grid() -> pd.DataFrame:
     return pd.DataFrame(itertools.product(*GRID.values()), columns=list(GRID))[list(TARGETS)]
 
 
+LOW, HIGH = (
+    torch.tensor([getattr(quantity, end) for quantity in RECIPE], dtype=torch.float64) for end in ("low", "high")
+)
+"""Ends of the published recipe box, (4,)."""
+
+
 def random_recipes(count: int, random: torch.Generator) -> Tensor:
     """Recipes (B, 4) uniform in the published box, float64."""
-    low, high = (torch.tensor([getattr(quantity, end) for quantity in RECIPE]).double() for end in ("low", "high"))
+    # The bundled recipes were drawn between ends in single precision, 1e-8 aside: the numbers stay as they are.
+    low, high = (end.float().double() for end in (LOW, HIGH))
     uniform = torch.rand(count, len(RECIPE), generator=random, dtype=torch.float64, device=random.device)
     return low.to(random.device) + (high - low).to(random.device) * uniform
 
