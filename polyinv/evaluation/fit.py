@@ -148,8 +148,11 @@ class _Problem:
 
     def deviation(self, unit: Tensor, times: int) -> Tensor:
         """Weighted deviations of each row from ``times`` points: (B * times, 103)."""
+        return self._from(self.forward(unit), times)
+
+    def _from(self, fitted: Tensor, times: int) -> Tensor:
         seen, weight = (part.repeat_interleave(times, 0) for part in (self.seen, self.weight))
-        return (seen - _rooted(self.forward(unit))) * weight
+        return (seen - _rooted(fitted)) * weight
 
     def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
         """Points (B * times, 4) moved downhill, and their sums of squares."""
@@ -162,7 +165,7 @@ class _Problem:
             steep = 0.5 / fitted[:, CURVE].clamp(min=SMALLEST).sqrt()
             slopes = torch.cat([slopes[:, : CURVE.start], slopes[:, CURVE] * steep[..., None]], 1)
             slopes = slopes * weight[..., None] * free[:, None, :]
-            residual = self.deviation(unit, times)
+            residual = self._from(fitted, times)
             downhill = torch.einsum("mou,mo->mu", slopes, residual)
             # A wall that the descent leans on is not moved along.
             stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))

@@ -12,7 +12,6 @@ not Gaussian and the number only an estimate. The noise itself also depends on t
 information, since the volume that a measured curve stands for is unknown.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +25,7 @@ from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.polynomial import OBSERVED, TIME_STEP, observe
 from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import grow_with_horizon
-from polyinv.simulate.snapshots import Growth, mapped
+from polyinv.simulate.snapshots import Growth
 from polyinv.threads import one_thread
 
 BOX_VARIANCE = (HIGH - LOW) ** 2 / 12
@@ -160,8 +159,3 @@ def information_limit(response: Response, pattern: str, chains: float | Tensor) 
     The arguments are those of `expected_variance`.
     """
     return 1 - expected_variance(response, pattern, chains).mean(0) / BOX_VARIANCE
-
-
-def subset(response: Response, rows: Sequence[int] | Tensor) -> Response:
-    """The response of some of the recipes."""
-    return mapped(response, lambda part: part[rows])

@@ -91,7 +91,8 @@ class Polynomial:
 
     def __call__(self, unit: Tensor) -> Tensor:
         """The observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
-        return self._contracted(*self._basis(unit)) @ self.mixing
+        first, second, third, fourth = self._basis(unit)
+        return self._outer(self._inner(first, second), third, fourth)
 
     def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """The observed numbers (M, O) at points (M, 4), and their slopes (M, O, 4) there."""
@@ -99,18 +100,26 @@ class Polynomial:
         angle = unit.clamp(-1 + 1e-12, 1 - 1e-12).acos()[..., None]
         order = torch.arange(values[0].shape[-1])
         steep = (order * torch.sin(order * angle) / torch.sin(angle)).unbind(1)  # T_n' = n U_(n-1)
+        inner = self._inner(*values[:2])
         slopes = [
-            self._contracted(*(steep[other] if other == at else values[other] for other in range(4))) @ self.mixing
-            for at in range(4)
+            self._outer(self._inner(steep[0], values[1]), *values[2:]),
+            self._outer(self._inner(values[0], steep[1]), *values[2:]),
+            self._outer(inner, steep[2], values[3]),
+            self._outer(inner, values[2], steep[3]),
         ]
-        return self._contracted(*values) @ self.mixing, torch.stack(slopes, -1)
+        return self._outer(inner, *values[2:]), torch.stack(slopes, -1)
 
     def _basis(self, unit: Tensor) -> tuple[Tensor, ...]:
         """Chebyshev polynomials of each of the four values, (M, nodes) each."""
         angle = unit.clamp(-1, 1).acos()[..., None]
         return torch.cos(torch.arange(self.coefficients.shape[0]) * angle).unbind(1)
 
-    def _contracted(self, *basis: Tensor) -> Tensor:
-        first, second = ((basis[at][:, :, None] * basis[at + 1][:, None, :]).flatten(1) for at in (0, 2))
-        inner = (first @ self.coefficients.flatten(0, 1).flatten(1)).view(len(first), second.shape[1], -1)
-        return torch.einsum("mj,mjk->mk", second, inner)
+    def _inner(self, first: Tensor, second: Tensor) -> Tensor:
+        """The sum over the first two values of the recipe, which costs most: (M, nodes², K)."""
+        both = (first[:, :, None] * second[:, None, :]).flatten(1)
+        return (both @ self.coefficients.flatten(0, 1).flatten(1)).view(*both.shape, -1)
+
+    def _outer(self, inner: Tensor, third: Tensor, fourth: Tensor) -> Tensor:
+        """The sum over the other two, and the observed numbers: (M, O)."""
+        both = (third[:, :, None] * fourth[:, None, :]).flatten(1)
+        return torch.einsum("mj,mjk->mk", both, inner) @ self.mixing
