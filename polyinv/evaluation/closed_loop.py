@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.data.masks import picked
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
 from polyinv.quantities import MMD, TARGETS
@@ -273,7 +274,7 @@ def closed_loop(
         "floor": floor,
         "ratio": apart / floor,
         **_errors_of_means(answer, curve, x, columns),
-        "error_conversion": reacted - (1 - _column(x, columns, "cBA_time") / reference[:, 0]),
+        "error_conversion": reacted - (1 - picked(x, columns, ["cBA_time"])[:, 0] / reference[:, 0]),
         "clamped": clamped,
     }
     return pd.DataFrame({name: part.numpy() for name, part in parts.items()})
@@ -290,14 +291,9 @@ def _check_shapes(recipes: Tensor, x: Tensor, columns: Sequence[str], true: Tens
             raise InputError(f"{name} recipes of {len(x)} observations need the shape {expected}, got {(*part.shape,)}")
 
 
-def _column(x: Tensor, columns: Sequence[str], name: str) -> Tensor:
-    """One column of x, (B,); NaN where there is none."""
-    return x[:, list(columns).index(name)] if name in columns else torch.full_like(x[:, 0], torch.nan)
-
-
 def _curve(x: Tensor, columns: Sequence[str]) -> Tensor:
     """Observed curves (B, 100) of unit area; NaN where one has a gap."""
-    w = torch.stack([_column(x, columns, name) for name in MMD], dim=-1)
+    w = picked(x, columns, MMD)
     return w / (w.sum(-1, keepdim=True) * STEP)
 
 
@@ -316,7 +312,7 @@ def _errors_of_means(answer: Snapshots, curve: Tensor, x: Tensor, columns: Seque
     of_curve, of_answer = (map(torch.from_numpy, mean_molar_masses(w.numpy())) for w in (curve, answer.mmd))
     errors = {}
     for name, seen, made in zip(("Mn", "Mw"), of_curve, of_answer, strict=True):
-        given = _column(x, columns, name)
+        given = picked(x, columns, [name])[:, 0]
         # Means of a curve are blurred by its bins: both sides by the same.
         made = torch.where(given.isnan(), made.mean(1), getattr(answer, name).mean(1))
         errors[f"error_{name}"] = made / torch.where(given.isnan(), seen, given) - 1

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.masks import hidden
+from polyinv.data.masks import hidden, picked
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.evaluation.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
@@ -110,9 +110,8 @@ def speaking_against(
     known = x[:, model.columns.index(name)]
     answer = model.predict(hidden(x, model.columns, without))[:, at]
     expected = expectations.of(without).loc[name]
-    recipes = x[:, [model.columns.index(name) for name in TARGETS]]
-    inside = ~leaving_box(recipes.nan_to_num(torch.inf), torch.ones_like(recipes, dtype=torch.bool))
-    inside = (inside | recipes.isnan()).all(-1)
+    recipes = picked(x, model.columns, TARGETS)
+    inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
     return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
 
 

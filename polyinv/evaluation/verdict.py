@@ -6,6 +6,7 @@ outside. Each kind of deviation is divided by the limit that observations from i
 that all kinds together raise a false alarm in 5 % of them; the limits are measured (``scripts/calibrate_domain.py``).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,9 +19,11 @@ import yaml
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.evaluation.fit import CURVE, MN, MONOMER, MW, Fit, References, fit
+from polyinv.data.masks import given_inputs, picked
+from polyinv.data.patterns import MEASURED
+from polyinv.evaluation.fit import CURVE, MN, MW, Fit, References, fit
 from polyinv.mmd import LOG_M, mean_molar_masses
-from polyinv.quantities import SCALARS, TARGETS
+from polyinv.quantities import MMD, SCALARS, TARGETS
 from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
 from polyinv.threads import one_thread
@@ -56,10 +59,12 @@ class Deviations:
     Args:
         fit: The closest recipes.
         kinds: Deviations of each kind, ``LEAST`` at least, (B, 4); NaN where there is none.
+        measured: The measured inputs of each observation, such as ``mmd+means``: which limits hold, (B).
     """
 
     fit: Fit
     kinds: Tensor
+    measured: list[str]
 
     @classmethod
     def of(cls, x: Tensor, columns: Sequence[str]) -> "Deviations":
@@ -72,7 +77,9 @@ class Deviations:
             fitted = references().forward(to_unit(closest.recipes))
         apart = _means_less_curve(seen) - _means_less_curve(fitted)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
-        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)))
+        given = given_inputs(torch.cat([seen, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
+        measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
+        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), measured)
 
 
 def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -81,27 +88,14 @@ def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]
     Returns:
         Observed numbers (B, 103), the scalars as logarithms; known values of the recipe (B, 4).
     """
-    table = pd.DataFrame(x.numpy(), columns=list(columns)).reindex(columns=[*OBSERVED, *TARGETS])
-    numbers = torch.from_numpy(table.to_numpy(dtype=float, copy=True))
-    numbers[:, : len(SCALARS)] = numbers[:, : len(SCALARS)].clamp(min=TRACE).log()
-    return numbers[:, : len(OBSERVED)], numbers[:, len(OBSERVED) :]
+    scalars, curve, known = (picked(x.double(), columns, names) for names in (SCALARS, MMD, TARGETS))
+    return torch.cat([scalars.clamp(min=TRACE).log(), curve], dim=-1), known
 
 
 def _means_less_curve(seen: Tensor) -> Tensor:
     """ln Mn and ln Mw less those of the curve, (B, 2): the bins of a curve blur them a little."""
     of_curve = np.log(mean_molar_masses(seen[:, CURVE].numpy().clip(min=0)))
     return seen[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
-
-
-def inputs_given(x: Tensor, columns: Sequence[str]) -> np.ndarray:
-    """Which limits hold for each of B observations: the measured inputs it has, such as ``mmd+means``."""
-    seen, _ = observed_numbers(x, columns)
-    there = {
-        "mmd": ~seen[:, CURVE].isnan().any(-1),
-        "cBA_time": ~seen[:, MONOMER].isnan(),
-        "means": ~seen[:, [MN, MW]].isnan().any(-1),
-    }
-    return np.array(["+".join(name for name in there if there[name][row]) for row in range(len(x))])
 
 
 @cache
@@ -157,10 +151,10 @@ def judge(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
         the recipes that the box is sampled with.
     """
     found = Deviations.of(x, columns)
-    by_inputs = inputs_given(x, columns)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
     mine = [
-        {kind: values[row] for kind, values in limits()[name].items()} for name, row in zip(by_inputs, at, strict=True)
+        {kind: values[row] for kind, values in limits()[inputs].items()}
+        for inputs, row in zip(found.measured, at, strict=True)
     ]
     scale = torch.tensor([[each[kind] for kind in KINDS] for each in mine])
     far = np.array([each["far"] for each in mine])
