@@ -11,13 +11,15 @@ from torch import Tensor
 from polyinv.chemistry import CHEMISTRIES, Chemistry
 from polyinv.data.bank import OBSERVABLES, Bank, load_bank
 from polyinv.data.datamodule import Batches, Hiding, RecipeData, Rows, member_generators
+from polyinv.data.exports import exported
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import TARGETS
+from polyinv.quantities import MMD, TARGETS
 from polyinv.simulate.recipes import random_recipes
 
+CURVE = slice(OBSERVABLES.index(MMD[0]), OBSERVABLES.index(MMD[-1]) + 1)
 TRAINING, VALIDATION = 0, 1
 """Streams of one seed: their recipes and their noise have nothing in common."""
 LEAST_CHAINS = 30
@@ -113,6 +115,8 @@ class Source:
         share = torch.rand(len(entries), generator=random, device=random.device)
         chains = torch.exp(low + (high - low) * share)
         seen = entries.observe(self.chemistry, chains.float(), random)
+        if share := round(self.config.exported * len(seen)):  # the first ones: entries come in no order
+            seen[:share, CURVE] = exported(seen[:share, CURVE], random)
         return torch.cat([seen, entries.recipes.to(seen)], dim=-1)[:, self._at]
 
 

@@ -34,6 +34,7 @@ class SimulatedConfig:
         validation: Validation rows; their recipes and noise are their own.
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
+        exported: Share of rows whose curve is one that an instrument exports (`polyinv.data.exports`), 0 to 1.
         seed: Of the recipes.
         chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
     """
@@ -45,6 +46,7 @@ class SimulatedConfig:
     validation: int = 8192
     redraw: bool = True
     fresh: bool = False
+    exported: float = 0.0
     seed: int = 1
     chemistry: str = "butyl_acrylate"
 
@@ -59,6 +61,8 @@ class SimulatedConfig:
                 f"data.simulated.horizon is {self.horizon:g} s; needs {RECIPE[3].high:g}, the last time of the box, "
                 f"up to {LONGEST:g}"
             )
+        if not 0 <= self.exported <= 1:
+            raise InputError(f"data.simulated.exported is {self.exported:g}; needs a share, 0 to 1")
         low, high = self.chains
         if not 1 <= low <= high <= MOST:
             raise InputError(
