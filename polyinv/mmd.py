@@ -48,29 +48,29 @@ def mean_molar_masses(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def resample(log_m: np.ndarray, w: np.ndarray) -> np.ndarray:
     """A curve given by points elsewhere, brought onto the grid: the means over the bins, shape (100,).
 
-    The curve is a straight line from point to point and zero beyond the outermost. Its integral over each bin is exact,
-    so what lies on the grid keeps its area whatever the spacing h of the points; straight lines cut off peaks by
-    ``h² |w''| / 12``.
+    The curve runs smoothly from point to point, never beyond either (monotone cubic pieces), and is zero beyond the
+    outermost. Its integral over each bin is exact, so what lies on the grid keeps its area whatever the spacing of the
+    points. Straight lines would cut off peaks: at 0.1 decades from point to point they lose ten times as much.
 
     A run of the grid's own nodes comes back as it stands: their values are bin means already, and a line through them,
     averaged once more, would have every peak blurred.
 
     Args:
         log_m: log10 of the molar mass in g/mol, increasing, shape (P,) with P > 1.
-        w: w(log10 M) there, shape (P,).
+        w: w(log10 M) there, not negative, shape (P,).
 
     Example:
-        >>> points = np.array([3.96, 4.0, 4.04, 4.12])
-        >>> resample(points, np.array([0.0, 2.0, 2.0, 0.0]))[48:52].round(12)
-        array([0. , 1.5, 1. , 0. ])
+        >>> points = np.arange(3.96, 4.30, 0.04)
+        >>> float((resample(points, points - 3.96).sum() * STEP).round(12))  # a triangle, 0.32 wide and high
+        0.0512
     """
     nearest = np.rint(log_m / STEP).astype(int)
     if (np.diff(nearest) == 1).all() and np.abs(log_m - STEP * nearest).max() < NODE_TOLERANCE:
         inside = (nearest >= 1) & (nearest <= N_NODES)
         return np.bincount(nearest[inside] - 1, w[inside], N_NODES)
-    knots = np.union1d(log_m, np.clip(BIN_EDGES, log_m[0], log_m[-1]))
-    heights = np.interp(knots, log_m, w)
-    pieces = np.diff(knots) * (heights[1:] + heights[:-1]) / 2
-    bins = np.searchsorted(BIN_EDGES, (knots[1:] + knots[:-1]) / 2) - 1
-    inside = (bins >= 0) & (bins < N_NODES)
-    return np.bincount(bins[inside], pieces[inside], N_NODES) / STEP
+    # scipy takes half a second to import: not before a curve has been read.
+    from scipy.interpolate import PchipInterpolator
+
+    w = np.where(w > 1e-12 * w.max(), w, 0.0)  # whose slopes could not be divided by
+    smooth = PchipInterpolator(log_m, w).antiderivative()
+    return np.diff(smooth(np.clip(BIN_EDGES, log_m[0], log_m[-1]))) / STEP

@@ -4,6 +4,9 @@ Deviations are counted in the noise that chains have when they are counted: with
 of molar mass :math:`M_k` scatters by :math:`\sqrt{M_k / (4 h N M_n)}`, where h is the step of the grid, whatever the
 height of the curve. How many chains a curve stands for is nowhere said; its roughness tells: what wriggles from node to
 node is noise, what bends over many nodes is not.
+
+A curve is compared where it was measured: from the first node that holds something to the last, and not below 1000
+g/mol, where single oligomers stand apart that no instrument separates. Both curves have unit area there.
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,8 @@ CURVE = slice(len(SCALARS), len(OBSERVED))
 MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
 POPULATED = 1e-3
 """Nodes below this share of the peak say nothing about the roughness: single chains."""
+OLIGOMERS = 3.0
+"""log10 of the molar mass below which a curve is not compared."""
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
 """Of ln cBA_time, ln Mn and ln Mw, times the chains: about what runs of a few minutes to an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
@@ -39,6 +44,7 @@ class Fit:
         noise: Variance of these deviations that the roughness of the curve tells, (B,); one over the number of chains,
             NaN without a curve.
         nearest: Number of the nearest reference, (B,).
+        measured: Nodes at which the curve was compared, (B, 100).
     """
 
     recipes: Tensor
@@ -46,6 +52,7 @@ class Fit:
     populated: Tensor
     noise: Tensor
     nearest: Tensor
+    measured: Tensor
 
     @property
     def misfit(self) -> Tensor:
@@ -103,7 +110,15 @@ def fit(references: References, seen: Tensor, known: Tensor) -> Fit:
     populated = problem.weight > 0
     populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
     noise = roughness(deviation[:, CURVE], populated[:, CURVE])
-    return Fit(torch.where(known.isnan(), from_unit(unit), known), deviation, populated, noise, near[:, 0])
+    recipes = torch.where(known.isnan(), from_unit(unit), known)
+    return Fit(recipes, deviation, populated, noise, near[:, 0], problem.measured)
+
+
+def where_measured(curve: Tensor) -> Tensor:
+    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with gaps."""
+    there = (curve > 0).to(torch.int8)
+    between = there.cummax(-1).values & there.flip(-1).cummax(-1).values.flip(-1)
+    return between.bool() & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
 
 
 def roughness(deviation: Tensor, populated: Tensor) -> Tensor:
@@ -117,9 +132,16 @@ def roughness(deviation: Tensor, populated: Tensor) -> Tensor:
     return (second.square() * inner).sum(-1) / (6 * inner.sum(-1))
 
 
-def _rooted(seen: Tensor) -> Tensor:
-    """Observed numbers (*, 103) with the root of the curve in its place."""
-    return torch.cat([seen[..., : CURVE.start], seen[..., CURVE].clamp(min=0).sqrt()], -1)
+def _rooted(seen: Tensor, measured: Tensor | None = None) -> Tensor:
+    """Observed numbers (*, 103) with the root of the curve in its place; of its part at some nodes, with unit area."""
+    curve = seen[..., CURVE].clamp(min=0)
+    if measured is not None:
+        curve = curve * measured / _area(curve * measured)
+    return torch.cat([seen[..., : CURVE.start], curve.sqrt()], -1)
+
+
+def _area(curve: Tensor) -> Tensor:
+    return (curve.sum(-1, keepdim=True) * STEP).clamp(min=SMALLEST)
 
 
 @dataclass(frozen=True)
@@ -128,19 +150,21 @@ class _Problem:
     seen: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
     weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
     known: Tensor  # in the unit of the polynomial, NaN where not given, (B, 4)
+    measured: Tensor  # nodes at which curves are compared, (B, 100)
 
     @classmethod
     def of(cls, forward: Polynomial, seen: Tensor, known: Tensor) -> "_Problem":
         weight = torch.zeros_like(seen)
         for at, variance in VARIANCES.items():
             weight[:, at] = variance**-0.5
-        curve = seen[:, CURVE]
+        measured = where_measured(seen[:, CURVE])
+        rooted = _rooted(seen, measured).nan_to_num(0.0)
         molar_mass = 10 ** torch.from_numpy(LOG_M)
-        mean = 1 / (curve / molar_mass).sum(-1, keepdim=True) / STEP
-        weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt()
+        mean = 1 / (rooted[:, CURVE].square() / molar_mass).sum(-1, keepdim=True).clamp(min=SMALLEST) / STEP
+        weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
         given = ~seen.isnan()
         given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
-        return cls(forward, _rooted(seen).nan_to_num(0.0), torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1))
+        return cls(forward, rooted, torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1), measured)
 
     def with_known(self, unit: Tensor, times: int) -> Tensor:
         known = self.known.repeat_interleave(times, 0)
@@ -151,19 +175,18 @@ class _Problem:
         return self._from(self.forward(unit), times)
 
     def _from(self, fitted: Tensor, times: int) -> Tensor:
-        seen, weight = (part.repeat_interleave(times, 0) for part in (self.seen, self.weight))
-        return (seen - _rooted(fitted)) * weight
+        seen, weight, at = (part.repeat_interleave(times, 0) for part in (self.seen, self.weight, self.measured))
+        return (seen - _rooted(fitted, at)) * weight
 
     def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
         """Points (B * times, 4) moved downhill, and their sums of squares."""
-        weight = self.weight.repeat_interleave(times, 0)
+        weight, measured = (part.repeat_interleave(times, 0) for part in (self.weight, self.measured))
         free = self.known.isnan().repeat_interleave(times, 0)
         damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
         cost = self.deviation(unit, times).square().sum(-1)
         for _ in range(STEPS):
             fitted, slopes = self.forward.with_slopes(unit)
-            steep = 0.5 / fitted[:, CURVE].clamp(min=SMALLEST).sqrt()
-            slopes = torch.cat([slopes[:, : CURVE.start], slopes[:, CURVE] * steep[..., None]], 1)
+            slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, measured)], 1)
             slopes = slopes * weight[..., None] * free[:, None, :]
             residual = self._from(fitted, times)
             downhill = torch.einsum("mou,mo->mu", slopes, residual)
@@ -179,3 +202,12 @@ class _Problem:
             unit, cost = torch.where(better[:, None], moved, unit), torch.where(better, new, cost)
             damping = (damping * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
         return unit, cost
+
+
+def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:
+    """Slopes (B, 100, 4) of the roots that `_rooted` makes of fitted numbers (B, 103) with slopes (B, 103, 4)."""
+    curve = fitted[:, CURVE].clamp(min=0) * measured
+    area = _area(curve)
+    share, rising = curve / area, slopes[:, CURVE] * measured[..., None] / area[..., None]
+    rising = rising - share[..., None] * rising.sum(1, keepdim=True) * STEP
+    return rising * (0.5 / share.clamp(min=SMALLEST).sqrt())[..., None]

@@ -75,7 +75,7 @@ class Deviations:
             noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
             misfit = closest.misfit / noise.sqrt()
             fitted = references().forward(to_unit(closest.recipes))
-        apart = _means_less_curve(seen) - _means_less_curve(fitted)
+        apart = _means_less_curve(seen, closest.measured) - _means_less_curve(fitted, closest.measured)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
         given = given_inputs(torch.cat([seen, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
         measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
@@ -92,9 +92,10 @@ def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]
     return torch.cat([scalars.clamp(min=TRACE).log(), curve], dim=-1), known
 
 
-def _means_less_curve(seen: Tensor) -> Tensor:
-    """ln Mn and ln Mw less those of the curve, (B, 2): the bins of a curve blur them a little."""
-    of_curve = np.log(mean_molar_masses(seen[:, CURVE].numpy().clip(min=0)))
+def _means_less_curve(seen: Tensor, measured: Tensor) -> Tensor:
+    """ln Mn and ln Mw less those of the curve where it was measured, (B, 2); its bins blur them a little, too."""
+    kept = torch.where(measured | ~measured.any(-1, keepdim=True), seen[:, CURVE].clamp(min=0), 0.0)
+    of_curve = np.log(mean_molar_masses(kept.numpy()))
     return seen[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
 
 

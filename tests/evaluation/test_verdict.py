@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.autograd.functional import jvp
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import feature_columns
 from polyinv.data.masks import hidden
 from polyinv.data.source import simulate_table
-from polyinv.evaluation.fit import fit
+from polyinv.evaluation.fit import CURVE, _rooted, _slopes_of_root, fit
 from polyinv.evaluation.verdict import (
     FALSE_ALARMS,
     KINDS,
@@ -111,6 +112,21 @@ def test_a_noise_free_polymer_of_the_box_is_fitted_to_the_last_digit():
     numbers, known = observed_numbers(seen(made), COLUMNS)
     assert fit(references(), numbers, known).misfit.item() < 3e-4  # as a run of ten million chains
     assert judge(seen(made), COLUMNS)["verdict"].item() == "inside"
+
+
+@pytest.mark.parametrize("lowest", [3.0, 3.48])
+def test_a_curve_is_judged_where_it_was_measured(table, lowest):
+    """Cut off below 1000 or 3000 g/mol, curves raise no more alarms than whole ones do: 3 standard errors."""
+    cut = curves(table, lambda w: w * (lowest <= LOG_M))
+    assert not_inside(cut, "mmd") < FALSE_ALARMS + 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / len(table)) ** 0.5
+
+
+def test_slopes_of_the_fit_are_those_of_its_curve(rng):
+    fitted, slopes = (torch.from_numpy(rng.random(shape)) for shape in ((3, 103), (3, 103, 4)))
+    measured = torch.from_numpy(rng.random((3, 100)) < 0.7)
+    for at in range(4):
+        _, expected = jvp(lambda seen: _rooted(seen, measured)[:, CURVE], fitted, slopes[:, :, at])
+        torch.testing.assert_close(_slopes_of_root(fitted, slopes, measured)[..., at][measured], expected[measured])
 
 
 def test_rows_are_judged_one_by_one(table):
