@@ -26,7 +26,6 @@ from polyinv import __version__
 from polyinv.data.source import DataConfig, SimulatedConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.files import locked
 from polyinv.progress import counted
 from polyinv.quantities import TARGETS
 from polyinv.runs import run_numbers
@@ -148,17 +147,10 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
         yield {}
         return
 
-    from polyinv.simulate.run_store import RunStore
+    from polyinv.simulate.run_store import kept_until_written
 
-    store = RunStore(out.with_name(f"{out.name}.runs"))
-    with locked(store.folder):
-        log.info("finished runs are kept in %s until the table is written", store.folder)
-        try:
-            yield {"store": store.folder}
-        except InputError:
-            store.discard_if_empty()
-            raise
-        store.discard()
+    with kept_until_written(out) as folder:
+        yield {"store": folder}
 
 
 def train(arguments: list[str]) -> None:

@@ -5,8 +5,10 @@ numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``verdicts.csv``.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,9 +107,24 @@ def evaluate(
     if method not in METHODS:
         raise unknown("method of a closed loop", method, METHODS)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with written(output) as passing:
+    with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
-        return _judge(model, folder, Path(path), tables, given, method, passing)
+        return _judge(model, folder, Path(path), tables, given, loop, passing)
+
+
+@contextmanager
+def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]]":
+    """The closed loop by one method. Kinetic Monte Carlo takes long: two replicates, and finished runs are kept."""
+    from polyinv.evaluation.closed_loop import closed_loop
+
+    if method != "kmc":
+        yield partial(closed_loop, method=method)
+        return
+
+    from polyinv.simulate.run_store import kept_until_written
+
+    with kept_until_written(output) as store:
+        yield partial(closed_loop, method=method, replicates=2, store=store)
 
 
 def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -137,7 +154,7 @@ def _judge(
     run: Path,
     tables: dict[str, pd.DataFrame],
     given: str,
-    method: str,
+    loop: Callable[..., pd.DataFrame],
     output: Path,
 ) -> pd.DataFrame:
     from polyinv.evaluation.html import report
@@ -147,7 +164,7 @@ def _judge(
     scores, sections = _scores(subsets, asked)
     sections += _training(run)
     verdicts = _verdicts(subsets, output)
-    sections += [_loop(subsets, verdicts, method, output), _domain(verdicts), _importance(model, subsets[-1])]
+    sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
     sections += [_high_conversion()]
     what = given if model.partial else next(name for name in FEATURES if feature_columns(name) == model.columns)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == "all")]
@@ -206,7 +223,9 @@ def _training(run: Path) -> "list[Section]":
     return [Section("Training", "", (), ((caption, figure),))]
 
 
-def _loop(subsets: list[Subset], verdicts: dict[str, pd.DataFrame], method: str, output: Path) -> "Section":
+def _loop(
+    subsets: list[Subset], verdicts: dict[str, pd.DataFrame], closed: Callable[..., pd.DataFrame], output: Path
+) -> "Section":
     import torch
 
     from polyinv.evaluation.closed_loop import closed_loop, summary
@@ -216,7 +235,7 @@ def _loop(subsets: list[Subset], verdicts: dict[str, pd.DataFrame], method: str,
     loops, lines, figures = [], [], []
     for subset in subsets:
         log.info("closed loop: %s", subset.name)
-        loop = closed_loop(subset.guess, subset.observed, OBSERVED, subset.y, method=method)
+        loop = closed(subset.guess, subset.observed, OBSERVED, subset.y)
         loops.append(loop.assign(subset=subset.name, row=np.arange(len(loop))))
         closest = verdicts[subset.name][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
         fitted = closed_loop(torch.from_numpy(closest), subset.observed, OBSERVED, subset.y, method="sampled")

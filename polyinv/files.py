@@ -28,9 +28,7 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
         done
     """
     path = Path(path)
-    refuse_existing(path, overwrite=overwrite)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
+    check_new(path, overwrite=overwrite)
     # The suffix stays last: pandas and numpy choose the format by it.
     passing = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
@@ -44,6 +42,17 @@ def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
     """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
     if Path(path).exists() and not (overwrite and Path(path).is_file()):
         raise InputError(f"{path} exists already; choose another name or remove it")
+
+
+def check_new(path: Path | str, *, overwrite: bool = False) -> None:
+    """Whether something can be written at ``path``: worth asking before it is made.
+
+    Raises:
+        InputError: Something stands there that must not be replaced, or its folder does not exist.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    if not Path(path).parent.is_dir():
+        raise InputError(f"{path}: there is no folder {Path(path).parent}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.patterns import INPUTS, SHOWING, name_of
 from polyinv.data.workbook import check_physical, observations_of, read_observations
 from polyinv.errors import InputError, unknown
-from polyinv.files import refuse_existing, written
+from polyinv.files import check_new, written
 from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
 from polyinv.models.base import CARD, mean_answer
@@ -271,7 +271,7 @@ def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.Data
         raise InputError(
             f"row {row} has no {column}, which {folder} needs; {DEFAULT.name} is the model that takes gaps"
         )
-    answered = _answers(model, rows_of(table, model.columns).x, table.index)
+    answered = _of_members(model, rows_of(table, model.columns).x, table.index)
     return answered.assign(inputs=next(name for name in FEATURES if feature_columns(name) == model.columns))
 
 
@@ -317,7 +317,7 @@ def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) 
         log.info("%d row%s answered from %s", len(at), "s" if len(at) > 1 else "", in_words(inputs))
         for line in cannot_be_told(pattern, expectations) + contradictions(model, x[at], pattern, expectations, rows):
             log.warning(line)
-        part, rmse = _answers(model, x[at], table.index[at]), expectations.of(pattern)["rmse"]
+        part, rmse = _of_members(model, x[at], table.index[at]), expectations.of(pattern)["rmse"]
         for name in TARGETS:
             part[f"{name}_rmse"] = rmse.get(name, np.nan)
             if name in inputs:
@@ -344,7 +344,7 @@ def _check_answerable(table: pd.DataFrame, given: Sequence[Sequence[str]]) -> No
         log.warning("row %s has %s without %s, which is not used (%d such rows)", row, there, other, single.sum())
 
 
-def _answers(model: InverseModel, x: "Tensor", index: pd.Index) -> pd.DataFrame:
+def _of_members(model: InverseModel, x: "Tensor", index: pd.Index) -> pd.DataFrame:
     members = model.predict_members(x)
     recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
     spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
@@ -363,9 +363,7 @@ def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -
         place = Path(place)
         if place.suffix not in endings:
             raise InputError(f"{place}: this is written as {' or '.join(endings)}")
-        refuse_existing(place)
-        if not place.parent.is_dir():
-            raise InputError(f"{place}: there is no folder {place.parent}")
+        check_new(place)
 
 
 def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:

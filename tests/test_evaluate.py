@@ -1,5 +1,7 @@
 """The report on a saved model: whole, offline, and true to the scores of the run."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import write_table
+from polyinv.evaluation import closed_loop
 from polyinv.experiment import Experiment, SplitConfig, run
+from polyinv.simulate.run_store import RunStore
 
 FOREST = {"n_estimators": 5, "jobs": 1}
 
@@ -58,6 +62,30 @@ def test_scores_are_those_of_the_run(judged, tmp_path, monkeypatch):
     again = pd.read_csv(tmp_path / "again" / "scores.csv").set_index(["target", "metric"])["value"]
     of_run = scores[scores["subset"] == "off_grid"].set_index(["target", "metric"])["value"]
     np.testing.assert_allclose(again[of_run.index], of_run, rtol=1e-9)
+
+
+def test_a_loop_by_kinetic_monte_carlo_is_taken_up_where_it_was_killed(judged, tmp_path, monkeypatch):
+    """Runs that are finished are not simulated again, and their folder goes at the end."""
+    early = load_bundled("grid").query("time == 300").iloc[::144]
+    write_table(early, tmp_path / "early.csv")
+    call = ["evaluate", str(judged[0] / "run"), "--data", str(tmp_path / "early.csv"), "--method", "kmc", "--output"]
+    assert main([*call, str(tmp_path / "whole")]) == 0
+    compare = closed_loop._floor
+    monkeypatch.setattr(closed_loop, "_floor", lambda *given, **settings: sys.exit(9))
+    with pytest.raises(SystemExit):
+        main([*call, str(tmp_path / "killed")])
+    kept = set((tmp_path / "killed.runs").iterdir())
+    assert len(kept) == 2 * len(early)
+    assert not (tmp_path / "killed").exists()
+    monkeypatch.setattr(closed_loop, "_floor", compare)
+    read, find = [], RunStore.read
+    monkeypatch.setattr(RunStore, "read", lambda store, inputs: read.append(store.path(inputs)) or find(store, inputs))
+    assert main([*call, str(tmp_path / "killed")]) == 0
+    assert kept <= set(read)
+    assert not (tmp_path / "killed.runs").exists()
+    whole, killed = (pd.read_csv(tmp_path / name / "closed_loop.csv") for name in ("whole", "killed"))
+    pd.testing.assert_frame_equal(whole, killed)
+    assert whole["ratio"].between(0.3, 100).all()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.files import cache_folder, refuse_existing, written
+from polyinv.files import cache_folder, check_new, written
 from polyinv.mmd import area, unit_area
 from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
 
@@ -55,9 +55,7 @@ def check_new_table(path: Path | str) -> Path:
     """
     path = Path(path)
     _check_format(path)
-    refuse_existing(path)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
+    check_new(path)
     return path
 
 

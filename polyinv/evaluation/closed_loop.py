@@ -32,6 +32,7 @@ nearest one within ``LIMITS`` and marked.
 import logging
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -41,6 +42,7 @@ from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.data.masks import picked
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
+from polyinv.progress import counted
 from polyinv.quantities import MMD, TARGETS
 from polyinv.simulate import deterministic
 from polyinv.simulate.fluctuations import fluctuations
@@ -63,6 +65,7 @@ by 3 %, and by 6 % with eight."""
 CLOSE = 1.5
 """Ratio up to which an answer counts as close in a `summary`."""
 
+Store = Path | str | None
 log = logging.getLogger(__name__)
 
 
@@ -105,13 +108,13 @@ def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Grow
 
 
 def _deterministic(
-    recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int
+    recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int, store: Store
 ) -> Snapshots:
     return deterministic.simulate(recipes[:, :3], recipes[:, 3:], chemistry)
 
 
 def _sampled(
-    recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int
+    recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int, store: Store
 ) -> Snapshots:
     growth, made = _smooth(recipes, horizon, chemistry)
     scatter = fluctuations(recipes[:, :3], recipes[:, 3:], chemistry)
@@ -125,22 +128,28 @@ def _sampled(
     return concatenate(seen)
 
 
-def _kmc(recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int) -> Snapshots:
-    made = simulate_runs(
-        recipes[:, :3],
-        recipes[:, 3:],
-        chemistry,
-        chains=chains,
-        horizon=horizon,
-        seed=_stream(seed),
-        replicates=replicates,
-        allow_few=True,  # it warns
-    )
+def _kmc(
+    recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int, store: Store
+) -> Snapshots:
+    with counted("simulating", "runs", len(recipes) * replicates) as advance:
+        made = simulate_runs(
+            recipes[:, :3],
+            recipes[:, 3:],
+            chemistry,
+            chains=chains,
+            horizon=horizon,
+            seed=_stream(seed),
+            replicates=replicates,
+            store=store,
+            allow_few=True,  # it warns
+            progress=advance,
+        )
     return _by_recipe(made.growth, replicates, chemistry)
 
 
 METHODS: dict[str, Callable[..., Snapshots]] = {"sampled": _sampled, "deterministic": _deterministic, "kmc": _kmc}
-"""What answers are simulated by. Each takes recipes (B, 4), replicates, chains, horizon, chemistry and seed."""
+"""What answers are simulated by. Each takes recipes (B, 4), replicates, chains, horizon, chemistry, seed and
+the folder that keeps finished runs."""
 
 
 def _stream(seed: int, recipe: Sequence[float] | Tensor = ()) -> int:
@@ -168,6 +177,7 @@ def simulated(
     replicates: int = REPLICATES,
     seed: int = 0,
     chemistry: Chemistry = BUTYL_ACRYLATE,
+    store: Store = None,
 ) -> Snapshots:
     """What predicted recipes make, for the loop and for pictures.
 
@@ -179,6 +189,7 @@ def simulated(
         replicates: R runs of each recipe.
         seed: Of the random numbers.
         chemistry: Scheme and coefficients.
+        store: Folder in which finished runs are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
         Curves (B, R, 100) and scalars (B, R): the replicates stand in the place of the times. ``deterministic`` has
@@ -197,7 +208,7 @@ def simulated(
     recipes, _ = physical(recipes)
     known = ~recipes.isnan().any(-1)
     seen = METHODS[method](
-        torch.where(known[:, None], recipes, (LOW + HIGH) / 2), int(replicates), chains, horizon, chemistry, seed
+        torch.where(known[:, None], recipes, (LOW + HIGH) / 2), int(replicates), chains, horizon, chemistry, seed, store
     )
     return mapped(seen, lambda part: torch.where(known.reshape(-1, *[1] * (part.ndim - 1)), part, torch.nan))
 
@@ -215,6 +226,7 @@ def closed_loop(
     replicates: int = REPLICATES,
     seed: int = 0,
     chemistry: Chemistry = BUTYL_ACRYLATE,
+    store: Store = None,
 ) -> pd.DataFrame:
     """Simulate predicted recipes and compare what they make with what was observed.
 
@@ -232,6 +244,7 @@ def closed_loop(
         seed: Of the random numbers. Each recipe has its own: a row scores the same alone and in any order (by ``kmc``
             only in its place).
         chemistry: Scheme and coefficients.
+        store: Folder in which finished runs are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
         A line for each observation.
@@ -250,7 +263,7 @@ def closed_loop(
     _check_shapes(recipes, x, columns, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")
-    settings = {"chains": chains, "horizon": horizon, "replicates": replicates, "chemistry": chemistry}
+    settings = {"chains": chains, "horizon": horizon, "replicates": replicates, "chemistry": chemistry, "store": store}
     recipes, clamped = physical(recipes)
     reference = recipes
     if true is not None:

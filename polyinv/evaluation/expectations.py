@@ -1,6 +1,7 @@
 """What a model that takes gaps can be expected to answer from each pattern of inputs."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
-from polyinv.models.base import InverseModel
+from polyinv.models.base import InverseModel, mean_answer
 from polyinv.quantities import TARGETS
 
 FILE = "patterns.csv"
@@ -45,8 +46,9 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
     for pattern in patterns:
         members = model.predict_members(hidden(off_grid.x, model.columns, pattern))
         error = (model.predict(hidden(simulated.x, model.columns, pattern)) - simulated.y).abs()
-        r2, spread = _r2(members.mean(0), off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
-        rmse = (members.mean(0) - off_grid.y).square().mean(0).sqrt()
+        guess = mean_answer(members)
+        r2, spread = _r2(guess, off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
+        rmse = (guess - off_grid.y).square().mean(0).sqrt()
         for at, name in enumerate(TARGETS):
             if name not in inputs_of(pattern):
                 numbers = [r2[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
@@ -54,6 +56,7 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
+@cache
 def simulated_rows(columns: tuple[str, ...], count: int) -> Rows:
     """Simulated recipes that no training has, with the noise of as many chains as are trained on by default."""
     config = SimulatedConfig()

@@ -1,14 +1,19 @@
 """Finished runs in a folder, so that a long simulation can be killed and taken up again."""
 
 import hashlib
+import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from polyinv.errors import InputError
-from polyinv.files import discard_unfinished, written
+from polyinv.files import discard_unfinished, locked, written
+
+log = logging.getLogger(__name__)
 
 
 class RunStore:
@@ -66,3 +71,21 @@ class RunStore:
         """Remove the folder if nothing is in it."""
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+@contextmanager
+def kept_until_written(path: Path) -> Iterator[Path]:
+    """The folder beside ``path`` that keeps finished runs until the block has written what stands there.
+
+    Raises:
+        InputError: Another process is at work in it, or it is a file.
+    """
+    store = RunStore(path.with_name(f"{path.name}.runs"))
+    with locked(store.folder):
+        log.info("finished runs are kept in %s until %s is written", store.folder, path)
+        try:
+            yield store.folder
+        except InputError:
+            store.discard_if_empty()
+            raise
+        store.discard()
