@@ -18,6 +18,7 @@ import yaml
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import FEATURES, feature_columns
+from polyinv.data.patterns import pattern_of
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 OBSERVED = SCALARS + MMD
 SEED = 42
 """Of the by_recipe split of the bundled grid whose test rows a model is judged on, unless its run had another."""
+CHAINS = 1e6
+"""Of the runs that the information limit is given for: those of the bundled rows."""
+LIMIT = (
+    "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
+    "whole box: a local estimate, where little is known too high for cAIBN_0 by up to 0.19 and too low for temperature "
+    "and time by up to 0.09 (docs/value-of-knowing.md). A model that has learned the levels of a grid may pass it on that grid."
+)
 
 log = logging.getLogger(__name__)
 
@@ -161,12 +169,13 @@ def _judge(
 
     subsets = [_answered(model, name, table, given) for name, table in tables.items()]
     asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].guess[:, at] == subsets[0].y[:, at]).all()]
-    scores, sections = _scores(subsets, asked)
+    pattern = given if model.partial else pattern_of(model.columns)
+    scores, sections = _scores(subsets, asked, pattern)
     sections += _training(run)
     verdicts = _verdicts(subsets, output)
     sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
     sections += [_high_conversion()]
-    what = given if model.partial else next(name for name in FEATURES if feature_columns(name) == model.columns)
+    what = pattern if model.partial else next(name for name in FEATURES if feature_columns(name) == model.columns)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == "all")]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
@@ -186,7 +195,7 @@ def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -
     return Subset(name, table[list(COLUMNS)].reset_index(drop=True), x, model.predict_members(x))
 
 
-def _scores(subsets: list[Subset], asked: list[str]) -> tuple[pd.DataFrame, "list[Section]"]:
+def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.html import Section
     from polyinv.evaluation.metrics import score
     from polyinv.evaluation.panels import conversion, parity, residuals
@@ -198,6 +207,7 @@ def _scores(subsets: list[Subset], asked: list[str]) -> tuple[pd.DataFrame, "lis
         if len(subset.guesses) > 1:
             answers |= {str(at): guess for at, guess in enumerate(subset.guesses)}
         scored = pd.concat([score(subset.y, guess).assign(member=member) for member, guess in answers.items()])
+        scored = pd.concat([scored, _limit(subset, asked, pattern)])
         parts.append(scored.assign(subset=subset.name))
         caption = f"{subset.name}, {len(subset.table)} rows; ± is the standard deviation over the members"
         figures = (
@@ -207,9 +217,25 @@ def _scores(subsets: list[Subset], asked: list[str]) -> tuple[pd.DataFrame, "lis
                 residuals(subset.y, subset.guess, conversion(subset.table).to_numpy(), subset.name, asked),
             ),
         )
-        sections.append(Section(f"Scores: {subset.name}", "", ((caption, score_frame(scored)),), figures))
+        sections.append(
+            Section(f"Scores: {subset.name}", LIMIT if pattern else "", ((caption, score_frame(scored)),), figures)
+        )
     columns = ["subset", "member", "target", "metric", "value"]
     return pd.concat(parts)[columns].reset_index(drop=True), sections
+
+
+def _limit(subset: Subset, asked: list[str], pattern: str | None) -> pd.DataFrame:
+    """The R² that such rows allow, as scores; nothing where the features are no pattern."""
+    from polyinv.evaluation.information import limit_of_rows
+    from polyinv.evaluation.report import ENSEMBLE
+
+    if pattern is None:
+        return pd.DataFrame()
+    log.info("information limit: %s", subset.name)
+    limit = dict(zip(TARGETS, limit_of_rows(subset.y, pattern, CHAINS).tolist(), strict=True))
+    lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
+    table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
+    return table.assign(metric="r2_limit", member=ENSEMBLE)
 
 
 def _training(run: Path) -> "list[Section]":

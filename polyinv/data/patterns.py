@@ -65,6 +65,18 @@ def name_of(inputs: Sequence[str]) -> str:
     return "+".join(rest)
 
 
+def pattern_of(columns: Sequence[str]) -> str | None:
+    """The pattern that observations with these columns are of; None if they are of none, such as a curve with Mn alone.
+
+    Example:
+        >>> pattern_of(("cBA_time", *MMD)), pattern_of(("Mn", *MMD))
+        ('mmd+cBA_time', None)
+    """
+    inputs = [name for name, needed in INPUTS.items() if set(needed) <= set(columns)]
+    whole = {column for name in inputs for column in INPUTS[name]} == set(columns)
+    return name_of(inputs) if whole and set(inputs) & set(SHOWING) else None
+
+
 def every_pattern() -> tuple[str, ...]:
     """All patterns that show a polymer and ask for something, fewest inputs first.
 

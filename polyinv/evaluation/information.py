@@ -159,3 +159,17 @@ def information_limit(response: Response, pattern: str, chains: float | Tensor) 
     The arguments are those of `expected_variance`.
     """
     return 1 - expected_variance(response, pattern, chains).mean(0) / BOX_VARIANCE
+
+
+def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256) -> Tensor:
+    """R² (4,) that observations of the rows of a test allow, by the spread of their own recipes; 1 of a known value.
+
+    Args:
+        recipes: True recipes of the rows, (N, 4), N > 1.
+        pattern: See `polyinv.data.patterns`.
+        chains: Dead chains at the horizon.
+        most: Rows to take for all, evenly from the list; each costs about 15 ms.
+    """
+    chosen = recipes[torch.linspace(0, len(recipes) - 1, min(most, len(recipes))).round().long()]
+    left = expected_variance(respond(chosen), pattern, chains).mean(0)
+    return torch.where(left > 0, 1 - left / recipes.double().var(0, correction=0), 1.0)

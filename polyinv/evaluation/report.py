@@ -51,7 +51,8 @@ def score_table(scores: pd.DataFrame) -> str:
 def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores of one run on one subset as text: a line for each target and one for the global means.
 
-    Of several members, the score of their mean answer, and mean ± standard deviation over the members.
+    Of several members, the score of their mean answer, and mean ± standard deviation over the members. ``r2_limit``,
+    if it is among the metrics, is the information limit.
     """
     members = scores[scores["member"] != ENSEMBLE]
     wide = scores[scores["member"] == ENSEMBLE].pivot(index="target", columns="metric", values="value")
@@ -59,10 +60,12 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (
         ("r2", "R²", "{:.4f}"),
+        ("r2_limit", "information limit", "{:.3f}"),
         ("mae", "MAE", "{:.4g}"),
         ("relative_mae", "relative MAE", "{:.2%}"),
     ):
-        table[heading] = ["" if pd.isna(value) else form.format(value) for value in wide[metric]]
+        if metric in wide:
+            table[heading] = ["" if pd.isna(value) else form.format(value) for value in wide[metric]]
     if len(members):
         r2 = members[members["metric"] == "r2"].groupby("target")["value"]
         spread = r2.mean().map("{:.4f}".format) + " ± " + r2.std().map("{:.4f}".format)

@@ -11,6 +11,7 @@ from polyinv.evaluation.information import (
     BOX_VARIANCE,
     expected_variance,
     information_limit,
+    limit_of_rows,
     posterior_covariance,
     respond,
 )
@@ -124,3 +125,12 @@ def test_the_temperature_tells_the_initiator(response):
     alone, with_temp = (information_limit(response, pattern, 1e6)[at] for pattern in ("composite", "composite+temp"))
     assert alone < 0.5
     assert with_temp > 0.85
+
+
+def test_the_limit_of_rows_goes_by_their_own_spread(recipes, response):
+    """Of all rows it is one less the variance that is left over that of the rows; known values are answered."""
+    left = expected_variance(response, "composite+temp", 1e6).mean(0)
+    limit = limit_of_rows(recipes, "composite+temp", 1e6)
+    torch.testing.assert_close(limit, torch.where(left > 0, 1 - left / recipes.var(0, correction=0), 1.0))
+    assert limit[2] == 1
+    assert limit_of_rows(recipes[[0, 0, 1, 1, 2, 2]], "mmd", 1e6, most=3).shape == (4,)
