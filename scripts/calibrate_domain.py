@@ -2,6 +2,7 @@
 
 python scripts/calibrate_domain.py                         # writes polyinv/evaluation/limits.yaml, about four minutes
 python scripts/calibrate_domain.py --measure               # false alarms and artefacts with the limits as they are
+python scripts/calibrate_domain.py --table FILE            # false alarms on a table of your own, and nothing else
 
 Limits come from simulated recipes of the box with the noise of 1e5 to 1e7 chains, a seed of their own. False alarms are
 counted on the bundled kinetic Monte Carlo rows; artefacts are made on the off-grid ones.
@@ -10,6 +11,7 @@ counted on the bundled kinetic Monte Carlo rows; artefacts are made on the off-g
 import argparse
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.features import feature_columns
 from polyinv.data.masks import hidden
 from polyinv.data.source import simulate_table
+from polyinv.data.workbook import read_table
 from polyinv.evaluation.expectations import simulated_rows
 from polyinv.evaluation.report import markdown
 from polyinv.evaluation.verdict import LIMITS, VERDICTS, Deviations, calibrate, judge
@@ -123,9 +126,8 @@ def observations(table: pd.DataFrame, given: str) -> Tensor:
     return hidden(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
 
 
-def false_alarms() -> Iterator[dict[str, str]]:
-    """Shares of verdicts on the bundled rows, which all come from inside the box."""
-    tables = {"off grid, 1000 rows": load_bundled("off_grid"), "grid, every fifth row": load_bundled("grid").iloc[::5]}
+def false_alarms(tables: dict[str, pd.DataFrame]) -> Iterator[dict[str, str]]:
+    """Shares of verdicts on rows that all come from inside the box, by the name of their table."""
     for name, table in tables.items():
         for given in GIVEN:
             verdicts = judge(observations(table, given), COLUMNS)["verdict"]
@@ -154,15 +156,21 @@ def caught(table: pd.DataFrame) -> Iterator[dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measure", action="store_true", help="with the limits as they are")
+    parser.add_argument("--table", type=Path, help="rows from inside the box")
     parser.add_argument("--rows", type=int, default=300, help="off-grid rows that artefacts are made on")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if given.table is not None:
+        table = read_table(given.table)
+        print(markdown(pd.DataFrame(false_alarms({f"{given.table.name}, {len(table)} rows": table}))))
+        return
     if not given.measure:
         with written(LIMITS, overwrite=True) as passing:
             passing.write_text(
                 "# Made by scripts/calibrate_domain.py.\n" + yaml.safe_dump(calibrated(), sort_keys=False)
             )
-    print(f"Verdicts on rows from inside the box:\n\n{markdown(pd.DataFrame(false_alarms()))}\n")
+    bundled = {"off grid, 1000 rows": load_bundled("off_grid"), "grid, every fifth row": load_bundled("grid").iloc[::5]}
+    print(f"Verdicts on rows from inside the box:\n\n{markdown(pd.DataFrame(false_alarms(bundled)))}\n")
     table = load_bundled("off_grid").head(given.rows)
     print(f"Called edge or outside (outside alone) after an artefact:\n\n{markdown(pd.DataFrame(caught(table)))}")
 
