@@ -15,6 +15,8 @@ LOG_M = STEP * np.arange(1, N_NODES + 1)
 """log10 of the molar mass at the nodes, shape (100,)."""
 BIN_EDGES = STEP * (np.arange(N_NODES + 1) + 0.5)
 """log10 of the molar mass at the bin edges, shape (101,)."""
+OLIGOMERS = 3.0
+"""log10 of the molar mass below which single oligomers stand apart in a polymer, which no instrument separates."""
 NODE_TOLERANCE = 2.5e-3
 """How far, in decades, a point may be from a node and still mean it: as much as M written with three digits."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.interpolate import CubicSpline
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.masks import hidden
@@ -17,7 +18,7 @@ from polyinv.data.measured import curve_of
 from polyinv.evaluation.closed_loop import distance
 from polyinv.evaluation.report import markdown
 from polyinv.evaluation.verdict import judge
-from polyinv.mmd import LOG_M
+from polyinv.mmd import BIN_EDGES, LOG_M, STEP
 from polyinv.models import load
 from polyinv.quantities import MMD, TARGETS
 
@@ -26,7 +27,18 @@ Export = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def on(points: np.ndarray) -> Export:
-    """Read off the curve at other points."""
+    """Values of the curve at other points, as an instrument has them: the slope of the mass up to there."""
+
+    def read(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        up_to = CubicSpline(BIN_EDGES, np.concatenate([[0.0], w.cumsum() * STEP]))
+        inside = (points >= BIN_EDGES[0]) & (points <= BIN_EDGES[-1])
+        return points[inside], up_to(points[inside], 1).clip(min=0)
+
+    return read
+
+
+def by_lines(points: np.ndarray) -> Export:
+    """Read off at other points by straight lines from node to node, as a spreadsheet does: its peaks are blurred."""
     return lambda w: (points, np.interp(points, LOG_M, w))
 
 
@@ -37,11 +49,14 @@ def cut(low: float, high: float) -> Export:
 
 
 WAYS: dict[str, Export] = {
-    "the nodes of the grid": on(LOG_M),
+    "the nodes of the grid": by_lines(LOG_M),
     "seven times as fine": on(np.linspace(1, 8, 614)),
     "half a step aside": on(LOG_M[:-1] + 0.04),
     "steps of 0.1": on(np.arange(1.0, 8.0, 0.1)),
-    "every second node": on(LOG_M[::2]),
+    "steps of 0.16": on(np.arange(1.0, 8.0, 0.16)),
+    "seven times as fine, by lines": by_lines(np.linspace(1, 8, 614)),
+    "half a step aside, by lines": by_lines(LOG_M[:-1] + 0.04),
+    "every second node": by_lines(LOG_M[::2]),
     "cut off below 1000 g/mol": cut(3.0, 8.0),
     "cut off below 3000 g/mol": cut(3.48, 8.0),
 }

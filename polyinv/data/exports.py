@@ -1,19 +1,21 @@
 """What exporting a measured curve does to it: read off at points elsewhere, and cut off at its ends.
 
 A network that has seen only whole curves on the nodes of the grid takes a missing tail, a thousandth of the mass, for
-chemistry (docs/domain.md).
+chemistry, and so it does the single oligomers below 1000 g/mol, which no instrument separates (docs/domain.md).
 """
 
 from functools import cache
 
 import numpy as np
 import torch
+from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from polyinv.mmd import BIN_EDGES, LOG_M, STEP
+from polyinv.mmd import BIN_EDGES, LOG_M, OLIGOMERS, STEP
 
 WAYS = 128
-"""Ways of reading off, drawn once; the first quarter of them leaves the nodes as they are, as fine points do."""
+"""Ways of reading off, drawn once: a quarter leaves the nodes as they are, as fine points do, a quarter goes by straight
+lines from point to point, the others smoothly."""
 SPACING = 0.01, 0.16
 """Of the points of an export in decades, drawn log-uniformly between."""
 CUT = 1e-5, 5e-2
@@ -23,10 +25,14 @@ INSIDE = 16
 
 
 def exported(w: Tensor, random: torch.Generator) -> Tensor:
-    """Curves (N, 100) as exports give them: each read off in some way, each end cut off or not, area one again."""
+    """Curves (N, 100) as `polyinv.data.measured.read_curve` reads their exports.
+
+    Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
+    """
     ways, device = _ways(w.dtype).to(w.device), w.device
     way = torch.randint(len(ways), (len(w),), generator=random, device=device)
-    read = torch.bmm(ways[way], w[:, :, None])[:, :, 0]
+    read = torch.bmm(ways[way], w[:, :, None])[:, :, 0].clamp(min=0)
+    read = read * (torch.from_numpy(LOG_M) >= OLIGOMERS).to(read)
     low, high = (torch.tensor(end).log().item() for end in CUT)
     share = torch.exp(low + (high - low) * torch.rand(2, len(w), 1, generator=random, device=device))
     share = share * (torch.rand(2, len(w), 1, generator=random, device=device) < 0.5)
@@ -38,13 +44,26 @@ def exported(w: Tensor, random: torch.Generator) -> Tensor:
 
 @cache
 def _ways(dtype: torch.dtype) -> Tensor:
-    """Each way as a matrix from the nodes to the nodes, (WAYS, 100, 100): by straight lines to the points of the export
-    and from them to means over the bins."""
+    """Each way as a matrix from the nodes to the nodes, (WAYS, 100, 100)."""
     random = np.random.default_rng(0)
-    middles = (np.arange(INSIDE * len(LOG_M)) + 0.5) * STEP / INSIDE + BIN_EDGES[0]
     found = [np.eye(len(LOG_M))] * (WAYS // 4)
-    for spacing in np.exp(random.uniform(*np.log(SPACING), WAYS - len(found))):
+    for number in range(WAYS - len(found)):
+        spacing = np.exp(random.uniform(*np.log(SPACING)))
         points = np.arange(LOG_M[0] - spacing * random.uniform(), LOG_M[-1] + spacing, spacing)
-        read = [np.interp(middles, points, np.interp(points, LOG_M, node, 0, 0)) for node in np.eye(len(LOG_M))]
-        found.append(np.stack(read, -1).reshape(len(LOG_M), INSIDE, -1).mean(1))
+        found.append((_by_lines if number < WAYS // 4 else _smoothly)(points))
     return torch.from_numpy(np.stack(found)).to(dtype)
+
+
+def _by_lines(points: np.ndarray) -> np.ndarray:
+    """Straight lines to the points of an export, and from them to means over the bins, (100, 100)."""
+    middles = (np.arange(INSIDE * len(LOG_M)) + 0.5) * STEP / INSIDE + BIN_EDGES[0]
+    read = [np.interp(middles, points, np.interp(points, LOG_M, node, 0, 0)) for node in np.eye(len(LOG_M))]
+    return np.stack(read, -1).reshape(len(LOG_M), INSIDE, -1).mean(1)
+
+
+def _smoothly(points: np.ndarray) -> np.ndarray:
+    """Smooth curves instead: their slope at the points, and the area under a smooth curve through these, (100, 100)."""
+    up_to = np.concatenate([np.zeros((1, len(LOG_M))), np.tril(np.ones((len(LOG_M),) * 2)) * STEP])
+    points = points[(points > BIN_EDGES[0]) & (points < BIN_EDGES[-1])]
+    read = CubicSpline(points, CubicSpline(BIN_EDGES, up_to)(points, 1)).antiderivative()
+    return np.diff(read(np.clip(BIN_EDGES, points[0], points[-1])), axis=0) / STEP

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polyinv.mmd import LOG_M, STEP
+from polyinv.mmd import LOG_M, OLIGOMERS, STEP
 from polyinv.quantities import SCALARS
 from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
 from polyinv.simulate.recipes import random_recipes
@@ -23,8 +23,6 @@ CURVE = slice(len(SCALARS), len(OBSERVED))
 MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
 POPULATED = 1e-3
 """Nodes below this share of the peak say nothing about the roughness: single chains."""
-OLIGOMERS = 3.0
-"""log10 of the molar mass below which a curve is not compared."""
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
 """Of ln cBA_time, ln Mn and ln Mw, times the chains: about what runs of a few minutes to an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
