@@ -36,6 +36,17 @@ def unit_area(w: np.ndarray) -> np.ndarray:
     return w / area(w)[..., None]
 
 
+def without_oligomers(w: np.ndarray) -> np.ndarray:
+    """Curves of shape (*, 100) without what lies below ``OLIGOMERS``, unit area; NaN where nothing is left.
+
+    Example:
+        >>> float(without_oligomers(np.ones(100))[LOG_M < 3].sum())
+        0.0
+    """
+    with np.errstate(invalid="ignore"):
+        return unit_area(np.where(LOG_M >= OLIGOMERS, w, 0.0))
+
+
 def mean_molar_masses(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""Mn and Mw of curves of shape (*, 100), in g/mol; two arrays of shape (*).
 

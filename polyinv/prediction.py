@@ -16,7 +16,7 @@ from polyinv.data.patterns import INPUTS, SHOWING, name_of
 from polyinv.data.workbook import check_physical, observations_of, read_observations
 from polyinv.errors import InputError, unknown
 from polyinv.files import check_new, written
-from polyinv.mmd import mean_molar_masses
+from polyinv.mmd import LOG_M, OLIGOMERS, STEP, mean_molar_masses, without_oligomers
 from polyinv.models import InverseModel
 from polyinv.models.base import CARD, mean_answer
 from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FORMATS = (".csv", ".xlsx")
 DIGITS = 7
 """Significant digits of answers; what is given stays as it is."""
+MOST_OLIGOMERS = 0.5
+"""Share of the mass of a measured curve below 1000 g/mol from which on it is refused."""
 DEFAULT = Path(__file__).parents[1] / "checkpoints" / "masked"
 """The released model that takes whatever is known."""
 
@@ -120,7 +122,8 @@ def read_rows(path: Path | str, *, normalize: bool = False, **curve: Any) -> tup
     """Rows of a table with gaps, or one measured curve as the only row; what was taken for what goes to the log.
 
     Args:
-        path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`).
+        path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`),
+            whose part below 1000 g/mol is not used: no instrument separates oligomers.
         normalize: As for tables.
         curve: Options of `read_curve`.
 
@@ -138,7 +141,12 @@ def read_rows(path: Path | str, *, normalize: bool = False, **curve: Any) -> tup
     for note in measured.notes:
         log.info("%s: %s", path, note)
     log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", path, measured.Mn, measured.Mw)
-    table = pd.DataFrame([measured.w], index=[1], columns=list(MMD)).reindex(columns=list(COLUMNS))
+    w, below = without_oligomers(measured.w), measured.w[LOG_M < OLIGOMERS].sum() * STEP
+    if below > MOST_OLIGOMERS:
+        raise InputError(f"{path}: {below:.0%} of the curve lies below 1000 g/mol; is the unit right?")
+    if below > 0:
+        log.info("%s: below 1000 g/mol, %.2g %% of the mass, it is not used", path, 100 * below)
+    table = pd.DataFrame([w], index=[1], columns=list(MMD)).reindex(columns=list(COLUMNS))
     return table, pd.DataFrame({"curve": [Path(path).name]}, index=[1])
 
 

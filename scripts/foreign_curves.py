@@ -18,7 +18,7 @@ from polyinv.data.measured import curve_of
 from polyinv.evaluation.closed_loop import distance
 from polyinv.evaluation.report import markdown
 from polyinv.evaluation.verdict import judge
-from polyinv.mmd import BIN_EDGES, LOG_M, STEP
+from polyinv.mmd import BIN_EDGES, LOG_M, STEP, without_oligomers
 from polyinv.models import load
 from polyinv.quantities import MMD, TARGETS
 
@@ -75,7 +75,7 @@ def main() -> None:
         other = x.clone()
         for row, curve in enumerate(x[:, at].numpy()):
             text = "\n".join(f"{a:.5f};{b:.7g}" for a, b in zip(*export(curve), strict=True))
-            other[row, at] = torch.from_numpy(curve_of(text, name).w)
+            other[row, at] = torch.from_numpy(without_oligomers(curve_of(text, name).w))
         line = {"exported": name, "mass elsewhere": f"{distance(x[:, at], other[:, at]).mean():.2%}"}
         line["not inside"] = f"{(judge(other[:, at], MMD)['verdict'] != 'inside').mean():.0%}"
         for pattern in ("mmd", "mmd+temp+time"):

@@ -280,7 +280,7 @@ def test_a_spoilt_curve_is_outside(measured, answered):
     curves = measured[list(MMD)] + bump
     answers, said = answered(curves.div(curves.sum(axis=1) * STEP, axis=0))
     assert (answers["verdict"] == "outside").all()
-    assert "outside what models have learned, by wriggles of the MMD at log10 M" in said
+    assert "outside what models have learned, by the MMD at log10 M" in said
 
 
 def test_known_values_keep_every_digit(measured, answered):

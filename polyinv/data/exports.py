@@ -14,8 +14,8 @@ from torch import Tensor
 from polyinv.mmd import BIN_EDGES, LOG_M, OLIGOMERS, STEP
 
 WAYS = 128
-"""Ways of reading off, drawn once: a quarter leaves the nodes as they are, as fine points do, a quarter goes by straight
-lines from point to point, the others smoothly."""
+"""Ways of reading off, drawn once: a quarter leaves the nodes as they are, as fine points do, a quarter goes by
+straight lines from point to point, the others smoothly."""
 SPACING = 0.01, 0.16
 """Of the points of an export in decades, drawn log-uniformly between."""
 CUT = 1e-5, 5e-2
@@ -25,7 +25,7 @@ INSIDE = 16
 
 
 def exported(w: Tensor, random: torch.Generator) -> Tensor:
-    """Curves (N, 100) as `polyinv.data.measured.read_curve` reads their exports.
+    """Curves (N, 100) as `polyinv.prediction.read_rows` reads their exports.
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
