@@ -4,13 +4,14 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import yaml
 
+from polyinv.configuration import read_experiment
 from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED
@@ -21,6 +22,8 @@ from polyinv.files import written
 CONFIGS = Path(__file__).parents[1] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
 PUBLISHED_SEED = 42
+ALONE = {"model.jobs": 1}
+"""Of a forest: the processes fill the cores."""
 DIFFERENCE = {
     True: "What differs in the data: ours ({data}) are kinetic Monte Carlo runs of 1e6 chains with effective "
     "coefficients; the study's are those of Fiosina et al. (2023), of a number of chains that we do not know.",
@@ -90,13 +93,11 @@ def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
                 yield name, Experiment(model, options, features, SplitConfig(split, seed), data)
 
 
-def _options(model: str) -> dict:
+def _options(model: str) -> Mapping[str, Any]:
     path = CONFIGS / CONFIG_OF[model]
     if not path.is_file():
         raise InputError(f"{path}: no such file; reproduce needs the configs/ of a clone, as `make reproduce` has them")
-    options = yaml.safe_load(path.read_text())["model"]
-    options.pop("name")
-    return options | ({"jobs": 1} if model == "forest" else {})  # the processes fill the cores
+    return read_experiment([path], ALONE if model == "forest" else {}).options
 
 
 def _train(experiment: Experiment, folder: Path) -> pd.DataFrame:

@@ -153,7 +153,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "plant"],
-            "no data source 'plant'; known: simulated, table",
+            "no data source 'plant'; known: grid, simulated, table",
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "simulated", "--data.simulated.rows", "0"],
@@ -184,7 +184,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "horizon is 3000 s; needs to reach the last snapshot at 3600 s",
         ),
         (["simulate"], "out"),
-        (["simulat"], "no command 'simulat'; known: evaluate, predict, reproduce, simulate, train"),
+        (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, train"),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
             "no model 'forrest'; known: cnn, forest, mlp, trees",

@@ -35,7 +35,7 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
 
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["model"] == {"name": "forest", **Forest(**experiment.options).options}
-    assert config["split"] == {"name": "by_recipe", "seed": 7}
+    assert config["split"] == {"name": "by_recipe", "seed": 7, "share": 1.0}
 
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
     split = pd.read_csv(tmp_path / "run" / "split.csv")

@@ -20,9 +20,13 @@ LAYERS = (
     "models",
     "evaluation",
     "experiment",
+    "configuration",
     "prediction",
     "evaluate",
     "reproduce",
+    "workers",
+    "study",
+    "ablation",
     "cli",
 )
 PACKAGE = Path(polyinv.__file__).parent
