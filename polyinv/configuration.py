@@ -5,8 +5,10 @@ takes seconds to import waits until the names have been accepted.
 """
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +32,36 @@ def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] 
     """The experiment of config files, later ones on top, and of values on top of them.
 
     Args:
-        files: YAML files as `polyinv train --config` takes them.
+        files: YAML files as `polyinv train --config` takes them. One that names another model than those before it
+            takes nothing over from their sections ``model``.
         values: Values by their dotted key, such as ``model.training.max_epochs``; nested ones are taken, too.
 
     Raises:
         InputError: A file that cannot be read, or a key or a value that `polyinv train` would refuse.
     """
-    arguments = [argument for file in files for argument in ("--config", str(file))]
+    arguments = [*_of_files([Path(file) for file in files])]
     arguments += [f"--{key}={_text(value)}" for key, value in dotted(values or {})]
     parser = ArgumentParser(prog="configuration", exit_on_error=False, allow_abbrev=False)
     add_experiment(parser, arguments)
     return experiment_of(parse(parser, arguments))
+
+
+def _of_files(files: Sequence[Path]) -> Iterator[str]:
+    contents = [read_yaml(file) if file.is_file() else {} for file in files]
+    named = [(at, name) for at, each in enumerate(contents) if (name := _within(each, "model", "name"))]
+    changes = [at for (_, before), (at, name) in itertools.pairwise(named) if name != before]
+    for at, (file, content) in enumerate(zip(files, contents, strict=True)):
+        if at < max(changes, default=0):
+            others = {key: value for key, value in content.items() if key != "model"}
+            yield from (f"--{key}={_text(value)}" for key, value in dotted(others))
+        else:
+            yield from ("--config", str(file))
+
+
+def _within(config: Any, *keys: str) -> Any:
+    for key in keys:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -147,6 +168,20 @@ def data_config(given: Namespace) -> DataConfig:
     return DataConfig(**values | {name: kind(**values[name]) for name, kind in kinds.items()})
 
 
+def value_of(experiment: "Experiment", key: str) -> Any:
+    """The value of an experiment under a dotted key, as a plain type.
+
+    Example:
+        >>> value_of(read_experiment(values={"split.seed": "7", "model.max_depth": None}), "split.seed")
+        7
+    """
+    model = {"name": experiment.model, **experiment.options}
+    value: Any = {**asdict(experiment), "model": model}
+    for step in key.split("."):
+        value = value[step]
+    return list(value) if isinstance(value, tuple) else value
+
+
 def given(arguments: list[str], option: str) -> str | None:
     """The value of an option, before the parser that knows all of them exists."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -164,9 +199,7 @@ def _in_configs(arguments: list[str], *keys: str) -> str | None:
 
 
 def _entry(path: Path, *keys: str) -> str | None:
-    value: Any = read_yaml(path)
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
+    value = _within(read_yaml(path), *keys)
     if value is not None and not isinstance(value, str):
         raise InputError(f"{path}: {'.'.join(keys)} is {value}; needs a name")
     return value

@@ -1,11 +1,10 @@
 """The published study again, on its own split and on an honest one: what ``make reproduce`` runs."""
 
 import logging
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from polyinv.evaluation.published import PUBLISHED
 from polyinv.evaluation.report import markdown, reproduction_table
 from polyinv.experiment import ENSEMBLE, Experiment, SplitConfig, run
 from polyinv.files import written
+from polyinv.workers import work
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
@@ -65,19 +65,14 @@ def reproduce(
     say(f"{len(plan)} trainings on {workers} processes; a finished one is kept in {output} and not repeated")
     start = time.monotonic()
     scores = []
-    # Forked children would inherit the threads of torch, which then hang.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending = {pool.submit(_train, experiment, output / name): experiment for name, experiment in plan.items()}
-        try:
-            for done in as_completed(pending):
-                scores.append(done.result())
-                spent = time.monotonic() - start
-                say(f"[{len(scores):2d}/{len(plan)}] {pending[done].title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
-        except BaseException:  # an error or an interrupt: the others need not end first
-            for child in multiprocessing.active_children():
-                child.kill()  # files appear whole or not at all
-            pool.shutdown(cancel_futures=True)
-            raise
+    jobs = {name: (experiment, output / name) for name, experiment in plan.items()}
+    with closing(work(_train, jobs, workers)) as outcomes:  # after an error the others need not end first
+        for done in outcomes:
+            if done.error is not None:
+                raise InputError(done.error) if done.refused else RuntimeError(f"{done.error}\n{done.trace}")
+            scores.append(done.value)
+            spent, title = time.monotonic() - start, plan[done.name].title
+            say(f"[{len(scores):2d}/{len(plan)}] {title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table[table["member"] == ENSEMBLE], output, data, say)
     return table
