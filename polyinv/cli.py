@@ -204,6 +204,39 @@ def reproduce(arguments: list[str]) -> None:
     reproduce_study(config.output, data=data, seeds=config.seeds, workers=config.workers, say=_say)
 
 
+def ablate(arguments: list[str]) -> None:
+    """Run an ablation study: every combination of a few axes with every split seed; tables and a figure."""
+    parser = _parser("ablate", ablate)
+    parser.add_argument("study", nargs="?", type=str | None, metavar="STUDY", help="configs/ablations/NAME.yaml")
+    parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
+    parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
+    parser.add_argument("--retry", type=bool, default=False, help="run the cells again that failed before")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
+    parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
+    config = parse(parser, arguments)
+    if (config.study is None) == (config.summarize is None):
+        raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
+    if config.workers is not None and config.workers < 1:
+        raise InputError(f"--workers is {config.workers}; needs 1 or more")
+
+    from polyinv.ablation import ablate as run_study
+    from polyinv.ablation import check_same_study, summarize
+    from polyinv.study import read_study
+
+    if config.summarize is not None:
+        summarize(config.summarize, say=_say)
+        return
+    study = read_study(config.study)
+    output = Path(config.output or Path("runs", "ablations", study.name))
+    if config.dry_run:
+        from polyinv.estimate import plan
+
+        check_same_study(study, output)
+        _say(plan(study, output, config.workers))
+        return
+    run_study(study, output, workers=config.workers, retry=config.retry, say=_say)
+
+
 def predict(arguments: list[str]) -> None:
     """Name the recipes behind measured polymers, from whatever is known of them."""
     parser = _parser("predict", predict)
@@ -300,6 +333,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "reproduce": reproduce,
+    "ablate": ablate,
 }
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from polyinv.configuration import read_experiment, read_yaml, value_of
 from polyinv.errors import InputError, unknown
+from polyinv.evaluation.summary import text
 from polyinv.experiment import Experiment
 
 KEYS = ("base", "axes", "seeds", "members")
@@ -123,7 +124,9 @@ def _options(axis: str, given: Any, folder: Path) -> list[_Option]:
     if isinstance(given, Mapping) and given:
         return [_labelled(axis, str(label), changes, folder) for label, changes in given.items()]
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-        raise InputError(f"the axis {axis} has {given or 'no values'}; needs a list, a range (from, to, steps) or labels")
+        raise InputError(
+            f"the axis {axis} has {given or 'no values'}; needs a list, a range (from, to, steps) or labels"
+        )
     return [_Option(value, (), {axis: value}, typed=True) for value in given]
 
 
@@ -241,15 +244,6 @@ def title(values: Mapping[str, Any]) -> str:
 
 def _said(axis: str, value: Any) -> str:
     return value if isinstance(value, str) else f"{axis.split('.')[-1]} {text(value)}"
-
-
-def text(value: Any) -> str:
-    """A value as it stands in names and tables."""
-    if isinstance(value, list):
-        return "-".join(text(each) for each in value)
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _slug(values: Mapping[str, Any]) -> str:

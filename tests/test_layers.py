@@ -27,6 +27,7 @@ LAYERS = (
     "reproduce",
     "study",
     "ablation",
+    "estimate",
     "cli",
 )
 PACKAGE = Path(polyinv.__file__).parent

@@ -1,0 +1,111 @@
+"""What a study will take: a table of its cells, and the time of those that are left."""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from polyinv.ablation import CELLS, DONE, spent_on, states_of
+from polyinv.evaluation.report import markdown
+from polyinv.evaluation.summary import text
+from polyinv.experiment import Experiment, SplitConfig, run
+from polyinv.models import MODELS, NeuralModel
+from polyinv.study import Study
+
+EPOCHS, TREES = (3, 1), (20, 4)
+"""Lengths that are tried: the time is linear in them."""
+
+
+def plan(study: Study, output: Path, workers: int | None = None) -> str:
+    """The cells of a study, what is done of them, and the time that the rest takes, as text.
+
+    A combination that has finished cells takes what they took. Another one is tried, briefly, in a folder that is
+    thrown away: a few epochs or trees, extrapolated to all of them. Networks that stop early take less.
+
+    Args:
+        study: The study.
+        output: Its folder, which may not be there yet.
+        workers: Cells at once; by default one per core.
+
+    Raises:
+        InputError: A cell cannot be run.
+    """
+    workers = workers or len(os.sched_getaffinity(0))
+    states, tried, lines, total = states_of(study, output), {}, [], 0.0
+    combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
+    for key, cell in combinations.items():
+        names = [each.name for each in study.cells if each.values == cell.values]
+        left = [name for name in names if states[name] != DONE]
+        took = [seconds for name in names if (seconds := spent_on(output / CELLS / name)["wall_seconds"])]
+        if left and not took and _kind(cell.experiment) not in tried:
+            tried[_kind(cell.experiment)] = _try(cell.experiment)
+        each = sum(took) / len(took) if took else tried.get(_kind(cell.experiment))
+        total += len(left) * (each or 0.0)
+        count = {state: sum(states[name] == state for name in names) for state in ("done", "failed", "left")}
+        said = "" if each is None else f"{each:.0f} s" if took else f"{_bound(cell.experiment)} {each:.0f} s"
+        lines.append({**dict(zip(study.axes, key, strict=True)), **count, "a cell": said})
+    table = markdown(pd.DataFrame(lines))
+    unfinished = sum(state != DONE for state in states.values())
+    minutes = total / min(workers, max(1, unfinished)) / 60
+    return (
+        f"{table}\n\n{len(study.cells)} cells, {unfinished} of them not done: about {minutes:.1f} minutes on {workers} "
+        "processes with nothing beside them, less where networks stop early"
+    )
+
+
+def _kind(experiment: Experiment) -> str:
+    """Experiments that take as long: which rows are on which side of a split makes no difference."""
+    return repr(replace(experiment, split=SplitConfig(share=experiment.split.share)))
+
+
+def _bound(experiment: Experiment) -> str:
+    return "at most" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
+
+
+def _try(experiment: Experiment) -> float | None:
+    """Seconds that a cell takes, from two short ones of it; None for a search, which takes any time."""
+    if experiment.options.get("search"):
+        return None
+    lengths, whole = _lengths(experiment)
+    seconds = {}
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        for length in lengths:  # the long one first: what is loaded once makes the answer too large, not too small
+            start = time.monotonic()
+            run(_shortened(experiment, length), Path(folder, str(length)))
+            seconds[length] = time.monotonic() - start
+    long, short = lengths
+    pace = max(0.0, (seconds[long] - seconds[short]) / (long - short))
+    return seconds[short] + pace * (whole - short)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What these runs have to say, the true ones will say."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _lengths(experiment: Experiment) -> tuple[tuple[int, int], int]:
+    """What is tried, the longer one first, and the length of the whole."""
+    model = MODELS[experiment.model](**experiment.options)
+    if isinstance(model, NeuralModel):
+        return EPOCHS, model.training.max_epochs
+    return TREES, model.n_estimators
+
+
+def _shortened(experiment: Experiment, length: int) -> Experiment:
+    options: Mapping[str, Any] = experiment.options
+    if issubclass(MODELS[experiment.model], NeuralModel):
+        training = {**options.get("training", {}), "max_epochs": length}
+        return replace(experiment, options={**options, "training": training})
+    return replace(experiment, options={**options, "n_estimators": length})
