@@ -21,8 +21,9 @@ LEAST = -0.6
 def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
     """Mean R² and its 95 % interval, a panel for each target and the global mean, a row for each combination.
 
-    Combinations with the same value on the first axis stand together, with a line between the groups. Where a row
-    repeats a published model on the published kind of split, the published number is a vertical line in that row.
+    Combinations that differ on the first axis only, which is what is compared, stand together, with a line between the
+    groups. Where a row repeats a published model on the published kind of split, the published number is a vertical
+    line in that row.
 
     Args:
         found: `polyinv.evaluation.summary.summary`, with a column ``published`` where there are published numbers.
@@ -31,10 +32,12 @@ def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
     """
     keys = [*axes, GIVEN]
     rows = list(dict.fromkeys(found[keys].itertuples(index=False, name=None)))
-    groups = list(dict.fromkeys(row[0] for row in rows))
-    rows.sort(key=lambda row: groups.index(row[0]))
+    groups = list(dict.fromkeys(row[1:] for row in rows))
+    rows.sort(key=lambda row: groups.index(row[1:]))
     figure = Figure(figsize=(13, 1.5 + ROW * len(rows)), layout="constrained")
-    figure.suptitle(title, fontsize=12)
+    seeds = found["seeds"].max()
+    spread = f"mean over {seeds} split seeds and its 95 % interval" if seeds > 1 else "one split seed"
+    figure.suptitle(f"{title}: {spread}", fontsize=12)
     panels = figure.subplots(1, len(NAMES), sharey=True)
     for panel, target in zip(panels, NAMES, strict=True):
         of_target = found[found["target"] == target]
@@ -69,7 +72,11 @@ def _draw(panel: Axes, part: pd.DataFrame, keys: Sequence[str], rows: Sequence, 
     panel.hlines(at[inside], low[inside], high[inside], color=colour, linewidth=1.4, alpha=0.7)
     panel.plot(mean[inside], at[inside], marker, color=colour, markersize=5, linestyle="none", label=name)
     below = mean < LEAST
-    panel.plot(np.full(below.sum(), LEAST), at[below], "<", color=colour, markersize=5, linestyle="none")
+    if below.any():
+        lost = f"below {LEAST:g}".replace("-", "−")
+        panel.plot(
+            np.full(below.sum(), LEAST), at[below], "<", color=colour, markersize=5, linestyle="none", label=lost
+        )
 
 
 def _draw_published(panel: Axes, part: pd.DataFrame, keys: Sequence[str], rows: Sequence) -> None:
@@ -81,7 +88,7 @@ def _draw_published(panel: Axes, part: pd.DataFrame, keys: Sequence[str], rows: 
 
 def _dress(panel: Axes, target: str, rows: Sequence) -> None:
     for at in range(1, len(rows)):
-        if rows[at][0] != rows[at - 1][0] and len({row[0] for row in rows}) < len(rows):
+        if rows[at][1:] != rows[at - 1][1:] and len({row[1:] for row in rows}) < len(rows):
             panel.axhline(at - 0.5, color=GREY, linewidth=0.6)
     low, high = panel.get_xlim()
     if low < 0 < high:

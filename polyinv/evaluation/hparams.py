@@ -21,16 +21,22 @@ def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> Non
         folder: New; a folder for each combination is made in it.
     """
     from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard.summary import hparams as tell
 
     keys = [*axes, GIVEN] if found[GIVEN].any() else list(axes)
     plain = found.assign(**{key: _of_one_type(found[key]) for key in keys})
     domains = {_name(key): list(dict.fromkeys(plain[key].tolist())) for key in keys}
+    # TensorBoard takes the list of scores from any run: all of them list all, defined or not. The first five are shown.
+    order = found.sort_values("target", key=lambda target: target != "global", kind="stable")
+    tags = dict.fromkeys(order["subset"] + "/r2/" + order["target"], 0.0)
     for combination, part in plain.groupby(keys, sort=False):
         hparams = {_name(key): value for key, value in zip(keys, combination, strict=True)}
         known = part[part["mean"].notna()]
-        scores = dict(zip(known["subset"] + "/r2/" + known["target"], known["mean"], strict=True))
         with SummaryWriter(folder / _folder(combination)) as writer:
-            writer.add_hparams(hparams, scores, hparam_domain_discrete=domains, run_name=".")
+            for summary in tell(hparams, tags, domains):
+                writer.file_writer.add_summary(summary)
+            for row in known.itertuples():
+                writer.add_scalar(f"{row.subset}/r2/{row.target}", found.at[row.Index, "mean"])
 
 
 def _of_one_type(values: pd.Series) -> pd.Series:
