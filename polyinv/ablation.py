@@ -77,7 +77,7 @@ def ablate(
         say(_beginning(states, failed, waiting, output))
         if waiting:
             failed |= _run(study, output, waiting, workers or len(os.sched_getaffinity(0)), say)
-        table = summarize(output, say=say)
+        table = summarize(output, say=say) if len(failed) < len(states) else gather(output)
     if failed:
         raise InputError(
             f"{len(failed)} of {len(states)} cells failed; {output / FAILED} says why, and --retry true runs them again"

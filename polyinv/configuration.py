@@ -32,23 +32,26 @@ def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] 
     """The experiment of config files, later ones on top, and of values on top of them.
 
     Args:
-        files: YAML files as `polyinv train --config` takes them. One that names another model than those before it
-            takes nothing over from their sections ``model``.
+        files: YAML files as `polyinv train --config` takes them.
         values: Values by their dotted key, such as ``model.training.max_epochs``; nested ones are taken, too.
+
+    A file, or the values, that name another model than the files before take nothing over from their section ``model``.
 
     Raises:
         InputError: A file that cannot be read, or a key or a value that `polyinv train` would refuse.
     """
-    arguments = [*_of_files([Path(file) for file in files])]
-    arguments += [f"--{key}={_text(value)}" for key, value in dotted(values or {})]
+    on_top = dict(dotted(values or {}))
+    arguments = [*_of_files([Path(file) for file in files], on_top.get("model.name"))]
+    arguments += [f"--{key}={_text(value)}" for key, value in on_top.items()]
     parser = ArgumentParser(prog="configuration", exit_on_error=False, allow_abbrev=False)
     add_experiment(parser, arguments)
     return experiment_of(parse(parser, arguments))
 
 
-def _of_files(files: Sequence[Path]) -> Iterator[str]:
+def _of_files(files: Sequence[Path], model: str | None) -> Iterator[str]:
     contents = [read_yaml(file) if file.is_file() else {} for file in files]
-    named = [(at, name) for at, each in enumerate(contents) if (name := _within(each, "model", "name"))]
+    names = [*(_within(each, "model", "name") for each in contents), model]
+    named = [(at, name) for at, name in enumerate(names) if name]
     changes = [at for (_, before), (at, name) in itertools.pairwise(named) if name != before]
     for at, (file, content) in enumerate(zip(files, contents, strict=True)):
         if at < max(changes, default=0):

@@ -12,14 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from polyinv.ablation import CELLS, DONE, spent_on, states_of
+from polyinv.ablation import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.errors import InputError
 from polyinv.evaluation.report import markdown
 from polyinv.evaluation.summary import text
 from polyinv.experiment import Experiment, SplitConfig, run
 from polyinv.models import MODELS, NeuralModel
 from polyinv.study import Study
 
-EPOCHS, TREES = (3, 1), (20, 4)
+EPOCHS, TREES = (3, 1), (24, 4)
 """Lengths that are tried: the time is linear in them."""
 
 
@@ -33,31 +34,40 @@ def plan(study: Study, output: Path, workers: int | None = None) -> str:
         study: The study.
         output: Its folder, which may not be there yet.
         workers: Cells at once; by default one per core.
-
-    Raises:
-        InputError: A cell cannot be run.
     """
     workers = workers or len(os.sched_getaffinity(0))
     states, tried, lines, total = states_of(study, output), {}, [], 0.0
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]
-        left = [name for name in names if states[name] != DONE]
+        unfinished = sum(states[name] != DONE for name in names)
         took = [seconds for name in names if (seconds := spent_on(output / CELLS / name)["wall_seconds"])]
-        if left and not took and _kind(cell.experiment) not in tried:
-            tried[_kind(cell.experiment)] = _try(cell.experiment)
-        each = sum(took) / len(took) if took else tried.get(_kind(cell.experiment))
-        total += len(left) * (each or 0.0)
-        count = {state: sum(states[name] == state for name in names) for state in ("done", "failed", "left")}
-        said = "" if each is None else f"{each:.0f} s" if took else f"{_bound(cell.experiment)} {each:.0f} s"
+        each, said = (sum(took) / len(took), f"{sum(took) / len(took):.0f} s") if took else (0.0, "")
+        if unfinished and not took:
+            kind = _kind(cell.experiment)
+            tried[kind] = tried.get(kind) or _tried(cell.experiment)
+            each, said = tried[kind]
+        total += unfinished * each
+        count = {state: sum(states[name] == state for name in names) for state in (DONE, BROKEN, LEFT)}
         lines.append({**dict(zip(study.axes, key, strict=True)), **count, "a cell": said})
-    table = markdown(pd.DataFrame(lines))
     unfinished = sum(state != DONE for state in states.values())
     minutes = total / min(workers, max(1, unfinished)) / 60
     return (
-        f"{table}\n\n{len(study.cells)} cells, {unfinished} of them not done: about {minutes:.1f} minutes on {workers} "
-        "processes with nothing beside them, less where networks stop early"
+        f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {unfinished} of them not done: about "
+        f"{minutes:.1f} minutes on {workers} processes with nothing beside them, less where networks stop early"
     )
+
+
+def _tried(experiment: Experiment) -> tuple[float, str]:
+    """Seconds of a cell that was not run yet, and what to say of them."""
+    try:
+        seconds = _try(experiment)
+    except InputError as error:
+        return 0.0, f"fails: {error}"
+    if seconds is None:
+        return 0.0, "not known"
+    bound = "at most" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
+    return seconds, f"{bound} {seconds:.0f} s"
 
 
 def _kind(experiment: Experiment) -> str:
@@ -65,22 +75,17 @@ def _kind(experiment: Experiment) -> str:
     return repr(replace(experiment, split=SplitConfig(share=experiment.split.share)))
 
 
-def _bound(experiment: Experiment) -> str:
-    return "at most" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
-
-
 def _try(experiment: Experiment) -> float | None:
     """Seconds that a cell takes, from two short ones of it; None for a search, which takes any time."""
     if experiment.options.get("search"):
         return None
-    lengths, whole = _lengths(experiment)
+    (long, short), whole = _lengths(experiment)
     seconds = {}
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        for length in lengths:  # the long one first: what is loaded once makes the answer too large, not too small
+        for number, length in enumerate((short, long, short)):  # the first one only loads what is loaded once
             start = time.monotonic()
-            run(_shortened(experiment, length), Path(folder, str(length)))
+            run(_shortened(experiment, length), Path(folder, str(number)))
             seconds[length] = time.monotonic() - start
-    long, short = lengths
     pace = max(0.0, (seconds[long] - seconds[short]) / (long - short))
     return seconds[short] + pace * (whole - short)
 
