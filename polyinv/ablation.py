@@ -23,7 +23,7 @@ from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.evaluation.report import ENSEMBLE
 from polyinv.evaluation.summary import in_words, summary, text
 from polyinv.experiment import CONFIG, SCORES, Experiment, check_goes_on_with, run
-from polyinv.files import locked, written
+from polyinv.files import discard_unfinished, locked, written
 from polyinv.study import Study
 from polyinv.workers import Outcome, work
 
@@ -70,6 +70,8 @@ def ablate(
     for folder in (output / CELLS, output / FAILED):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(output):
+        for folder in (output / CELLS, output / FAILED):
+            discard_unfinished(folder)
         _keep_study(study, output)
         states = states_of(study, output)
         waiting = [name for name, state in states.items() if state == LEFT or (retry and state == BROKEN)]

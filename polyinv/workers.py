@@ -87,14 +87,14 @@ class _Worker:
 
     def start(self, name: str, arguments: tuple) -> None:
         self.job = name
-        with suppress(BrokenPipeError):  # it is dead, which its outcome will say
+        with suppress(OSError):  # it is dead, which its outcome will say
             self.pipe.send((name, arguments))
 
     def outcome(self) -> Outcome:
         name, self.job = self.job, None
         try:
             return self.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
             self.process.join()
             return Outcome(name, error=_cause(self.process.exitcode))
 
