@@ -25,9 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.configuration import read_experiment, read_yaml, value_of
+from polyinv.data.features import feature_columns
+from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.summary import text
 from polyinv.experiment import Experiment
+from polyinv.models import MODELS, NeuralModel
 
 KEYS = ("base", "axes", "seeds", "members")
 RANGE = ("from", "to", "steps", "scale")
@@ -197,8 +200,6 @@ def _members(given: Any) -> int | None:
 
 def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int | None) -> tuple[dict, Experiment]:
     """The values, typed, and the experiment of one combination."""
-    from polyinv.models import MODELS, NeuralModel
-
     files = [*base, *(file for option in options.values() for file in option.files)]
     values = {key: value for option in options.values() for key, value in option.values.items()}
     try:
@@ -209,10 +210,18 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
         elif members:
             values = {"model.members": members} | values
         experiment = read_experiment(files, values)
+        _check(experiment)
     except InputError as error:
         raise InputError(f"{title({axis: option.label for axis, option in options.items()})}: {error}") from None
     named = {axis: value_of(experiment, axis) if each.typed else each.label for axis, each in options.items()}
     return named, experiment
+
+
+def _check(experiment: Experiment) -> None:
+    """Refuse names and options that no cell can have; what does not go together is for the cell to say."""
+    feature_columns(experiment.features)
+    check_split(experiment.split.name, experiment.split.share)
+    MODELS[experiment.model](**experiment.options)
 
 
 def _study(name: str, axes: Sequence[str], seeds: Sequence[int], resolved: Sequence[tuple[dict, Experiment]]) -> Study:

@@ -89,6 +89,10 @@ def test_ranges_of_shares_and_seeds(write):
     [
         ({"axes": {"model.n_estimatorz": [1]}}, "n_estimatorz"),
         ({"axes": {"modle": [1, 2]}}, "known: data.grid.chains"),
+        ({"axes": {"features": ["mmd", "mdm"]}}, "mdm: no feature set 'mdm'; known: composite, mmd"),
+        ({"axes": {"split.name": ["by_recepie"]}}, "by_recepie: no split 'by_recepie'; known: by_recipe"),
+        ({"axes": {"split.share": [1, 2]}}, "share 2: split.share is 2; needs more than 0, up to 1"),
+        ({"axes": {"model.n_estimators": [5, 0]}}, "n_estimators 0: model.n_estimators is 0; needs 1 or more"),
         ({"axes": {"features": []}}, "the axis features has no values; needs a list"),
         ({"axes": {"features": {}}}, "the axis features has no values; needs a list"),
         ({"axes": {"features": "mmd"}}, "the axis features has mmd; needs a list"),

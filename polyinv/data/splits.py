@@ -135,6 +135,18 @@ def split_columns(name: str) -> tuple[str, ...]:
     return (*TARGETS, *(("cBA_time",) if name in ("low_conversion", "high_conversion") else ()))
 
 
+def check_split(name: str, share: float = 1.0) -> None:
+    """Refuse a split that there is not for any table.
+
+    Raises:
+        InputError: The name is unknown, or the share is none.
+    """
+    if name not in SPLITS:
+        raise unknown("split", name, SPLITS)
+    if not 0 < share <= 1:
+        raise InputError(f"split.share is {share:g}; needs more than 0, up to 1")
+
+
 def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) -> Split:
     """Split a table by one of ``SPLITS``.
 
@@ -148,10 +160,7 @@ def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) ->
     Raises:
         InputError: The name is unknown, or the table has too few runs (or rows) for three parts.
     """
-    if name not in SPLITS:
-        raise unknown("split", name, SPLITS)
-    if not 0 < share <= 1:
-        raise InputError(f"split.share is {share:g}; needs more than 0, up to 1")
+    check_split(name, share)
     try:
         split = SPLITS[name](table, seed)
         if len(split.test) < 2:
