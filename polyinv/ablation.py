@@ -76,6 +76,8 @@ def ablate(
         states = states_of(study, output)
         waiting = [name for name, state in states.items() if state == LEFT or (retry and state == BROKEN)]
         failed = {name for name, state in states.items() if state == BROKEN} - {*waiting}
+        for name in states.keys() - {*waiting} - failed:  # killed between the end of a retry and this
+            _report_of(name, output).unlink(missing_ok=True)
         say(_beginning(states, failed, waiting, output))
         if waiting:
             failed |= _run(study, output, waiting, workers or len(os.sched_getaffinity(0)), say)
@@ -93,9 +95,10 @@ def check_same_study(study: Study, output: Path) -> None:
     Raises:
         InputError: Names the cell and what differs.
     """
-    if output.exists() and not (output / STUDY).is_file() and any(output.iterdir()):
+    is_there = (output / STUDY).is_file()
+    if not is_there and output.exists() and {path.name for path in output.glob("[!.]*")} - {CELLS, FAILED}:
         raise InputError(f"{output} exists already and holds no study; choose another --output")
-    if (output / STUDY).is_file():
+    if is_there:
         theirs = list(_kept_study(output)["axes"])
         if theirs != list(study.axes):
             raise InputError(
@@ -182,8 +185,11 @@ def run_cell(experiment: Experiment, folder: Path) -> str:
     scores = run(experiment, folder, resume=True)
     if not is_finished:
         spent = {"wall": time.monotonic() - start, "cpu": time.process_time() - cpu, "resumed": is_resumed}
-        with written(folder / SECONDS, overwrite=True) as passing:
-            passing.write_text(json.dumps(spent))
+        try:
+            with written(folder / SECONDS, overwrite=True) as passing:
+                passing.write_text(json.dumps(spent))
+        except OSError as error:  # the scores are there, and they are what counts
+            log.warning("its seconds are not kept: %s", error)
     return _global_r2(scores)
 
 

@@ -41,7 +41,8 @@ def plan(study: Study, output: Path, workers: int | None = None) -> str:
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]
         unfinished = sum(states[name] != DONE for name in names)
-        took = [seconds for name in names if (seconds := spent_on(output / CELLS / name)["wall_seconds"])]
+        spent = [spent_on(output / CELLS / name) for name in names]
+        took = [each["wall_seconds"] for each in spent if each["resumed"] is False]
         each, said = (sum(took) / len(took), f"{sum(took) / len(took):.0f} s") if took else (0.0, "")
         if unfinished and not took:
             kind = _kind(cell.experiment)

@@ -158,7 +158,7 @@ def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.Dat
     return read_table(config.path, columns, normalize=config.normalize)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _simulated_grid(config: GridConfig) -> pd.DataFrame:
     from polyinv.simulate.recipes import published_grid
 
