@@ -207,7 +207,14 @@ def reproduce(arguments: list[str]) -> None:
 def ablate(arguments: list[str]) -> None:
     """Run an ablation study: every combination of a few axes with every split seed; tables and a figure."""
     parser = _parser("ablate", ablate)
-    parser.add_argument("study", nargs="?", type=str | None, metavar="STUDY", help="configs/ablations/NAME.yaml")
+    parser.add_argument(
+        "study",
+        nargs="?",
+        type=str | None,
+        metavar="STUDY",
+        help="configs/ablations/NAME.yaml: base, axes, seeds; each combination is compared, split by split, with that which "
+        "has the first value of the first axis",
+    )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
     parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
     parser.add_argument("--retry", type=bool, default=False, help="run the cells again that failed before")

@@ -20,8 +20,10 @@ from polyinv.experiment import Experiment, SplitConfig, run
 from polyinv.models import MODELS, NeuralModel
 from polyinv.study import Study
 
-EPOCHS, TREES = (3, 1), (24, 4)
-"""Lengths that are tried: the time is linear in them."""
+EPOCHS, TREES = (1, 4, 24), (4, 24, 120)
+"""Lengths that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
+ENOUGH = 3.0
+"""Seconds that cannot be chance."""
 
 
 def plan(study: Study, output: Path, workers: int | None = None) -> str:
@@ -77,18 +79,24 @@ def _kind(experiment: Experiment) -> str:
 
 
 def _try(experiment: Experiment) -> float | None:
-    """Seconds that a cell takes, from two short ones of it; None for a search, which takes any time."""
+    """Seconds that a cell takes, from short ones of it; None for a search, which takes any time."""
     if experiment.options.get("search"):
         return None
-    (long, short), whole = _lengths(experiment)
-    seconds = {}
+    (short, *longer), whole = _lengths(experiment)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        for number, length in enumerate((short, long, short)):  # the first one only loads what is loaded once
-            start = time.monotonic()
-            run(_shortened(experiment, length), Path(folder, str(number)))
-            seconds[length] = time.monotonic() - start
-    pace = max(0.0, (seconds[long] - seconds[short]) / (long - short))
-    return seconds[short] + pace * (whole - short)
+        _seconds(experiment, short, Path(folder, "first"))  # loads what is loaded once
+        base = _seconds(experiment, short, Path(folder, str(short)))
+        for length in longer:
+            more = _seconds(experiment, length, Path(folder, str(length))) - base
+            if more > ENOUGH or length >= whole:
+                break
+    return base + max(0.0, more) * (whole - short) / (length - short)
+
+
+def _seconds(experiment: Experiment, length: int, folder: Path) -> float:
+    start = time.monotonic()
+    run(_shortened(experiment, length), folder)
+    return time.monotonic() - start
 
 
 @contextmanager
@@ -101,8 +109,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _lengths(experiment: Experiment) -> tuple[tuple[int, int], int]:
-    """What is tried, the longer one first, and the length of the whole."""
+def _lengths(experiment: Experiment) -> tuple[tuple[int, ...], int]:
+    """What is tried, and the length of the whole."""
     model = MODELS[experiment.model](**experiment.options)
     if isinstance(model, NeuralModel):
         return EPOCHS, model.training.max_epochs
