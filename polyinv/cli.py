@@ -212,8 +212,8 @@ def ablate(arguments: list[str]) -> None:
         nargs="?",
         type=str | None,
         metavar="STUDY",
-        help="configs/ablations/NAME.yaml: base, axes, seeds; each combination is compared, split by split, with that which "
-        "has the first value of the first axis",
+        help="configs/ablations/NAME.yaml: base, axes, seeds; each combination is compared, split by split, "
+        "with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
     parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
