@@ -69,7 +69,7 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
         return 0.0, f"fails: {error}"
     if seconds is None:
         return 0.0, "not known"
-    bound = "at most" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
+    bound = "at most about" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
     return seconds, f"{bound} {seconds:.0f} s"
 
 
