@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
-from polyinv.data.source import DataConfig, SimulatedConfig, check_seed, load_table, simulate_table
+from polyinv.configuration import add_experiment, data_config, experiment_of, parse
+from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.progress import counted
@@ -90,7 +90,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
     parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
-    config = _parse(parser, arguments)
+    config = parse(parser, arguments)
     out = check_new_table(config.out)
     if config.recipes is not None and config.random is not None:
         raise InputError("--recipes and --random both say what to simulate; give one of them")
@@ -155,51 +155,17 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
 
 def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
-    from polyinv.data.features import FEATURES, feature_columns
-    from polyinv.experiment import Experiment, SplitConfig, flat, run
-    from polyinv.models import MODELS, check_goes_on
-    from polyinv.models.base import read_card
-
-    init = _given(arguments, "--init") or _in_configs(arguments, "init")
-    card = None if init is None else read_card(Path(init).expanduser())
-    if card is not None:
-        check_goes_on(card["model"])
-    name = _model_name(arguments, "forest" if card is None else card["model"])
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
     parser = _parser("train", train)
-    parser.add_argument("--config", action="config", help="YAML file with any of the values below")
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", type=bool, default=False, help="go on with an unfinished run folder")
-    parser.add_argument("--features", default="composite", help="mmd, composite or partial")
-    parser.add_argument(
-        "--model.name", default="forest", help=f"one of {', '.join(MODELS)}; it decides the other values"
-    )
-    parser.add_argument("--init", type=str | None, help="folder of a saved network to go on from (fine-tuning)")
-    parser.add_class_arguments(MODELS[name], "model")
-    parser.add_class_arguments(SplitConfig, "split")
-    parser.add_class_arguments(DataConfig, "data")
-    if card is not None and card["model"] == name:  # what is not said otherwise stays as it was
-        features = [name for name in FEATURES if list(feature_columns(name)) == card["columns"]]
-        try:
-            parser.set_defaults({f"model.{key}": value for key, value in flat(card["options"])})
-        except KeyError as error:
-            raise InputError(f"{init} has an option that this version does not know: {error}") from None
-        parser.set_defaults({"model.name": name} | ({"features": features[0]} if features else {}))
-    config = _parse(parser, arguments)
-    options = config.model.as_dict()
-    experiment = Experiment(
-        options.pop("name"),
-        options,
-        config.features,
-        SplitConfig(**config.split),
-        _data_config(config.data),
-        config.init,
-    )
-    scores = run(experiment, config.output, resume=config.resume)
+    add_experiment(parser, arguments)
+    config = parse(parser, arguments)
+    experiment = experiment_of(config)
 
     from polyinv.evaluation.report import score_table
+    from polyinv.experiment import run
 
+    scores = run(experiment, config.output, resume=config.resume)
     for (subset, given), part in scores.groupby(["subset", "features"], sort=False):
         pattern = "" if given == experiment.features else f" from {given}"
         print(f"{experiment.title}{pattern}, {subset} rows of {experiment.data}\n\n{score_table(part)}\n")
@@ -215,11 +181,11 @@ def reproduce(arguments: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of by_recipe splits")
     parser.add_argument("--workers", type=int | None, help="trainings at once; one per core by default")
     parser.add_class_arguments(DataConfig, "data")
-    config = _parse(parser, arguments)
+    config = parse(parser, arguments)
     for option in ("seeds", "workers"):
         if config[option] is not None and config[option] < 1:
             raise InputError(f"--{option} is {config[option]}; needs 1 or more")
-    data = _data_config(config.data)
+    data = data_config(config.data)
     if data.source != "table":
         raise InputError("reproduce trains on a table, as the study did; --data.source goes with train")
     if data.path:
@@ -228,6 +194,46 @@ def reproduce(arguments: list[str]) -> None:
     from polyinv.reproduce import reproduce as reproduce_study
 
     reproduce_study(config.output, data=data, seeds=config.seeds, workers=config.workers, say=_say)
+
+
+def ablate(arguments: list[str]) -> None:
+    """Run an ablation study: every combination of a few axes with every split seed; tables and a figure."""
+    parser = _parser("ablate", ablate)
+    parser.add_argument(
+        "study",
+        nargs="?",
+        type=str | None,
+        metavar="STUDY",
+        help="configs/ablations/NAME.yaml: base, axes, seeds; each combination is compared, split by split, "
+        "with that which has the first value of the first axis",
+    )
+    parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
+    parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
+    parser.add_argument("--retry", type=bool, default=False, help="run the cells again that failed before")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
+    parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
+    config = parse(parser, arguments)
+    if (config.study is None) == (config.summarize is None):
+        raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
+    if config.workers is not None and config.workers < 1:
+        raise InputError(f"--workers is {config.workers}; needs 1 or more")
+
+    from polyinv.ablation import ablate as run_study
+    from polyinv.ablation import check_same_study, summarize
+    from polyinv.study import read_study
+
+    if config.summarize is not None:
+        summarize(config.summarize, say=_say)
+        return
+    study = read_study(config.study)
+    output = Path(config.output or Path("runs", "ablations", study.name))
+    if config.dry_run:
+        from polyinv.estimate import plan
+
+        check_same_study(study, output)
+        _say(plan(study, output, config.workers))
+        return
+    run_study(study, output, workers=config.workers, retry=config.retry, say=_say)
 
 
 def predict(arguments: list[str]) -> None:
@@ -250,7 +256,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--sheet", type=str | None, help="of a workbook that holds a curve")
     parser.add_argument("--plot", type=str | None, help="new .png: observed curves and those of the answered recipes")
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
-    config = _parse(parser, arguments)
+    config = parse(parser, arguments)
 
     from polyinv.models.base import read_card
     from polyinv.prediction import check_new_answers, known_values, model_folder, write_answers
@@ -302,7 +308,7 @@ def evaluate(arguments: list[str]) -> None:
     parser.add_argument("--data", type=str | None, help="table to judge on; by default rows it has not seen")
     parser.add_argument("--given", default="composite", help="what a model that takes gaps is given: mmd+temp, ...")
     parser.add_argument("--method", default="sampled", help="closed loop by sampled, deterministic or kmc")
-    config = _parse(parser, arguments)
+    config = parse(parser, arguments)
 
     from polyinv.data.patterns import inputs_of
     from polyinv.models.base import read_card
@@ -326,6 +332,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "reproduce": reproduce,
+    "ablate": ablate,
 }
 
 
@@ -341,62 +348,6 @@ def _parser(name: str, command: Callable) -> ArgumentParser:
     return ArgumentParser(
         prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False, allow_abbrev=False
     )
-
-
-def _data_config(given: Namespace) -> DataConfig:
-    values = given.as_dict()
-    return DataConfig(**values | {"simulated": SimulatedConfig(**values["simulated"])})
-
-
-def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
-    try:
-        config = parser.parse_args(arguments)
-    except argparse.ArgumentError as error:
-        text = " ".join(str(error).split())
-        if any(sign in text for sign in ("not accept", "unrecognized", "not expected")):
-            known = sorted({*parser.get_defaults().keys()} - {"config"})
-            text += f"; known: {', '.join(known)}"
-        raise InputError(text) from None
-    for key in ("out", "output", "recipes", "data.path", "init"):
-        if config.get(key) is not None:
-            config[key] = str(Path(config[key]).expanduser())
-    return config
-
-
-def _model_name(arguments: list[str], otherwise: str) -> str:
-    """The model that the arguments or their config files name: it decides which other options there are."""
-    return _given(arguments, "--model.name") or _in_configs(arguments, "model", "name") or otherwise
-
-
-def _in_configs(arguments: list[str], *keys: str) -> str | None:
-    """What the config files among the arguments say; the last one that says anything counts."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument("--config", action="append", default=[])
-    given, _ = scout.parse_known_args(arguments)
-    found = [_entry(Path(config), *keys) for config in given.config if Path(config).is_file()]
-    return next((value for value in reversed(found) if value), None)
-
-
-def _given(arguments: list[str], option: str) -> str | None:
-    """The value of an option, before the parser that knows all of them exists."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument(option, dest="value")
-    return scout.parse_known_args(arguments)[0].value
-
-
-def _entry(path: Path, *keys: str) -> str | None:
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
-    if not isinstance(config, dict):
-        raise InputError(f"{path} is no configuration; it has to hold sections such as model, features, split, data")
-    value: Any = config
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"{path}: {'.'.join(keys)} is {value}; needs a name")
-    return value
 
 
 class _Plain(logging.Formatter):

@@ -7,7 +7,7 @@ numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``verdicts.csv``.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import yaml
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.patterns import pattern_of
+from polyinv.data.source import DataConfig, GridConfig, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
@@ -141,18 +142,20 @@ def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     if data is not None:
         yield Path(data).name, read_table(data)
         return
-    grid = load_bundled("grid")
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
         settings = yaml.safe_load(config.read_text())
-        table = settings["data"].get("path")
+        data = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
+        if data.source == "grid":
+            data = replace(data, grid=GridConfig(**settings["data"]["grid"]))
         rows = pd.read_csv(split)
         test = rows.loc[rows["part"] == "test", "row"].to_numpy()
         name = f"test rows, {settings['split']['name']} seed {settings['split']['seed']}"
-        yield name, (grid if table is None else read_table(table)).iloc[test]
-        if table is not None:
+        yield name, load_table(data).iloc[test]
+        if not data.has_off_grid:
             return
     else:
+        grid = load_bundled("grid")
         yield f"test rows, by_recipe seed {SEED}", grid.iloc[split_rows(grid, "by_recipe", SEED).test]
     yield "off grid", load_bundled("off_grid")
 

@@ -17,7 +17,7 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.features import PARTIAL, feature_columns
 from polyinv.data.patterns import ANY, PRACTICAL, inputs_of, name_of
 from polyinv.data.source import DataConfig, load_table
-from polyinv.data.splits import Split, split_rows
+from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.report import ENSEMBLE
@@ -42,12 +42,14 @@ class SplitConfig:
 
     Args:
         name: One of random_rows (the published protocol), by_recipe (the honest one), by_temperature (a level held
-            out).
+            out), early, late, low_conversion, high_conversion (runs cut in two).
         seed: Which of the possible splits; 42 with random_rows is the published one.
+        share: Of the training and validation runs that are kept (of rows, with random_rows); the test rows stay.
     """
 
     name: str = "by_recipe"
     seed: int = 42
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Experiment:
     @property
     def title(self) -> str:
         """The experiment in a few words."""
-        source = " simulated" if self.data.source == "simulated" else ""
+        source = "" if self.data.source == "table" else f" {self.data.source}"
         return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
 
 
@@ -122,8 +124,8 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     """
     folder = Path(folder)
     model = _new_model(experiment)
-    table = load_table(experiment.data, tuple(dict.fromkeys((*TARGETS, *feature_columns(experiment.features)))))
-    split = split_rows(table, experiment.split.name, experiment.split.seed)
+    table = _table(experiment)
+    split = split_rows(table, **asdict(experiment.split))
     config = _resolved(experiment, model, table)
     is_new = _claim(folder, config, resume=resume)
     with locked(folder):
@@ -137,12 +139,27 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
             raise
 
 
+def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
+    """See, without running anything, that a run folder is of this very experiment.
+
+    Raises:
+        InputError: As `run` would, with ``resume``.
+    """
+    _check_same(Path(folder), _resolved(experiment, _new_model(experiment), _table(experiment)))
+
+
+def _table(experiment: Experiment) -> pd.DataFrame:
+    """The rows, with the columns that this experiment looks at."""
+    columns = (*split_columns(experiment.split.name), *feature_columns(experiment.features))
+    return load_table(experiment.data, tuple(dict.fromkeys(columns)))
+
+
 def _fit_and_score(
     experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
 ) -> pd.DataFrame:
     discard_unfinished(folder)
     data = _prepared(experiment, table, split)
-    _keep_csv(_assignment(split, experiment.data.source), folder / "split.csv")
+    _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
         model = load(folder / "model")
     else:
@@ -164,7 +181,7 @@ def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "Rec
     # torch and lightning take seconds to import: not before bad input has been refused.
     from polyinv.data.datamodule import RecipeData, rows_of
 
-    if experiment.data.source == "table":
+    if experiment.data.source != "simulated":
         return RecipeData.from_table(table, experiment.features, split, experiment.data.patterns)
 
     from polyinv.data.simulated import SimulatedData
@@ -180,6 +197,11 @@ def _new_model(experiment: Experiment) -> InverseModel:
         check_takes_gaps(experiment.model)
     elif experiment.data.patterns:
         raise InputError(f"data.patterns go with the features {PARTIAL!r}, not with {experiment.features!r}")
+    if experiment.data.source == "simulated" and experiment.split.share != 1:
+        raise InputError(
+            f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
+            "simulated; data.simulated.rows says how many recipes there are"
+        )
     if experiment.init is None:
         return MODELS[experiment.model](**experiment.options)
     check_goes_on(experiment.model)
@@ -204,7 +226,7 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
 
 
 def _data(config: DataConfig) -> dict[str, Any]:
-    idle = {"simulated"} if config.source == "table" else set()
+    idle = {"simulated", "grid"} - {config.source}
     idle |= set() if config.patterns else {"patterns"}
     return {key: value for key, value in _plain(asdict(config)).items() if key not in idle}
 
@@ -227,13 +249,18 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         finished = (folder / SCORES).is_file()
         state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
-    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
-    for key in ours:
-        if theirs.get(key) != ours[key]:
-            raise InputError(
-                f"{folder} was made with {key} {theirs.get(key)}, not {ours[key]}; choose another --output"
-            )
+    _check_same(folder, config)
     return False
+
+
+def _check_same(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a run folder of something else; a key it does not have had its default when it was made."""
+    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
+    defaults = dict(flat({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
+    for key in ours:
+        was = theirs.get(key, defaults.get(key))
+        if was != ours[key]:
+            raise InputError(f"{folder} was made with {key} {was}, not {ours[key]}; choose another --output")
 
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
@@ -242,10 +269,10 @@ def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     for idle in ("model.jobs", "model.training.accelerator"):
         entries.pop(idle, None)
     source = config.get("data", {}).get("source", "table")
-    simulated = config.get("data", {}).get("simulated", {}) if source == "simulated" else {}
+    simulated = {source: config.get("data", {}).get(source, {})} if source != "table" else {}
     patterns = config.get("data", {}).get("patterns")
     decisive = {"data.source": source, "data.patterns": patterns, "init": config.get("init")}
-    return entries | decisive | dict(flat(simulated, "data.simulated."))
+    return entries | decisive | dict(flat(simulated, "data."))
 
 
 def flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -272,7 +299,7 @@ def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterato
     from polyinv.data.datamodule import rows_of
 
     yield "test", data.test, split.test
-    if experiment.data.is_bundled:
+    if experiment.data.has_off_grid:
         off_grid = load_bundled("off_grid")
         yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
 
@@ -344,13 +371,13 @@ def _show(
         writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
 
 
-def _assignment(split: Split, source: str) -> pd.DataFrame:
+def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
     """Which part each row of the table belongs to; a model that learns from simulated rows takes the test rows only."""
-    parts = [
-        pd.DataFrame({"row": rows, "part": name if name == "test" or source == "table" else "unused"})
-        for name, rows in split.parts().items()
-    ]
-    return pd.concat(parts).sort_values("row")
+    part = np.full(rows, "unused", dtype=object)
+    for name, at in split.parts().items():
+        if name == "test" or source != "simulated":
+            part[at] = name
+    return pd.DataFrame({"row": np.arange(rows), "part": part})
 
 
 def _predictions(judged: list[Judged]) -> pd.DataFrame:

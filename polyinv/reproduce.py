@@ -1,26 +1,29 @@
 """The published study again, on its own split and on an honest one: what ``make reproduce`` runs."""
 
 import logging
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import yaml
 
+from polyinv.configuration import read_experiment
 from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.evaluation.report import markdown, reproduction_table
 from polyinv.experiment import ENSEMBLE, Experiment, SplitConfig, run
 from polyinv.files import written
+from polyinv.workers import work
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
 PUBLISHED_SEED = 42
+ALONE = {"model.jobs": 1}
+"""Of a forest: the processes fill the cores."""
 DIFFERENCE = {
     True: "What differs in the data: ours ({data}) are kinetic Monte Carlo runs of 1e6 chains with effective "
     "coefficients; the study's are those of Fiosina et al. (2023), of a number of chains that we do not know.",
@@ -62,19 +65,14 @@ def reproduce(
     say(f"{len(plan)} trainings on {workers} processes; a finished one is kept in {output} and not repeated")
     start = time.monotonic()
     scores = []
-    # Forked children would inherit the threads of torch, which then hang.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending = {pool.submit(_train, experiment, output / name): experiment for name, experiment in plan.items()}
-        try:
-            for done in as_completed(pending):
-                scores.append(done.result())
-                spent = time.monotonic() - start
-                say(f"[{len(scores):2d}/{len(plan)}] {pending[done].title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
-        except BaseException:  # an error or an interrupt: the others need not end first
-            for child in multiprocessing.active_children():
-                child.kill()  # files appear whole or not at all
-            pool.shutdown(cancel_futures=True)
-            raise
+    jobs = {name: (experiment, output / name) for name, experiment in plan.items()}
+    with closing(work(_train, jobs, workers)) as outcomes:  # after an error the others need not end first
+        for done in outcomes:
+            if done.error is not None:
+                raise InputError(done.error) if done.refused else RuntimeError(f"{done.error}\n{done.trace}")
+            scores.append(done.value)
+            spent, title = time.monotonic() - start, plan[done.name].title
+            say(f"[{len(scores):2d}/{len(plan)}] {title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table[table["member"] == ENSEMBLE], output, data, say)
     return table
@@ -90,13 +88,11 @@ def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
                 yield name, Experiment(model, options, features, SplitConfig(split, seed), data)
 
 
-def _options(model: str) -> dict:
+def _options(model: str) -> Mapping[str, Any]:
     path = CONFIGS / CONFIG_OF[model]
     if not path.is_file():
         raise InputError(f"{path}: no such file; reproduce needs the configs/ of a clone, as `make reproduce` has them")
-    options = yaml.safe_load(path.read_text())["model"]
-    options.pop("name")
-    return options | ({"jobs": 1} if model == "forest" else {})  # the processes fill the cores
+    return read_experiment([path], ALONE if model == "forest" else {}).options
 
 
 def _train(experiment: Experiment, folder: Path) -> pd.DataFrame:

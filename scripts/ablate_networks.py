@@ -15,9 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from polyinv.data.source import DataConfig, SimulatedConfig
+from polyinv.configuration import read_experiment
+from polyinv.data.source import SimulatedConfig
 from polyinv.experiment import ENSEMBLE, Experiment, run
 
 if TYPE_CHECKING:
@@ -36,13 +35,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "nll": ("Gaussian likelihood", {"model.training.loss": "nll"}),
     "huber": ("Huber loss", {"model.training.loss": "huber"}),
     "constant": ("constant learning rate", {"model.training.schedule": "constant"}),
-    "bank": ("bank of 12 000 recipes", {"data.rows": 12_000}),
-    "fixed": ("120 000 fixed rows, noise not redrawn", {"data.redraw": False}),
+    "bank": ("bank of 12 000 recipes", {"data.simulated.rows": 12_000}),
+    "fixed": ("120 000 fixed rows, noise not redrawn", {"data.simulated.redraw": False}),
     "longest": ("sixteen times the steps", {"model.training.max_epochs": 400}),
-    "million": ("exactly 10⁶ chains", {"data.chains": (1e6, 1e6)}),
+    "million": ("exactly 10⁶ chains", {"data.simulated.chains": (1e6, 1e6)}),
     "longest_million": (
         "exactly 10⁶ chains, sixteen times the steps",
-        {"data.chains": (1e6, 1e6), "model.training.max_epochs": 400},
+        {"data.simulated.chains": (1e6, 1e6), "model.training.max_epochs": 400},
     ),
 }
 """By the name of the run folder: the line of the table, and what is changed."""
@@ -51,17 +50,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 def experiment(variant: dict[str, Any], features: str) -> Experiment:
     """The experiment of one line of the table."""
     changes = BASE | variant
-    model = yaml.safe_load((CONFIGS / changes.pop("config", "mlp.yaml")).read_text())["model"]
-    simulated = {}
-    for key, value in changes.items():
-        place, *path = key.split(".")
-        at = model if place == "model" else simulated
-        for step in path[:-1]:
-            at = at[step]
-        at[path[-1]] = value
-    model["training"]["patience"] = model["training"]["max_epochs"]
-    data = DataConfig(source="simulated", simulated=SimulatedConfig(**simulated))
-    return Experiment(model.pop("name"), model, features, data=data)
+    file = CONFIGS / changes.pop("config", "mlp.yaml")
+    patience = {"model.training.patience": changes["model.training.max_epochs"]}
+    return read_experiment([file], changes | patience | {"features": features})
 
 
 def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dict[str, Any]:

@@ -12,13 +12,12 @@ import logging
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
 
-from polyinv.data.source import DataConfig, SimulatedConfig
-from polyinv.experiment import ENSEMBLE, Experiment, SplitConfig, run
+from polyinv.configuration import read_experiment
+from polyinv.experiment import ENSEMBLE, Experiment, run
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(42, 47)
@@ -36,17 +35,10 @@ NAMES = {
     "mlp-table": "MLP",
 }
 # Half a thousand full trees on so many rows would take 4 GB and an hour; these have leaves of five.
-ON_SIMULATED = {"n_estimators": 100, "max_depth": None, "min_samples_leaf": 5}
-
-
-def merged(files: list[str]) -> dict[str, Any]:
-    """The model of several configs, later ones on top; both cores are filled by processes."""
-    whole: dict[str, Any] = {}
-    for file in files:
-        model = yaml.safe_load((ROOT / "configs" / file).read_text())["model"]
-        training = whole.get("training", {}) | model.pop("training", {})
-        whole |= model | ({"training": training} if training else {})
-    return whole | ({"jobs": 1} if whole["name"] in ("forest", "trees") else {})
+ON_SIMULATED = {
+    "model": {"n_estimators": 100, "max_depth": None, "min_samples_leaf": 5},
+    "data": {"source": "simulated", "simulated.rows": 100_000},
+}
 
 
 def plan() -> dict[str, tuple[tuple[str, str, str], Experiment]]:
@@ -54,14 +46,20 @@ def plan() -> dict[str, tuple[tuple[str, str, str], Experiment]]:
     every = {}
     for (name, features), files in ON_GRID.items():
         for seed in SEEDS:
-            model = merged(files)
-            experiment = Experiment(model.pop("name"), model, features, SplitConfig("by_recipe", seed))
+            paths = [ROOT / "configs" / file for file in files]
+            values = {"features": features, "split": {"name": "by_recipe", "seed": seed}, **_jobs(name)}
+            experiment = read_experiment(paths, values)
             every[f"{name}-{features}-by_recipe-{seed}"] = (NAMES[name], features, "the grid"), experiment
-    simulated = DataConfig(source="simulated", simulated=SimulatedConfig(rows=100_000))
     for name in ("forest", "trees"):
         line = NAMES[name], "composite", "100 000 simulated rows"
-        every[f"{name}-simulated"] = line, Experiment(name, ON_SIMULATED | {"jobs": 1}, data=simulated)
+        experiment = read_experiment(values={"model.name": name, **ON_SIMULATED, **_jobs(name)})
+        every[f"{name}-simulated"] = line, experiment
     return every
+
+
+def _jobs(name: str) -> dict[str, int]:
+    """Both cores are filled by processes."""
+    return {"model.jobs": 1} if name in ("forest", "trees") else {}
 
 
 def train(experiment: Experiment, folder: Path) -> pd.DataFrame:

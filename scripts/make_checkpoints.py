@@ -17,11 +17,11 @@ import pandas as pd
 import yaml
 
 from polyinv import __version__
+from polyinv.configuration import read_experiment
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import PARTIAL
 from polyinv.data.patterns import ANY, every_pattern
-from polyinv.data.source import DataConfig, SimulatedConfig
 from polyinv.data.splits import split_rows
 from polyinv.evaluation.expectations import FILE
 from polyinv.experiment import ENSEMBLE, Experiment, run
@@ -42,9 +42,7 @@ SEEDS = range(42, 47)
 def experiment(name: str) -> Experiment:
     """What a released network is the result of."""
     file, features = RELEASED[name]
-    config = yaml.safe_load((CONFIGS / file).read_text())
-    data = config["data"] | {"simulated": SimulatedConfig(**config["data"].get("simulated", {}))}
-    return Experiment(config["model"].pop("name"), config["model"], features, data=DataConfig(**data))
+    return read_experiment([CONFIGS / file], {"features": features})
 
 
 def train(name: str) -> float:

@@ -153,7 +153,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "plant"],
-            "no data source 'plant'; known: simulated, table",
+            "no data source 'plant'; known: grid, simulated, table",
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "simulated", "--data.simulated.rows", "0"],
@@ -184,14 +184,17 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "horizon is 3000 s; needs to reach the last snapshot at 3600 s",
         ),
         (["simulate"], "out"),
-        (["simulat"], "no command 'simulat'; known: evaluate, predict, reproduce, simulate, train"),
+        (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, train"),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
             "no model 'forrest'; known: cnn, forest, mlp, trees",
         ),
-        (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.normalize"),
+        (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.grid.chains"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
-        (["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"], "'n_estimatorz'; known: data.normalize"),
+        (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"],
+            "'n_estimatorz'; known: data.grid",
+        ),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/broken.yaml"], "broken.yaml is not YAML"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/list.yaml"], "list.yaml is no configuration"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/empty.yaml"], "empty.yaml is no configuration"),

@@ -1,5 +1,6 @@
 """A run folder is complete, can be trusted, and is never overwritten."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 import yaml
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.source import DataConfig
+from polyinv.data.source import DataConfig, GridConfig
+from polyinv.data.splits import split_rows
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
@@ -35,7 +37,7 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
 
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["model"] == {"name": "forest", **Forest(**experiment.options).options}
-    assert config["split"] == {"name": "by_recipe", "seed": 7}
+    assert config["split"] == {"name": "by_recipe", "seed": 7, "share": 1.0}
 
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
     split = pd.read_csv(tmp_path / "run" / "split.csv")
@@ -150,3 +152,64 @@ def test_bad_input_leaves_no_folder(experiment, tmp_path):
         with pytest.raises(InputError):
             run(replace(experiment, **change), tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_a_key_of_today_had_its_default_when_it_was_made(experiment, tmp_path):
+    scores = run(experiment, tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    del config["split"]["share"]
+    path.write_text(yaml.safe_dump(config))
+    pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), scores)
+    with pytest.raises(InputError, match=r"was made with split\.share 1\.0, not 0\.5"):
+        run(replace(experiment, split=SplitConfig("by_recipe", 7, 0.5)), tmp_path / "run", resume=True)
+
+
+def test_a_split_by_conversion_and_a_share_leave_rows_unused_whatever_the_features(experiment, small, tmp_path):
+    run(replace(experiment, features="mmd", split=SplitConfig("low_conversion", 7, 0.5)), tmp_path / "run")
+    part = pd.read_csv(tmp_path / "run" / "split.csv").set_index("row")["part"]
+    assert len(part) == len(small)
+    conversion = 1 - small["cBA_time"] / small["cBA_0"]
+    assert (conversion[part == "train"] < 0.9).all()
+    assert (conversion[part == "test"] >= 0.9).all()
+    assert (part == "unused").sum() > len(small) / 3
+
+
+def test_the_grid_simulated_on_the_spot_is_another_table_with_the_same_off_grid_test(experiment, tmp_path):
+    sampled = replace(experiment, data=DataConfig(source="grid"))
+    scores = run(sampled, tmp_path / "run")
+    assert set(scores["subset"]) == {"test", "off_grid"}
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["data"]["grid"] == {"method": "sampled", "chains": 1e6, "seed": 1}
+    assert "simulated" not in config["data"]
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv").query("subset == 'test'")
+    of_bundled = split_rows(load_bundled("grid"), "by_recipe", 7).test  # recipes in the same order, split alike
+    assert predictions["row"].tolist() == of_bundled.tolist()
+    for change in ({"seed": 2}, {"method": "sampled_per_row"}, {"chains": 1e5}):
+        other = replace(sampled, data=DataConfig(source="grid", grid=GridConfig(**change)))
+        with pytest.raises(InputError, match="was made with sha256"):
+            run(other, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": DataConfig(source="simulated"), "split": SplitConfig(share=0.5)}, "split.share is 0.5, but nothing"),
+        ({"split": SplitConfig(share=0.0)}, "split.share is 0; needs more than 0"),
+        ({"data": DataConfig(source="grid", grid=GridConfig("exact"))}, "no simulator 'exact'; known: deterministic"),
+        ({"model": "cnn", "options": {}, "features": "scalars"}, "a curve network needs the nodes of the curve"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(experiment, tmp_path, change, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        run(replace(experiment, **change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_grid_has_no_path_and_no_impossible_noise():
+    with pytest.raises(InputError, match=r"data\.source grid simulates its rows; data\.path mine\.xlsx goes with"):
+        DataConfig(source="grid", path="mine.xlsx")
+    with pytest.raises(InputError, match=r"data\.grid\.chains is 0; needs 1 to 1e\+09"):
+        GridConfig(chains=0)
+    with pytest.raises(InputError, match=r"data\.grid\.seed is -1"):
+        GridConfig(seed=-1)

@@ -11,6 +11,7 @@ LAYERS = (
     "files",
     "threads",
     "progress",
+    "workers",
     "quantities",
     "runs",
     "mmd",
@@ -20,9 +21,13 @@ LAYERS = (
     "models",
     "evaluation",
     "experiment",
+    "configuration",
     "prediction",
     "evaluate",
     "reproduce",
+    "study",
+    "ablation",
+    "estimate",
     "cli",
 )
 PACKAGE = Path(polyinv.__file__).parent

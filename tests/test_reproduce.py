@@ -79,4 +79,4 @@ def test_the_shipped_configs_are_the_published_models():
         options = module._options(model)
         MODELS[model](**options)
         assert yaml.safe_load((module.CONFIGS / name).read_text())["model"]["name"] == model
-    assert module._options("mlp")["hidden"] == [256, 128, 64]
+    assert module._options("mlp")["hidden"] == (256, 128, 64)

@@ -12,6 +12,8 @@ PARTIAL = "partial"
 FEATURES = {
     "mmd": ("mmd",),
     "composite": ("cBA_time", "Mn", "Mw", "mmd"),
+    "scalars": ("cBA_time", "Mn", "Mw"),
+    **{f"mmd+{scalar}": (scalar, "mmd") for scalar in SCALARS},
     PARTIAL: ("cBA_time", "Mn", "Mw", "mmd", *TARGETS),
 }
 """Feature sets by name; the columns follow the order of the blocks. ``partial`` is for models that take what is known,

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
 
-SOURCES = ("table", "simulated")
+SOURCES = ("table", "grid", "simulated")
 MOST, LONGEST = 1e9, 1e6
 """Largest number of chains, which a GPU draws as 32-bit numbers, and longest horizon in s."""
 
@@ -74,15 +75,38 @@ class SimulatedConfig:
 
 
 @dataclass(frozen=True)
+class GridConfig:
+    """The published grid simulated on the spot.
+
+    Args:
+        method: One of ``polyinv.simulate.SIMULATORS``. ``sampled`` cumulates the noise along each run, as its chains
+            do; ``sampled_per_row`` draws it afresh for each row, so that snapshots of one run share no fingerprint.
+        chains: Dead chains of each run at its last snapshot; ``deterministic`` has no noise.
+        seed: Of the random numbers.
+    """
+
+    method: str = "sampled"
+    chains: float = 1e6
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chains <= MOST:
+            raise InputError(f"data.grid.chains is {self.chains:g}; needs 1 to {MOST:g}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"data.grid.seed is {self.seed}; needs a whole number from 0")
+
+
+@dataclass(frozen=True)
 class DataConfig:
     """Rows to learn from and to be judged on.
 
     Args:
-        source: ``table`` learns from the training rows of the table; ``simulated`` from recipes simulated on the fly,
-            and the table only judges.
+        source: ``table`` learns from the training rows of the table; ``grid`` from those of the published grid,
+            simulated on the spot; ``simulated`` from recipes simulated on the fly, and the table only judges.
         path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
         simulated: What is simulated, with the source of that name.
+        grid: How the published grid is simulated, with the source of that name.
         patterns: With the features ``partial``: how often each pattern of known inputs is trained on, such as
             ``{"mmd+temp": 1, "any": 1}``. Inputs are mmd, cBA_time, means (Mn and Mw), cBA_0, cAIBN_0, temp, time, and
             composite for the first three; ``any`` is every pattern alike. None given are those of
@@ -93,20 +117,31 @@ class DataConfig:
     path: str | None = None
     normalize: bool = False
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
+    grid: GridConfig = field(default_factory=GridConfig)
     patterns: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise unknown("data source", self.source, SOURCES)
+        if self.source == "grid" and self.path is not None:
+            raise InputError(f"data.source grid simulates its rows; data.path {self.path} goes with table or simulated")
         check_patterns(self.patterns)
 
     @property
     def is_bundled(self) -> bool:
-        """Whether the table is the bundled data set, which has an off-grid test beside it."""
+        """Whether the table is the bundled data set."""
+        return self.path is None and self.source != "grid"
+
+    @property
+    def has_off_grid(self) -> bool:
+        """Whether the table has the recipes of the published grid, which the bundled off-grid test stands beside."""
         return self.path is None
 
     def __str__(self) -> str:
         """The data in a few words."""
+        if self.source == "grid":
+            noise = "" if self.grid.method == "deterministic" else f", {self.grid.chains:.3g} chains"
+            return f"the published grid ({self.grid.method}{noise})"
         return self.path or "the bundled data set"
 
 
@@ -114,11 +149,20 @@ def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.Dat
     """The rows that ``config`` names, with the given columns.
 
     Raises:
-        InputError: The file cannot be used.
+        InputError: The file cannot be used, or the simulation is not possible.
     """
+    if config.source == "grid":
+        return _simulated_grid(config.grid)[list(columns)]
     if config.is_bundled:
         return load_bundled("grid")[list(columns)]
     return read_table(config.path, columns, normalize=config.normalize)
+
+
+@lru_cache(maxsize=8)
+def _simulated_grid(config: GridConfig) -> pd.DataFrame:
+    from polyinv.simulate.recipes import published_grid
+
+    return simulate_table(published_grid(), method=config.method, chains=config.chains, seed=config.seed)
 
 
 def check_seed(seed: int) -> None:

@@ -4,17 +4,28 @@
 noise tells them apart. ``by_recipe`` keeps every run on one side and is the honest split of a table.
 ``by_temperature`` holds out a whole level, at the ends of the range or inside. The validation rows are split off the
 training rows in the same manner.
+
+Four more ask for extrapolation along the run. They hold out the runs that ``by_recipe`` holds out with the same seed,
+and cut all runs: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the other way
+round; ``low_conversion`` trains below `LOW_CONVERSION` and is tested from there on, ``high_conversion`` the other way
+round. The rows on the other side of the cut are in no part. Test rows differ between these splits, and R² with them: a
+set that spans half of the times has a smaller variance of time to explain.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 
 from polyinv.errors import InputError, unknown
+from polyinv.quantities import TARGETS
 from polyinv.runs import run_numbers
 
+EARLY = 1800.0
+"""Last time in s of an early snapshot."""
+LOW_CONVERSION = 0.9
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2  # of the rows that are not test rows
 
@@ -71,22 +82,99 @@ def _with_validation(rest: np.ndarray, test: np.ndarray, groups: np.ndarray, see
     return Split(rest[train], rest[val], test, groups)
 
 
-SPLITS = {"random_rows": random_rows, "by_recipe": by_recipe, "by_temperature": by_temperature}
+def early(table: pd.DataFrame, seed: int) -> Split:
+    """Train on the snapshots up to `EARLY` of most runs; the test is the later ones of the runs held out."""
+    return _cut(by_recipe(table, seed), _is_early(table))
 
 
-def split_rows(table: pd.DataFrame, name: str, seed: int) -> Split:
+def late(table: pd.DataFrame, seed: int) -> Split:
+    """Train on the snapshots after `EARLY` of most runs; the test is the earlier ones of the runs held out."""
+    return _cut(by_recipe(table, seed), ~_is_early(table))
+
+
+def low_conversion(table: pd.DataFrame, seed: int) -> Split:
+    """Train below `LOW_CONVERSION`; the test is what lies above in the runs held out."""
+    return _cut(by_recipe(table, seed), _is_low(table))
+
+
+def high_conversion(table: pd.DataFrame, seed: int) -> Split:
+    """Train from `LOW_CONVERSION` on; the test is what lies below in the runs held out."""
+    return _cut(by_recipe(table, seed), ~_is_low(table))
+
+
+def _is_early(table: pd.DataFrame) -> np.ndarray:
+    return table["time"].to_numpy() <= EARLY
+
+
+def _is_low(table: pd.DataFrame) -> np.ndarray:
+    return (1 - table["cBA_time"] / table["cBA_0"]).to_numpy() < LOW_CONVERSION
+
+
+def _cut(split: Split, learned: np.ndarray) -> Split:
+    """The training and validation rows that are to be learned from, the test rows that are not."""
+    parts = split.train[learned[split.train]], split.val[learned[split.val]], split.test[~learned[split.test]]
+    for name, rows in zip(split.parts(), parts, strict=True):
+        if len(rows) == 0:
+            raise ValueError(f"its side of the cut has no {name} rows")
+    return Split(*parts, split.groups)
+
+
+SPLITS: dict[str, Callable[[pd.DataFrame, int], Split]] = {
+    "random_rows": random_rows,
+    "by_recipe": by_recipe,
+    "by_temperature": by_temperature,
+    "early": early,
+    "late": late,
+    "low_conversion": low_conversion,
+    "high_conversion": high_conversion,
+}
+
+
+def split_columns(name: str) -> tuple[str, ...]:
+    """Columns of a table that a split looks at."""
+    return (*TARGETS, *(("cBA_time",) if name in ("low_conversion", "high_conversion") else ()))
+
+
+def check_split(name: str, share: float = 1.0) -> None:
+    """Refuse a split that there is not for any table.
+
+    Raises:
+        InputError: The name is unknown, or the share is none.
+    """
+    if name not in SPLITS:
+        raise unknown("split", name, SPLITS)
+    if not 0 < share <= 1:
+        raise InputError(f"split.share is {share:g}; needs more than 0, up to 1")
+
+
+def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) -> Split:
     """Split a table by one of ``SPLITS``.
+
+    Args:
+        table: N rows with the columns `split_columns`.
+        name: Of the split.
+        seed: Which of the possible splits.
+        share: Of the training and validation runs that are kept (of their rows, where rows are split singly); those
+            of a smaller share are among those of a larger one, and the test rows are the same.
 
     Raises:
         InputError: The name is unknown, or the table has too few runs (or rows) for three parts.
     """
-    if name not in SPLITS:
-        raise unknown("split", name, SPLITS)
+    check_split(name, share)
     try:
         split = SPLITS[name](table, seed)
         if len(split.test) < 2:
             raise ValueError("a single test row has no R²")
-        return split
+        return replace(split, train=_some(split, split.train, share, seed), val=_some(split, split.val, share, seed))
     except ValueError as error:
         size = f"{len(table)} rows of {run_numbers(table).max() + 1} runs"
         raise InputError(f"{name} cannot split {size} into train, val and test: {error}") from None
+
+
+def _some(split: Split, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """A share of the runs, or rows, of a part: at least one."""
+    if share == 1:
+        return rows
+    units = rows if split.groups is None else split.groups[rows]
+    order = np.random.default_rng(seed).permutation(np.unique(units))
+    return rows[np.isin(units, order[: max(1, round(share * len(order)))])]

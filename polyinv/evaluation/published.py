@@ -5,6 +5,9 @@ S. Ortube, I. Ponzoni, M. Diaz: inverse engineering of the polymerization of but
 Computers & Chemical Engineering 177 (2023) 108356. Split: 20 % of the rows at random. Relative MAE as a fraction.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from polyinv.quantities import TARGETS
 
 _TABLES = {
@@ -23,3 +26,22 @@ PUBLISHED: dict[tuple[str, str], dict[tuple[str, str], float]] = {
     for case, (r2, mae, global_r2, global_mse) in _TABLES.items()
 }
 """Score by (target, metric) for each published (model, features)."""
+
+PUBLISHED_NETWORK = {"hidden": [256, 128, 64], "dropout": [0.2, 0.1, 0.0], "transform": "plain", "members": 1}
+
+
+def repeated_case(config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The published (model, features) that a run repeats, so that their numbers may stand side by side.
+
+    It has to split the published way, to learn from all training rows of a table that has the published recipes, and to
+    be one of the published models: any forest, and the network of the published architecture.
+
+    Args:
+        config: The ``config.yaml`` of a run folder.
+    """
+    split, model, data = config["split"], config["model"], config["data"]
+    case = model["name"], config["features"]
+    on_grid = data["source"] in ("table", "grid") and data.get("path") is None
+    whole = split["name"] == "random_rows" and split.get("share", 1.0) == 1.0
+    is_theirs = model["name"] != "mlp" or all(model[key] == value for key, value in PUBLISHED_NETWORK.items())
+    return case if case in PUBLISHED and on_grid and whole and is_theirs else None

@@ -6,7 +6,7 @@ from polyinv.data.datamodule import Batches, RecipeData, member_generators
 from polyinv.data.features import BLOCKS, FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.quantities import TARGETS
+from polyinv.quantities import MMD, TARGETS
 
 
 @pytest.fixture
@@ -19,10 +19,15 @@ def data(small, split):
     return RecipeData.from_table(small, "composite", split)
 
 
+LENGTHS = {"mmd": 100, "composite": 103, "partial": 107, "scalars": 3}
+"""Of feature sets; the others are the curve and one scalar."""
+
+
 @pytest.mark.parametrize("name", FEATURES)
 def test_feature_sets_are_made_of_blocks(name):
     columns = feature_columns(name)
-    assert len(columns) == {"mmd": 100, "composite": 103, "partial": 107}[name]
+    assert len(columns) == LENGTHS.get(name, 101)
+    assert name in LENGTHS or columns == (name.removeprefix("mmd+"), *MMD)
     assert set(columns) <= {column for block in BLOCKS.values() for column in block}
     assert (set(TARGETS) <= set(columns)) == (name == "partial")  # what is to be answered is seen by no other
 

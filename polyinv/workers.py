@@ -1,0 +1,159 @@
+"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced."""
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import connection, get_context, parent_process
+from typing import Any
+
+from polyinv.errors import InputError
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Args:
+        name: Of the job.
+        value: What it returned.
+        error: Why it failed, in one line; None if it did not.
+        refused: Whether the line says all there is: bad input, or a system that does not give what it needs.
+        trace: Where it failed.
+    """
+
+    name: str
+    value: Any = None
+    error: str | None = None
+    refused: bool = False
+    trace: str = ""
+
+
+def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Iterator[Outcome]:
+    """Call ``task`` with the arguments of each job, and give the outcomes as they come.
+
+    A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops
+    taking outcomes ends all processes at once.
+
+    Args:
+        task: A function of a module, so that other processes find it.
+        jobs: Its arguments by the name of the job, in the order to start them in.
+        count: Processes at once.
+    """
+    waiting, staff = list(jobs.items())[::-1], []
+    try:
+        staff += [_Worker(task) for _ in range(min(count, len(jobs)))]
+        for worker in staff:
+            worker.start(*waiting.pop())
+        while busy := [worker for worker in staff if worker.job is not None]:
+            ready = connection.wait([handle for worker in busy for handle in worker.handles])
+            for worker in busy:
+                if not {*worker.handles}.isdisjoint(ready):
+                    outcome = worker.outcome()
+                    if not worker.process.is_alive():
+                        staff.remove(worker)
+                        worker = _Worker(task) if waiting else None
+                        staff += [worker] if worker else []
+                    if waiting:
+                        worker.start(*waiting.pop())
+                    yield outcome
+    finally:
+        for worker in staff:
+            worker.end()
+
+
+class _Worker:
+    """A process and the pipe to it."""
+
+    def __init__(self, task: Callable[..., Any]) -> None:
+        # Forked children would inherit the threads of torch, which then hang.
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, task), daemon=True)
+        self.job: str | None = None
+        with _environment(ONE_THREAD):  # read when the libraries are loaded
+            self.process.start()
+        theirs.close()
+
+    @property
+    def handles(self) -> tuple[Any, Any]:
+        """What becomes ready when there is an outcome."""
+        return self.pipe, self.process.sentinel
+
+    def start(self, name: str, arguments: tuple) -> None:
+        self.job = name
+        with suppress(OSError):  # it is dead, which its outcome will say
+            self.pipe.send((name, arguments))
+
+    def outcome(self) -> Outcome:
+        name, self.job = self.job, None
+        try:
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return Outcome(name, error=_cause(self.process.exitcode))
+
+    def end(self) -> None:
+        self.process.kill()  # files appear whole or not at all
+        self.process.join()
+        self.pipe.close()
+
+
+def _cause(code: int) -> str:
+    """Why a process ended, by its exit code.
+
+    Example:
+        >>> _cause(-9)
+        'its process was killed by signal 9 (SIGKILL), as the system does when memory runs out'
+    """
+    if code >= 0:
+        return f"its process ended with exit code {code}"
+    hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
+    return f"its process was killed by signal {-code} ({signal.Signals(-code).name}){hint}"
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            name, arguments = pipe.recv()
+            pipe.send(replace(_outcome(task, arguments), name=name))
+
+
+def _outcome(task: Callable[..., Any], arguments: tuple) -> Outcome:
+    try:
+        return Outcome("", task(*arguments))
+    except Exception as error:  # whatever it is: it is told, and the next job gets its turn
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        refused = isinstance(error, InputError | OSError)
+        return Outcome("", error=_line(f"{kind}{error}"), refused=refused, trace=traceback.format_exc())
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed takes its workers with it, so that nobody else works on what it worked on."""
+    connection.wait([parent_process().sentinel])
+    os._exit(1)
