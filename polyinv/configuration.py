@@ -119,14 +119,14 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
 
 def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
     """What is not said otherwise stays as it was in the model to start from."""
-    from polyinv.data.features import FEATURES, feature_columns
+    from polyinv.data.features import features_of
 
-    features = [name for name in FEATURES if list(feature_columns(name)) == card["columns"]]
+    features = features_of(card["columns"])
     try:
         parser.set_defaults({f"model.{key}": value for key, value in dotted(card["options"])})
     except KeyError as error:
         raise InputError(f"{init} has an option that this version does not know: {error}") from None
-    parser.set_defaults({"model.name": card["model"]} | ({"features": features[0]} if features else {}))
+    parser.set_defaults({"model.name": card["model"]} | ({"features": features} if features else {}))
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:

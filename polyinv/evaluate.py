@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import FEATURES, feature_columns
+from polyinv.data.features import features_of
 from polyinv.data.patterns import pattern_of
 from polyinv.data.source import DataConfig, GridConfig, load_table
 from polyinv.data.splits import split_rows
@@ -179,7 +179,7 @@ def _judge(
     verdicts = _verdicts(subsets, output)
     sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
     sections += [_high_conversion()]
-    what = pattern if model.partial else next(name for name in FEATURES if feature_columns(name) == model.columns)
+    what = pattern if model.partial else features_of(model.columns)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == "all")]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
@@ -201,17 +201,13 @@ def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -
 
 def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.html import Section
-    from polyinv.evaluation.metrics import score
+    from polyinv.evaluation.metrics import score_members
     from polyinv.evaluation.panels import conversion, parity, residuals
-    from polyinv.evaluation.report import ENSEMBLE, score_frame
+    from polyinv.evaluation.report import score_frame
 
     parts, sections = [], []
     for subset in subsets:
-        answers = {ENSEMBLE: subset.guess}
-        if len(subset.guesses) > 1:
-            answers |= {str(at): guess for at, guess in enumerate(subset.guesses)}
-        scored = pd.concat([score(subset.y, guess).assign(member=member) for member, guess in answers.items()])
-        scored = pd.concat([scored, _limit(subset, asked, pattern)])
+        scored = pd.concat([score_members(subset.y, subset.guesses), _limit(subset, asked, pattern)])
         parts.append(scored.assign(subset=subset.name))
         caption = f"{subset.name}, {len(subset.table)} rows; ± is the standard deviation over the members"
         figures = (

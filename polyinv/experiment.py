@@ -15,7 +15,7 @@ import yaml
 from polyinv import __version__
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import PARTIAL, feature_columns
-from polyinv.data.patterns import ANY, PRACTICAL, inputs_of, name_of
+from polyinv.data.patterns import named_patterns
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
@@ -311,23 +311,16 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
         return
     from polyinv.data.masks import hidden
 
-    named = [pattern for pattern in experiment.data.patterns or PRACTICAL if pattern != ANY]
-    named = named or [pattern for pattern in PRACTICAL if pattern != ANY]
-    for pattern in dict.fromkeys(name_of(inputs_of(pattern)) for pattern in named):
+    for pattern in named_patterns(experiment.data.patterns):
         yield pattern, hidden(x, columns, pattern)
 
 
 def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:
-    from polyinv.evaluation.metrics import score
+    from polyinv.evaluation.metrics import score_members
 
-    parts = []
-    for each in judged:
-        answers = {ENSEMBLE: each.guess}
-        if len(each.guesses) > 1:
-            answers |= {str(member): guess for member, guess in enumerate(each.guesses)}
-        for member, guess in answers.items():
-            scored = score(each.rows.y, guess)
-            parts.append(scored.assign(features=each.features, subset=each.subset, member=member))
+    parts = [
+        score_members(each.rows.y, each.guesses).assign(features=each.features, subset=each.subset) for each in judged
+    ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
     columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
     return pd.concat(parts).assign(**names)[columns].reset_index(drop=True)
@@ -339,7 +332,7 @@ def _show(
     """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
 
-    from polyinv.evaluation.figures import parity
+    from polyinv.evaluation.panels import parity
 
     whole = scores[scores["member"] == ENSEMBLE]
     r2 = {}
@@ -355,7 +348,7 @@ def _show(
                 r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
             pattern = "" if each.features == experiment.features else f" from {each.features}"
             title = f"{experiment.title}{pattern}: {len(each.guess)} {each.subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.guess, scored, title)
+            figure = parity(each.rows.y, each.guesses, title)
             name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
             with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from polyinv.data.features import FEATURES, feature_columns, may_miss
+from polyinv.data.features import features_of, may_miss
 from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.patterns import INPUTS, SHOWING, name_of
 from polyinv.data.workbook import check_physical, observations_of, read_observations
@@ -280,7 +280,7 @@ def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.Data
             f"row {row} has no {column}, which {folder} needs; {DEFAULT.name} is the model that takes gaps"
         )
     answered = _of_members(model, rows_of(table, model.columns).x, table.index)
-    return answered.assign(inputs=next(name for name in FEATURES if feature_columns(name) == model.columns))
+    return answered.assign(inputs=features_of(model.columns))
 
 
 def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

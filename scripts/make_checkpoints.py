@@ -21,7 +21,7 @@ from polyinv.configuration import read_experiment
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import PARTIAL
-from polyinv.data.patterns import ANY, every_pattern
+from polyinv.data.patterns import every_pattern, named_patterns
 from polyinv.data.splits import split_rows
 from polyinv.evaluation.expectations import FILE
 from polyinv.experiment import ENSEMBLE, Experiment, run
@@ -55,19 +55,19 @@ def train(name: str) -> float:
     return float(clock.read_text())
 
 
-def patterns(name: str) -> list[str]:
+def patterns(name: str) -> tuple[str, ...]:
     """What a network answers from: its features, or of one that takes gaps the patterns its config names."""
     whole = experiment(name)
     if whole.features != PARTIAL:
-        return [whole.features]
-    return [pattern for pattern in whole.data.patterns if pattern != ANY]
+        return (whole.features,)
+    return named_patterns(whole.data.patterns)
 
 
 def scores(name: str) -> pd.DataFrame:
     """Tidy scores off the grid, and on the by_recipe test rows of each split seed."""
     from polyinv.data.datamodule import rows_of
     from polyinv.data.masks import hidden
-    from polyinv.evaluation.metrics import score
+    from polyinv.evaluation.metrics import score_members
     from polyinv.models import load
 
     model = load(RUNS / name / "model")
@@ -78,10 +78,7 @@ def scores(name: str) -> pd.DataFrame:
         rows = rows_of(table, model.columns)
         for features in patterns(name):
             members = model.predict_members(hidden(rows.x, model.columns, features) if model.partial else rows.x)
-            answers = {ENSEMBLE: members.mean(0)} | {str(at): guess for at, guess in enumerate(members)}
-            for member, guess in answers.items():
-                scored = score(rows.y, guess)
-                parts.append(scored.assign(features=features, subset=subset, seed=seed, member=member))
+            parts.append(score_members(rows.y, members).assign(features=features, subset=subset, seed=seed))
     return pd.concat(parts)[["features", "subset", "seed", "member", "target", "metric", "value"]]
 
 

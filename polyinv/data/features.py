@@ -35,6 +35,16 @@ def feature_columns(features: str) -> tuple[str, ...]:
     return tuple(column for block in FEATURES[features] for column in BLOCKS[block])
 
 
+def features_of(columns: Sequence[str]) -> str | None:
+    """The feature set with these columns, None if there is none.
+
+    Example:
+        >>> features_of(MMD), features_of(("Mn",))
+        ('mmd', None)
+    """
+    return next((name for name in FEATURES if feature_columns(name) == tuple(columns)), None)
+
+
 def may_miss(columns: Sequence[str]) -> bool:
     """Whether observations with these columns may have gaps, as those of ``partial`` may."""
     return set(TARGETS) <= set(columns)

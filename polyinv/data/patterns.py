@@ -65,6 +65,17 @@ def name_of(inputs: Sequence[str]) -> str:
     return "+".join(rest)
 
 
+def named_patterns(weights: Mapping[str, float]) -> tuple[str, ...]:
+    """The patterns that are named singly, each once; those of ``PRACTICAL`` where none is.
+
+    Example:
+        >>> named_patterns({"temp+mmd": 1, "any": 2}), named_patterns({"any": 1})[:2]
+        (('mmd+temp',), ('mmd', 'mmd+temp'))
+    """
+    named = [pattern for pattern in weights if pattern != ANY] or [name for name in PRACTICAL if name != ANY]
+    return tuple(dict.fromkeys(name_of(inputs_of(pattern)) for pattern in named))
+
+
 def pattern_of(columns: Sequence[str]) -> str | None:
     """The pattern that observations with these columns are of; None if they are of none, such as a curve with Mn alone.
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from polyinv.quantities import RECIPE, TARGETS
+from polyinv.quantities import TARGETS
 
 INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
 LINES = {
@@ -16,30 +14,6 @@ LINES = {
     "ours, off the grid": (("by_recipe", "off_grid"), DARK),
 }
 """Split, subset and colour of the bars beside the published ones."""
-
-
-def parity(y: Tensor, guess: Tensor, scores: pd.DataFrame, title: str) -> Figure:
-    """Predicted against true value, one panel for each target, with R² and MAE.
-
-    Args:
-        y: True recipes (N, 4).
-        guess: Predicted recipes (N, 4).
-        scores: Their scores, with the columns target, metric, value.
-        title: Over all panels.
-    """
-    figure = Figure(figsize=(12, 3.5), layout="constrained")
-    figure.suptitle(title)
-    values = scores.set_index(["target", "metric"])["value"]
-    for panel, quantity, true, predicted in zip(figure.subplots(1, len(RECIPE)), RECIPE, y.T, guess.T, strict=True):
-        ends = [float(torch.minimum(true, predicted).min()), float(torch.maximum(true, predicted).max())]
-        panel.plot(ends, ends, color=ORANGE, linewidth=1)
-        panel.scatter(true.numpy(), predicted.numpy(), s=6, alpha=0.35, color=BLUE, linewidths=0)
-        r2, mae = values[quantity.name, "r2"], values[quantity.name, "mae"]
-        panel.set_title(f"R² {r2:.3f}, MAE {mae:.3g} {quantity.unit}", fontsize=9)
-        panel.set_xlabel(f"true {quantity.axis}")
-        panel.set_ylabel("predicted")
-        panel.set_box_aspect(1)
-    return figure
 
 
 def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]]) -> Figure:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
 
+from polyinv.evaluation.report import ENSEMBLE
+from polyinv.models.base import mean_answer
 from polyinv.quantities import RECIPE, TARGETS
 
 GLOBAL = "global"
@@ -57,3 +59,20 @@ def score(y: Tensor, guess: Tensor) -> pd.DataFrame:
     ]
     rows += [(GLOBAL, metric, values[metric].mean().item()) for metric in ("r2", "mse", "relative_mae")]
     return pd.DataFrame(rows, columns=["target", "metric", "value"])
+
+
+def score_members(y: Tensor, guesses: Tensor) -> pd.DataFrame:
+    """Scores of a model as a whole (member ``all``) and of each of its members.
+
+    Args:
+        y: True recipes (N, 4).
+        guesses: Recipes that each member predicts, (R, N, 4); of a single one the whole says it all.
+
+    Returns:
+        Columns ``member``, ``target``, ``metric``, ``value``.
+    """
+    answers = {ENSEMBLE: mean_answer(guesses)}
+    if len(guesses) > 1:
+        answers |= {str(member): guess for member, guess in enumerate(guesses)}
+    parts = {member: score(y, guess) for member, guess in answers.items()}
+    return pd.concat(parts, names=["member"]).reset_index("member").reset_index(drop=True)
