@@ -258,31 +258,24 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
 
+    from polyinv import prediction
     from polyinv.models.base import read_card
-    from polyinv.prediction import check_new_answers, known_values, model_folder, write_answers
 
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
-    read_card(model_folder(model[0] if model else None))
+    read_card(prediction.model_folder(model[0] if model else None))
     out = None if config.out == "-" else config.out
-    check_new_answers(out, config.plot)
-    known = known_values(config.known)
+    prediction.check_new_answers(out, config.plot)
+    known = prediction.known_values(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
-        from polyinv.prediction import read_rows
-
-        rows = read_rows(path, **options)  # before what takes seconds to import
-
-        from polyinv.prediction import Predictor
-
-        answers = Predictor(model[0] if model else None).answer(*rows, known, asked)
+        rows = prediction.read_rows(path, **options)  # before a model is loaded, which takes seconds
+        answers = prediction.Predictor(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
-            from polyinv.prediction import plot_answers
-
-            plot_answers(rows[0], answers, config.plot)
-        write_answers(answers, out)
+            prediction.plot_answers(rows[0], answers, config.plot)
+        prediction.write_answers(answers, out)
 
 
 @contextmanager
