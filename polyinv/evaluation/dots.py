@@ -15,7 +15,7 @@ MARKS = {"test": ("test rows of the split", BLUE, "o", -0.16), "off_grid": ("off
 ROW = 0.30
 """Height of a combination in inches."""
 LEAST = -0.6
-"""Values of R² below are drawn at the edge: one failure must not flatten the rest."""
+"""Values of R² below are drawn at the edge: one failure must not flatten the rest. Intervals end at 1, as R² does."""
 
 
 def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
@@ -67,7 +67,7 @@ def _draw(panel: Axes, part: pd.DataFrame, keys: Sequence[str], rows: Sequence, 
     if len(part) == 0:
         return
     mean = part["mean"].to_numpy()
-    low, high = (part[end].fillna(part["mean"]).clip(lower=LEAST).to_numpy() for end in ("low", "high"))
+    low, high = (part[end].fillna(part["mean"]).clip(LEAST, 1.0).to_numpy() for end in ("low", "high"))
     inside = mean >= LEAST
     panel.hlines(at[inside], low[inside], high[inside], color=colour, linewidth=1.4, alpha=0.7)
     panel.plot(mean[inside], at[inside], marker, color=colour, markersize=5, linestyle="none", label=name)
