@@ -5,11 +5,10 @@ python scripts/check_information.py --output runs/check_information      # about
 For simulated observations of random recipes the exact R² that they allow is one less the mean variance of their
 posterior, uniform in the box. It is sampled here by sequential Monte Carlo: particles go from the prior to the
 posterior over tempered likelihoods, moved by stretches [Goodman & Weare 2010]. The forward model is a Chebyshev
-polynomial in all four values of the recipe. A pattern that is done is found again.
+polynomial in all four values of the recipe. Posteriors that are done are found again, whatever the model.
 """
 
 import argparse
-import hashlib
 import logging
 from pathlib import Path
 
@@ -36,6 +35,7 @@ PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composit
 NODES = 11
 """Of the polynomial, whose error is then a fiftieth of the noise of 1e7 chains at most."""
 PARTICLES, MOVES = 200, 40
+SEED = 7
 FEW = 25
 """Chains that a node of the curve has to hold to count on its own."""
 
@@ -140,19 +140,22 @@ def _next_step(likelihood: Tensor, most: float) -> float:
     return high
 
 
-def check(pattern: str, chains: float, rows: int, model: InverseModel, seed: int = 7) -> pd.DataFrame:
-    """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
-    bank = load_bank(rows, seed, BUTYL_ACRYLATE, 3600.0)
-    recipes = bank.recipes
-    seen = bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), torch.Generator().manual_seed(seed)).double()
-    x = torch.cat([seen, recipes], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
-    guess = model.predict(hidden(x, model.columns, pattern))
+def observations(chains: float, rows: int) -> tuple[Tensor, Tensor]:
+    """Simulated observations (N, 103), columns ``OBSERVABLES``, and their recipes (N, 4)."""
+    bank = load_bank(rows, SEED, BUTYL_ACRYLATE, 3600.0)
+    random = torch.Generator().manual_seed(SEED)
+    return bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), random).double(), bank.recipes
+
+
+def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
+    """For each observation ``mean_<value>`` and ``variance_<value>`` of its posterior, and ``limit_<value>``, the
+    variance that the local limit leaves."""
+    seen, recipes = observations(chains, rows)
     response = respond(recipes)
-    limit = expected_variance(response, pattern, chains)
     given = inputs_of(pattern)
     at = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
     logarithms = torch.cat([seen[:, :3].log(), seen[:, 3:]], 1)[:, at]
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(SEED)
     polynomial = Polynomial.interpolate(BUTYL_ACRYLATE, NODES).combined(torch.eye(len(OBSERVED)).double()[:, at])
     spread, exact = polynomial(to_unit(random_recipes(500, random))), observe(recipes, BUTYL_ACRYLATE)[:, at]
     spread = spread - spread.mean(0)
@@ -167,23 +170,32 @@ def check(pattern: str, chains: float, rows: int, model: InverseModel, seed: int
             means.append(mean)
             variances.append(variance)
             advance(1)
-    mean, variance = torch.stack(means), torch.stack(variances)
-    total = BOX_VARIANCE
-    lines = []
-    for target, name in enumerate(TARGETS):
-        if name in given:
+    found = {"mean": torch.stack(means), "variance": torch.stack(variances)}
+    found["limit"] = expected_variance(response, pattern, chains)
+    columns = {f"{kind}_{name}": part[:, at] for kind, part in found.items() for at, name in enumerate(TARGETS)}
+    return pd.DataFrame({name: column.numpy() for name, column in columns.items()})
+
+
+def compared(found: pd.DataFrame, pattern: str, chains: float, model: InverseModel) -> pd.DataFrame:
+    """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
+    seen, recipes = observations(chains, len(found))
+    x = torch.cat([seen, recipes], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
+    guess, lines = model.predict(hidden(x, model.columns, pattern)), []
+    for at, name in enumerate(TARGETS):
+        if name in inputs_of(pattern):
             continue
-        error, other = ((answer - recipes)[:, target].square() for answer in (mean, guess))
+        total, true = BOX_VARIANCE[at].item(), recipes[:, at].numpy()
+        error, other = (found[f"mean_{name}"] - true) ** 2, (guess[:, at].numpy() - true) ** 2
         lines.append(
             {
                 "pattern": pattern,
                 "chains": chains,
                 "target": name,
-                "local limit": 1 - limit[:, target].mean().item() / total[target].item(),
-                "posterior": 1 - variance[:, target].mean().item() / total[target].item(),
-                "calibration": (error.mean() / variance[:, target].mean()).item(),
-                "network against posterior": ((error - other).mean() / total[target]).item(),
-                "±": ((error - other).std() / rows**0.5 / total[target]).item(),
+                "local limit": 1 - found[f"limit_{name}"].mean() / total,
+                "posterior": 1 - found[f"variance_{name}"].mean() / total,
+                "calibration": error.mean() / found[f"variance_{name}"].mean(),
+                "network against posterior": (error - other).mean() / total,
+                "±": (error - other).std() / len(found) ** 0.5 / total,
             }
         )
     return pd.DataFrame(lines)
@@ -200,15 +212,14 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     model, parts = load(given.model), []
-    weights = hashlib.sha256((given.model / "weights.pt").read_bytes()).hexdigest()
     with one_thread():
         for chains in given.chains:
             for pattern in given.patterns:
-                file = given.output / f"{pattern}-{chains:g}-{given.rows}-{weights[:8]}.csv"
+                file = given.output / f"posteriors-{pattern}-{chains:g}-{given.rows}.csv"
                 if not file.is_file():
                     with written(file) as passing:
-                        check(pattern, chains, given.rows, model).to_csv(passing, index=False)
-                parts.append(pd.read_csv(file))
+                        posteriors(pattern, chains, given.rows).to_csv(passing, index=False)
+                parts.append(compared(pd.read_csv(file), pattern, chains, model))
     table = pd.concat(parts)
     numbers = table.columns[3:]
     table[numbers] = table[numbers].map("{:.3f}".format)

@@ -106,6 +106,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     simulated, members = whole.data.simulated, of["member"].nunique() - 1
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
     r2 = {pattern: r2_of(of[of["features"] == pattern]) for pattern in patterns(name)}
+    curves = f"; {simulated.exported:.0%} of the curves as instruments export them" if simulated.exported else ""
     answers, ridge = f"answer from the features {features!r}", "one observation hardly tells cAIBN_0 (see r2)"
     if features == PARTIAL:
         answers = "take whatever is known of a polymer and its recipe and answer the rest"
@@ -115,7 +116,8 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
         "polyinv": __version__,
         "data": (
             f"{simulated.rows} random recipes of the box ({simulated.chemistry}, rate equations), noise of {volume} "
-            f"chains at {simulated.horizon:g} s redrawn for every batch, seed {simulated.seed}; nothing of the grid"
+            f"chains at {simulated.horizon:g} s redrawn for every batch, seed {simulated.seed}{curves}; nothing of the "
+            "grid"
         ),
         "command": f"polyinv train --config configs/{file} --features {features} --output runs/{name}",
         "cpu_minutes": {"all": round(seconds / 60, 1), "per_member": round(seconds / 60 / members, 1)},
