@@ -83,7 +83,7 @@ def heat_map(expected: pd.DataFrame, patterns: list[str], path: Path) -> None:
             ("known", "#777777") if np.isnan(value) else (f"{value:.2f}", "black" if value > 0.6 else "white")
         )
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(len(TARGETS)), [quantity.label.replace(" ", "\n") for quantity in RECIPE])
+    axes.set_xticks(range(len(TARGETS)), [quantity.label.replace(" ", "\n") for quantity in RECIPE], fontsize=8)
     axes.set_yticks(range(len(patterns)), [words(pattern) for pattern in patterns])
     axes.set_title("R² off the grid, by what is given", fontsize=11)
     axes.tick_params(length=0)
