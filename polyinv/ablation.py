@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from polyinv.configuration import read_yaml
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.evaluation.report import ENSEMBLE
@@ -95,6 +96,8 @@ def check_same_study(study: Study, output: Path) -> None:
     Raises:
         InputError: Names the cell and what differs.
     """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file; choose another --output")
     is_there = (output / STUDY).is_file()
     if not is_there and output.exists() and {path.name for path in output.glob("[!.]*")} - {CELLS, FAILED}:
         raise InputError(f"{output} exists already and holds no study; choose another --output")
@@ -128,7 +131,9 @@ def _report_of(name: str, output: Path) -> Path:
 def _beginning(states: Mapping[str, str], failed: set[str], waiting: list[str], output: Path) -> str:
     done = sum(state == DONE for state in states.values())
     left_out = f", {len(failed)} failed before and left out (--retry true runs them again)" if failed else ""
-    return f"{len(states)} cells in {output}: {done} done, {len(waiting)} to run{left_out}"
+    others = {path.parent.name for path in (output / CELLS).glob(f"*/{SCORES}")} - {*states}
+    not_named = f"; {len(others)} more that the study does not name any more are not in the tables" if others else ""
+    return f"{len(states)} cells in {output}: {done} done, {len(waiting)} to run{left_out}{not_named}"
 
 
 def _keep_study(study: Study, output: Path) -> None:
@@ -143,7 +148,10 @@ def _kept_study(output: Path) -> dict[str, Any]:
     path = output / STUDY
     if not path.is_file():
         raise InputError(f"{output} holds no study: there is no {STUDY} in it")
-    return yaml.safe_load(path.read_text())
+    kept = read_yaml(path, "axes, cells")
+    if not (isinstance(kept.get("axes"), dict) and isinstance(kept.get("cells"), dict)):
+        raise InputError(f"{path} is not what `ablate` keeps of a study: it has no axes or no cells")
+    return kept
 
 
 def _run(study: Study, output: Path, waiting: list[str], workers: int, say: Callable[[str], None]) -> set[str]:
@@ -247,15 +255,22 @@ def gather(output: Path | str) -> pd.DataFrame:
         at = {f"{AXIS}{axis}": _scalar(value) for axis, value in cell["values"].items()}
         state = _state(name, output)
         if state == DONE:
-            scores = pd.read_csv(output / CELLS / name / SCORES, dtype={"member": str})
+            scores = _scores(output / CELLS / name / SCORES)
             parts.append(pd.concat([pd.DataFrame(at, index=scores.index), scores], axis=1))
         cells.append({"cell": name, **at, "seed": cell["seed"], "state": state, **spent_on(output / CELLS / name)})
-        cells[-1]["error"] = _report_of(name, output).read_text().splitlines()[0] if state == BROKEN else None
+        cells[-1]["error"] = _report_of(name, output).read_text().split("\n")[0] if state == BROKEN else None
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     for name, frame in {TABLE: table, STATES: pd.DataFrame(cells)}.items():
         with written(output / name, overwrite=True) as passing:
             frame.to_csv(passing, index=False)
     return table
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"member": str})
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}; remove its folder to run the cell again") from None
 
 
 def _scalar(value: Any) -> Any:

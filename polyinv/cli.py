@@ -271,6 +271,7 @@ def predict(arguments: list[str]) -> None:
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
+        options["called"] = "standard input" if file == "-" else None
         rows = prediction.read_rows(path, **options)  # before a model is loaded, which takes seconds
         answers = prediction.Predictor(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
@@ -299,7 +300,9 @@ def evaluate(arguments: list[str]) -> None:
     parser.add_argument("path", metavar="RUN|CHECKPOINT", help="folder of a run or of a saved model")
     parser.add_argument("--output", type=str, required=True, help="new folder for report.html, figures and numbers")
     parser.add_argument("--data", type=str | None, help="table to judge on; by default rows it has not seen")
-    parser.add_argument("--given", default="composite", help="what a model that takes gaps is given: mmd+temp, ...")
+    parser.add_argument(
+        "--given", type=str | None, help="composite by default: what a model that takes gaps is given: mmd+temp, ..."
+    )
     parser.add_argument("--method", default="sampled", help="closed loop by sampled, deterministic or kmc")
     config = parse(parser, arguments)
 
@@ -307,7 +310,8 @@ def evaluate(arguments: list[str]) -> None:
     from polyinv.models.base import read_card
     from polyinv.prediction import model_folder
 
-    inputs_of(config.given)
+    if config.given is not None:
+        inputs_of(config.given)
     read_card(model_folder(config.path))
 
     from polyinv.evaluate import evaluate as judge

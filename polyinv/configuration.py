@@ -208,6 +208,17 @@ def _entry(path: Path, *keys: str) -> str | None:
     return value
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML lets the last of equal keys win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path, sections: str = "model, features, split, data") -> dict[str, Any]:
     """The sections of a YAML file.
 
@@ -215,7 +226,7 @@ def read_yaml(path: Path, sections: str = "model, features, split, data") -> dic
         InputError: It is none, or has no sections.
     """
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.load(path.read_text(), _EachKeyOnce)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     if not isinstance(config, dict):

@@ -86,7 +86,7 @@ class Subset:
 
 
 def evaluate(
-    path: Path | str, output: Path | str, *, data: str | None = None, given: str = "composite", method: str = "sampled"
+    path: Path | str, output: Path | str, *, data: str | None = None, given: str | None = None, method: str = "sampled"
 ) -> pd.DataFrame:
     """Judge a saved model and write the report.
 
@@ -95,7 +95,7 @@ def evaluate(
         output: New folder.
         data: A table with recipes and observations to judge on; none takes the test rows of the grid that the run kept
             apart, and the off-grid set.
-        given: What a model that takes gaps is given, see `polyinv.data.patterns`.
+        given: What a model that takes gaps is given, see `polyinv.data.patterns`; the composite by default.
         method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
 
     Returns:
@@ -110,6 +110,8 @@ def evaluate(
 
     folder = model_folder(path)
     model = load(folder)
+    if given is not None and not model.partial:
+        raise InputError(f"{path} takes no gaps: it is given all of {features_of(model.columns)}, not {given}")
     tables = dict(_tables(Path(path), data))
     for name, table in tables.items():
         if len(table) < 2:
@@ -119,7 +121,7 @@ def evaluate(
     output.parent.mkdir(parents=True, exist_ok=True)
     with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
-        return _judge(model, folder, Path(path), tables, given, loop, passing)
+        return _judge(model, folder, Path(path), tables, given or "composite", loop, passing)
 
 
 @contextmanager

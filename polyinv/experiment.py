@@ -259,6 +259,12 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
     defaults = dict(flat({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
+        if was != ours[key] and key == "sha256":
+            now = config["data"].get("path") or "those asked for now"
+            raise InputError(
+                f"{folder} was made of other rows than {now} (sha256 {was[:8]}, not {ours[key][:8]}); "
+                "choose another --output"
+            )
         if was != ours[key]:
             raise InputError(f"{folder} was made with {key} {was}, not {ours[key]}; choose another --output")
 

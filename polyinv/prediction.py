@@ -118,13 +118,16 @@ def with_known(table: pd.DataFrame, known: Mapping[str, float], asked: Sequence[
     return table
 
 
-def read_rows(path: Path | str, *, normalize: bool = False, **curve: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_rows(
+    path: Path | str, *, normalize: bool = False, called: str | None = None, **curve: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of a table with gaps, or one measured curve as the only row; what was taken for what goes to the log.
 
     Args:
         path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`),
             whose part below 1000 g/mol is not used: no instrument separates oligomers.
         normalize: As for tables.
+        called: What the file is called in notes, if not by its path.
         curve: Options of `read_curve`.
 
     Returns:
@@ -137,17 +140,17 @@ def read_rows(path: Path | str, *, normalize: bool = False, **curve: Any) -> tup
         table, others = read_observations(path, normalize=normalize)
         _say_what_is_not_used(others, table)
         return table, others
-    measured = read_curve(path, **curve)
+    measured, called = read_curve(path, **curve), called or str(path)
     for note in measured.notes:
-        log.info("%s: %s", path, note)
-    log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", path, measured.Mn, measured.Mw)
+        log.info("%s: %s", called, note)
+    log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", called, measured.Mn, measured.Mw)
     w, below = without_oligomers(measured.w), measured.w[LOG_M < OLIGOMERS].sum() * STEP
     if below > MOST_OLIGOMERS:
-        raise InputError(f"{path}: {below:.0%} of the curve lies below 1000 g/mol; is the unit right?")
+        raise InputError(f"{called}: {below:.0%} of the curve lies below 1000 g/mol; is the unit right?")
     if below > 0:
-        log.info("%s: below 1000 g/mol, %.2g %% of the mass, it is not used", path, 100 * below)
+        log.info("%s: below 1000 g/mol, %.2g %% of the mass, it is not used", called, 100 * below)
     table = pd.DataFrame([w], index=[1], columns=list(MMD)).reindex(columns=list(COLUMNS))
-    return table, pd.DataFrame({"curve": [Path(path).name]}, index=[1])
+    return table, pd.DataFrame({"curve": [Path(called).name]}, index=[1])
 
 
 def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:

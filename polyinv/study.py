@@ -20,21 +20,27 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.configuration import read_experiment, read_yaml, value_of
+from polyinv.configuration import dotted, read_experiment, read_yaml, value_of
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
-from polyinv.evaluation.summary import text
+from polyinv.evaluation.summary import GIVEN, NAMES, text
 from polyinv.experiment import Experiment
 from polyinv.models import MODELS, NeuralModel
 
 KEYS = ("base", "axes", "seeds", "members")
 RANGE = ("from", "to", "steps", "scale")
 SCALES = ("linear", "log")
+MOST_STEPS, LONGEST_NAME = 1000, 200
+TAKEN = (*NAMES, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
+"""Columns of the tables that an axis would stand in the way of."""
+SEED = "split.seed"
+SECTIONS = {"model": "model.name", "data": "data.source", "split": "split.name"}
+"""Of a configuration, and a key of each."""
 CONFIG = "config"
 """Key of a label's config files."""
 
@@ -116,15 +122,28 @@ def _axes(given: Mapping[str, Any]) -> Mapping[str, Any]:
     axes = given.get("axes")
     if not isinstance(axes, Mapping) or not axes:
         raise InputError(f"axes are {axes}; needs a key of the configuration, or a name, with its values")
-    if "split.seed" in axes:
-        raise InputError("split.seed is no axis; the splits are said by seeds")
+    for axis in axes:
+        if not isinstance(axis, str) or not axis.strip() or axis in TAKEN:
+            raise InputError(
+                f"{axis!r} cannot be the name of an axis; needs a key of the configuration or another name"
+            )
+        if axis in SECTIONS and not _has_labels(axes[axis]):
+            raise InputError(f"{axis} is a section; needs a key of it, such as {SECTIONS[axis]}, or labels")
+    if SEED in axes:
+        raise InputError(f"{SEED} is no axis; the splits are said by seeds")
     return axes
+
+
+def _has_labels(given: Any) -> bool:
+    return isinstance(given, Mapping) and "from" not in given
 
 
 def _options(axis: str, given: Any, folder: Path) -> list[_Option]:
     if isinstance(given, Mapping) and "from" in given:
         given = _range(axis, given)
     if isinstance(given, Mapping) and given:
+        if any(label is None or not str(label).strip() for label in given):
+            raise InputError(f"the axis {axis} has a label without a name")
         return [_labelled(axis, str(label), changes, folder) for label, changes in given.items()]
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise InputError(
@@ -137,6 +156,8 @@ def _labelled(axis: str, label: str, changes: Any, folder: Path) -> _Option:
     if changes is not None and not isinstance(changes, Mapping):
         raise InputError(f"the axis {axis} has under {label} {changes}; needs what it changes, {{}} for nothing")
     values = dict(changes or {})
+    if SEED in dict(dotted(values)):
+        raise InputError(f"the axis {axis}, {label}: {SEED} is no axis; the splits are said by seeds")
     files = _files(values.pop(CONFIG), folder, f"{axis}, {label}") if CONFIG in values else ()
     return _Option(label, files, values)
 
@@ -160,8 +181,8 @@ def _range(axis: str, given: Mapping[str, Any]) -> list[float]:
     scale = given.get("scale", "linear")
     if scale not in SCALES:
         raise InputError(f"the axis {axis}: {unknown('scale', scale, SCALES)}")
-    if steps != int(steps) or steps < 2:
-        raise InputError(f"the axis {axis} has {steps:g} steps; needs a whole number from 2")
+    if not (2 <= steps <= MOST_STEPS and steps == int(steps)):
+        raise InputError(f"the axis {axis} has {steps:g} steps; needs a whole number from 2 to {MOST_STEPS}")
     if scale == "log" and min(low, high) <= 0:
         raise InputError(f"the axis {axis} goes from {low:g} to {high:g}; a log scale needs positive ends")
     on, back = (log, exp) if scale == "log" else (float, float)
@@ -172,9 +193,9 @@ def _range(axis: str, given: Mapping[str, Any]) -> list[float]:
 
 def _number(axis: str, key: str, given: Any) -> float:
     try:
-        if isinstance(given, bool):
+        if isinstance(given, bool) or not isfinite(number := float(given)):  # YAML takes 1e5 for text
             raise ValueError
-        return float(given)  # YAML takes 1e5 for text
+        return number
     except (TypeError, ValueError):
         raise InputError(f"the axis {axis} has {key} {given}; needs a number") from None
 
@@ -201,7 +222,12 @@ def _members(given: Any) -> int | None:
 def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int | None) -> tuple[dict, Experiment]:
     """The values, typed, and the experiment of one combination."""
     files = [*base, *(file for option in options.values() for file in option.files)]
-    values = {key: value for option in options.values() for key, value in option.values.items()}
+    changed = [(key, value, axis) for axis, option in options.items() for key, value in dotted(option.values)]
+    values, by = {}, {}
+    for key, value, axis in changed:
+        if by.setdefault(key, axis) != axis:
+            raise InputError(f"the axes {by[key]} and {axis} both change {key}; needs one of them to leave it")
+        values[key] = value
     try:
         experiment = read_experiment(files, values)
         is_network = issubclass(MODELS[experiment.model], NeuralModel)
@@ -234,6 +260,11 @@ def _study(name: str, axes: Sequence[str], seeds: Sequence[int], resolved: Seque
         for seed in seeds
         for values, whole in resolved
     ]
+    longest = max((cell.name for cell in cells), key=lambda name: len(name.encode()))
+    if len(longest.encode()) > LONGEST_NAME:
+        raise InputError(
+            f"a cell would be called {longest[:40]}..., which is too long for a folder; needs shorter labels"
+        )
     folders = [cell.name for cell in cells]
     for cell in cells:
         if folders.count(cell.name) > 1:

@@ -62,6 +62,46 @@ def refused(capsys, *arguments):
     return line
 
 
+def test_where_r2_is_not_defined_the_summary_is_blank(tmp_path, small):
+    """A level of temperature held out has one temperature."""
+    path = write_study(tmp_path / "study", small, axes={"split.name": ["by_recipe", "by_temperature"]})
+    assert main(["ablate", str(path), "--output", str(tmp_path / "out"), "--workers", "1"]) == 0
+    found = pd.read_csv(tmp_path / "out" / "summary.csv").set_index(["axis.split.name", "subset", "target"])["mean"]
+    assert np.isnan(found["by_temperature", "test", "temp"])
+    assert not np.isnan(found["by_temperature", "test", "time"])
+    assert "| by_temperature | 2" in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("study.yaml", "{", "is not YAML"),
+        ("study.yaml", "base: a.yaml\n", "it has no axes or no cells"),
+        ("cells/composite-1/scores.csv", "", "scores.csv is damaged"),
+    ],
+)
+def test_a_damaged_folder_is_one_line(study, tmp_path, capsys, file, content, said):
+    out = tmp_path / "out"
+    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
+    capsys.readouterr()
+    (out / file).write_text(content)
+    assert said in refused(capsys, "ablate", "--summarize", out)
+
+
+def test_seeds_that_are_no_more_asked_for_are_told(study, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
+    study.write_text(yaml.safe_dump(yaml.safe_load(study.read_text()) | {"seeds": [1]}))
+    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
+    assert "2 more that the study does not name any more are not in the tables" in capsys.readouterr().out
+    assert set(gather(out)["seed"]) == {1}
+
+
+def test_an_output_that_is_a_file_is_refused(study, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert "is a file; choose another --output" in refused(capsys, "ablate", study, "--output", tmp_path / "file")
+
+
 def test_a_cell_that_cannot_be_is_told_and_the_rest_is_in_one_table(whole):
     done, _, out = whole
     assert done.returncode == 2
@@ -166,7 +206,7 @@ def test_results_of_other_data_are_not_mixed(whole, small, capsys):
         line = refused(capsys, "ablate", path, "--output", out)
     finally:
         path.with_name("table.npz").write_bytes(kept)
-    assert "was made with sha256" in line
+    assert "was made of other rows than" in line
 
 
 def test_a_second_process_says_that_the_first_is_at_work(whole, capsys):

@@ -97,6 +97,7 @@ def test_a_loop_by_kinetic_monte_carlo_is_taken_up_where_it_was_killed(judged, t
         (["{run}", "--output", "{run}"], "exists already"),
         (["{run}", "--output", "{tmp}/new", "--method", "kcm", "--data", "{few}"], "no method of a closed loop 'kcm'"),
         (["{run}", "--output", "{tmp}/new", "--given", "tmep"], "no input 'tmep'"),
+        (["{run}", "--output", "{tmp}/new", "--given", "mmd+temp"], "takes no gaps: it is given all of composite"),
         (["{run}", "--output", "{tmp}/new", "--data", "{tmp}/none.csv"], "no such file"),
         (["{run}", "--output", "{tmp}/new", "--data", "{one}"], "has a single row, which has no R²"),
     ],

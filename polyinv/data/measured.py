@@ -309,6 +309,7 @@ def _chosen(columns: list[_Column], signal: str, place: str) -> tuple[_Column, _
     missing = ["log10 M or M"] * (x is None) + ["w or a signal"] * (y is None)
     if missing and len(free) != len(missing):
         hint = "" if any(each.kind for each in columns) else "; with decimal commas, set columns apart by semicolons"
+        hint += "".join(f"; {each.label} is neither" for each in numeric if each.kind == "other")
         there = ", ".join(each.label for each in numeric)
         raise InputError(
             f"{place}: which column is {' and which '.join(missing)}? There are the columns of numbers {there}; "

@@ -164,6 +164,8 @@ def information_limit(response: Response, pattern: str, chains: float | Tensor) 
 def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256) -> Tensor:
     """R² (4,) that observations of the rows of a test allow, by the spread of their own recipes; 1 of a known value.
 
+    NaN of a value that is the same in all rows.
+
     Args:
         recipes: True recipes of the rows, (N, 4), N > 1.
         pattern: See `polyinv.data.patterns`.
@@ -171,5 +173,5 @@ def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256)
         most: Rows to take for all, evenly from the list; each costs about 15 ms.
     """
     chosen = recipes[torch.linspace(0, len(recipes) - 1, min(most, len(recipes))).round().long()]
-    left = expected_variance(respond(chosen), pattern, chains).mean(0)
-    return torch.where(left > 0, 1 - left / recipes.double().var(0, correction=0), 1.0)
+    left, spread = expected_variance(respond(chosen), pattern, chains).mean(0), recipes.double().var(0, correction=0)
+    return torch.where(left > 0, torch.where(spread > 0, 1 - left / spread, torch.nan), 1.0)

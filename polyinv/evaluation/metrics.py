@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import torch
 from torch import Tensor
-from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
+from torchmetrics.functional import mean_absolute_error, mean_squared_error
 
 from polyinv.evaluation.report import ENSEMBLE
 from polyinv.models.base import mean_answer
@@ -40,14 +40,25 @@ def score(y: Tensor, guess: Tensor) -> pd.DataFrame:
         >>> [float(scores["cBA_0", name]) for name in ("r2", "mae", "relative_mae")], float(scores["global", "r2"])
         ([0.0, 0.5, 0.2], 0.75)
     """
-    y, guess = y.double(), guess.double()
-    constant = y.std(0, correction=0) == 0
-    for name, flat in zip(TARGETS, constant.tolist(), strict=True):
+    _say_what_is_constant(y)
+    return _score(y.double(), guess.double())
+
+
+def _say_what_is_constant(y: Tensor) -> None:
+    for name, flat in zip(TARGETS, _constant(y).tolist(), strict=True):
         if flat:
             log.warning("R² of %s is undefined: its true value is the same in all %d rows", name, len(y))
+
+
+def _constant(y: Tensor) -> Tensor:
+    return (y == y[:1]).all(0)
+
+
+def _score(y: Tensor, guess: Tensor) -> pd.DataFrame:
     mae = mean_absolute_error(guess, y, num_outputs=len(TARGETS))
     values = {
-        "r2": torch.where(constant, torch.nan, r2_score(guess, y, multioutput="raw_values")),
+        # torchmetrics takes sums of squares below 1e-4 for zero, which those of cAIBN_0 in mol/L often are.
+        "r2": torch.where(_constant(y), torch.nan, 1 - (y - guess).square().sum(0) / (y - y.mean(0)).square().sum(0)),
         "mae": mae,
         "mse": mean_squared_error(guess, y, num_outputs=len(TARGETS)),
         "relative_mae": mae / torch.tensor([quantity.span for quantity in RECIPE], dtype=y.dtype),
@@ -71,8 +82,9 @@ def score_members(y: Tensor, guesses: Tensor) -> pd.DataFrame:
     Returns:
         Columns ``member``, ``target``, ``metric``, ``value``.
     """
+    _say_what_is_constant(y)
     answers = {ENSEMBLE: mean_answer(guesses)}
     if len(guesses) > 1:
         answers |= {str(member): guess for member, guess in enumerate(guesses)}
-    parts = {member: score(y, guess) for member, guess in answers.items()}
+    parts = {member: _score(y.double(), guess.double()) for member, guess in answers.items()}
     return pd.concat(parts, names=["member"]).reset_index("member").reset_index(drop=True)

@@ -119,7 +119,7 @@ def _wide(part: pd.DataFrame, axes: Sequence[str], column: str) -> pd.DataFrame:
         line = {_head(axis): text(value) for axis, value in zip(keys, key, strict=True)} | {"seeds": str(count)}
         of_target = rows.set_index("target")
         for target in NAMES:
-            row = of_target.loc[target]
+            row = of_target.loc[target] if target in of_target.index else dict.fromkeys((column, *ends), np.nan)
             line[target] = _cell(row[column], (row[ends[1]] - row[ends[0]]) / 2, sign=column == "difference")
         lines.append(line)
     wide = pd.DataFrame(lines)

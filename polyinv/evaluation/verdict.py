@@ -42,6 +42,8 @@ LEVELS = (3e-7, 1e-6, 5e-6)
 """Noise, as one over a number of chains, at which other limits begin to hold: the fewer chains, the less Gaussian."""
 LEAST = (1.0, 0.005, 0.005, 0.0)
 """Deviations of each kind that are none: the noise, and means that a curve on 100 nodes blurs by half a per cent."""
+LEAST_NODES = 8
+"""A curve that is populated at fewer is outside; those of the box span more than twenty."""
 VERDICTS = ("inside", "edge", "outside")
 
 
@@ -74,6 +76,9 @@ class Deviations:
             closest = fit(references(), seen, known)
             noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
             misfit = closest.misfit / noise.sqrt()
+            # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
+            nodes = closest.populated[:, CURVE].sum(-1)
+            misfit[(nodes < LEAST_NODES) & ~seen[:, CURVE].isnan().any(-1)] = torch.inf
             fitted = references().forward(to_unit(closest.recipes))
         apart = _means_less_curve(seen, closest.measured) - _means_less_curve(fitted, closest.measured)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
@@ -177,6 +182,8 @@ def _in_words(kind: str, fit: Fit, row: int) -> str:
     """What of a row deviates, such as ``the MMD at log10 M 5.2 to 6.0``."""
     if kind in ("Mn", "Mw"):
         return f"{kind} against the MMD"
+    if kind == "misfit" and fit.populated[row, CURVE].any() and fit.populated[row, CURVE].sum() < LEAST_NODES:
+        return f"the MMD, {fit.populated[row, CURVE].sum()} nodes wide"
     deviation = (fit.deviation[row].square() * fit.populated[row]).numpy()
     scalars = {name: deviation[at] for at, name in enumerate(SCALARS)}
     curve = deviation[CURVE]

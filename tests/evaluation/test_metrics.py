@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-from polyinv.evaluation.metrics import score
+from polyinv.evaluation.metrics import score, score_members
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.quantities import RECIPE, TARGETS
 
@@ -26,6 +26,27 @@ def test_scores_are_scikit_learns(recipes):
         np.testing.assert_allclose([scores[target, name] for target in TARGETS], expected, rtol=1e-9)
     assert scores["global", "r2"] == pytest.approx(r2_score(y, g))
     assert scores["global", "mse"] == pytest.approx(mean_squared_error(y, g))
+
+
+def test_small_errors_of_few_rows_are_errors(recipes):
+    """Sums of squares of cAIBN_0 in mol/L are small numbers; that they are not taken for zero."""
+    few = recipes[:10]
+    guess = few.clone()
+    guess[:, 1] += 1e-3 * torch.randn(10).double()
+    expected = r2_score(few[:, 1].numpy(), guess[:, 1].numpy())
+    assert values(few, guess)["cAIBN_0", "r2"] == pytest.approx(expected, rel=1e-9)
+    assert expected < 0.99
+
+
+def test_a_whole_and_its_members(recipes, caplog):
+    recipes[:, 2] = 70.0
+    guesses = torch.stack([recipes * factor for factor in (1.0, 1.1)])
+    with caplog.at_level(logging.WARNING):
+        scores = score_members(recipes, guesses).set_index(["member", "target", "metric"])["value"]
+    assert caplog.text.count("R² of temp is undefined") == 1
+    assert scores["0", "time", "mae"] == 0
+    assert scores["all", "time", "mae"] == pytest.approx(scores["1", "time", "mae"] / 2)
+    assert set(score_members(recipes, guesses[:1])["member"]) == {"all"}
 
 
 def test_relative_mae_is_over_the_published_spans(recipes):

@@ -94,6 +94,14 @@ def test_what_is_out_is_named(table):
     assert ((low[0] < 3.6) & (low[1] > 2.4)).mean() > 0.8
 
 
+@pytest.mark.parametrize("nodes", [1, 2, 5])
+def test_a_spike_is_outside(table, nodes):
+    spike = curves(table.head(2), lambda w: np.tile((np.arange(100) - 55) % 100 < nodes, (len(w), 1)).astype(float))
+    verdict = judge(seen(spike, "mmd"), COLUMNS)
+    assert (verdict["verdict"] == "outside").all()
+    assert (verdict["out"] == f"the MMD, {nodes} nodes wide").all()
+
+
 def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
     verdicts = judge(seen(table.head(50)), COLUMNS)
     for quantity in RECIPE:
