@@ -134,7 +134,8 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(EOFError, BrokenPipeError):
+    # Lightning makes an interrupt of a request to end (SIGTERM), which the parent answers for.
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             name, arguments = pipe.recv()
             pipe.send(replace(_outcome(task, arguments), name=name))
