@@ -139,7 +139,7 @@ def _beginning(states: Mapping[str, str], failed: set[str], waiting: list[str], 
 def _keep_study(study: Study, output: Path) -> None:
     cells = {cell.name: {"values": dict(cell.values), "seed": cell.seed} for cell in study.cells}
     axes = {axis: list(values) for axis, values in study.axes.items()}
-    kept = {"study": study.name, "axes": axes, "seeds": list(study.seeds), "cells": cells}
+    kept = {"study": study.name, "axes": axes, "seeds": list(study.seeds), "seeded": list(study.seeded), "cells": cells}
     with written(output / STUDY, overwrite=True) as passing:
         passing.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
 
@@ -210,7 +210,7 @@ def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.D
     """Gather the finished cells of a study and say what they show, while it runs or afterwards.
 
     Written are ``table.csv`` and ``cells.csv`` (`gather`), ``summary.csv``, ``summary.md`` and ``summary.png`` (mean
-    over the split seeds, its interval, and paired differences), and ``tensorboard/`` with a row of hyper-parameters for
+    over the seeds, its interval, and paired differences), and ``tensorboard/`` with a row of hyper-parameters for
     each combination of values.
 
     Raises:
@@ -227,7 +227,7 @@ def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.D
     axes = [f"{AXIS}{axis}" for axis in kept["axes"]]
     reference = _scalar(next(iter(kept["axes"].values()))[0])
     found = _with_published(summary(table, axes, reference), axes, output, kept)
-    words = in_words(found, axes, reference, kept["study"])
+    words = in_words(found, axes, reference, kept["study"], kept.get("seeded", ["split.seed"]))
     with written(output / "summary.csv", overwrite=True) as passing:
         found.to_csv(passing, index=False)
     with written(output / "summary.md", overwrite=True) as passing:

@@ -1,4 +1,4 @@
-"""A study: a base configuration, a few axes, split seeds; every combination with every seed is a cell.
+"""A study: a base configuration, a few axes, seeds; every combination with every seed is a cell.
 
 ::
 
@@ -9,7 +9,8 @@
       network:                         # or a name and what each of its labels changes
         small: {}
         wide: {config: ../mlp.yaml, model.hidden: [512, 512]}
-    seeds: [42, 43, 44, 45, 46]        # split seeds; or {from: 42, count: 5}
+    seeds: [42, 43, 44, 45, 46]        # of the splits; or {from: 42, count: 5}
+    also_seeded: [model.seed]          # optional: other keys that take the seed, so that more than the split varies
     members: 4                         # optional: networks trained at once in each cell
 
 What is compared is said by the order: a cell's reference has the first value of the *first* axis and the same values on
@@ -18,7 +19,7 @@ all others, so that the first axis is the question and the others are where it i
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, isfinite, log
 from pathlib import Path
@@ -32,13 +33,23 @@ from polyinv.evaluation.summary import GIVEN, NAMES, text
 from polyinv.experiment import Experiment
 from polyinv.models import MODELS, NeuralModel
 
-KEYS = ("base", "axes", "seeds", "members")
+KEYS = ("base", "axes", "seeds", "also_seeded", "members")
 RANGE = ("from", "to", "steps", "scale")
 SCALES = ("linear", "log")
 MOST_STEPS, LONGEST_NAME = 1000, 200
 TAKEN = (*NAMES, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
 """Columns of the tables that an axis would stand in the way of."""
 SEED = "split.seed"
+ALSO_SEEDED: dict[str, Callable[[Experiment, int], Experiment]] = {
+    "model.seed": lambda whole, seed: replace(whole, options={**whole.options, "seed": seed}),
+    "data.simulated.seed": lambda whole, seed: replace(
+        whole, data=replace(whole.data, simulated=replace(whole.data.simulated, seed=seed))
+    ),
+    "data.grid.seed": lambda whole, seed: replace(
+        whole, data=replace(whole.data, grid=replace(whole.data.grid, seed=seed))
+    ),
+}
+"""What may take the seed of a cell beside its split, and how."""
 SECTIONS = {"model": "model.name", "data": "data.source", "split": "split.name"}
 """Of a configuration, and a key of each."""
 CONFIG = "config"
@@ -52,7 +63,7 @@ class Cell:
     Args:
         name: Of its run folder.
         values: Its value, or label, on each axis.
-        seed: Of its split.
+        seed: Of its split, and of whatever else the study says.
         experiment: What is run.
     """
 
@@ -75,12 +86,14 @@ class Study:
         name: That of the file.
         axes: The values, or labels, of each axis; the first one is what the others are compared with.
         seeds: Of the splits.
+        seeded: Keys that take the seed of a cell, ``split.seed`` first.
         cells: Every combination with every seed, seed by seed.
     """
 
     name: str
     axes: Mapping[str, tuple[Any, ...]]
     seeds: tuple[int, ...]
+    seeded: tuple[str, ...]
     cells: tuple[Cell, ...]
 
 
@@ -101,9 +114,12 @@ def read_study(path: Path | str) -> Study:
         base = _files(given.get("base"), path.parent, "base")
         options = {axis: _options(axis, values, path.parent) for axis, values in _axes(given).items()}
         seeds, members = _seeds(given.get("seeds")), _members(given.get("members"))
+        also = _also_seeded(given.get("also_seeded"), options)
         combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
         resolved = [_resolve(base, combination, members) for combination in combinations]
-        return _study(path.stem, list(options), seeds, resolved)
+        if "model.seed" in also:
+            _check_apart(seeds, max(experiment.options.get("members", 1) for _, experiment in resolved))
+        return _study(path.stem, list(options), seeds, also, resolved)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -163,6 +179,8 @@ def _labelled(axis: str, label: str, changes: Any, folder: Path) -> _Option:
 
 
 def _files(given: Any, folder: Path, where: str) -> tuple[Path, ...]:
+    if given is None:
+        raise InputError(f"{where} is missing; needs a config file or a list of them")
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"{where} is {given}; needs a config file or a list of them")
@@ -205,12 +223,37 @@ def _seeds(given: Any) -> tuple[int, ...]:
         if set(given) != {"from", "count"} or not all(type(number) is int for number in given.values()):
             raise InputError(f"seeds are {dict(given)}; needs a list, or from and count")
         given = list(range(given["from"], given["from"] + given["count"]))
+    if given is None:
+        raise InputError("seeds are missing; needs whole numbers, such as [42, 43, 44]")
     good = isinstance(given, list) and given and all(type(seed) is int and 0 <= seed < 2**32 for seed in given)
     if not good:
         raise InputError(f"seeds are {given}; needs whole numbers, 0 to {2**32 - 1}")
     if len(set(given)) < len(given):
         raise InputError(f"seeds are {given}; needs each one once")
     return tuple(given)
+
+
+def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[str, ...]:
+    keys = [] if given is None else given
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise InputError(f"also_seeded is {given}; needs a list of {', '.join(ALSO_SEEDED)}")
+    changed = {key for each in options.values() for option in each for key, _ in dotted(option.values)}
+    for key in keys:
+        if key not in ALSO_SEEDED:
+            raise unknown("key of a seed in also_seeded", key, ALSO_SEEDED)
+        if key in changed:
+            raise InputError(f"{key} is on an axis and in also_seeded; needs one of them to leave it")
+    return tuple(dict.fromkeys(keys))
+
+
+def _check_apart(seeds: Sequence[int], members: int) -> None:
+    """Member k of a network has its seed plus k: seeds that follow closely would share members."""
+    for one, next_one in itertools.pairwise(sorted(seeds)):
+        if next_one - one < members:
+            raise InputError(
+                f"seeds {one} and {next_one} would share members of networks, whose seeds count up; "
+                f"with model.seed in also_seeded they need to be {members} apart"
+            )
 
 
 def _members(given: Any) -> int | None:
@@ -231,11 +274,9 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
     try:
         experiment = read_experiment(files, values)
         is_network = issubclass(MODELS[experiment.model], NeuralModel)
-        if not is_network:
-            values = {"model.jobs": 1} | values  # the processes fill the cores
-        elif members:
-            values = {"model.members": members} | values
-        experiment = read_experiment(files, values)
+        option = {"members": members} if is_network else {"jobs": 1}  # the processes fill the cores
+        if f"model.{next(iter(option))}" not in values and None not in option.values():
+            experiment = replace(experiment, options={**experiment.options, **option})
         _check(experiment)
     except InputError as error:
         raise InputError(f"{title({axis: option.label for axis, option in options.items()})}: {error}") from None
@@ -250,13 +291,19 @@ def _check(experiment: Experiment) -> None:
     MODELS[experiment.model](**experiment.options)
 
 
-def _study(name: str, axes: Sequence[str], seeds: Sequence[int], resolved: Sequence[tuple[dict, Experiment]]) -> Study:
+def _study(
+    name: str,
+    axes: Sequence[str],
+    seeds: Sequence[int],
+    also: Sequence[str],
+    resolved: Sequence[tuple[dict, Experiment]],
+) -> Study:
     found: dict[str, list[Any]] = {axis: [] for axis in axes}
     for values, _ in resolved:
         for axis, value in values.items():
             found[axis] += [] if value in found[axis] else [value]
     cells = [
-        Cell(f"{_slug(values)}-{seed}", values, seed, replace(whole, split=replace(whole.split, seed=seed)))
+        Cell(f"{_slug(values)}-{seed}", values, seed, _seeded(whole, seed, also))
         for seed in seeds
         for values, whole in resolved
     ]
@@ -269,7 +316,14 @@ def _study(name: str, axes: Sequence[str], seeds: Sequence[int], resolved: Seque
     for cell in cells:
         if folders.count(cell.name) > 1:
             raise InputError(f"two cells would be called {cell.name}; needs values that differ")
-    return Study(name, {axis: tuple(values) for axis, values in found.items()}, tuple(seeds), tuple(cells))
+    kept = {axis: tuple(values) for axis, values in found.items()}
+    return Study(name, kept, tuple(seeds), (SEED, *also), tuple(cells))
+
+
+def _seeded(experiment: Experiment, seed: int, also: Sequence[str]) -> Experiment:
+    for key in also:
+        experiment = ALSO_SEEDED[key](experiment, seed)
+    return replace(experiment, split=replace(experiment.split, seed=seed))
 
 
 def title(values: Mapping[str, Any]) -> str:

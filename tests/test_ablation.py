@@ -144,7 +144,7 @@ def test_the_summary_says_what_the_scores_say(whole):
     assert (row["low"] + row["high"]) / 2 == pytest.approx(scalars.mean())
     words = (out / "summary.md").read_text()
     assert words.count("| scalars") == 2  # one mean, one difference
-    assert "Less the same with features composite, paired by split seed" in words
+    assert "Less the same with features composite, paired by seed" in words
     assert (out / "summary.png").stat().st_size > 10_000
 
 

@@ -84,6 +84,18 @@ def test_ranges_of_shares_and_seeds(write):
     assert study.seeds == (42, 43, 44)
 
 
+def test_more_than_the_split_may_take_the_seed(write):
+    base = {"base": "network.yaml", "seeds": [10, 13], "members": 3}
+    assert {cell.experiment.options["seed"] for cell in read_study(write(**base)).cells} == {42}
+    study = read_study(write(**base, also_seeded=["model.seed", "data.grid.seed", "data.simulated.seed"]))
+    assert study.seeded == ("split.seed", "model.seed", "data.grid.seed", "data.simulated.seed")
+    for cell in study.cells:
+        whole = cell.experiment
+        taken = whole.split.seed, whole.options["seed"], whole.data.grid.seed, whole.data.simulated.seed
+        assert taken == (cell.seed,) * 4
+        assert whole.options["members"] == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -122,16 +134,26 @@ def test_ranges_of_shares_and_seeds(write):
         ({"axes": {"split.share": {"from": 0, "to": 1, "steps": 1}}}, "has 1 steps; needs a whole number from 2"),
         ({"axes": {"split.share": {"from": 0, "to": 1, "stepps": 1}}}, "no key of a range 'stepps'; known: from"),
         ({"axes": {"split.share": {"from": 0, "to": 1, "steps": 2, "scale": "lin"}}}, "no scale 'lin'; known: linear"),
-        ({"base": "absent"}, "base is None; needs a config file"),
+        ({"base": "absent"}, "base is missing; needs a config file"),
         ({"base": "nowhere.yaml"}, "nowhere.yaml: no such file"),
         ({"base": ["base.yaml", "study.yaml"]}, "not accept"),
-        ({"seeds": "absent"}, "seeds are None; needs whole numbers"),
+        ({"seeds": "absent"}, "seeds are missing; needs whole numbers"),
         ({"seeds": []}, "seeds are []; needs whole numbers"),
         ({"seeds": [1, 1]}, "seeds are [1, 1]; needs each one once"),
         ({"seeds": [-1]}, "seeds are [-1]; needs whole numbers"),
         ({"seeds": {"from": 3}}, "seeds are {'from': 3}; needs a list, or from and count"),
         ({"members": 0}, "members are 0; needs a whole number from 1"),
-        ({"axis": {}}, "no key of a study 'axis'; known: axes, base, members, seeds"),
+        ({"axis": {}}, "no key of a study 'axis'; known: also_seeded, axes, base, members, seeds"),
+        ({"also_seeded": "model.seed"}, "also_seeded is model.seed; needs a list of model.seed, data.simulated.seed"),
+        ({"also_seeded": ["model.sead"]}, "no key of a seed in also_seeded 'model.sead'; known: data.grid.seed"),
+        (
+            {"axes": {"model.seed": [1, 2]}, "also_seeded": ["model.seed"]},
+            "model.seed is on an axis and in also_seeded; needs one of them to leave it",
+        ),
+        (
+            {"base": "network.yaml", "seeds": [1, 3], "members": 3, "also_seeded": ["model.seed"]},
+            "seeds 1 and 3 would share members of networks",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_nothing(write, tmp_path, capsys, changes, said):

@@ -36,7 +36,7 @@ def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
     rows.sort(key=lambda row: groups.index(row[1:]))
     figure = Figure(figsize=(13, 1.5 + ROW * len(rows)), layout="constrained")
     seeds = found["seeds"].max()
-    spread = f"mean over {seeds} split seeds and its 95 % interval" if seeds > 1 else "one split seed"
+    spread = f"mean over {seeds} seeds and its 95 % interval" if seeds > 1 else "one seed"
     figure.suptitle(f"{title}: {spread}", fontsize=12)
     panels = figure.subplots(1, len(NAMES), sharey=True)
     for panel, target in zip(panels, NAMES, strict=True):

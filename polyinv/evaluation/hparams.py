@@ -13,7 +13,7 @@ def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> Non
     """Write a run of TensorBoard for each combination.
 
     Numbers stay numbers, so that the view of parallel coordinates has an axis to put them on; the domain of each axis
-    is what its values are. Scores are means over the split seeds, under ``SUBSET/r2/TARGET``.
+    is what its values are. Scores are means over the seeds, under ``SUBSET/r2/TARGET``.
 
     Args:
         found: `polyinv.evaluation.summary.summary`.

@@ -1,4 +1,4 @@
-"""What a study shows: means over split seeds, their intervals, and paired differences."""
+"""What a study shows: means over seeds, their intervals, and paired differences."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -48,7 +48,7 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
 
     Returns:
         The axes; given (the pattern of inputs, for models that take gaps; else empty), subset, target; seeds, mean,
-        low, high: over the split seeds whose R² is defined, with the 95 % interval; pairs, difference, difference_low,
+        low, high: over the seeds whose R² is defined, with the 95 % interval; pairs, difference, difference_low,
         difference_high: to the reference, over the seeds of both, NaN for the reference itself.
 
     Raises:
@@ -69,7 +69,7 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
 
 
 def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, float]]:
-    """The defined R² of each combination, pattern, subset and target, by its split seed."""
+    """The defined R² of each combination, pattern, subset and target, by its seed."""
     r2 = table[(table["member"] == ENSEMBLE) & (table["metric"] == "r2")]
     patterns = r2.groupby([*axes, "seed", "subset"], sort=False)["features"].transform("nunique")
     r2 = r2.assign(**{GIVEN: r2["features"].where(patterns > 1, "")})
@@ -84,23 +84,24 @@ def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, 
     }
 
 
-def in_words(found: pd.DataFrame, axes: Sequence[str], reference: Any, name: str) -> str:
+def in_words(found: pd.DataFrame, axes: Sequence[str], reference: Any, name: str, seeded: Sequence[str]) -> str:
     """A `summary` as Markdown: for each subset, the means and the differences.
 
     Args:
         found, axes, reference: See `summary`.
         name: Of the study.
+        seeded: Keys of the configuration that take the seeds.
     """
     parts = [
         f"# {name}",
-        "R²; ± is half the width of the 95 % interval of the mean over the split seeds (quantile of Student's t). "
-        "It is about the choice of the split of these rows, and of nothing else.",
+        "R²; ± is half the width of the 95 % interval of the mean over the seeds (quantile of Student's t). "
+        f"It is about what they decide ({', '.join(seeded)}), and about nothing else.",
     ]
     for subset, part in found.groupby("subset", sort=False):
         parts += [f"## {SUBSETS.get(subset, subset)}", markdown(_wide(part, axes, "mean"))]
         if part["pairs"].any():
             parts += [
-                f"Less the same with {_head(axes[0])} {text(reference)}, paired by split seed:",
+                f"Less the same with {_head(axes[0])} {text(reference)}, paired by seed:",
                 markdown(_wide(part[part["pairs"] > 0], axes, "difference")),
             ]
     return "\n\n".join(parts)
