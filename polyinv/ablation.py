@@ -21,7 +21,7 @@ import yaml
 from polyinv.configuration import read_yaml
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED, repeated_case
-from polyinv.evaluation.report import ENSEMBLE
+from polyinv.evaluation.report import global_r2
 from polyinv.evaluation.summary import in_words, summary, text
 from polyinv.experiment import CONFIG, SCORES, Experiment, check_goes_on_with, run
 from polyinv.files import discard_unfinished, locked, written
@@ -198,12 +198,7 @@ def run_cell(experiment: Experiment, folder: Path) -> str:
                 passing.write_text(json.dumps(spent))
         except OSError as error:  # the scores are there, and they are what counts
             log.warning("its seconds are not kept: %s", error)
-    return _global_r2(scores)
-
-
-def _global_r2(scores: pd.DataFrame) -> str:
-    whole = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
-    return "global R² " + ", ".join(f"{row.value:.3f} ({row.subset})" for row in whole.itertuples())
+    return global_r2(scores)
 
 
 def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, unknown
+from polyinv.nested import dotted
 
 if TYPE_CHECKING:
     from polyinv.experiment import Experiment
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
 MODEL = "forest"
 """Where nobody names one."""
-LEAVES = ("data.patterns",)
-"""Keys whose value is a mapping."""
 
 
 def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] | None = None) -> "Experiment":
@@ -65,21 +64,6 @@ def _within(config: Any, *keys: str) -> Any:
     for key in keys:
         config = config.get(key) if isinstance(config, dict) else None
     return config
-
-
-def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values under one dotted key each, but for keys whose value is a mapping.
-
-    Example:
-        >>> dict(dotted({"model": {"name": "mlp", "training.patience": 3}, "data": {"patterns": {"mmd": 1}}}))
-        {'model.name': 'mlp', 'model.training.patience': 3, 'data.patterns': {'mmd': 1}}
-    """
-    for key, value in values.items():
-        name = f"{before}{key}"
-        if isinstance(value, Mapping) and name not in LEAVES:
-            yield from dotted(value, f"{name}.")
-        else:
-            yield name, value
 
 
 def _text(value: Any) -> str:

@@ -23,11 +23,13 @@ from polyinv.data.source import DataConfig, GridConfig, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
+from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import refuse_existing, written
 from polyinv.models import InverseModel, load
 from polyinv.models.base import mean_answer
 from polyinv.prediction import model_folder
 from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+from polyinv.runs import conversion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -182,7 +184,7 @@ def _judge(
     sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
     sections += [_high_conversion()]
     what = pattern if model.partial else features_of(model.columns)
-    r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == "all")]
+    r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
     scores.to_csv(output / "scores.csv", index=False)
@@ -204,7 +206,7 @@ def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -
 def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.html import Section
     from polyinv.evaluation.metrics import score_members
-    from polyinv.evaluation.panels import conversion, parity, residuals
+    from polyinv.evaluation.panels import parity, residuals
     from polyinv.evaluation.report import score_frame
 
     parts, sections = [], []
@@ -229,7 +231,6 @@ def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tup
 def _limit(subset: Subset, asked: list[str], pattern: str | None) -> pd.DataFrame:
     """The R² that such rows allow, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
-    from polyinv.evaluation.report import ENSEMBLE
 
     if pattern is None:
         return pd.DataFrame()

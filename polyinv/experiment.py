@@ -24,6 +24,7 @@ from polyinv.evaluation.report import ENSEMBLE
 from polyinv.files import discard_unfinished, locked, written
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
 from polyinv.models.base import mean_answer, read_card
+from polyinv.nested import dotted
 from polyinv.quantities import TARGETS
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
 def _check_same(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made."""
     theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
-    defaults = dict(flat({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
+    defaults = dict(dotted({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
         if was != ours[key] and key == "sha256":
@@ -271,23 +272,14 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """The entries that decide the result: not where the rows lay, nor on what they were computed."""
-    entries = dict(flat({key: value for key, value in config.items() if key not in ("data", "init")}))
+    entries = dict(dotted({key: value for key, value in config.items() if key not in ("data", "init")}))
     for idle in ("model.jobs", "model.training.accelerator"):
         entries.pop(idle, None)
     source = config.get("data", {}).get("source", "table")
     simulated = {source: config.get("data", {}).get(source, {})} if source != "table" else {}
     patterns = config.get("data", {}).get("patterns")
     decisive = {"data.source": source, "data.patterns": patterns, "init": config.get("init")}
-    return entries | decisive | dict(flat(simulated, "data."))
-
-
-def flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested entries under one dotted name each."""
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
+    return entries | decisive | dict(dotted(simulated, "data."))
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -361,7 +353,7 @@ def _show(
             writer.add_figure(f"{each.subset}/{apart}parity", figure)
         writer.add_text("config", f"```yaml\n{_yaml(config)}```")
         hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
-        options = dict(flat({"model": config["model"], "data": {"source": experiment.data.source}}))
+        options = dict(dotted({"model": config["model"], "data": {"source": experiment.data.source}}))
         hparams |= {
             key: value if isinstance(value, int | float | str) else str(value)
             for key, value in options.items()

@@ -14,8 +14,8 @@ from polyinv.configuration import read_experiment
 from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED
-from polyinv.evaluation.report import markdown, reproduction_table
-from polyinv.experiment import ENSEMBLE, Experiment, SplitConfig, run
+from polyinv.evaluation.report import ENSEMBLE, global_r2, markdown, reproduction_table
+from polyinv.experiment import Experiment, SplitConfig, run
 from polyinv.files import written
 from polyinv.workers import work
 
@@ -72,7 +72,7 @@ def reproduce(
                 raise InputError(done.error) if done.refused else RuntimeError(f"{done.error}\n{done.trace}")
             scores.append(done.value)
             spent, title = time.monotonic() - start, plan[done.name].title
-            say(f"[{len(scores):2d}/{len(plan)}] {title}: {_global_r2(scores[-1])} ({spent:.0f} s)")
+            say(f"[{len(scores):2d}/{len(plan)}] {title}: {global_r2(scores[-1])} ({spent:.0f} s)")
     table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
     _report(table[table["member"] == ENSEMBLE], output, data, say)
     return table
@@ -98,13 +98,6 @@ def _options(model: str) -> Mapping[str, Any]:
 def _train(experiment: Experiment, folder: Path) -> pd.DataFrame:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     return run(experiment, folder, resume=True)
-
-
-def _global_r2(scores: pd.DataFrame) -> str:
-    r2 = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)].set_index(
-        "subset"
-    )["value"]
-    return "global R² " + ", ".join(f"{value:.3f} ({subset})" for subset, value in r2.items())
 
 
 def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[[str], None]) -> None:

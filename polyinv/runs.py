@@ -1,10 +1,12 @@
-"""What makes rows snapshots of one run."""
+"""What makes rows snapshots of one run, and how far a run has gone."""
 
 import numpy as np
 import pandas as pd
 
 from polyinv.quantities import CONDITIONS
 
+HIGH_CONVERSION = 0.9
+"""A conversion counts as high from here on, as in the published study (its Figures 3 to 5)."""
 _DIGITS = 9
 
 
@@ -21,3 +23,13 @@ def run_numbers(recipes: pd.DataFrame) -> np.ndarray:
     """
     conditions = recipes[list(CONDITIONS)].astype(float).map(f"{{:.{_DIGITS - 1}e}}".format)
     return conditions.groupby(list(CONDITIONS), sort=False).ngroup().to_numpy()
+
+
+def conversion(table: pd.DataFrame) -> pd.Series:
+    """Conversion 1 - cBA_time / cBA_0 of the rows of a table, NaN where one of them is missing.
+
+    Example:
+        >>> conversion(pd.DataFrame({"cBA_0": [2.0], "cBA_time": [0.5]})).tolist()
+        [0.75]
+    """
+    return 1 - table["cBA_time"] / table["cBA_0"]

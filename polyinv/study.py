@@ -25,13 +25,14 @@ from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.configuration import dotted, read_experiment, read_yaml, value_of
+from polyinv.configuration import read_experiment, read_yaml, value_of
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.summary import GIVEN, NAMES, text
 from polyinv.experiment import Experiment
 from polyinv.models import MODELS, NeuralModel
+from polyinv.nested import dotted
 
 KEYS = ("base", "axes", "seeds", "also_seeded", "members")
 RANGE = ("from", "to", "steps", "scale")

@@ -9,6 +9,7 @@ LAYERS = (
     "__init__",
     "errors",
     "files",
+    "nested",
     "threads",
     "progress",
     "workers",

@@ -36,10 +36,22 @@ def exported(w: Tensor, random: torch.Generator) -> Tensor:
     low, high = (torch.tensor(end).log().item() for end in CUT)
     share = torch.exp(low + (high - low) * torch.rand(2, len(w), 1, generator=random, device=device))
     share = share * (torch.rand(2, len(w), 1, generator=random, device=device) < 0.5)
-    from_left, from_right = (read >= share.to(read) * read.amax(-1, keepdim=True)).to(torch.int8)
-    measured = from_left.cummax(-1).values & from_right.flip(-1).cummax(-1).values.flip(-1)
-    kept = read * measured
+    high_enough = read >= share.to(read) * read.amax(-1, keepdim=True)
+    kept = read * span(*high_enough)
     return kept / (kept.sum(-1, keepdim=True) * STEP)
+
+
+def span(left: Tensor, right: Tensor) -> Tensor:
+    """Where a row lies between the first true node of ``left`` and the last one of ``right``, all (*, N).
+
+    Example:
+        >>> there = torch.tensor([False, True, False, True, False])
+        >>> span(there, there).tolist()
+        [False, True, True, True, False]
+    """
+    begun = left.to(torch.int8).cummax(-1).values
+    not_ended = right.to(torch.int8).flip(-1).cummax(-1).values.flip(-1)
+    return (begun & not_ended).bool()
 
 
 @cache

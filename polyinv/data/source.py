@@ -92,8 +92,7 @@ class GridConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.chains <= MOST:
             raise InputError(f"data.grid.chains is {self.chains:g}; needs 1 to {MOST:g}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"data.grid.seed is {self.seed}; needs a whole number from 0")
+        check_seed(self.seed, "data.grid.seed")
 
 
 @dataclass(frozen=True)
@@ -165,14 +164,14 @@ def _simulated_grid(config: GridConfig) -> pd.DataFrame:
     return simulate_table(published_grid(), method=config.method, chains=config.chains, seed=config.seed)
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, called: str = "seed") -> None:
     """Refuse a seed that a simulation cannot take.
 
     Raises:
         InputError: It is negative or has more than 63 bits.
     """
     if not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}; needs a whole number from 0")
+        raise InputError(f"{called} is {seed}; needs a whole number from 0")
 
 
 def simulate_table(

@@ -7,9 +7,9 @@ training rows in the same manner.
 
 Four more ask for extrapolation along the run. They hold out the runs that ``by_recipe`` holds out with the same seed,
 and cut all runs: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the other way
-round; ``low_conversion`` trains below `LOW_CONVERSION` and is tested from there on, ``high_conversion`` the other way
-round. The rows on the other side of the cut are in no part. Test rows differ between these splits, and R² with them: a
-set that spans half of the times has a smaller variance of time to explain.
+round; ``low_conversion`` trains below `polyinv.runs.HIGH_CONVERSION` and is tested from there on, ``high_conversion``
+the other way round. The rows on the other side of the cut are in no part. Test rows differ between these splits, and R²
+with them: a set that spans half of the times has a smaller variance of time to explain.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,10 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_
 
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import TARGETS
-from polyinv.runs import run_numbers
+from polyinv.runs import HIGH_CONVERSION, conversion, run_numbers
 
 EARLY = 1800.0
 """Last time in s of an early snapshot."""
-LOW_CONVERSION = 0.9
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2  # of the rows that are not test rows
 
@@ -93,12 +92,12 @@ def late(table: pd.DataFrame, seed: int) -> Split:
 
 
 def low_conversion(table: pd.DataFrame, seed: int) -> Split:
-    """Train below `LOW_CONVERSION`; the test is what lies above in the runs held out."""
+    """Train below `HIGH_CONVERSION`; the test is what lies above in the runs held out."""
     return _cut(by_recipe(table, seed), _is_low(table))
 
 
 def high_conversion(table: pd.DataFrame, seed: int) -> Split:
-    """Train from `LOW_CONVERSION` on; the test is what lies below in the runs held out."""
+    """Train from `HIGH_CONVERSION` on; the test is what lies below in the runs held out."""
     return _cut(by_recipe(table, seed), ~_is_low(table))
 
 
@@ -107,7 +106,7 @@ def _is_early(table: pd.DataFrame) -> np.ndarray:
 
 
 def _is_low(table: pd.DataFrame) -> np.ndarray:
-    return (1 - table["cBA_time"] / table["cBA_0"]).to_numpy() < LOW_CONVERSION
+    return conversion(table).to_numpy() < HIGH_CONVERSION
 
 
 def _cut(split: Split, learned: np.ndarray) -> Split:

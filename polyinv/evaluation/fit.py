@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyinv.data.exports import span
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP
 from polyinv.quantities import SCALARS
 from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
@@ -114,9 +115,7 @@ def fit(references: References, seen: Tensor, known: Tensor) -> Fit:
 
 def where_measured(curve: Tensor) -> Tensor:
     """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with gaps."""
-    there = (curve > 0).to(torch.int8)
-    between = there.cummax(-1).values & there.flip(-1).cummax(-1).values.flip(-1)
-    return between.bool() & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
+    return span(curve > 0, curve > 0) & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
 
 
 def roughness(deviation: Tensor, populated: Tensor) -> Tensor:

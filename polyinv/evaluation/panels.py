@@ -19,7 +19,7 @@ from polyinv.evaluation.figures import BLUE, DARK, GREY, INK, ORANGE
 from polyinv.evaluation.importance import WHOLE_CURVE
 from polyinv.evaluation.metrics import GLOBAL, score
 from polyinv.quantities import CONDITIONS, RECIPE, TARGETS, Quantity
-from polyinv.runs import run_numbers
+from polyinv.runs import HIGH_CONVERSION, conversion, run_numbers
 
 RED, YELLOW = "#c8281e", "#e6a93c"
 VERDICTS = {"inside": (BLUE, ""), "edge": (YELLOW, "//"), "outside": (DARK, "xx")}
@@ -30,8 +30,6 @@ BAND = (0.16, 0.84)
 """Quantiles of the band about a running median: a standard deviation to either side if errors are Gaussian."""
 WINDOWS, LEAST = 16, 16
 """A running quantile covers this part of the rows, and so many at least."""
-HIGH = 0.9
-"""Conversion that the study's Figures 3 to 5 ask for."""
 LEVELS = 12
 """A quantity with more distinct values than these is drawn in intervals."""
 NARROWEST = 0.1
@@ -64,36 +62,26 @@ def parity(y: Tensor, guesses: Tensor, title: str, targets: Sequence[str] = TARG
     return panels[0].figure
 
 
-def conversion(table: pd.DataFrame) -> pd.Series:
-    """Conversion 1 - cBA_time / cBA_0 of the rows of a table, NaN where one of them is missing.
-
-    Example:
-        >>> conversion(pd.DataFrame({"cBA_0": [2.0], "cBA_time": [0.5]})).tolist()
-        [0.75]
-    """
-    return 1 - table["cBA_time"] / table["cBA_0"]
-
-
-def residuals(y: Tensor, guess: Tensor, conversion: np.ndarray, title: str, targets: Sequence[str] = TARGETS) -> Figure:
+def residuals(y: Tensor, guess: Tensor, reacted: np.ndarray, title: str, targets: Sequence[str] = TARGETS) -> Figure:
     """Predicted less true value against conversion, with the running median and the band of 16 to 84 %.
 
     Args:
         y: True recipes (N, 4).
         guess: Predicted recipes (N, 4).
-        conversion: Of the rows (N,), see `conversion`; rows where it is NaN are left out.
+        reacted: Conversion of the rows (N,), see `polyinv.runs.conversion`; rows where it is NaN are left out.
         title: Over all panels; says which rows.
         targets: The values to draw.
     """
-    conversion = np.asarray(conversion, dtype=float)
-    known = np.isfinite(conversion)
-    order = np.flatnonzero(known)[conversion[known].argsort(kind="stable")]
+    reacted = np.asarray(reacted, dtype=float)
+    known = np.isfinite(reacted)
+    order = np.flatnonzero(known)[reacted[known].argsort(kind="stable")]
     panels = _grid(targets, 2.9)
     panels[0].figure.suptitle(title)
     for panel, quantity in zip(panels, _named(targets), strict=True):
         at = TARGETS.index(quantity.name)
         left = (guess - y)[order, at].numpy()
-        panel.scatter(conversion[order], left, s=5, alpha=0.35, color=BLUE, linewidths=0)
-        centres, (low, median, high) = running_quantiles(conversion[order], left, (BAND[0], 0.5, BAND[1]))
+        panel.scatter(reacted[order], left, s=5, alpha=0.35, color=BLUE, linewidths=0)
+        centres, (low, median, high) = running_quantiles(reacted[order], left, (BAND[0], 0.5, BAND[1]))
         panel.fill_between(centres, low, high, color=ORANGE, alpha=0.3, linewidth=0, label="16 to 84 %")
         panel.plot(centres, median, color=RED, linewidth=1.4, label="running median")
         panel.axhline(0, color=INK, linewidth=0.8, linestyle="--")
@@ -198,7 +186,7 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
     return panels[0].figure
 
 
-def high_conversion(table: pd.DataFrame, threshold: float = HIGH) -> Figure:
+def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> Figure:
     """Which runs get far: all of them and those above a conversion, by temperature, initiator and monomer.
 
     The study's Figures 3 to 5; it counts 86 of 432 runs above 90 % at their last time.

@@ -73,6 +73,18 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def global_r2(scores: pd.DataFrame) -> str:
+    """The global R² of one run on each subset, as text.
+
+    Example:
+        >>> row = {"member": "all", "target": "global", "metric": "r2"}
+        >>> global_r2(pd.DataFrame([row | {"subset": "test", "value": 0.5}, row | {"subset": "off_grid", "value": 1}]))
+        'global R² 0.500 (test), 1.000 (off_grid)'
+    """
+    whole = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
+    return "global R² " + ", ".join(f"{row.value:.3f} ({row.subset})" for row in whole.itertuples())
+
+
 def markdown(table: pd.DataFrame) -> str:
     """A table of text as Markdown, columns padded so that it reads as plain text too.
 

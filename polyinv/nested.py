@@ -1,0 +1,22 @@
+"""Configurations as nested mappings, and as flat ones with dotted keys."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LEAVES = ("data.patterns",)
+"""Keys whose value is a mapping."""
+
+
+def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values under one dotted key each, but for keys whose value is a mapping.
+
+    Example:
+        >>> dict(dotted({"model": {"name": "mlp", "training.patience": 3}, "data": {"patterns": {"mmd": 1}}}))
+        {'model.name': 'mlp', 'model.training.patience': 3, 'data.patterns': {'mmd': 1}}
+    """
+    for key, value in values.items():
+        name = f"{before}{key}"
+        if isinstance(value, Mapping) and name not in LEAVES:
+            yield from dotted(value, f"{name}.")
+        else:
+            yield name, value
