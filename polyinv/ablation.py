@@ -19,13 +19,14 @@ import pandas as pd
 import yaml
 
 from polyinv.configuration import read_yaml
+from polyinv.data.features import PARTIAL
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.evaluation.report import global_r2
-from polyinv.evaluation.summary import in_words, summary, text
+from polyinv.evaluation.summary import GIVEN, in_words, summary, text
 from polyinv.experiment import CONFIG, SCORES, Experiment, check_goes_on_with, run
 from polyinv.files import discard_unfinished, locked, written
-from polyinv.study import Study
+from polyinv.study import Cell, Study
 from polyinv.workers import Outcome, work
 
 STUDY, TABLE, STATES, CELLS, FAILED, SECONDS = (
@@ -79,6 +80,9 @@ def ablate(
         failed = {name for name, state in states.items() if state == BROKEN} - {*waiting}
         for name in states.keys() - {*waiting} - failed:  # killed between the end of a retry and this
             _report_of(name, output).unlink(missing_ok=True)
+        for cell in study.cells:
+            if cell.name in waiting and states[cell.name] == BROKEN:
+                _discard_other(cell, output / CELLS / cell.name)
         say(_beginning(states, failed, waiting, output))
         if waiting:
             failed |= _run(study, output, waiting, workers or len(os.sched_getaffinity(0)), say)
@@ -109,8 +113,17 @@ def check_same_study(study: Study, output: Path) -> None:
                 "choose another --output"
             )
     for cell in study.cells:
-        if (output / CELLS / cell.name / CONFIG).is_file():
+        if (output / CELLS / cell.name / CONFIG).is_file() and _state(cell.name, output) != BROKEN:
             check_goes_on_with(cell.experiment, output / CELLS / cell.name)
+
+
+def _discard_other(cell: Cell, folder: Path) -> None:
+    """What a failed cell left behind is in the way if the study has been mended since: no score is in it."""
+    try:
+        if (folder / CONFIG).is_file():
+            check_goes_on_with(cell.experiment, folder)
+    except InputError:
+        shutil.rmtree(folder)
 
 
 def states_of(study: Study, output: Path) -> dict[str, str]:
@@ -239,7 +252,8 @@ def gather(output: Path | str) -> pd.DataFrame:
     """The scores of all finished cells, kept as ``table.csv``; and what became of each cell, as ``cells.csv``.
 
     Returns:
-        Tidy: a column for each axis, named ``axis.NAME``, then those of a ``scores.csv``; in the order of the study.
+        Tidy: a column for each axis, named ``axis.NAME``, then those of a ``scores.csv``, and ``given``, the pattern of
+        inputs if the model takes gaps; in the order of the study.
 
     Raises:
         InputError: The folder holds no study.
@@ -250,7 +264,7 @@ def gather(output: Path | str) -> pd.DataFrame:
         at = {f"{AXIS}{axis}": _scalar(value) for axis, value in cell["values"].items()}
         state = _state(name, output)
         if state == DONE:
-            scores = _scores(output / CELLS / name / SCORES)
+            scores = _with_given(_scores(output / CELLS / name / SCORES), output / CELLS / name / CONFIG)
             parts.append(pd.concat([pd.DataFrame(at, index=scores.index), scores], axis=1))
         cells.append({"cell": name, **at, "seed": cell["seed"], "state": state, **spent_on(output / CELLS / name)})
         cells[-1]["error"] = _report_of(name, output).read_text().split("\n")[0] if state == BROKEN else None
@@ -266,6 +280,12 @@ def _scores(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype={"member": str})
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}; remove its folder to run the cell again") from None
+
+
+def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
+    """Scores with the pattern of inputs that each is of, empty unless the model takes gaps."""
+    is_partial = yaml.safe_load(config.read_text())["features"] == PARTIAL
+    return scores.assign(**{GIVEN: scores["features"] if is_partial else ""})
 
 
 def _scalar(value: Any) -> Any:

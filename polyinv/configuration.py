@@ -40,6 +40,9 @@ def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] 
         InputError: A file that cannot be read, or a key or a value that `polyinv train` would refuse.
     """
     on_top = dict(dotted(values or {}))
+    for key in ("config", "print_config", "help"):  # options of the parser that are no values
+        if key in on_top:
+            raise InputError(f"{key} is no key of a configuration")
     arguments = [*_of_files([Path(file) for file in files], on_top.get("model.name"))]
     arguments += [f"--{key}={_text(value)}" for key, value in on_top.items()]
     parser = ArgumentParser(prog="configuration", exit_on_error=False, allow_abbrev=False)
@@ -67,7 +70,12 @@ def _within(config: Any, *keys: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except (TypeError, ValueError):  # a date, a set, bytes, or what contains itself
+        raise InputError(
+            f"{type(value).__name__} is no value of a configuration; needs text, numbers or lists"
+        ) from None
 
 
 def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
@@ -195,12 +203,13 @@ def _entry(path: Path, *keys: str) -> str | None:
 class _EachKeyOnce(yaml.SafeLoader):
     """YAML lets the last of equal keys win without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
+        keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def read_yaml(path: Path, sections: str = "model, features, split, data") -> dict[str, Any]:

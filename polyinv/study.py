@@ -118,8 +118,7 @@ def read_study(path: Path | str) -> Study:
         also = _also_seeded(given.get("also_seeded"), options)
         combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
         resolved = [_resolve(base, combination, members) for combination in combinations]
-        if "model.seed" in also:
-            _check_apart(seeds, max(experiment.options.get("members", 1) for _, experiment in resolved))
+        _check_also_seeded(also, seeds, [experiment for _, experiment in resolved])
         return _study(path.stem, list(options), seeds, also, resolved)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -140,7 +139,7 @@ def _axes(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(axes, Mapping) or not axes:
         raise InputError(f"axes are {axes}; needs a key of the configuration, or a name, with its values")
     for axis in axes:
-        if not isinstance(axis, str) or not axis.strip() or axis in TAKEN:
+        if not isinstance(axis, str) or not axis.strip() or axis in (*TAKEN, CONFIG):
             raise InputError(
                 f"{axis!r} cannot be the name of an axis; needs a key of the configuration or another name"
             )
@@ -223,6 +222,8 @@ def _seeds(given: Any) -> tuple[int, ...]:
     if isinstance(given, Mapping):
         if set(given) != {"from", "count"} or not all(type(number) is int for number in given.values()):
             raise InputError(f"seeds are {dict(given)}; needs a list, or from and count")
+        if given["count"] > MOST_STEPS:
+            raise InputError(f"seeds have count {given['count']}; needs {MOST_STEPS} or fewer")
         given = list(range(given["from"], given["from"] + given["count"]))
     if given is None:
         raise InputError("seeds are missing; needs whole numbers, such as [42, 43, 44]")
@@ -245,6 +246,19 @@ def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[
         if key in changed:
             raise InputError(f"{key} is on an axis and in also_seeded; needs one of them to leave it")
     return tuple(dict.fromkeys(keys))
+
+
+def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: Sequence[Experiment]) -> None:
+    """Refuse what takes the seed and decides nothing, seeds that it cannot take, and those that share members."""
+    for key in also:
+        source = {"data.simulated.seed": "simulated", "data.grid.seed": "grid"}.get(key)
+        if source and all(experiment.data.source != source for experiment in experiments):
+            raise InputError(f"also_seeded has {key}, which decides nothing: no cell has data.source {source}")
+    for seed in (min(seeds), max(seeds)):
+        for experiment in experiments:
+            _check(_seeded(experiment, seed, also))
+    if "model.seed" in also:
+        _check_apart(seeds, max(experiment.options.get("members", 1) for experiment in experiments))
 
 
 def _check_apart(seeds: Sequence[int], members: int) -> None:

@@ -111,7 +111,9 @@ def _cause(code: int) -> str:
         >>> _cause(-9)
         'its process was killed by signal 9 (SIGKILL), as the system does when memory runs out'
     """
-    if code >= 0:
+    if code == 0:
+        return "its process was asked to end (SIGTERM)"
+    if code > 0:
         return f"its process ended with exit code {code}"
     hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
     return f"its process was killed by signal {-code} ({signal.Signals(-code).name}){hint}"

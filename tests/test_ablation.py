@@ -114,7 +114,8 @@ def test_a_cell_that_cannot_be_is_told_and_the_rest_is_in_one_table(whole):
     assert "Traceback" in first.read_text()
 
     table = pd.read_csv(out / "table.csv", dtype={"member": str})
-    assert list(table.columns) == ["axis.features", "axis.network", *COLUMNS]
+    assert list(table.columns) == ["axis.features", "axis.network", *COLUMNS, "given"]
+    assert table["given"].isna().all()
     assert not table.duplicated([column for column in table if column != "value"]).any()
     assert table.groupby(["axis.features", "axis.network", "seed"], sort=False).ngroups == 6
     assert {"0", "1", "all"} == set(table.loc[table["axis.network"] == "CNN", "member"])  # replicas, trained at once
@@ -271,6 +272,11 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     reason = (out / "failed" / "endless-1.txt").read_text()
     assert reason.startswith("its process was killed by signal 9 (SIGKILL), as the system does when memory runs out")
     assert set(gather(out)["axis.network"]) == {"forest"}
+    # Mended in the study, it may be tried again: what it left behind does not stand in the way.
+    mended = ENDLESS | {"model.training": {"max_epochs": 1}}
+    write_study(path.parent, small, axes={"network": {"endless": mended, "forest": {}}}, seeds=[1])
+    subprocess.run(command(path, out, "--retry", "true"), check=True, capture_output=True)
+    assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
 
 def _workers(parent: int) -> list[int]:

@@ -1,5 +1,7 @@
 """A study file becomes cells, each resolved as `polyinv train` would; what cannot be is one line."""
 
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import yaml
 
 import polyinv
 from polyinv.cli import main
-from polyinv.configuration import read_experiment
+from polyinv.configuration import read_experiment, read_yaml
 from polyinv.errors import InputError
 from polyinv.experiment import SplitConfig
 from polyinv.models import MODELS, NeuralModel
@@ -87,7 +89,8 @@ def test_ranges_of_shares_and_seeds(write):
 def test_more_than_the_split_may_take_the_seed(write):
     base = {"base": "network.yaml", "seeds": [10, 13], "members": 3}
     assert {cell.experiment.options["seed"] for cell in read_study(write(**base)).cells} == {42}
-    study = read_study(write(**base, also_seeded=["model.seed", "data.grid.seed", "data.simulated.seed"]))
+    axes = {"data.source": ["grid", "simulated"]}
+    study = read_study(write(**base, axes=axes, also_seeded=["model.seed", "data.grid.seed", "data.simulated.seed"]))
     assert study.seeded == ("split.seed", "model.seed", "data.grid.seed", "data.simulated.seed")
     for cell in study.cells:
         whole = cell.experiment
@@ -144,6 +147,15 @@ def test_more_than_the_split_may_take_the_seed(write):
         ({"seeds": {"from": 3}}, "seeds are {'from': 3}; needs a list, or from and count"),
         ({"members": 0}, "members are 0; needs a whole number from 1"),
         ({"axis": {}}, "no key of a study 'axis'; known: also_seeded, axes, base, members, seeds"),
+        ({"also_seeded": ["data.grid.seed"]}, "data.grid.seed, which decides nothing: no cell has data.source grid"),
+        (
+            {"also_seeded": ["model.seed"], "base": "network.yaml", "seeds": [5, 2**32 - 1], "members": 2},
+            "model.seed is",
+        ),
+        ({"seeds": {"from": 1, "count": 3 * 10**9}}, "seeds have count 3000000000; needs 1000 or fewer"),
+        ({"axes": {"config": ["base.yaml", "network.yaml"]}}, "'config' cannot be the name of an axis"),
+        ({"axes": {"print_config": [""]}}, "print_config is no key of a configuration"),
+        ({"axes": {"features": [date(2024, 1, 1)]}}, "date is no value of a configuration"),
         ({"also_seeded": "model.seed"}, "also_seeded is model.seed; needs a list of model.seed, data.simulated.seed"),
         ({"also_seeded": ["model.sead"]}, "no key of a seed in also_seeded 'model.sead'; known: data.grid.seed"),
         (
@@ -194,6 +206,22 @@ def test_every_shipped_study_can_be_run(path):
         model = MODELS[cell.experiment.model](**cell.experiment.options)
         assert isinstance(model, NeuralModel) or model.jobs == 1
     assert f"polyinv ablate configs/ablations/{path.name}" in path.read_text()
+
+
+def test_the_study_of_the_readme_can_be_run(tmp_path):
+    section = (CONFIGS.parent / "README.md").read_text().split("## Ablation studies")[1]
+    written = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1]
+    (tmp_path / "study.yaml").write_text(written.replace("../", f"{CONFIGS}/"))
+    assert len(read_study(tmp_path / "study.yaml").cells) > 1
+
+
+def test_yaml_may_merge_but_not_say_a_key_twice(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("x: {a: &A {k: 1}}\ny: {deep: {deeper: &B {<<: *A, k: 2}}}\nz: {<<: *B, j: 1}\n")
+    assert read_yaml(path)["z"] == {"k": 2, "j": 1}
+    path.write_text("x: {a: 1}\ny: {b: 1, b: 2}\n")
+    with pytest.raises(InputError, match="b stands there twice"):
+        read_yaml(path)
 
 
 def test_one_reader_merges_files_and_values_and_names_what_it_knows(tmp_path):

@@ -51,4 +51,5 @@ def _name(key: str) -> str:
 
 
 def _folder(combination: Sequence) -> str:
-    return "_".join(re.sub(r"[^\w.+-]+", "-", text(value)) for value in combination if text(value))
+    name = "_".join(re.sub(r"[^\w.+-]+", "-", text(value)) for value in combination if text(value))
+    return name if name.strip(".") else f"{name}_"  # dots alone are other folders

@@ -82,7 +82,9 @@ def global_r2(scores: pd.DataFrame) -> str:
         'global R² 0.500 (test), 1.000 (off_grid)'
     """
     whole = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
-    return "global R² " + ", ".join(f"{row.value:.3f} ({row.subset})" for row in whole.itertuples())
+    patterns = "features" in whole and whole["features"].nunique() > 1
+    said = [f"{row.subset}, {row.features}" if patterns else row.subset for row in whole.itertuples()]
+    return "global R² " + ", ".join(f"{value:.3f} ({of})" for value, of in zip(whole["value"], said, strict=True))
 
 
 def markdown(table: pd.DataFrame) -> str:

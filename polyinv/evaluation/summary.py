@@ -42,7 +42,8 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
     are taken seed by seed before they are averaged: the same split, so that what makes a split hard cancels.
 
     Args:
-        table: Scores with a column for each axis and those of a ``scores.csv``, in the order of the study.
+        table: Scores with a column for each axis and those of a ``scores.csv``, in the order of the study; given, the
+            pattern of inputs, where models take gaps.
         axes: Columns of the axes, the first one being what is compared.
         reference: What its values are compared with.
 
@@ -71,8 +72,7 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
 def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, float]]:
     """The defined R² of each combination, pattern, subset and target, by its seed."""
     r2 = table[(table["member"] == ENSEMBLE) & (table["metric"] == "r2")]
-    patterns = r2.groupby([*axes, "seed", "subset"], sort=False)["features"].transform("nunique")
-    r2 = r2.assign(**{GIVEN: r2["features"].where(patterns > 1, "")})
+    r2 = r2.assign(**{GIVEN: r2[GIVEN].fillna("") if GIVEN in r2 else ""})
     found: dict[tuple, dict[int, float]] = {}
     for *key, seed, value in r2[[*axes, GIVEN, "subset", "target", "seed", "value"]].itertuples(index=False):
         values = found.setdefault(tuple(key), {})
