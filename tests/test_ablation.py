@@ -274,7 +274,8 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     assert set(gather(out)["axis.network"]) == {"forest"}
     # Mended in the study, it may be tried again: what it left behind does not stand in the way.
     mended = ENDLESS | {"model.training": {"max_epochs": 1}}
-    write_study(path.parent, small, axes={"network": {"endless": mended, "forest": {}}}, seeds=[1])
+    study = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(study | {"axes": {"network": {"endless": mended, "forest": {}}}}))
     subprocess.run(command(path, out, "--retry", "true"), check=True, capture_output=True)
     assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
