@@ -17,7 +17,8 @@ import pandas as pd
 import yaml
 
 from polyinv.configuration import read_experiment
-from polyinv.experiment import ENSEMBLE, Experiment, run
+from polyinv.evaluation.report import ENSEMBLE
+from polyinv.experiment import Experiment, run
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(42, 47)
