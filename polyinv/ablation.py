@@ -80,8 +80,8 @@ def ablate(
         failed = {name for name, state in states.items() if state == BROKEN} - {*waiting}
         for name in states.keys() - {*waiting} - failed:  # killed between the end of a retry and this
             _report_of(name, output).unlink(missing_ok=True)
-        for cell in study.cells:
-            if cell.name in waiting and states[cell.name] == BROKEN:
+        for cell in study.cells if retry else ():
+            if states[cell.name] == BROKEN:
                 _discard_other(cell, output / CELLS / cell.name)
         say(_beginning(states, failed, waiting, output))
         if waiting:
@@ -284,7 +284,7 @@ def _scores(path: Path) -> pd.DataFrame:
 
 def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
     """Scores with the pattern of inputs that each is of, empty unless the model takes gaps."""
-    is_partial = yaml.safe_load(config.read_text())["features"] == PARTIAL
+    is_partial = read_yaml(config)["features"] == PARTIAL
     return scores.assign(**{GIVEN: scores["features"] if is_partial else ""})
 
 

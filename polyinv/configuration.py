@@ -8,7 +8,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +175,24 @@ def value_of(experiment: "Experiment", key: str) -> Any:
     for step in key.split("."):
         value = value[step]
     return list(value) if isinstance(value, tuple) else value
+
+
+def with_value(experiment: "Experiment", key: str, value: Any) -> "Experiment":
+    """The same experiment with another value under a dotted key, as typed as `value_of` gives it.
+
+    Example:
+        >>> value_of(with_value(read_experiment(), "data.grid.seed", 7), "data.grid.seed")
+        7
+    """
+    section, _, option = key.partition(".")
+    return _with(experiment, f"options.{option}" if section == "model" else key, value)
+
+
+def _with(whole: Any, key: str, value: Any) -> Any:
+    step, _, rest = key.partition(".")
+    if isinstance(whole, Mapping):
+        return {**whole, step: _with(whole.get(step, {}), rest, value) if rest else value}
+    return replace(whole, **{step: _with(getattr(whole, step), rest, value) if rest else value})
 
 
 def given(arguments: list[str], option: str) -> str | None:

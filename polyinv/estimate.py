@@ -4,15 +4,14 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from polyinv.ablation import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.configuration import with_value
 from polyinv.errors import InputError
 from polyinv.evaluation.report import markdown
 from polyinv.evaluation.summary import text
@@ -75,7 +74,7 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
 
 def _kind(experiment: Experiment) -> str:
     """Experiments that take about as long: those that differ in the seed of their split alone."""
-    return repr(replace(experiment, split=replace(experiment.split, seed=0)))
+    return repr(with_value(experiment, "split.seed", 0))
 
 
 def _try(experiment: Experiment) -> float | None:
@@ -118,8 +117,5 @@ def _lengths(experiment: Experiment) -> tuple[tuple[int, ...], int]:
 
 
 def _shortened(experiment: Experiment, length: int) -> Experiment:
-    options: Mapping[str, Any] = experiment.options
-    if issubclass(MODELS[experiment.model], NeuralModel):
-        training = {**options.get("training", {}), "max_epochs": length}
-        return replace(experiment, options={**options, "training": training})
-    return replace(experiment, options={**options, "n_estimators": length})
+    is_network = issubclass(MODELS[experiment.model], NeuralModel)
+    return with_value(experiment, "model.training.max_epochs" if is_network else "model.n_estimators", length)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,3 +89,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def folder_name(text: str) -> str:
+    """Text as part of the name of a folder.
+
+    Example:
+        >>> folder_name("MLP, 1e3 recipes"), folder_name("mmd+Mn")
+        ('MLP-1e3-recipes', 'mmd+Mn')
+    """
+    return re.sub(r"[^\w.+-]+", "-", text)

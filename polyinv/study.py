@@ -18,19 +18,19 @@ all others, so that the first axis is the question and the others are where it i
 """
 
 import itertools
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.configuration import read_experiment, read_yaml, value_of
+from polyinv.configuration import read_experiment, read_yaml, value_of, with_value
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation.summary import GIVEN, NAMES, text
 from polyinv.experiment import Experiment
+from polyinv.files import folder_name
 from polyinv.models import MODELS, NeuralModel
 from polyinv.nested import dotted
 
@@ -41,16 +41,8 @@ MOST_STEPS, LONGEST_NAME = 1000, 200
 TAKEN = (*NAMES, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
 """Columns of the tables that an axis would stand in the way of."""
 SEED = "split.seed"
-ALSO_SEEDED: dict[str, Callable[[Experiment, int], Experiment]] = {
-    "model.seed": lambda whole, seed: replace(whole, options={**whole.options, "seed": seed}),
-    "data.simulated.seed": lambda whole, seed: replace(
-        whole, data=replace(whole.data, simulated=replace(whole.data.simulated, seed=seed))
-    ),
-    "data.grid.seed": lambda whole, seed: replace(
-        whole, data=replace(whole.data, grid=replace(whole.data.grid, seed=seed))
-    ),
-}
-"""What may take the seed of a cell beside its split, and how."""
+ALSO_SEEDED = {"model.seed": None, "data.simulated.seed": "simulated", "data.grid.seed": "grid"}
+"""What may take the seed of a cell beside its split, and the data source without which it decides nothing."""
 SECTIONS = {"model": "model.name", "data": "data.source", "split": "split.name"}
 """Of a configuration, and a key of each."""
 CONFIG = "config"
@@ -251,13 +243,12 @@ def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[
 def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: Sequence[Experiment]) -> None:
     """Refuse what takes the seed and decides nothing, seeds that it cannot take, and those that share members."""
     for key in also:
-        source = {"data.simulated.seed": "simulated", "data.grid.seed": "grid"}.get(key)
+        source = ALSO_SEEDED[key]
         if source and all(experiment.data.source != source for experiment in experiments):
             raise InputError(f"also_seeded has {key}, which decides nothing: no cell has data.source {source}")
-    for seed in (min(seeds), max(seeds)):
-        for experiment in experiments:
-            _check(_seeded(experiment, seed, also))
     if "model.seed" in also:
+        for experiment in experiments:
+            _check(_seeded(experiment, max(seeds), also))
         _check_apart(seeds, max(experiment.options.get("members", 1) for experiment in experiments))
 
 
@@ -289,9 +280,9 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
     try:
         experiment = read_experiment(files, values)
         is_network = issubclass(MODELS[experiment.model], NeuralModel)
-        option = {"members": members} if is_network else {"jobs": 1}  # the processes fill the cores
-        if f"model.{next(iter(option))}" not in values and None not in option.values():
-            experiment = replace(experiment, options={**experiment.options, **option})
+        key, value = ("model.members", members) if is_network else ("model.jobs", 1)  # the processes fill the cores
+        if value is not None and key not in values:
+            experiment = with_value(experiment, key, value)
         _check(experiment)
     except InputError as error:
         raise InputError(f"{title({axis: option.label for axis, option in options.items()})}: {error}") from None
@@ -336,9 +327,9 @@ def _study(
 
 
 def _seeded(experiment: Experiment, seed: int, also: Sequence[str]) -> Experiment:
-    for key in also:
-        experiment = ALSO_SEEDED[key](experiment, seed)
-    return replace(experiment, split=replace(experiment.split, seed=seed))
+    for key in (SEED, *also):
+        experiment = with_value(experiment, key, seed)
+    return experiment
 
 
 def title(values: Mapping[str, Any]) -> str:
@@ -362,4 +353,4 @@ def _slug(values: Mapping[str, Any]) -> str:
         >>> _slug({"features": "mmd+Mn", "split.share": 0.1, "model": "published MLP"})
         'mmd+Mn_share-0.1_published-MLP'
     """
-    return "_".join(re.sub(r"[^\w.+-]+", "-", _said(axis, value)) for axis, value in values.items())
+    return "_".join(folder_name(_said(axis, value)) for axis, value in values.items())

@@ -1,12 +1,12 @@
 """TensorBoard's table of hyper-parameters: a row for each combination of a study, a column for each axis and score."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from polyinv.evaluation.summary import GIVEN, text
+from polyinv.files import folder_name
 
 
 def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> None:
@@ -51,5 +51,5 @@ def _name(key: str) -> str:
 
 
 def _folder(combination: Sequence) -> str:
-    name = "_".join(re.sub(r"[^\w.+-]+", "-", text(value)) for value in combination if text(value))
+    name = "_".join(folder_name(text(value)) for value in combination if text(value))
     return name if name.strip(".") else f"{name}_"  # dots alone are other folders

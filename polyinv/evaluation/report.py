@@ -77,12 +77,12 @@ def global_r2(scores: pd.DataFrame) -> str:
     """The global R² of one run on each subset, as text.
 
     Example:
-        >>> row = {"member": "all", "target": "global", "metric": "r2"}
+        >>> row = {"member": "all", "target": "global", "metric": "r2", "features": "mmd"}
         >>> global_r2(pd.DataFrame([row | {"subset": "test", "value": 0.5}, row | {"subset": "off_grid", "value": 1}]))
         'global R² 0.500 (test), 1.000 (off_grid)'
     """
     whole = scores[(scores["target"] == "global") & (scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
-    patterns = "features" in whole and whole["features"].nunique() > 1
+    patterns = whole["features"].nunique() > 1
     said = [f"{row.subset}, {row.features}" if patterns else row.subset for row in whole.itertuples()]
     return "global R² " + ", ".join(f"{value:.3f} ({of})" for value, of in zip(whole["value"], said, strict=True))
 
