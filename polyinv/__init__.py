@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyinv.prediction import Predictor
+    from polyinv.predict.predictor import Predictor
 
 __version__ = "0.1.0"
 
 
 def load(path: "Path | str | None" = None) -> "Predictor":
-    """A saved model that answers from files and tables, see `polyinv.prediction.Predictor`.
+    """A saved model that answers from files and tables, see `polyinv.predict.predictor.Predictor`.
 
     Args:
         path: Folder of a saved model or of a run; none takes the released model that takes whatever is known.
     """
-    from polyinv.prediction import Predictor
+    from polyinv.predict.predictor import Predictor
 
     return Predictor(path)

@@ -22,13 +22,13 @@ import pandas as pd
 from jsonargparse import ArgumentParser, Namespace
 
 from polyinv import __version__
-from polyinv.configuration import add_experiment, data_config, experiment_of, parse
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.progress import counted
+from polyinv.experiment.configuration import add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
-from polyinv.runs import run_numbers
+from polyinv.reactions import run_numbers
+from polyinv.runtime.progress import counted
 
 INTERRUPTED = 130
 
@@ -162,8 +162,8 @@ def train(arguments: list[str]) -> None:
     config = parse(parser, arguments)
     experiment = experiment_of(config)
 
-    from polyinv.evaluation.report import score_table
-    from polyinv.experiment import run
+    from polyinv.experiment.run import run
+    from polyinv.report.tables import score_table
 
     scores = run(experiment, config.output, resume=config.resume)
     for (subset, given), part in scores.groupby(["subset", "features"], sort=False):
@@ -191,7 +191,7 @@ def reproduce(arguments: list[str]) -> None:
     if data.path:
         load_table(data)
 
-    from polyinv.reproduce import reproduce as reproduce_study
+    from polyinv.experiment.reproduce import reproduce as reproduce_study
 
     reproduce_study(config.output, data=data, seeds=config.seeds, workers=config.workers, say=_say)
 
@@ -218,9 +218,9 @@ def ablate(arguments: list[str]) -> None:
     if config.workers is not None and config.workers < 1:
         raise InputError(f"--workers is {config.workers}; needs 1 or more")
 
-    from polyinv.ablation import ablate as run_study
-    from polyinv.ablation import check_same_study, summarize
-    from polyinv.study import read_study
+    from polyinv.ablation.ablate import ablate as run_study
+    from polyinv.ablation.ablate import check_same_study, summarize
+    from polyinv.ablation.study import read_study
 
     if config.summarize is not None:
         summarize(config.summarize, say=_say)
@@ -228,7 +228,7 @@ def ablate(arguments: list[str]) -> None:
     study = read_study(config.study)
     output = Path(config.output or Path("runs", "ablations", study.name))
     if config.dry_run:
-        from polyinv.estimate import plan
+        from polyinv.ablation.estimate import plan
 
         check_same_study(study, output)
         _say(plan(study, output, config.workers))
@@ -258,25 +258,26 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
 
-    from polyinv import prediction
     from polyinv.models.base import read_card
+    from polyinv.models.released import model_folder
+    from polyinv.predict import predictor
 
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
-    read_card(prediction.model_folder(model[0] if model else None))
+    read_card(model_folder(model[0] if model else None))
     out = None if config.out == "-" else config.out
-    prediction.check_new_answers(out, config.plot)
-    known = prediction.known_values(config.known)
+    predictor.check_new_answers(out, config.plot)
+    known = predictor.known_values(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
-        rows = prediction.read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = prediction.Predictor(model[0] if model else None).answer(*rows, known, asked)
+        rows = predictor.read_rows(path, **options)  # before a model is loaded, which takes seconds
+        answers = predictor.Predictor(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
-            prediction.plot_answers(rows[0], answers, config.plot)
-        prediction.write_answers(answers, out)
+            predictor.plot_answers(rows[0], answers, config.plot)
+        predictor.write_answers(answers, out)
 
 
 @contextmanager
@@ -308,14 +309,14 @@ def evaluate(arguments: list[str]) -> None:
 
     from polyinv.data.patterns import inputs_of
     from polyinv.models.base import read_card
-    from polyinv.prediction import model_folder
+    from polyinv.models.released import model_folder
 
     if config.given is not None:
         inputs_of(config.given)
     read_card(model_folder(config.path))
 
-    from polyinv.evaluate import evaluate as judge
-    from polyinv.evaluation.report import score_table
+    from polyinv.experiment.evaluate import evaluate as judge
+    from polyinv.report.tables import score_table
 
     scores = judge(config.path, config.output, data=config.data, given=config.given, method=config.method)
     for subset, part in scores.groupby("subset", sort=False):

@@ -15,9 +15,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyinv.configuration import read_experiment
 from polyinv.data.source import SimulatedConfig
-from polyinv.experiment import ENSEMBLE, Experiment, run
+from polyinv.experiment.configuration import read_experiment
+from polyinv.experiment.run import ENSEMBLE, Experiment, run
 
 if TYPE_CHECKING:
     from polyinv.data.datamodule import Rows

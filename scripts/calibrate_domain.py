@@ -1,6 +1,6 @@
 """Calibrate the verdict on observations and measure what it catches; the tables of docs/domain.md.
 
-python scripts/calibrate_domain.py                         # writes polyinv/evaluation/limits.yaml, about four minutes
+python scripts/calibrate_domain.py                         # writes polyinv/domain/limits.yaml, about four minutes
 python scripts/calibrate_domain.py --measure               # false alarms and artefacts with the limits as they are
 python scripts/calibrate_domain.py --table FILE            # false alarms on a table of your own, and nothing else
 
@@ -24,12 +24,12 @@ from polyinv.data.features import feature_columns
 from polyinv.data.masks import hidden
 from polyinv.data.source import simulate_table
 from polyinv.data.workbook import read_table
-from polyinv.evaluation.expectations import simulated_rows
-from polyinv.evaluation.report import markdown
-from polyinv.evaluation.verdict import LIMITS, VERDICTS, Deviations, calibrate, judge
-from polyinv.files import written
+from polyinv.domain.assessment import LIMITS, VERDICTS, Deviations, calibrate, judge
+from polyinv.domain.expectations import simulated_rows
 from polyinv.mmd import LOG_M, STEP, unit_area
 from polyinv.quantities import MMD, TARGETS
+from polyinv.report.tables import markdown
+from polyinv.runtime.files import written
 
 COLUMNS = feature_columns("partial")
 GIVEN = ("mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means")

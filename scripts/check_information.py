@@ -21,14 +21,14 @@ from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.masks import hidden
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.evaluation.information import BOX_VARIANCE, expected_variance, respond
-from polyinv.evaluation.report import markdown
-from polyinv.files import written
 from polyinv.models import InverseModel, load
-from polyinv.progress import counted
 from polyinv.quantities import MMD, TARGETS
+from polyinv.report.tables import markdown
+from polyinv.runtime.files import written
+from polyinv.runtime.progress import counted
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate.polynomial import LOGARITHMIC, OBSERVED, Polynomial, from_unit, observe, to_unit
 from polyinv.simulate.recipes import random_recipes
-from polyinv.threads import one_thread
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp")

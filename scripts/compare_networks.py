@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from polyinv.configuration import read_experiment
-from polyinv.evaluation.report import ENSEMBLE
-from polyinv.experiment import Experiment, run
+from polyinv.evaluation import ENSEMBLE
+from polyinv.experiment.configuration import read_experiment
+from polyinv.experiment.run import Experiment, run
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(42, 47)

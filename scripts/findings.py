@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from polyinv.ablation.summary import NAMES, mean_interval
 from polyinv.data.splits import EARLY
+from polyinv.evaluation import ENSEMBLE
 from polyinv.evaluation.metrics import score
-from polyinv.evaluation.report import ENSEMBLE, markdown
-from polyinv.evaluation.summary import NAMES, mean_interval
 from polyinv.quantities import TARGETS
+from polyinv.report.tables import markdown
 
 SEEDS = (42, 43, 44, 45, 46)
 

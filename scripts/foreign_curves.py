@@ -15,12 +15,12 @@ from scipy.interpolate import CubicSpline
 from polyinv.data.bundled import load_bundled
 from polyinv.data.masks import hidden
 from polyinv.data.measured import curve_of
+from polyinv.domain.assessment import judge
 from polyinv.evaluation.closed_loop import distance
-from polyinv.evaluation.report import markdown
-from polyinv.evaluation.verdict import judge
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, without_oligomers
 from polyinv.models import load
 from polyinv.quantities import MMD, TARGETS
+from polyinv.report.tables import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 Export = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

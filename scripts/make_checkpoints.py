@@ -17,16 +17,16 @@ import pandas as pd
 import yaml
 
 from polyinv import __version__
-from polyinv.configuration import read_experiment
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import PARTIAL
 from polyinv.data.patterns import every_pattern, named_patterns
 from polyinv.data.splits import split_rows
-from polyinv.evaluation.expectations import FILE
-from polyinv.experiment import ENSEMBLE, Experiment, run
-from polyinv.files import written
+from polyinv.domain.expectations import FILE
+from polyinv.experiment.configuration import read_experiment
+from polyinv.experiment.run import ENSEMBLE, Experiment, run
 from polyinv.quantities import RECIPE, TARGETS
+from polyinv.runtime.files import written
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = Path("runs/checkpoints")
@@ -138,7 +138,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
 
 def release(name: str, seconds: float, folder: Path) -> str:
     """Write one checkpoint; returns its card."""
-    from polyinv.evaluation.expectations import expect
+    from polyinv.domain.expectations import expect
     from polyinv.models import load
 
     table = scores(name)

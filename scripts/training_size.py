@@ -28,14 +28,14 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeData
 from polyinv.data.splits import VALIDATION_SHARE, Split
 from polyinv.evaluation.closed_loop import closed_loop, simulated
-from polyinv.evaluation.report import markdown
-from polyinv.files import written
 from polyinv.mmd import LOG_M
 from polyinv.models import MODELS
 from polyinv.models.options import Training
 from polyinv.quantities import MMD, RECIPE, TARGETS
-from polyinv.runs import run_numbers
-from polyinv.threads import one_thread
+from polyinv.reactions import run_numbers
+from polyinv.report.tables import markdown
+from polyinv.runtime.files import written
+from polyinv.runtime.threads import one_thread
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = {"cBA_0": 1.0, "cAIBN_0": 0.020, "temp": 70.0, "time": 3600.0}

@@ -25,14 +25,14 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import rows_of
 from polyinv.data.masks import hidden
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
-from polyinv.evaluation.domain import WORDS, leaving_box, speaking_against
-from polyinv.evaluation.expectations import FILE, Expectations
+from polyinv.domain.expectations import FILE, Expectations
+from polyinv.domain.words import WORDS, leaving_box, speaking_against
 from polyinv.evaluation.information import expected_variance, respond
-from polyinv.evaluation.report import markdown
-from polyinv.files import written
 from polyinv.models import InverseModel, load
 from polyinv.quantities import RECIPE, TARGETS
-from polyinv.threads import one_thread
+from polyinv.report.tables import markdown
+from polyinv.runtime.files import written
+from polyinv.runtime.threads import one_thread
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

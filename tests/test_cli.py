@@ -16,7 +16,7 @@ import yaml
 import polyinv
 from polyinv.cli import COMMANDS, main
 from polyinv.data.workbook import read_table, write_table
-from polyinv.files import locked
+from polyinv.runtime.files import locked
 
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
 

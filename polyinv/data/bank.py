@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry
-from polyinv.files import cache_folder, written
-from polyinv.progress import counted
 from polyinv.quantities import MMD, RECIPE, SCALARS
+from polyinv.runtime.files import cache_folder, written
+from polyinv.runtime.progress import counted
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.recipes import random_recipes
 from polyinv.simulate.sampling import draw, grow_with_horizon

@@ -11,11 +11,11 @@ from torch import Tensor
 from polyinv.chemistry import CHEMISTRIES, Chemistry
 from polyinv.data.bank import OBSERVABLES, Bank, load_bank
 from polyinv.data.datamodule import Batches, Hiding, RecipeData, Rows, member_generators
-from polyinv.data.exports import exported
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.exports import exported
 from polyinv.quantities import MMD, TARGETS
 from polyinv.simulate.recipes import random_recipes
 

@@ -35,7 +35,7 @@ class SimulatedConfig:
         validation: Validation rows; their recipes and noise are their own.
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
-        exported: Share of rows whose curve is one that an instrument exports (`polyinv.data.exports`), 0 to 1.
+        exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1.
         seed: Of the recipes.
         chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
     """

@@ -7,9 +7,9 @@ training rows in the same manner.
 
 Four more ask for extrapolation along the run. They hold out the runs that ``by_recipe`` holds out with the same seed,
 and cut all runs: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the other way
-round; ``low_conversion`` trains below `polyinv.runs.HIGH_CONVERSION` and is tested from there on, ``high_conversion``
-the other way round. The rows on the other side of the cut are in no part. Test rows differ between these splits, and R²
-with them: a set that spans half of the times has a smaller variance of time to explain.
+round; ``low_conversion`` trains below `polyinv.reactions.HIGH_CONVERSION` and is tested from there on,
+``high_conversion`` the other way round. The rows on the other side of the cut are in no part. Test rows differ between
+these splits, and R² with them: a set that spans half of the times has a smaller variance of time to explain.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_
 
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import TARGETS
-from polyinv.runs import HIGH_CONVERSION, conversion, run_numbers
+from polyinv.reactions import HIGH_CONVERSION, conversion, run_numbers
 
 EARLY = 1800.0
 """Last time in s of an early snapshot."""

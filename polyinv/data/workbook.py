@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.files import cache_folder, check_new, written
 from polyinv.mmd import area, unit_area
 from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
+from polyinv.runtime.files import cache_folder, check_new, written
 
 SHEETS = {"compuesta": COLUMNS, "mmd_raw_data": TARGETS + MMD}
 """Sheets of the published workbook and their columns."""

@@ -42,15 +42,15 @@ from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.data.masks import picked
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
-from polyinv.progress import counted
 from polyinv.quantities import MMD, TARGETS
+from polyinv.runtime.progress import counted
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate import deterministic
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.montecarlo import simulate_runs
 from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import check_chains, draw
 from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, concatenate, mapped
-from polyinv.threads import one_thread
 
 LIMITS = {
     "cBA_0": (0.01, 7.0),  # in bulk it is 7.0 mol/L

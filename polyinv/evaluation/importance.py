@@ -24,7 +24,7 @@ from polyinv.mmd import BIN_EDGES
 from polyinv.models.base import InverseModel
 from polyinv.models.forest import Forest
 from polyinv.quantities import MMD, TARGETS
-from polyinv.threads import one_thread
+from polyinv.runtime.threads import one_thread
 
 Blocks = Mapping[str, Sequence[int]]
 """Positions of the columns of each block, by its name."""

@@ -21,12 +21,12 @@ from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.mmd import STEP
 from polyinv.quantities import TARGETS
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.polynomial import OBSERVED, TIME_STEP, observe
 from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import grow_with_horizon
 from polyinv.simulate.snapshots import Growth
-from polyinv.threads import one_thread
 
 BOX_VARIANCE = (HIGH - LOW) ** 2 / 12
 """Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""

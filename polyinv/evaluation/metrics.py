@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional import mean_absolute_error, mean_squared_error
 
-from polyinv.evaluation.report import ENSEMBLE
+from polyinv.evaluation import ENSEMBLE
 from polyinv.models.base import mean_answer
 from polyinv.quantities import RECIPE, TARGETS
 

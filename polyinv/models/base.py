@@ -14,9 +14,9 @@ from zipfile import BadZipFile
 
 from polyinv import __version__
 from polyinv.errors import InputError
-from polyinv.files import written
 from polyinv.mmd import STEP
 from polyinv.quantities import COLUMNS, N_NODES, RECIPE, TARGETS
+from polyinv.runtime.files import written
 
 if TYPE_CHECKING:
     from torch import Tensor

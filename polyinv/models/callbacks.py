@@ -10,8 +10,8 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor
 
-from polyinv.files import discard_unfinished, written
-from polyinv.progress import counted
+from polyinv.runtime.files import discard_unfinished, written
+from polyinv.runtime.progress import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SLOWER = 0.5

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.files import written
 from polyinv.models.base import InverseModel, check_seed
+from polyinv.runtime.files import written
 
 if TYPE_CHECKING:
     from sklearn.compose import TransformedTargetRegressor

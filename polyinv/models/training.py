@@ -25,7 +25,7 @@ from polyinv.models.layers import DropoutKeys
 from polyinv.models.losses import LOSSES, mean, variance, weighted
 from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
-from polyinv.threads import one_thread
+from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     from polyinv.models.neural import NeuralModel

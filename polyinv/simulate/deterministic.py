@@ -19,9 +19,9 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.errors import InputError
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate.chain_lengths import ChainEnds, bin_lengths, moments_beyond
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, check_runs, concatenate, silent
-from polyinv.threads import one_thread
 
 STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate.deterministic import TRACE, Rates, initiator_left, rates
 from polyinv.simulate.snapshots import mapped
-from polyinv.threads import one_thread
 
 STEP = 60.0
 """Longest step in s. Variances are then within 2 % of the limit of small steps."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from polyinv.quantities import CONDITIONS, RECIPE, TARGETS
-from polyinv.runs import run_numbers
+from polyinv.reactions import run_numbers
 
 GRID = {
     "temp": (60.0, 63.0, 65.0, 68.0, 70.0, 73.0, 75.0, 78.0, 80.0),

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from polyinv.errors import InputError
-from polyinv.files import discard_unfinished, locked, written
+from polyinv.runtime.files import discard_unfinished, locked, written
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Ablation studies: many experiments, one table, and what it shows."""

@@ -1,0 +1,356 @@
+"""A study: a base configuration, a few axes, seeds; every combination with every seed is a cell.
+
+::
+
+    base: ../forest.yaml               # or several, later ones on top; relative to this file
+    axes:
+      features: [composite, mmd]       # any key of a configuration and its values,
+      data.simulated.rows: {from: 1000, to: 100000, steps: 3, scale: log}      # or a range of them,
+      network:                         # or a name and what each of its labels changes
+        small: {}
+        wide: {config: ../mlp.yaml, model.hidden: [512, 512]}
+    seeds: [42, 43, 44, 45, 46]        # of the splits; or {from: 42, count: 5}
+    also_seeded: [model.seed]          # optional: other keys that take the seed, so that more than the split varies
+    members: 4                         # optional: networks trained at once in each cell
+
+What is compared is said by the order: a cell's reference has the first value of the *first* axis and the same values on
+all others, so that the first axis is the question and the others are where it is asked.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, isfinite, log
+from pathlib import Path
+from typing import Any
+
+from polyinv.ablation.summary import GIVEN, NAMES, text
+from polyinv.data.features import feature_columns
+from polyinv.data.splits import check_split
+from polyinv.errors import InputError, unknown
+from polyinv.experiment.configuration import read_experiment, read_yaml, value_of, with_value
+from polyinv.experiment.run import Experiment
+from polyinv.models import MODELS, NeuralModel
+from polyinv.runtime.files import folder_name
+from polyinv.runtime.nested import dotted
+
+KEYS = ("base", "axes", "seeds", "also_seeded", "members")
+RANGE = ("from", "to", "steps", "scale")
+SCALES = ("linear", "log")
+MOST_STEPS, LONGEST_NAME = 1000, 200
+TAKEN = (*NAMES, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
+"""Columns of the tables that an axis would stand in the way of."""
+SEED = "split.seed"
+ALSO_SEEDED = {"model.seed": None, "data.simulated.seed": "simulated", "data.grid.seed": "grid"}
+"""What may take the seed of a cell beside its split, and the data source without which it decides nothing."""
+SECTIONS = {"model": "model.name", "data": "data.source", "split": "split.name"}
+"""Of a configuration, and a key of each."""
+CONFIG = "config"
+"""Key of a label's config files."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Args:
+        name: Of its run folder.
+        values: Its value, or label, on each axis.
+        seed: Of its split, and of whatever else the study says.
+        experiment: What is run.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    seed: int
+    experiment: Experiment
+
+    @property
+    def title(self) -> str:
+        """The cell in a few words."""
+        return f"{title(self.values)}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study file asks for.
+
+    Args:
+        name: That of the file.
+        axes: The values, or labels, of each axis; the first one is what the others are compared with.
+        seeds: Of the splits.
+        seeded: Keys that take the seed of a cell, ``split.seed`` first.
+        cells: Every combination with every seed, seed by seed.
+    """
+
+    name: str
+    axes: Mapping[str, tuple[Any, ...]]
+    seeds: tuple[int, ...]
+    seeded: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+def read_study(path: Path | str) -> Study:
+    """Read a study file and resolve every cell.
+
+    Raises:
+        InputError: There is none, or something in it cannot be: the line says what and where.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such study file")
+    given = read_yaml(path, ", ".join(KEYS))
+    for key in given:
+        if key not in KEYS:
+            raise InputError(f"{path}: {unknown('key of a study', key, KEYS)}")
+    try:
+        base = _files(given.get("base"), path.parent, "base")
+        options = {axis: _options(axis, values, path.parent) for axis, values in _axes(given).items()}
+        seeds, members = _seeds(given.get("seeds")), _members(given.get("members"))
+        also = _also_seeded(given.get("also_seeded"), options)
+        combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
+        resolved = [_resolve(base, combination, members) for combination in combinations]
+        _check_also_seeded(also, seeds, [experiment for _, experiment in resolved])
+        return _study(path.stem, list(options), seeds, also, resolved)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A value of an axis: what it is called, and what it changes."""
+
+    label: Any
+    files: tuple[Path, ...]
+    values: Mapping[str, Any]
+    typed: bool = False
+
+
+def _axes(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    axes = given.get("axes")
+    if not isinstance(axes, Mapping) or not axes:
+        raise InputError(f"axes are {axes}; needs a key of the configuration, or a name, with its values")
+    for axis in axes:
+        if not isinstance(axis, str) or not axis.strip() or axis in (*TAKEN, CONFIG):
+            raise InputError(
+                f"{axis!r} cannot be the name of an axis; needs a key of the configuration or another name"
+            )
+        if axis in SECTIONS and not _has_labels(axes[axis]):
+            raise InputError(f"{axis} is a section; needs a key of it, such as {SECTIONS[axis]}, or labels")
+    if SEED in axes:
+        raise InputError(f"{SEED} is no axis; the splits are said by seeds")
+    return axes
+
+
+def _has_labels(given: Any) -> bool:
+    return isinstance(given, Mapping) and "from" not in given
+
+
+def _options(axis: str, given: Any, folder: Path) -> list[_Option]:
+    if isinstance(given, Mapping) and "from" in given:
+        given = _range(axis, given)
+    if isinstance(given, Mapping) and given:
+        if any(label is None or not str(label).strip() for label in given):
+            raise InputError(f"the axis {axis} has a label without a name")
+        return [_labelled(axis, str(label), changes, folder) for label, changes in given.items()]
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise InputError(
+            f"the axis {axis} has {given or 'no values'}; needs a list, a range (from, to, steps) or labels"
+        )
+    return [_Option(value, (), {axis: value}, typed=True) for value in given]
+
+
+def _labelled(axis: str, label: str, changes: Any, folder: Path) -> _Option:
+    if changes is not None and not isinstance(changes, Mapping):
+        raise InputError(f"the axis {axis} has under {label} {changes}; needs what it changes, {{}} for nothing")
+    values = dict(changes or {})
+    if SEED in dict(dotted(values)):
+        raise InputError(f"the axis {axis}, {label}: {SEED} is no axis; the splits are said by seeds")
+    files = _files(values.pop(CONFIG), folder, f"{axis}, {label}") if CONFIG in values else ()
+    return _Option(label, files, values)
+
+
+def _files(given: Any, folder: Path, where: str) -> tuple[Path, ...]:
+    if given is None:
+        raise InputError(f"{where} is missing; needs a config file or a list of them")
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where} is {given}; needs a config file or a list of them")
+    files = tuple(folder / Path(name).expanduser() for name in names)
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{where}: {file}: no such file")
+    return files
+
+
+def _range(axis: str, given: Mapping[str, Any]) -> list[float]:
+    for key in given:
+        if key not in RANGE:
+            raise InputError(f"the axis {axis}: {unknown('key of a range', key, RANGE)}")
+    low, high, steps = (_number(axis, key, given.get(key)) for key in RANGE[:3])
+    scale = given.get("scale", "linear")
+    if scale not in SCALES:
+        raise InputError(f"the axis {axis}: {unknown('scale', scale, SCALES)}")
+    if not (2 <= steps <= MOST_STEPS and steps == int(steps)):
+        raise InputError(f"the axis {axis} has {steps:g} steps; needs a whole number from 2 to {MOST_STEPS}")
+    if scale == "log" and min(low, high) <= 0:
+        raise InputError(f"the axis {axis} goes from {low:g} to {high:g}; a log scale needs positive ends")
+    on, back = (log, exp) if scale == "log" else (float, float)
+    values = [back(on(low) + (on(high) - on(low)) * at / (int(steps) - 1)) for at in range(int(steps))]
+    whole = float(low).is_integer() and float(high).is_integer()
+    return [round(value) for value in values] if whole else [float(f"{value:.10g}") for value in values]
+
+
+def _number(axis: str, key: str, given: Any) -> float:
+    try:
+        if isinstance(given, bool) or not isfinite(number := float(given)):  # YAML takes 1e5 for text
+            raise ValueError
+        return number
+    except (TypeError, ValueError):
+        raise InputError(f"the axis {axis} has {key} {given}; needs a number") from None
+
+
+def _seeds(given: Any) -> tuple[int, ...]:
+    if isinstance(given, Mapping):
+        if set(given) != {"from", "count"} or not all(type(number) is int for number in given.values()):
+            raise InputError(f"seeds are {dict(given)}; needs a list, or from and count")
+        if given["count"] > MOST_STEPS:
+            raise InputError(f"seeds have count {given['count']}; needs {MOST_STEPS} or fewer")
+        given = list(range(given["from"], given["from"] + given["count"]))
+    if given is None:
+        raise InputError("seeds are missing; needs whole numbers, such as [42, 43, 44]")
+    good = isinstance(given, list) and given and all(type(seed) is int and 0 <= seed < 2**32 for seed in given)
+    if not good:
+        raise InputError(f"seeds are {given}; needs whole numbers, 0 to {2**32 - 1}")
+    if len(set(given)) < len(given):
+        raise InputError(f"seeds are {given}; needs each one once")
+    return tuple(given)
+
+
+def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[str, ...]:
+    keys = [] if given is None else given
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise InputError(f"also_seeded is {given}; needs a list of {', '.join(ALSO_SEEDED)}")
+    changed = {key for each in options.values() for option in each for key, _ in dotted(option.values)}
+    for key in keys:
+        if key not in ALSO_SEEDED:
+            raise unknown("key of a seed in also_seeded", key, ALSO_SEEDED)
+        if key in changed:
+            raise InputError(f"{key} is on an axis and in also_seeded; needs one of them to leave it")
+    return tuple(dict.fromkeys(keys))
+
+
+def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: Sequence[Experiment]) -> None:
+    """Refuse what takes the seed and decides nothing, seeds that it cannot take, and those that share members."""
+    for key in also:
+        source = ALSO_SEEDED[key]
+        if source and all(experiment.data.source != source for experiment in experiments):
+            raise InputError(f"also_seeded has {key}, which decides nothing: no cell has data.source {source}")
+    if "model.seed" in also:
+        for experiment in experiments:
+            _check(_seeded(experiment, max(seeds), also))
+        _check_apart(seeds, max(experiment.options.get("members", 1) for experiment in experiments))
+
+
+def _check_apart(seeds: Sequence[int], members: int) -> None:
+    """Member k of a network has its seed plus k: seeds that follow closely would share members."""
+    for one, next_one in itertools.pairwise(sorted(seeds)):
+        if next_one - one < members:
+            raise InputError(
+                f"seeds {one} and {next_one} would share members of networks, whose seeds count up; "
+                f"with model.seed in also_seeded they need to be {members} apart"
+            )
+
+
+def _members(given: Any) -> int | None:
+    if given is not None and (type(given) is not int or given < 1):
+        raise InputError(f"members are {given}; needs a whole number from 1")
+    return given
+
+
+def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int | None) -> tuple[dict, Experiment]:
+    """The values, typed, and the experiment of one combination."""
+    files = [*base, *(file for option in options.values() for file in option.files)]
+    changed = [(key, value, axis) for axis, option in options.items() for key, value in dotted(option.values)]
+    values, by = {}, {}
+    for key, value, axis in changed:
+        if by.setdefault(key, axis) != axis:
+            raise InputError(f"the axes {by[key]} and {axis} both change {key}; needs one of them to leave it")
+        values[key] = value
+    try:
+        experiment = read_experiment(files, values)
+        is_network = issubclass(MODELS[experiment.model], NeuralModel)
+        key, value = ("model.members", members) if is_network else ("model.jobs", 1)  # the processes fill the cores
+        if value is not None and key not in values:
+            experiment = with_value(experiment, key, value)
+        _check(experiment)
+    except InputError as error:
+        raise InputError(f"{title({axis: option.label for axis, option in options.items()})}: {error}") from None
+    named = {axis: value_of(experiment, axis) if each.typed else each.label for axis, each in options.items()}
+    return named, experiment
+
+
+def _check(experiment: Experiment) -> None:
+    """Refuse names and options that no cell can have; what does not go together is for the cell to say."""
+    feature_columns(experiment.features)
+    check_split(experiment.split.name, experiment.split.share)
+    MODELS[experiment.model](**experiment.options)
+
+
+def _study(
+    name: str,
+    axes: Sequence[str],
+    seeds: Sequence[int],
+    also: Sequence[str],
+    resolved: Sequence[tuple[dict, Experiment]],
+) -> Study:
+    found: dict[str, list[Any]] = {axis: [] for axis in axes}
+    for values, _ in resolved:
+        for axis, value in values.items():
+            found[axis] += [] if value in found[axis] else [value]
+    cells = [
+        Cell(f"{_slug(values)}-{seed}", values, seed, _seeded(whole, seed, also))
+        for seed in seeds
+        for values, whole in resolved
+    ]
+    longest = max((cell.name for cell in cells), key=lambda name: len(name.encode()))
+    if len(longest.encode()) > LONGEST_NAME:
+        raise InputError(
+            f"a cell would be called {longest[:40]}..., which is too long for a folder; needs shorter labels"
+        )
+    folders = [cell.name for cell in cells]
+    for cell in cells:
+        if folders.count(cell.name) > 1:
+            raise InputError(f"two cells would be called {cell.name}; needs values that differ")
+    kept = {axis: tuple(values) for axis, values in found.items()}
+    return Study(name, kept, tuple(seeds), (SEED, *also), tuple(cells))
+
+
+def _seeded(experiment: Experiment, seed: int, also: Sequence[str]) -> Experiment:
+    for key in (SEED, *also):
+        experiment = with_value(experiment, key, seed)
+    return experiment
+
+
+def title(values: Mapping[str, Any]) -> str:
+    """Values of axes in a few words; numbers with the name of what they are.
+
+    Example:
+        >>> title({"features": "mmd", "data.simulated.rows": 1000, "model.hidden": [64, 32]})
+        'mmd, rows 1000, hidden 64-32'
+    """
+    return ", ".join(_said(axis, value) for axis, value in values.items())
+
+
+def _said(axis: str, value: Any) -> str:
+    return value if isinstance(value, str) else f"{axis.split('.')[-1]} {text(value)}"
+
+
+def _slug(values: Mapping[str, Any]) -> str:
+    """The name of a folder that says the values.
+
+    Example:
+        >>> _slug({"features": "mmd+Mn", "split.share": 0.1, "model": "published MLP"})
+        'mmd+Mn_share-0.1_published-MLP'
+    """
+    return "_".join(folder_name(_said(axis, value)) for axis, value in values.items())

@@ -1,0 +1,200 @@
+"""Does an observation lie where models have learned? A graded verdict, by the polymers that recipes of the box make.
+
+Whatever the model, it has learned from polymers of the box. An observation is compared with the closest of them
+(`polyinv.domain.closest`): what no recipe of the box comes near to, in units of the observation's own noise, is
+outside. Each kind of deviation is divided by the limit that observations from inside the box exceed equally rarely, so
+that all kinds together raise a false alarm in 5 % of them; the limits are measured (``scripts/calibrate_domain.py``).
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from torch import Tensor
+
+from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.data.masks import given_inputs, picked
+from polyinv.data.patterns import MEASURED
+from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
+from polyinv.mmd import LOG_M, mean_molar_masses
+from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.runtime.threads import one_thread
+from polyinv.simulate.deterministic import TRACE
+from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
+
+LIMITS = Path(__file__).with_name("limits.yaml")
+FALSE_ALARMS = 0.05
+"""Share of observations from inside the box that are not called inside."""
+FAR = 0.005
+"""Share of them that are called outside."""
+KINDS = ("misfit", "Mn", "Mw", "roughness")
+"""Deviations: of what was fitted, in units of its noise; of Mn and Mw from the curve they belong to, as logarithms; and
+the noise itself, as one over a number of chains."""
+SMOOTHEST, ASSUMED = 1e-7, 1e-5
+"""Least noise that a curve is credited with, and that of observations without a curve; one over chains."""
+LEVELS = (3e-7, 1e-6, 5e-6)
+"""Noise, as one over a number of chains, at which other limits begin to hold: the fewer chains, the less Gaussian."""
+LEAST = (1.0, 0.005, 0.005, 0.0)
+"""Deviations of each kind that are none: the noise, and means that a curve on 100 nodes blurs by half a per cent."""
+LEAST_NODES = 8
+"""A curve that is populated at fewer is outside; those of the box span more than twenty."""
+VERDICTS = ("inside", "edge", "outside")
+
+
+@cache
+def references() -> References:
+    """The polymers of the box, about five seconds of one core, once in a process."""
+    with one_thread():
+        return References(Polynomial.interpolate(BUTYL_ACRYLATE))
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """How far B observations are from the polymers of the box.
+
+    Args:
+        fit: The closest recipes.
+        kinds: Deviations of each kind, ``LEAST`` at least, (B, 4); NaN where there is none.
+        measured: The measured inputs of each observation, such as ``mmd+means``: which limits hold, (B).
+    """
+
+    fit: Fit
+    kinds: Tensor
+    measured: list[str]
+
+    @classmethod
+    def of(cls, x: Tensor, columns: Sequence[str]) -> "Deviations":
+        """Of observations (B, F) in physical units, NaN where something is missing; known recipe values are held."""
+        seen, known = observed_numbers(x, columns)
+        with one_thread():
+            closest = fit(references(), seen, known)
+            noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
+            misfit = closest.misfit / noise.sqrt()
+            # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
+            nodes = closest.populated[:, CURVE].sum(-1)
+            misfit[(nodes < LEAST_NODES) & ~seen[:, CURVE].isnan().any(-1)] = torch.inf
+            fitted = references().forward(to_unit(closest.recipes))
+        apart = _means_less_curve(seen, closest.measured) - _means_less_curve(fitted, closest.measured)
+        kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
+        given = given_inputs(torch.cat([seen, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
+        measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
+        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), measured)
+
+
+def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """What observations (B, F) in physical units hold, NaN where it is missing.
+
+    Returns:
+        Observed numbers (B, 103), the scalars as logarithms; known values of the recipe (B, 4).
+    """
+    scalars, curve, known = (picked(x.double(), columns, names) for names in (SCALARS, MMD, TARGETS))
+    return torch.cat([scalars.clamp(min=TRACE).log(), curve], dim=-1), known
+
+
+def _means_less_curve(seen: Tensor, measured: Tensor) -> Tensor:
+    """ln Mn and ln Mw less those of the curve where it was measured, (B, 2); its bins blur them a little, too."""
+    kept = torch.where(measured | ~measured.any(-1, keepdim=True), seen[:, CURVE].clamp(min=0), 0.0)
+    of_curve = np.log(mean_molar_masses(kept.numpy()))
+    return seen[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
+
+
+@cache
+def limits() -> dict[str, dict[str, list[float]]]:
+    """Limits of each kind by the inputs that are given, a list over the levels of noise; and ``far``, the distance from
+    which on an observation is outside."""
+    return yaml.safe_load(LIMITS.read_text())
+
+
+def level(noise: Tensor) -> Tensor:
+    """The level of noise (B,) that limits go by, 0 to 3; 0 without a curve."""
+    return torch.bucketize(noise.nan_to_num(0.0).contiguous(), torch.tensor(LEVELS).double())
+
+
+def calibrate(kinds: Tensor) -> dict[str, list[float]]:
+    """Limits that observations from inside the box, with deviations (N, 4), exceed as rarely as they should.
+
+    A tenth of the false alarms is left to the noise itself, which has one limit; the rest is shared equally by the
+    other kinds at each level of noise.
+    """
+    noise, at = kinds[:, KINDS.index("roughness")], level(kinds[:, KINDS.index("roughness")])
+    roughest = noise.nanquantile(1 - FALSE_ALARMS / 10).item()
+    found: dict[str, list[float]] = {kind: [] for kind in (*KINDS, "far")}
+    for number in range(len(LEVELS) + 1):
+        rows = kinds[(at == number) & ~(noise > roughest)]
+        limit = torch.tensor([*_limits(rows[:, :-1], 0.9 * FALSE_ALARMS), roughest])
+        distance = (rows / limit).nan_to_num(0.0).amax(-1) if len(rows) else torch.ones(1)
+        for kind, value in zip((*KINDS, "far"), [*limit.tolist(), distance.quantile(1 - FAR).item()], strict=True):
+            found[kind].append(float(f"{value:.4g}"))
+    return found
+
+
+def _limits(kinds: Tensor, share: float) -> list[float]:
+    """Limits (K,) of kinds (N, K) that the same share of rows exceeds in each kind, ``share`` of them in any."""
+    if len(kinds) == 0:
+        return list(LEAST[: kinds.shape[1]])
+    low, high = 0.0, share
+    limit = kinds.nanquantile(1 - share, dim=0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        limit = kinds.nanquantile(1 - middle, dim=0)
+        low, high = (middle, high) if (kinds > limit).any(-1).double().mean() < share else (low, middle)
+    return limit.tolist()
+
+
+def judge(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
+    """The verdict on each of B observations (B, F) in physical units, NaN where something is missing.
+
+    Returns:
+        ``verdict``: inside, edge or outside; ``distance``: the largest deviation over its limit, above 1 not inside;
+        ``false_alarms``: share of observations from inside the box that get as far as 1; ``out``: what deviates most,
+        in words, empty inside; ``closest_<value>``: the closest recipe of the box; ``nearest_<value>``: the nearest of
+        the recipes that the box is sampled with.
+    """
+    found = Deviations.of(x, columns)
+    at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
+    mine = [
+        {kind: values[row] for kind, values in limits()[inputs].items()}
+        for inputs, row in zip(found.measured, at, strict=True)
+    ]
+    scale = torch.tensor([[each[kind] for kind in KINDS] for each in mine])
+    far = np.array([each["far"] for each in mine])
+    ratio = (found.kinds / scale).nan_to_num(0.0)
+    distance, worst = (part.numpy() for part in ratio.max(-1))
+    grade = (distance > 1).astype(int) + (distance > far)
+    table = pd.DataFrame({"verdict": np.array(VERDICTS)[grade], "distance": distance, "false_alarms": FALSE_ALARMS})
+    table["out"] = [
+        "" if inside else _in_words(KINDS[kind], found.fit, row)
+        for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))
+    ]
+    nearest = from_unit(references().unit[found.fit.nearest])
+    for at, name in enumerate(TARGETS):
+        table[f"closest_{name}"], table[f"nearest_{name}"] = found.fit.recipes[:, at].numpy(), nearest[:, at].numpy()
+    return table
+
+
+def _in_words(kind: str, fit: Fit, row: int) -> str:
+    """What of a row deviates, such as ``the MMD at log10 M 5.2 to 6.0``."""
+    if kind in ("Mn", "Mw"):
+        return f"{kind} against the MMD"
+    if kind == "misfit" and fit.populated[row, CURVE].any() and fit.populated[row, CURVE].sum() < LEAST_NODES:
+        return f"the MMD, {fit.populated[row, CURVE].sum()} nodes wide"
+    deviation = (fit.deviation[row].square() * fit.populated[row]).numpy()
+    scalars = {name: deviation[at] for at, name in enumerate(SCALARS)}
+    curve = deviation[CURVE]
+    largest = max(scalars, key=scalars.get)
+    if kind == "misfit" and scalars[largest] > curve.sum():
+        return largest
+    # The shortest piece of the curve that holds half of the misfit.
+    total = np.concatenate([[0.0], curve.cumsum()])
+    starts = np.arange(len(curve))
+    ends = np.searchsorted(total, total[starts] + 0.5 * total[-1] - 1e-12)
+    inside = ends <= len(curve)
+    best = starts[inside][np.argmin((ends - starts)[inside])]
+    place = f"the MMD at log10 M {LOG_M[best]:.1f} to {LOG_M[ends[best] - 1]:.1f}"
+    return f"wriggles of {place}" if kind == "roughness" else place

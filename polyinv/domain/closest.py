@@ -1,0 +1,210 @@
+r"""The recipe of the box whose polymer comes closest to an observation, and how far it stays from it.
+
+Deviations are counted in the noise that chains have when they are counted: with N of them, :math:`\sqrt{w_k}` at a node
+of molar mass :math:`M_k` scatters by :math:`\sqrt{M_k / (4 h N M_n)}`, where h is the step of the grid, whatever the
+height of the curve. How many chains a curve stands for is nowhere said; its roughness tells: what wriggles from node to
+node is noise, what bends over many nodes is not.
+
+A curve is compared where it was measured: from the first node that holds something to the last, and not below 1000
+g/mol, where single oligomers stand apart that no instrument separates. Both curves have unit area there.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from polyinv.instrument.exports import span
+from polyinv.mmd import LOG_M, OLIGOMERS, STEP
+from polyinv.quantities import SCALARS
+from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
+from polyinv.simulate.recipes import random_recipes
+
+CURVE = slice(len(SCALARS), len(OBSERVED))
+MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
+POPULATED = 1e-3
+"""Nodes below this share of the peak say nothing about the roughness: single chains."""
+VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
+"""Of ln cBA_time, ln Mn and ln Mw, times the chains: about what runs of a few minutes to an hour have."""
+REFERENCES, STARTS, STEPS = 4096, 3, 12
+"""Recipes among which the nearest are looked for, how many of them are started from, and steps of the descent."""
+SMALLEST = 1e-7
+"""Of w; a root has no slope at zero."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """B observations and the closest recipes.
+
+    Args:
+        recipes: (B, 4), inside the box; known values as given.
+        deviation: Of every observed number from its fit, times the root of the chains: (B, 103), 0 where not fitted.
+        populated: Which of them count: scalars that are given, and nodes that hold more than single chains, (B, 103).
+        noise: Variance of these deviations that the roughness of the curve tells, (B,); one over the number of chains,
+            NaN without a curve.
+        nearest: Number of the nearest reference, (B,).
+        measured: Nodes at which the curve was compared, (B, 100).
+    """
+
+    recipes: Tensor
+    deviation: Tensor
+    populated: Tensor
+    noise: Tensor
+    nearest: Tensor
+    measured: Tensor
+
+    @property
+    def misfit(self) -> Tensor:
+        """Root mean square of the deviations that count, (B,)."""
+        return ((self.deviation.square() * self.populated).sum(-1) / self.populated.sum(-1).clamp(min=1)).sqrt()
+
+
+class References:
+    """Recipes of the box and what they show, to find near ones quickly.
+
+    Args:
+        forward: Forward model with the observed numbers `polyinv.simulate.polynomial.OBSERVED`.
+        count: Recipes.
+    """
+
+    def __init__(self, forward: Polynomial, count: int = REFERENCES) -> None:
+        self.forward = forward
+        self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0)))
+        self.seen = _rooted(forward(self.unit))
+
+    def nearest(self, seen: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
+        """Numbers of the nearest (B, count) by weighted deviation; far from known values counts as far.
+
+        Args:
+            seen: Observed numbers, the curve by its root, (B, 103).
+            weight: Of them, (B, 103).
+            known: Known values in the unit of the polynomial, NaN where not given, (B, 4).
+            count: How many.
+        """
+        weight, there = weight.square(), ~known.isnan()
+        far = (seen.square() * weight).sum(-1, keepdim=True) - 2 * (seen * weight) @ self.seen.T
+        far = far + weight @ self.seen.square().T
+        apart = torch.where(there[:, None, :], known[:, None, :] - self.unit, 0.0).square().sum(-1)
+        return (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices
+
+
+def fit(references: References, seen: Tensor, known: Tensor) -> Fit:
+    """Least squares inside the box by Levenberg and Marquardt's method, from the nearest of some references.
+
+    Mn and Mw are fitted only where there is no curve, whose means they are.
+
+    Args:
+        references: With the forward model.
+        seen: Observed numbers (B, 103), NaN where not given; scalars as logarithms.
+        known: Values of the recipe that are given (B, 4), NaN where not; values outside the box count as its wall.
+    """
+    problem = _Problem.of(references.forward, seen, known)
+    near = references.nearest(problem.seen, problem.weight, problem.known, STARTS)
+    unit = problem.with_known(references.unit[near].flatten(0, 1), STARTS)
+    unit, cost = problem.descend(unit, STARTS)
+    chosen = cost.view(len(seen), STARTS).argmin(1)
+    unit = unit.view(len(seen), STARTS, 4)[torch.arange(len(seen)), chosen]
+    deviation = problem.deviation(unit, 1)
+    curve = seen[:, CURVE].nan_to_num(0.0)
+    populated = problem.weight > 0
+    populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
+    noise = roughness(deviation[:, CURVE], populated[:, CURVE])
+    recipes = torch.where(known.isnan(), from_unit(unit), known)
+    return Fit(recipes, deviation, populated, noise, near[:, 0], problem.measured)
+
+
+def where_measured(curve: Tensor) -> Tensor:
+    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with gaps."""
+    return span(curve > 0, curve > 0) & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
+
+
+def roughness(deviation: Tensor, populated: Tensor) -> Tensor:
+    """Variance of deviations (B, 100) that wriggles from node to node, by their second differences at populated nodes.
+
+    Returns:
+        (B,), NaN where no three neighbours are populated.
+    """
+    inner = populated[:, :-2] & populated[:, 1:-1] & populated[:, 2:]
+    second = deviation[:, :-2] - 2 * deviation[:, 1:-1] + deviation[:, 2:]
+    return (second.square() * inner).sum(-1) / (6 * inner.sum(-1))
+
+
+def _rooted(seen: Tensor, measured: Tensor | None = None) -> Tensor:
+    """Observed numbers (*, 103) with the root of the curve in its place; of its part at some nodes, with unit area."""
+    curve = seen[..., CURVE].clamp(min=0)
+    if measured is not None:
+        curve = curve * measured / _area(curve * measured)
+    return torch.cat([seen[..., : CURVE.start], curve.sqrt()], -1)
+
+
+def _area(curve: Tensor) -> Tensor:
+    return (curve.sum(-1, keepdim=True) * STEP).clamp(min=SMALLEST)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    forward: Polynomial
+    seen: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
+    weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
+    known: Tensor  # in the unit of the polynomial, NaN where not given, (B, 4)
+    measured: Tensor  # nodes at which curves are compared, (B, 100)
+
+    @classmethod
+    def of(cls, forward: Polynomial, seen: Tensor, known: Tensor) -> "_Problem":
+        weight = torch.zeros_like(seen)
+        for at, variance in VARIANCES.items():
+            weight[:, at] = variance**-0.5
+        measured = where_measured(seen[:, CURVE])
+        rooted = _rooted(seen, measured).nan_to_num(0.0)
+        molar_mass = 10 ** torch.from_numpy(LOG_M)
+        mean = 1 / (rooted[:, CURVE].square() / molar_mass).sum(-1, keepdim=True).clamp(min=SMALLEST) / STEP
+        weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
+        given = ~seen.isnan()
+        given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
+        return cls(forward, rooted, torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1), measured)
+
+    def with_known(self, unit: Tensor, times: int) -> Tensor:
+        known = self.known.repeat_interleave(times, 0)
+        return torch.where(known.isnan(), unit, known)
+
+    def deviation(self, unit: Tensor, times: int) -> Tensor:
+        """Weighted deviations of each row from ``times`` points: (B * times, 103)."""
+        return self._from(self.forward(unit), times)
+
+    def _from(self, fitted: Tensor, times: int) -> Tensor:
+        seen, weight, at = (part.repeat_interleave(times, 0) for part in (self.seen, self.weight, self.measured))
+        return (seen - _rooted(fitted, at)) * weight
+
+    def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
+        """Points (B * times, 4) moved downhill, and their sums of squares."""
+        weight, measured = (part.repeat_interleave(times, 0) for part in (self.weight, self.measured))
+        free = self.known.isnan().repeat_interleave(times, 0)
+        damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
+        cost = self.deviation(unit, times).square().sum(-1)
+        for _ in range(STEPS):
+            fitted, slopes = self.forward.with_slopes(unit)
+            slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, measured)], 1)
+            slopes = slopes * weight[..., None] * free[:, None, :]
+            residual = self._from(fitted, times)
+            downhill = torch.einsum("mou,mo->mu", slopes, residual)
+            # A wall that the descent leans on is not moved along.
+            stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
+            slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
+            normal = slopes.mT @ slopes
+            size = normal.diagonal(dim1=-2, dim2=-1)
+            held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
+            moved = (unit + torch.linalg.solve(normal + held, downhill)).clamp(-1, 1)
+            new = self.deviation(moved, times).square().sum(-1)
+            better = new < cost
+            unit, cost = torch.where(better[:, None], moved, unit), torch.where(better, new, cost)
+            damping = (damping * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
+        return unit, cost
+
+
+def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:
+    """Slopes (B, 100, 4) of the roots that `_rooted` makes of fitted numbers (B, 103) with slopes (B, 103, 4)."""
+    curve = fitted[:, CURVE].clamp(min=0) * measured
+    area = _area(curve)
+    share, rising = curve / area, slopes[:, CURVE] * measured[..., None] / area[..., None]
+    rising = rising - share[..., None] * rising.sum(1, keepdim=True) * STEP
+    return rising * (0.5 / share.clamp(min=SMALLEST).sqrt())[..., None]

@@ -1,0 +1,167 @@
+"""May this answer be believed? What the inputs cannot tell, and known values that cannot be.
+
+Every line is a warning in words; none stops an answer.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.data.masks import hidden, picked
+from polyinv.data.patterns import inputs_of, name_of
+from polyinv.domain.expectations import SURE, Expectations
+from polyinv.models.base import InverseModel
+from polyinv.quantities import RECIPE, TARGETS
+from polyinv.simulate.recipes import HIGH, LOW
+
+POOR = 0.5
+"""R² below which a value of the recipe counts as not to be told."""
+WORDS = {"mmd": "the MMD", "cBA_time": "residual monomer", "means": "Mn and Mw"}
+"""What inputs are called in a sentence; values of the recipe by their name."""
+MARGIN = 0.1
+"""How far an answer may leave the box before it counts as outside, as a share of its width."""
+NAMED = 5
+"""Rows that a line names at most."""
+
+
+def in_words(inputs: Sequence[str]) -> str:
+    """Inputs as a list in a sentence.
+
+    Example:
+        >>> in_words(("mmd", "means", "temp"))
+        'the MMD, Mn and Mw, temp'
+    """
+    return ", ".join(WORDS.get(name, name) for name in inputs)
+
+
+def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
+    """A line if some value of the recipe is not to be told from a pattern of inputs, and what would help."""
+    expected = expectations.of(pattern)
+    poor = expected[expected["r2"] < POOR]
+    if poor.empty:
+        return []
+    units = {quantity.name: quantity.unit for quantity in RECIPE}
+    said = ", ".join(
+        f"{name} (expected R² {line.r2:.2f}, typical error {line.rmse:.2g} {units[name]})"
+        for name, line in poor.iterrows()
+    )
+    more, then = expectations.one_more(pattern, poor.index)
+    better = ", ".join(f"{name} {then[name]:.2f}" for name in poor.index if name in then)
+    helps = f"; with {in_words(more)} as well, expected R²: {better}" if better else ""
+    return [f"{in_words(inputs_of(pattern))} cannot tell {said}{helps}"]
+
+
+def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
+    """Which values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
+    margin = torch.where(given, 0.0, MARGIN * (HIGH - LOW))
+    return (recipes < LOW - margin) | (recipes > HIGH + margin)
+
+
+def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[str]:
+    """A line for each value of the recipe that leaves the box in which models have learned, known or answered.
+
+    Args:
+        recipes: Known and answered values, (N, 4).
+        given: Which of them are known, (N, 4).
+        rows: What each row is called.
+    """
+    lines, leaving = [], leaving_box(recipes, given)
+    for at, quantity in enumerate(RECIPE):
+        learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
+        out = leaving[:, at] & given[:, at]
+        if out.any():
+            lines.append(
+                f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}, {learned}; "
+                "the answers to the rest are guesses"
+            )
+        out = leaving[:, at] & ~given[:, at]
+        if out.any():
+            lines.append(
+                f"{_rows(out, rows)}: the answer for {quantity.name} is {_first(out, recipes[:, at], rows, '.3g')}, "
+                f"{learned}; "
+                "what is given does not fit together, or lies outside as well"
+            )
+    return lines
+
+
+def speaking_against(
+    model: InverseModel, x: Tensor, pattern: str, name: str, expectations: Expectations
+) -> tuple[Tensor, Tensor, pd.Series]:
+    """Whether the other inputs of a pattern speak against a known value of the recipe.
+
+    What is known is asked for as if it were not. An answer farther away than 99 % of the errors made in that pattern
+    is a contradiction; of values that agree, one in a hundred is called one. Rows with a known value outside the box
+    have none.
+
+    Args:
+        model: One that takes gaps.
+        x: Observations (N, F) of the pattern.
+        pattern: Their inputs.
+        name: The known value.
+        expectations: Of the model.
+
+    Returns:
+        Whether they do (N,), what they say instead (N,), and what is expected of such answers.
+    """
+    at = TARGETS.index(name)
+    without = name_of([other for other in inputs_of(pattern) if other != name])
+    known = x[:, model.columns.index(name)]
+    answer = model.predict(hidden(x, model.columns, without))[:, at]
+    expected = expectations.of(without).loc[name]
+    recipes = picked(x, model.columns, TARGETS)
+    inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
+    return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
+
+
+def contradictions(
+    model: InverseModel, x: Tensor, pattern: str, expectations: Expectations, rows: Sequence[object]
+) -> list[str]:
+    """A line for each known value of the recipe that the rest of the inputs speaks against, see `speaking_against`."""
+    given, lines = inputs_of(pattern), []
+    for quantity in RECIPE:
+        if quantity.name not in given:
+            continue
+        against, answer, expected = speaking_against(model, x, pattern, quantity.name, expectations)
+        if against.any():
+            first = int(against.nonzero()[0])
+            known = _first(against, x[:, model.columns.index(quantity.name)], rows, "g")
+            rest = in_words([name for name in given if name != quantity.name])
+            lines.append(
+                f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "
+                f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
+                f"are within {expected['error_99']:.2g}); one is wrong"
+            )
+    return lines
+
+
+def verdicts_in_words(verdicts: pd.DataFrame) -> list[str]:
+    """A line for the rows at the edge and one for those outside.
+
+    Args:
+        verdicts: Of `polyinv.domain.assessment.judge`, indexed by what each row is called.
+    """
+    lines = []
+    for grade, said in {"edge": "at the edge of", "outside": "outside"}.items():
+        chosen = verdicts["verdict"] == grade
+        if chosen.any():
+            worst = verdicts[chosen].sort_values("distance").iloc[-1]
+            lines.append(
+                f"{_rows(torch.tensor(chosen.tolist()), list(verdicts.index))}: {said} what models have learned, by "
+                f"{worst['out']} (distance {worst['distance']:.3g}; more than 1 have {worst['false_alarms']:.0%} of "
+                "polymers from inside)"
+            )
+    return lines
+
+
+def _first(chosen: Tensor, values: Tensor, rows: Sequence[object], form: str) -> str:
+    """The value of the first chosen row, and which that is where there are several."""
+    at = chosen.nonzero()[:, 0].tolist()
+    return f"{values[at[0]].item():{form}}" + (f" (row {rows[at[0]]})" if len(at) > 1 else "")
+
+
+def _rows(chosen: Tensor, rows: Sequence[object]) -> str:
+    names = [str(rows[at]) for at in chosen.nonzero()[:, 0].tolist()]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"row{'s' * (len(names) > 1)} {', '.join(names[:NAMED])}{more}"

@@ -1,0 +1,245 @@
+"""Configurations: YAML files and dotted values, merged and checked by one typed parser, into an `Experiment`.
+
+The parser knows the options of the model that the arguments name, and refuses every other with the names it knows. What
+takes seconds to import waits until the names have been accepted.
+"""
+
+import argparse
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
+from polyinv.errors import InputError, unknown
+from polyinv.runtime.nested import dotted
+
+if TYPE_CHECKING:
+    from polyinv.experiment.run import Experiment
+
+PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
+MODEL = "forest"
+"""Where nobody names one."""
+
+
+def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] | None = None) -> "Experiment":
+    """The experiment of config files, later ones on top, and of values on top of them.
+
+    Args:
+        files: YAML files as `polyinv train --config` takes them.
+        values: Values by their dotted key, such as ``model.training.max_epochs``; nested ones are taken, too.
+
+    A file, or the values, that name another model than the files before take nothing over from their section ``model``.
+
+    Raises:
+        InputError: A file that cannot be read, or a key or a value that `polyinv train` would refuse.
+    """
+    on_top = dict(dotted(values or {}))
+    for key in ("config", "print_config", "help"):  # options of the parser that are no values
+        if key in on_top:
+            raise InputError(f"{key} is no key of a configuration")
+    arguments = [*_of_files([Path(file) for file in files], on_top.get("model.name"))]
+    arguments += [f"--{key}={_text(value)}" for key, value in on_top.items()]
+    parser = ArgumentParser(prog="configuration", exit_on_error=False, allow_abbrev=False)
+    add_experiment(parser, arguments)
+    return experiment_of(parse(parser, arguments))
+
+
+def _of_files(files: Sequence[Path], model: str | None) -> Iterator[str]:
+    contents = [read_yaml(file) if file.is_file() else {} for file in files]
+    names = [*(_within(each, "model", "name") for each in contents), model]
+    named = [(at, name) for at, name in enumerate(names) if name]
+    changes = [at for (_, before), (at, name) in itertools.pairwise(named) if name != before]
+    for at, (file, content) in enumerate(zip(files, contents, strict=True)):
+        if at < max(changes, default=0):
+            others = {key: value for key, value in content.items() if key != "model"}
+            yield from (f"--{key}={_text(value)}" for key, value in dotted(others))
+        else:
+            yield from ("--config", str(file))
+
+
+def _within(config: Any, *keys: str) -> Any:
+    for key in keys:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
+
+
+def _text(value: Any) -> str:
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except (TypeError, ValueError):  # a date, a set, bytes, or what contains itself
+        raise InputError(
+            f"{type(value).__name__} is no value of a configuration; needs text, numbers or lists"
+        ) from None
+
+
+def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
+    """Give a parser the options of an experiment with the model that the arguments name.
+
+    Raises:
+        InputError: The model is unknown, or the one to start from is none.
+    """
+    from polyinv.data.features import FEATURES
+    from polyinv.experiment.run import SplitConfig
+    from polyinv.models import MODELS, check_goes_on
+    from polyinv.models.base import read_card
+
+    init = given(arguments, "--init") or _in_configs(arguments, "init")
+    card = None if init is None else read_card(Path(init).expanduser())
+    if card is not None:
+        check_goes_on(card["model"])
+    # The model decides which other options there are.
+    named = given(arguments, "--model.name") or _in_configs(arguments, "model", "name")
+    name = named or (MODEL if card is None else card["model"])
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    parser.add_argument("--config", action="config", help="YAML file with any of the values below")
+    parser.add_argument("--features", default="composite", help=f"one of {', '.join(FEATURES)}")
+    parser.add_argument("--model.name", default=MODEL, help=f"one of {', '.join(MODELS)}; it decides the other values")
+    parser.add_argument("--init", type=str | None, help="folder of a saved network to go on from (fine-tuning)")
+    parser.add_class_arguments(MODELS[name], "model")
+    parser.add_class_arguments(SplitConfig, "split")
+    parser.add_class_arguments(DataConfig, "data")
+    if card is not None and card["model"] == name:
+        _take_over(parser, card, init)
+
+
+def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
+    """What is not said otherwise stays as it was in the model to start from."""
+    from polyinv.data.features import features_of
+
+    features = features_of(card["columns"])
+    try:
+        parser.set_defaults({f"model.{key}": value for key, value in dotted(card["options"])})
+    except KeyError as error:
+        raise InputError(f"{init} has an option that this version does not know: {error}") from None
+    parser.set_defaults({"model.name": card["model"]} | ({"features": features} if features else {}))
+
+
+def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    """What a parser makes of arguments.
+
+    Raises:
+        InputError: It refuses one; unknown keys are answered with the known ones.
+    """
+    try:
+        config = parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        text = " ".join(str(error).split())
+        if any(sign in text for sign in ("not accept", "unrecognized", "not expected")):
+            known = sorted({*parser.get_defaults().keys()} - {"config"})
+            text += f"; known: {', '.join(known)}"
+        raise InputError(text) from None
+    for key in PATHS:
+        if config.get(key) is not None:
+            config[key] = str(Path(config[key]).expanduser())
+    return config
+
+
+def experiment_of(config: Namespace) -> "Experiment":
+    """The experiment that the parser of `add_experiment` has read."""
+    from polyinv.experiment.run import Experiment, SplitConfig
+
+    options = config.model.as_dict()
+    return Experiment(
+        options.pop("name"),
+        options,
+        config.features,
+        SplitConfig(**config.split),
+        data_config(config.data),
+        config.init,
+    )
+
+
+def data_config(given: Namespace) -> DataConfig:
+    """The section ``data``, whose own sections come as plain values."""
+    values = given.as_dict()
+    kinds = {"simulated": SimulatedConfig, "grid": GridConfig}
+    return DataConfig(**values | {name: kind(**values[name]) for name, kind in kinds.items()})
+
+
+def value_of(experiment: "Experiment", key: str) -> Any:
+    """The value of an experiment under a dotted key, as a plain type.
+
+    Example:
+        >>> value_of(read_experiment(values={"split.seed": "7", "model.max_depth": None}), "split.seed")
+        7
+    """
+    model = {"name": experiment.model, **experiment.options}
+    value: Any = {**asdict(experiment), "model": model}
+    for step in key.split("."):
+        value = value[step]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def with_value(experiment: "Experiment", key: str, value: Any) -> "Experiment":
+    """The same experiment with another value under a dotted key, as typed as `value_of` gives it.
+
+    Example:
+        >>> value_of(with_value(read_experiment(), "data.grid.seed", 7), "data.grid.seed")
+        7
+    """
+    section, _, option = key.partition(".")
+    return _with(experiment, f"options.{option}" if section == "model" else key, value)
+
+
+def _with(whole: Any, key: str, value: Any) -> Any:
+    step, _, rest = key.partition(".")
+    if isinstance(whole, Mapping):
+        return {**whole, step: _with(whole.get(step, {}), rest, value) if rest else value}
+    return replace(whole, **{step: _with(getattr(whole, step), rest, value) if rest else value})
+
+
+def given(arguments: list[str], option: str) -> str | None:
+    """The value of an option, before the parser that knows all of them exists."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument(option, dest="value")
+    return scout.parse_known_args(arguments)[0].value
+
+
+def _in_configs(arguments: list[str], *keys: str) -> str | None:
+    """What the config files among the arguments say; the last one that says anything counts."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--config", action="append", default=[])
+    given, _ = scout.parse_known_args(arguments)
+    found = [_entry(Path(config), *keys) for config in given.config if Path(config).is_file()]
+    return next((value for value in reversed(found) if value), None)
+
+
+def _entry(path: Path, *keys: str) -> str | None:
+    value = _within(read_yaml(path), *keys)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{path}: {'.'.join(keys)} is {value}; needs a name")
+    return value
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML lets the last of equal keys win without a word."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
+        return node
+
+
+def read_yaml(path: Path, sections: str = "model, features, split, data") -> dict[str, Any]:
+    """The sections of a YAML file.
+
+    Raises:
+        InputError: It is none, or has no sections.
+    """
+    try:
+        config = yaml.load(path.read_text(), _EachKeyOnce)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is no configuration; it has to hold sections such as {sections}")
+    return config

@@ -1,0 +1,374 @@
+"""A saved model judged on rows it has not seen: scores, pictures, closed loop and verdicts in one report.
+
+The folder holds ``report.html``, which needs nothing beside itself, the figures as PNG and TensorBoard events, and the
+numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``verdicts.csv``.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from polyinv.data.bundled import load_bundled
+from polyinv.data.features import features_of
+from polyinv.data.patterns import pattern_of
+from polyinv.data.source import DataConfig, GridConfig, load_table
+from polyinv.data.splits import split_rows
+from polyinv.data.workbook import read_table
+from polyinv.errors import InputError, unknown
+from polyinv.evaluation import ENSEMBLE
+from polyinv.models import InverseModel, load
+from polyinv.models.base import mean_answer
+from polyinv.models.released import model_folder
+from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+from polyinv.reactions import conversion
+from polyinv.runtime.files import refuse_existing, written
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polyinv.report.html import Section
+
+OBSERVED = SCALARS + MMD
+SEED = 42
+"""Of the by_recipe split of the bundled grid whose test rows a model is judged on, unless its run had another."""
+CHAINS = 1e6
+"""Of the runs that the information limit is given for: those of the bundled rows."""
+LIMIT = (
+    "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
+    "whole box: a local estimate, where little is known too high for cAIBN_0 by up to 0.21 and too low for temperature "
+    "and time by up to 0.09 (docs/value-of-knowing.md). A model that has learned the levels of a grid may pass it on "
+    "that grid."
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Rows that a model is judged on, and what it answers.
+
+    Args:
+        name: What they are.
+        table: The rows, (N), with the columns `polyinv.quantities.COLUMNS`.
+        x: What the model is given of them, (N, F).
+        guesses: What its members answer, (R, N, 4).
+    """
+
+    name: str
+    table: pd.DataFrame
+    x: "Tensor"
+    guesses: "Tensor"
+
+    @property
+    def y(self) -> "Tensor":
+        """True recipes, (N, 4)."""
+        import torch
+
+        return torch.from_numpy(self.table[list(TARGETS)].to_numpy(dtype=float, copy=True))
+
+    @property
+    def observed(self) -> "Tensor":
+        """Everything that was observed of the rows, given to the model or not, (N, 103)."""
+        import torch
+
+        return torch.from_numpy(self.table[list(OBSERVED)].to_numpy(dtype=float, copy=True))
+
+    @property
+    def guess(self) -> "Tensor":
+        """What the model as a whole answers, (N, 4)."""
+        return mean_answer(self.guesses)
+
+
+def evaluate(
+    path: Path | str, output: Path | str, *, data: str | None = None, given: str | None = None, method: str = "sampled"
+) -> pd.DataFrame:
+    """Judge a saved model and write the report.
+
+    Args:
+        path: Folder of a saved model or of a run.
+        output: New folder.
+        data: A table with recipes and observations to judge on; none takes the test rows of the grid that the run kept
+            apart, and the off-grid set.
+        given: What a model that takes gaps is given, see `polyinv.data.patterns`; the composite by default.
+        method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
+
+    Returns:
+        The scores: subset, member, target, metric, value.
+
+    Raises:
+        InputError: No model, rows that it cannot answer from, or a folder that exists.
+    """
+    output = Path(output)
+    refuse_existing(output)
+    from polyinv.evaluation.closed_loop import METHODS
+
+    folder = model_folder(path)
+    model = load(folder)
+    if given is not None and not model.partial:
+        raise InputError(f"{path} takes no gaps: it is given all of {features_of(model.columns)}, not {given}")
+    tables = dict(_tables(Path(path), data))
+    for name, table in tables.items():
+        if len(table) < 2:
+            raise InputError(f"{name} has a single row, which has no R²; needs two or more")
+    if method not in METHODS:
+        raise unknown("method of a closed loop", method, METHODS)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _loop_by(method, output) as loop, written(output) as passing:
+        passing.mkdir()
+        return _judge(model, folder, Path(path), tables, given or "composite", loop, passing)
+
+
+@contextmanager
+def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]]":
+    """The closed loop by one method. Kinetic Monte Carlo takes long: two replicates, and finished runs are kept."""
+    from polyinv.evaluation.closed_loop import closed_loop
+
+    if method != "kmc":
+        yield partial(closed_loop, method=method)
+        return
+
+    from polyinv.simulate.run_store import kept_until_written
+
+    with kept_until_written(output) as store:
+        yield partial(closed_loop, method=method, replicates=2, store=store)
+
+
+def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows to judge on, by name."""
+    if data is not None:
+        yield Path(data).name, read_table(data)
+        return
+    split, config = path / "split.csv", path / "config.yaml"
+    if split.is_file() and config.is_file():
+        settings = yaml.safe_load(config.read_text())
+        data = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
+        if data.source == "grid":
+            data = replace(data, grid=GridConfig(**settings["data"]["grid"]))
+        rows = pd.read_csv(split)
+        test = rows.loc[rows["part"] == "test", "row"].to_numpy()
+        name = f"test rows, {settings['split']['name']} seed {settings['split']['seed']}"
+        yield name, load_table(data).iloc[test]
+        if not data.has_off_grid:
+            return
+    else:
+        grid = load_bundled("grid")
+        yield f"test rows, by_recipe seed {SEED}", grid.iloc[split_rows(grid, "by_recipe", SEED).test]
+    yield "off grid", load_bundled("off_grid")
+
+
+def _judge(
+    model: InverseModel,
+    folder: Path,
+    run: Path,
+    tables: dict[str, pd.DataFrame],
+    given: str,
+    loop: Callable[..., pd.DataFrame],
+    output: Path,
+) -> pd.DataFrame:
+    from polyinv.report.html import report
+
+    subsets = [_answered(model, name, table, given) for name, table in tables.items()]
+    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].guess[:, at] == subsets[0].y[:, at]).all()]
+    pattern = given if model.partial else pattern_of(model.columns)
+    scores, sections = _scores(subsets, asked, pattern)
+    sections += _training(run)
+    verdicts = _verdicts(subsets, output)
+    sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
+    sections += [_high_conversion()]
+    what = pattern if model.partial else features_of(model.columns)
+    r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
+    lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
+    (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
+    scores.to_csv(output / "scores.csv", index=False)
+    _keep_figures(sections, output)
+    return scores
+
+
+def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -> Subset:
+    from polyinv.data.datamodule import rows_of
+    from polyinv.data.masks import hidden
+
+    x = rows_of(table, model.columns).x
+    if model.partial:
+        x = hidden(x, model.columns, given)
+    log.info("answering %d rows: %s", len(table), name)
+    return Subset(name, table[list(COLUMNS)].reset_index(drop=True), x, model.predict_members(x))
+
+
+def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
+    from polyinv.evaluation.metrics import score_members
+    from polyinv.report.html import Section
+    from polyinv.report.panels import parity, residuals
+    from polyinv.report.tables import score_frame
+
+    parts, sections = [], []
+    for subset in subsets:
+        scored = pd.concat([score_members(subset.y, subset.guesses), _limit(subset, asked, pattern)])
+        parts.append(scored.assign(subset=subset.name))
+        caption = f"{subset.name}, {len(subset.table)} rows; ± is the standard deviation over the members"
+        figures = (
+            (f"Predicted against true; {caption}", parity(subset.y, subset.guesses, subset.name, asked)),
+            (
+                f"Predicted less true against conversion; {subset.name}; band from 16 to 84 % of the rows",
+                residuals(subset.y, subset.guess, conversion(subset.table).to_numpy(), subset.name, asked),
+            ),
+        )
+        sections.append(
+            Section(f"Scores: {subset.name}", LIMIT if pattern else "", ((caption, score_frame(scored)),), figures)
+        )
+    columns = ["subset", "member", "target", "metric", "value"]
+    return pd.concat(parts)[columns].reset_index(drop=True), sections
+
+
+def _limit(subset: Subset, asked: list[str], pattern: str | None) -> pd.DataFrame:
+    """The R² that such rows allow, as scores; nothing where the features are no pattern."""
+    from polyinv.evaluation.information import limit_of_rows
+
+    if pattern is None:
+        return pd.DataFrame()
+    log.info("information limit: %s", subset.name)
+    limit = dict(zip(TARGETS, limit_of_rows(subset.y, pattern, CHAINS).tolist(), strict=True))
+    lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
+    table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
+    return table.assign(metric="r2_limit", member=ENSEMBLE)
+
+
+def _training(run: Path) -> "list[Section]":
+    from polyinv.report.html import Section
+    from polyinv.report.panels import learning_curves
+
+    figure = learning_curves(run)
+    if figure is None:
+        return []
+    caption = "Loss and R² by epoch, training and validation rows; bands: a standard deviation over the members"
+    return [Section("Training", "", (), ((caption, figure),))]
+
+
+def _loop(
+    subsets: list[Subset], verdicts: dict[str, pd.DataFrame], closed: Callable[..., pd.DataFrame], output: Path
+) -> "Section":
+    import torch
+
+    from polyinv.evaluation.closed_loop import closed_loop, summary
+    from polyinv.report.html import Section
+    from polyinv.report.panels import closed_loop as picture
+
+    loops, lines, figures = [], [], []
+    for subset in subsets:
+        log.info("closed loop: %s", subset.name)
+        loop = closed(subset.guess, subset.observed, OBSERVED, subset.y)
+        loops.append(loop.assign(subset=subset.name, row=np.arange(len(loop))))
+        closest = verdicts[subset.name][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
+        fitted = closed_loop(torch.from_numpy(closest), subset.observed, OBSERVED, subset.y, method="sampled")
+        for answer, part in {"the model": loop, "the closest recipe of the box": fitted}.items():
+            lines.append(summary(part).assign(subset=subset.name, answer=answer))
+        caption = f"Ratio to the distance of two replicates of the true recipe; {subset.name}, {len(loop)} rows"
+        figures.append((caption, picture(loop, subset.name)))
+    pd.concat(loops).to_csv(output / "closed_loop.csv", index=False)
+    table = pd.concat(lines)
+    first = ["subset", "answer"]
+    text = (
+        "Each predicted recipe is simulated and its curve compared with the one that was observed. The distance, the "
+        "share of the mass that lies elsewhere, is divided by the distance between two replicates of the true recipe: "
+        "a ratio of 1 is perfect. The closest recipe of the box is fitted to the observation: it makes the polymer, "
+        "but need not be the recipe that was used."
+    )
+    caption = "Medians over the rows; ratio with its quartiles; close: share of rows with a ratio up to 1.5"
+    return Section("Closed loop", text, ((caption, table[[*first, *table.columns.drop(first)]]),), tuple(figures))
+
+
+def _verdicts(subsets: list[Subset], output: Path) -> dict[str, pd.DataFrame]:
+    """The verdict on every row, by subset."""
+    from polyinv.domain.assessment import judge
+
+    found = {}
+    for subset in subsets:
+        log.info("verdicts: %s", subset.name)
+        found[subset.name] = judge(subset.observed, OBSERVED)
+    parts = [verdicts.assign(subset=name, row=np.arange(len(verdicts))) for name, verdicts in found.items()]
+    pd.concat(parts).to_csv(output / "verdicts.csv", index=False)
+    return found
+
+
+def _domain(found: dict[str, pd.DataFrame]) -> "Section":
+    from polyinv.domain.assessment import FALSE_ALARMS, VERDICTS
+    from polyinv.report.html import Section
+    from polyinv.report.panels import verdicts as picture
+
+    shares = [
+        {"subset": name, "verdict": verdict, "share": (verdicts["verdict"] == verdict).mean()}
+        for name, verdicts in found.items()
+        for verdict in VERDICTS
+    ]
+    share = pd.DataFrame(shares)
+    table = share.pivot(index="subset", columns="verdict", values="share").reindex(columns=list(VERDICTS))
+    table = table.map("{:.1%}".format).reset_index()
+    text = (
+        "Whether each observation lies where models have learned: near enough, in units of its own noise, to the "
+        f"polymer of some recipe of the box. Of polymers from inside, {FALSE_ALARMS:.0%} are not called inside."
+    )
+    figure = ("Share of the rows by verdict", picture(share, "Verdicts"))
+    return Section("Domain of validity", text, (("Share of the rows by verdict", table),), (figure,))
+
+
+def _importance(model: InverseModel, subset: Subset) -> "Section":
+    from polyinv.evaluation.importance import (
+        blocks,
+        importance_table,
+        impurity_importance,
+        missing_importance,
+        permutation_importance,
+        with_whole_curve,
+    )
+    from polyinv.models import Forest
+    from polyinv.report.html import Section
+    from polyinv.report.panels import importance_bars
+
+    log.info("importance: %s", subset.name)
+    cut = with_whole_curve(blocks(subset.x.nan_to_num(0.0), model.columns), model.columns)
+    found = permutation_importance(model, subset.x, subset.y, cut)
+    caption = f"Drop in R² when a block is shuffled among the rows; {subset.name}; ± over five shuffles"
+    tables = [(caption, importance_table(found))]
+    figures = [(caption, importance_bars(found, subset.name))]
+    if model.partial:
+        missing = missing_importance(model, subset.x, subset.y)
+        caption = f"Drop in R² when an input is not known; {subset.name}; ± over the members"
+        tables.append((caption, importance_table(missing)))
+        figures.append((caption, importance_bars(missing, subset.name)))
+    if isinstance(model, Forest):
+        impurity = impurity_importance(model, blocks(subset.x, model.columns))
+        caption = "Share of the decrease in variance that the splits on a block bring, as in the study; training rows"
+        tables.append((caption, importance_table(impurity, "share")))
+    text = (
+        "Correlated blocks share their importance: a curve, its means and the residual monomer say much of the same. "
+        "The drop says what the model leans on, not what a block could tell; shuffled inputs contradict one another."
+    )
+    return Section("Importance", text, tuple(tables), tuple(figures))
+
+
+def _high_conversion() -> "Section":
+    from polyinv.report.html import Section
+    from polyinv.report.panels import high_conversion
+
+    caption = "The published study's Figures 3 to 5 on the bundled grid: runs that reach 90 % conversion within an hour"
+    return Section("Where conversion is high", "", (), ((caption, high_conversion(load_bundled("grid"))),))
+
+
+def _keep_figures(sections: "list[Section]", output: Path) -> None:
+    """Every figure as a file and as a TensorBoard event."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(output) as writer:
+        for section in sections:
+            for number, (_, figure) in enumerate(section.figures, start=1):
+                name = "-".join("".join(sign if sign.isalnum() else " " for sign in section.title.lower()).split())
+                figure.savefig(output / f"{name}-{number}.png", dpi=120)
+                writer.add_figure(f"evaluation/{name}-{number}", figure)

@@ -1,0 +1,386 @@
+"""One experiment: data, features, split and model in; a run folder with scores, predictions, figures and the model
+out."""
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from polyinv import __version__
+from polyinv.data.bundled import load_bundled
+from polyinv.data.features import PARTIAL, feature_columns
+from polyinv.data.patterns import named_patterns
+from polyinv.data.source import DataConfig, load_table
+from polyinv.data.splits import Split, split_columns, split_rows
+from polyinv.data.workbook import checksum
+from polyinv.errors import InputError, unknown
+from polyinv.evaluation import ENSEMBLE
+from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
+from polyinv.models.base import mean_answer, read_card
+from polyinv.quantities import TARGETS
+from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.nested import dotted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polyinv.data.datamodule import RecipeData, Rows
+
+CONFIG, SCORES = "config.yaml", "scores.csv"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How rows are divided.
+
+    Args:
+        name: One of random_rows (the published protocol), by_recipe (the honest one), by_temperature (a level held
+            out), early, late, low_conversion, high_conversion (runs cut in two).
+        seed: Which of the possible splits; 42 with random_rows is the published one.
+        share: Of the training and validation runs that are kept (of rows, with random_rows); the test rows stay.
+    """
+
+    name: str = "by_recipe"
+    seed: int = 42
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one run folder is the result of.
+
+    Args:
+        model: One of ``polyinv.models.MODELS``.
+        options: Its constructor arguments; missing ones keep their defaults.
+        features: One of ``polyinv.data.features.FEATURES``.
+        split: How rows are divided.
+        data: Where they come from.
+        init: Folder of a saved model to start from instead of from nothing (networks only).
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    features: str = "composite"
+    split: SplitConfig = field(default_factory=SplitConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    init: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The experiment in a few words."""
+        source = "" if self.data.source == "table" else f" {self.data.source}"
+        return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model is judged on and what it answers.
+
+    Args:
+        subset: Name of the rows.
+        features: What is given of them: the feature set, or for ``partial`` one of its patterns.
+        rows: The rows.
+        guesses: Recipes that each member names, (R, N, 4).
+        at: The rows' numbers in their table, (N,).
+    """
+
+    subset: str
+    features: str
+    rows: "Rows"
+    guesses: "Tensor"
+    at: np.ndarray
+
+    @property
+    def guess(self) -> "Tensor":
+        """What the model as a whole answers, (N, 4)."""
+        return mean_answer(self.guesses)
+
+
+def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
+    """Fit, score and keep one experiment.
+
+    The folder then holds ``config.yaml`` as resolved, ``split.csv``, TensorBoard events, ``model/``,
+    ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder without scores is unfinished.
+
+    Args:
+        experiment: What to run.
+        folder: New, or left behind by a killed run.
+        resume: Go on with an unfinished folder, which then ends as the uninterrupted run would have; a finished one
+            is read.
+
+    Returns:
+        The scores, tidy: model, features, split, seed, member, subset, target, metric, value. The member is the
+        number of one of several, or ``all`` for the answer of all together.
+
+    Raises:
+        InputError: Bad data or options, or a folder that holds something else.
+    """
+    folder = Path(folder)
+    model = _new_model(experiment)
+    table = _table(experiment)
+    split = split_rows(table, **asdict(experiment.split))
+    config = _resolved(experiment, model, table)
+    is_new = _claim(folder, config, resume=resume)
+    with locked(folder):
+        if (folder / SCORES).is_file():
+            return pd.read_csv(folder / SCORES, dtype={"member": str})
+        try:
+            return _fit_and_score(experiment, model, table, split, config, folder)
+        except InputError:  # what was asked for cannot be; the folder must not stand in the way of the next try
+            if is_new and not (folder / "model").exists() and not (folder / "checkpoints").exists():
+                shutil.rmtree(folder)
+            raise
+
+
+def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
+    """See, without running anything, that a run folder is of this very experiment.
+
+    Raises:
+        InputError: As `run` would, with ``resume``.
+    """
+    _check_same(Path(folder), _resolved(experiment, _new_model(experiment), _table(experiment)))
+
+
+def _table(experiment: Experiment) -> pd.DataFrame:
+    """The rows, with the columns that this experiment looks at."""
+    columns = (*split_columns(experiment.split.name), *feature_columns(experiment.features))
+    return load_table(experiment.data, tuple(dict.fromkeys(columns)))
+
+
+def _fit_and_score(
+    experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
+) -> pd.DataFrame:
+    discard_unfinished(folder)
+    data = _prepared(experiment, table, split)
+    _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
+    if (folder / "model").is_dir():
+        model = load(folder / "model")
+    else:
+        model.fit(data, folder)
+        model.save(folder / "model")
+    judged = [
+        Judged(subset, features, rows, model.predict_members(x), at)
+        for subset, rows, at in _tests(experiment, data, split)
+        for features, x in _given(experiment, data.columns, rows.x)
+    ]
+    scores = _score(experiment, judged)
+    _show(experiment, judged, scores, config, folder)
+    _keep_csv(_predictions(judged), folder / "predictions.csv")
+    _keep_csv(scores, folder / SCORES)
+    return scores
+
+
+def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "RecipeData":
+    # torch and lightning take seconds to import: not before bad input has been refused.
+    from polyinv.data.datamodule import RecipeData, rows_of
+
+    if experiment.data.source != "simulated":
+        return RecipeData.from_table(table, experiment.features, split, experiment.data.patterns)
+
+    from polyinv.data.simulated import SimulatedData
+
+    test = rows_of(table.iloc[split.test], feature_columns(experiment.features))
+    return SimulatedData(experiment.data.simulated, experiment.features, test, experiment.data.patterns)
+
+
+def _new_model(experiment: Experiment) -> InverseModel:
+    if experiment.model not in MODELS:
+        raise unknown("model", experiment.model, MODELS)
+    if experiment.features == PARTIAL:
+        check_takes_gaps(experiment.model)
+    elif experiment.data.patterns:
+        raise InputError(f"data.patterns go with the features {PARTIAL!r}, not with {experiment.features!r}")
+    if experiment.data.source == "simulated" and experiment.split.share != 1:
+        raise InputError(
+            f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
+            "simulated; data.simulated.rows says how many recipes there are"
+        )
+    if experiment.init is None:
+        return MODELS[experiment.model](**experiment.options)
+    check_goes_on(experiment.model)
+    card = read_card(experiment.init)
+    if tuple(card["columns"]) != feature_columns(experiment.features):
+        raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
+    model = MODELS[experiment.model](**experiment.options)
+    model.start_from(experiment.init)
+    return model
+
+
+def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "model": {"name": model.name, **_plain(model.options)},
+        "features": experiment.features,
+        "split": asdict(experiment.split),
+        "data": _data(experiment.data),
+        "init": experiment.init,
+        "sha256": checksum(table),  # of the rows as they were read
+        "polyinv": __version__,
+    }
+
+
+def _data(config: DataConfig) -> dict[str, Any]:
+    idle = {"simulated", "grid"} - {config.source}
+    idle |= set() if config.patterns else {"patterns"}
+    return {key: value for key, value in _plain(asdict(config)).items() if key not in idle}
+
+
+def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
+    """Make the run folder with its configuration, or see that the one that is there may be gone on with.
+
+    Returns:
+        Whether the folder is new.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with written(folder) as passing:
+            passing.mkdir()
+            (passing / CONFIG).write_text(_yaml(config))
+        return True
+    if not (folder / CONFIG).is_file():
+        raise InputError(f"{folder} exists already and is no run folder; choose another --output")
+    if not resume:
+        finished = (folder / SCORES).is_file()
+        state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
+        raise InputError(f"{folder} exists already and holds {state}; choose another --output")
+    _check_same(folder, config)
+    return False
+
+
+def _check_same(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a run folder of something else; a key it does not have had its default when it was made."""
+    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
+    defaults = dict(dotted({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
+    for key in ours:
+        was = theirs.get(key, defaults.get(key))
+        if was != ours[key] and key == "sha256":
+            now = config["data"].get("path") or "those asked for now"
+            raise InputError(
+                f"{folder} was made of other rows than {now} (sha256 {was[:8]}, not {ours[key][:8]}); "
+                "choose another --output"
+            )
+        if was != ours[key]:
+            raise InputError(f"{folder} was made with {key} {was}, not {ours[key]}; choose another --output")
+
+
+def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
+    """The entries that decide the result: not where the rows lay, nor on what they were computed."""
+    entries = dict(dotted({key: value for key, value in config.items() if key not in ("data", "init")}))
+    for idle in ("model.jobs", "model.training.accelerator"):
+        entries.pop(idle, None)
+    source = config.get("data", {}).get("source", "table")
+    simulated = {source: config.get("data", {}).get(source, {})} if source != "table" else {}
+    patterns = config.get("data", {}).get("patterns")
+    decisive = {"data.source": source, "data.patterns": patterns, "init": config.get("init")}
+    return entries | decisive | dict(dotted(simulated, "data."))
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, as YAML has them."""
+    kinds = {dict: _plain, tuple: list}
+    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in config.items()}
+
+
+def _yaml(config: dict[str, Any]) -> str:
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+
+
+def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
+    """What a model is judged on: subset, rows, and their numbers in the table they come from."""
+    from polyinv.data.datamodule import rows_of
+
+    yield "test", data.test, split.test
+    if experiment.data.has_off_grid:
+        off_grid = load_bundled("off_grid")
+        yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
+
+
+def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
+    """What is given of observations (N, F): all of them, or with ``partial`` by each pattern that is named."""
+    if experiment.features != PARTIAL:
+        yield experiment.features, x
+        return
+    from polyinv.data.masks import hidden
+
+    for pattern in named_patterns(experiment.data.patterns):
+        yield pattern, hidden(x, columns, pattern)
+
+
+def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:
+    from polyinv.evaluation.metrics import score_members
+
+    parts = [
+        score_members(each.rows.y, each.guesses).assign(features=each.features, subset=each.subset) for each in judged
+    ]
+    names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
+    columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
+    return pd.concat(parts).assign(**names)[columns].reset_index(drop=True)
+
+
+def _show(
+    experiment: Experiment, judged: list[Judged], scores: pd.DataFrame, config: dict[str, Any], folder: Path
+) -> None:
+    """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    from polyinv.report.panels import parity
+
+    whole = scores[scores["member"] == ENSEMBLE]
+    r2 = {}
+    with SummaryWriter(folder) as writer:
+        for each in judged:
+            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.features)]
+            # A pattern of a partial model is a level of the tag: the others are to be compared with its composite.
+            apart = "" if each.features in (experiment.features, "composite") else f"{each.features}/"
+            tags = {f"{each.subset}/{apart}{row.metric}/{row.target}": row.value for row in scored.itertuples()}
+            for tag, value in tags.items():
+                writer.add_scalar(tag, value)
+            if each.subset == "test":  # not off the grid: nothing may be chosen there
+                r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
+            pattern = "" if each.features == experiment.features else f" from {each.features}"
+            title = f"{experiment.title}{pattern}: {len(each.guess)} {each.subset} rows of {experiment.data}"
+            figure = parity(each.rows.y, each.guesses, title)
+            name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
+            with written(folder / f"{name}.png", overwrite=True) as passing:
+                figure.savefig(passing, dpi=120)
+            writer.add_figure(f"{each.subset}/{apart}parity", figure)
+        writer.add_text("config", f"```yaml\n{_yaml(config)}```")
+        hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
+        options = dict(dotted({"model": config["model"], "data": {"source": experiment.data.source}}))
+        hparams |= {
+            key: value if isinstance(value, int | float | str) else str(value)
+            for key, value in options.items()
+            if key != "model.name"
+        }
+        writer.add_hparams(hparams | {"split.seed": experiment.split.seed}, r2, run_name=".")
+
+
+def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
+    """Which part each row of the table belongs to; a model that learns from simulated rows takes the test rows only."""
+    part = np.full(rows, "unused", dtype=object)
+    for name, at in split.parts().items():
+        if name == "test" or source != "simulated":
+            part[at] = name
+    return pd.DataFrame({"row": np.arange(rows), "part": part})
+
+
+def _predictions(judged: list[Judged]) -> pd.DataFrame:
+    parts = []
+    for each in judged:
+        named = {"subset": each.subset, "features": each.features, "row": each.at}
+        true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
+        predicted = pd.DataFrame(each.guess.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
+        parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
+    return pd.concat(parts)
+
+
+def _keep_csv(table: pd.DataFrame, path: Path) -> None:
+    with written(path, overwrite=True) as passing:
+        table.to_csv(passing, index=False)

@@ -1,0 +1,1 @@
+"""What an instrument adds to a polymer's molar mass distribution."""

@@ -1,0 +1,1 @@
+"""From rows of what a laboratory knows to recipes."""

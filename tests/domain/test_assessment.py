@@ -1,0 +1,162 @@
+"""The verdict: polymers of the box are inside, spoilt ones are not, and the stated false alarms are the true ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.autograd.functional import jvp
+
+from polyinv.data.bundled import load_bundled
+from polyinv.data.features import feature_columns
+from polyinv.data.masks import hidden
+from polyinv.data.source import simulate_table
+from polyinv.domain.assessment import (
+    FALSE_ALARMS,
+    KINDS,
+    LEVELS,
+    VERDICTS,
+    calibrate,
+    judge,
+    limits,
+    observed_numbers,
+    references,
+)
+from polyinv.domain.closest import CURVE, _rooted, _slopes_of_root, fit
+from polyinv.mmd import LOG_M, unit_area
+from polyinv.quantities import MMD, RECIPE, TARGETS
+
+COLUMNS = feature_columns("partial")
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return load_bundled("off_grid").head(400)
+
+
+def seen(table: pd.DataFrame, given: str = "composite") -> torch.Tensor:
+    return hidden(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
+
+
+def not_inside(table: pd.DataFrame, given: str = "composite") -> float:
+    return (judge(seen(table, given), COLUMNS)["verdict"] != "inside").mean()
+
+
+def curves(table: pd.DataFrame, change) -> pd.DataFrame:
+    return table.assign(**dict(zip(MMD, unit_area(change(table[list(MMD)].to_numpy(copy=True))).T, strict=True)))
+
+
+def test_polymers_of_the_box_raise_the_stated_share_of_false_alarms(table):
+    """Real kinetic Monte Carlo, which the limits have not seen; 400 rows: three standard errors."""
+    alarms = not_inside(table)
+    assert abs(alarms - FALSE_ALARMS) < 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / len(table)) ** 0.5
+    assert (judge(seen(table), COLUMNS)["verdict"] == "outside").mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: curves(
+            table, lambda w: w + 0.01 * w.max(1, keepdims=True) * (w > 1e-3 * w.max(1, keepdims=True))
+        ),
+        lambda table: curves(table, lambda w: w + 0.05 * np.roll(w, 12, axis=1)),
+        lambda table: table.assign(Mn=1.02 * table["Mn"]),
+        lambda table: table.assign(Mw=0.98 * table["Mw"]),
+        lambda table: table.assign(cBA_time=2 * table["cBA_time"]),
+    ],
+    ids=["baseline", "second mode", "Mn", "Mw", "residual monomer"],
+)
+def test_a_spoilt_observation_is_not_inside(table, change):
+    assert not_inside(change(table.head(100))) >= 0.9
+
+
+@pytest.mark.parametrize("values", [{"cBA_0": 5.0}, {"cBA_0": 0.05}], ids=["5 mol/L", "0.05 mol/L"])
+def test_a_recipe_far_outside_is_not_inside(table, values):
+    recipes = table.head(60)[list(TARGETS)].assign(**values)
+    assert not_inside(simulate_table(recipes, method="sampled", chains=1e6, seed=5, horizon=3600.0)) >= 0.9
+
+
+def test_the_wrong_temperature_is_caught_where_no_recipe_of_the_box_could_have_made_the_curve(table):
+    right = seen(table.head(100), "mmd+temp+time")
+    wrong = right.clone()
+    at = COLUMNS.index("temp")
+    wrong[:, at] = torch.where(right[:, at] > 70, right[:, at] - 10, right[:, at] + 10)
+    alarms = [(judge(x, COLUMNS)["verdict"] != "inside").mean() for x in (right, wrong)]
+    assert alarms[0] < 0.15
+    assert alarms[1] > 3 * alarms[0]
+
+
+def test_what_is_out_is_named(table):
+    spoilt = table.head(20).assign(Mw=1.1 * table["Mw"])
+    assert set(judge(seen(spoilt), COLUMNS)["out"]) == {"Mw against the MMD"}
+    bump = 0.05 * np.exp(-0.5 * ((LOG_M - 3.0) / 0.3) ** 2)
+    out = judge(seen(curves(table.head(20), lambda w: w + bump), "mmd"), COLUMNS)["out"]
+    low = out.str.extract(r"at log10 M ([\d.]+) to ([\d.]+)").astype(float)
+    assert ((low[0] < 3.6) & (low[1] > 2.4)).mean() > 0.8
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 5])
+def test_a_spike_is_outside(table, nodes):
+    spike = curves(table.head(2), lambda w: np.tile((np.arange(100) - 55) % 100 < nodes, (len(w), 1)).astype(float))
+    verdict = judge(seen(spike, "mmd"), COLUMNS)
+    assert (verdict["verdict"] == "outside").all()
+    assert (verdict["out"] == f"the MMD, {nodes} nodes wide").all()
+
+
+def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
+    verdicts = judge(seen(table.head(50)), COLUMNS)
+    for quantity in RECIPE:
+        for kind in ("closest", "nearest"):
+            values = verdicts[f"{kind}_{quantity.name}"]
+            assert ((values >= quantity.low - 1e-9) & (values <= quantity.high + 1e-9)).all()
+    numbers, known = observed_numbers(seen(table.head(50), "composite+temp"), COLUMNS)
+    found = fit(references(), numbers, known)
+    torch.testing.assert_close(found.recipes[:, 2], torch.tensor(table["temp"].head(50).to_numpy(copy=True)))
+    assert (found.misfit / found.noise.sqrt()).median() < 1.1
+
+
+def test_a_noise_free_polymer_of_the_box_is_fitted_to_the_last_digit():
+    recipes = pd.DataFrame([[1.3, 0.008, 66.0, 1500.0]], columns=list(TARGETS))
+    made = simulate_table(recipes, method="deterministic")
+    numbers, known = observed_numbers(seen(made), COLUMNS)
+    assert fit(references(), numbers, known).misfit.item() < 3e-4  # as a run of ten million chains
+    assert judge(seen(made), COLUMNS)["verdict"].item() == "inside"
+
+
+@pytest.mark.parametrize("lowest", [3.0, 3.48])
+def test_a_curve_is_judged_where_it_was_measured(table, lowest):
+    """Cut off below 1000 or 3000 g/mol, curves raise no more alarms than whole ones do: 3 standard errors."""
+    cut = curves(table, lambda w: w * (lowest <= LOG_M))
+    assert not_inside(cut, "mmd") < FALSE_ALARMS + 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / len(table)) ** 0.5
+
+
+def test_slopes_of_the_fit_are_those_of_its_curve(rng):
+    fitted, slopes = (torch.from_numpy(rng.random(shape)) for shape in ((3, 103), (3, 103, 4)))
+    measured = torch.from_numpy(rng.random((3, 100)) < 0.7)
+    for at in range(4):
+        _, expected = jvp(lambda seen: _rooted(seen, measured)[:, CURVE], fitted, slopes[:, :, at])
+        torch.testing.assert_close(_slopes_of_root(fitted, slopes, measured)[..., at][measured], expected[measured])
+
+
+def test_rows_are_judged_one_by_one(table):
+    together = judge(seen(table.head(5)), COLUMNS)
+    alone = judge(seen(table.iloc[[3]]), COLUMNS)
+    assert together["verdict"][3] == alone["verdict"][0]
+    assert together["distance"][3] == pytest.approx(alone["distance"][0], rel=1e-6)
+
+
+def test_limits_hold_for_everything_that_can_be_given():
+    expected = {"mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means"}
+    assert set(limits()) == expected
+    assert all(len(values) == len(LEVELS) + 1 for each in limits().values() for values in each.values())
+    assert VERDICTS == ("inside", "edge", "outside")
+
+
+def test_calibration_gives_the_stated_share():
+    random = torch.Generator().manual_seed(0)
+    kinds = torch.rand(40_000, len(KINDS), generator=random, dtype=torch.float64)
+    kinds[:, -1] *= 2e-5
+    found = calibrate(kinds)
+    at = torch.bucketize(kinds[:, -1].contiguous(), torch.tensor(LEVELS).double())
+    limit = torch.stack([torch.tensor(found[kind]).double()[at] for kind in KINDS], -1)
+    alarms = (kinds > limit).any(-1).double().mean().item()
+    assert alarms == pytest.approx(FALSE_ALARMS, abs=4e-3)
