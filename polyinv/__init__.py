@@ -14,7 +14,7 @@ def load(path: "Path | str | None" = None) -> "Predictor":
     """A saved model that answers from files and tables, see `polyinv.predict.predictor.Predictor`.
 
     Args:
-        path: Folder of a saved model or of a run; none takes the released model that takes whatever is known.
+        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
     """
     from polyinv.predict.predictor import Predictor
 

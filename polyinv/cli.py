@@ -127,8 +127,8 @@ def _recipes(config: Namespace) -> pd.DataFrame:
     check_seed(config.seed)
     # Not the numbers of the noise: torch takes the low 32 bits of a seed only, so that arithmetic does not do.
     apart = int(np.random.SeedSequence([config.seed, 1]).generate_state(1)[0])
-    random = torch.Generator().manual_seed(apart)
-    return pd.DataFrame(random_recipes(config.random, random).numpy(), columns=list(TARGETS))
+    generator = torch.Generator().manual_seed(apart)
+    return pd.DataFrame(random_recipes(config.random, generator).numpy(), columns=list(TARGETS))
 
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def predict(arguments: list[str]) -> None:
         "paths",
         nargs="+",
         metavar="[MODEL] FILE",
-        help="folder of a saved model, by default the released one that takes gaps; a table with any of the columns "
+        help="folder of a saved model, by default the released conditional model; a table with any of the columns "
         "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty), or one "
         "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
@@ -296,13 +296,13 @@ def _file_or_standard_input(file: str) -> Iterator[Path]:
 
 
 def evaluate(arguments: list[str]) -> None:
-    """Judge a saved model on rows it has not seen: scores, figures, closed loop, verdicts, in one HTML report."""
+    """Evaluate a saved model on rows it has not learned from: scores, figures, closed loop, applicability, as HTML."""
     parser = _parser("evaluate", evaluate)
     parser.add_argument("path", metavar="RUN|CHECKPOINT", help="folder of a run or of a saved model")
     parser.add_argument("--output", type=str, required=True, help="new folder for report.html, figures and numbers")
-    parser.add_argument("--data", type=str | None, help="table to judge on; by default rows it has not seen")
+    parser.add_argument("--data", type=str | None, help="table to evaluate on; by default rows it has not learned from")
     parser.add_argument(
-        "--given", type=str | None, help="composite by default: what a model that takes gaps is given: mmd+temp, ..."
+        "--given", type=str | None, help="what a conditional model is given: mmd+temp, ...; composite by default"
     )
     parser.add_argument("--method", default="sampled", help="closed loop by sampled, deterministic or kmc")
     config = parse(parser, arguments)
@@ -315,10 +315,10 @@ def evaluate(arguments: list[str]) -> None:
         inputs_of(config.given)
     read_card(model_folder(config.path))
 
-    from polyinv.experiment.evaluate import evaluate as judge
+    from polyinv.experiment.evaluate import evaluate as evaluate_model
     from polyinv.report.tables import score_table
 
-    scores = judge(config.path, config.output, data=config.data, given=config.given, method=config.method)
+    scores = evaluate_model(config.path, config.output, data=config.data, given=config.given, method=config.method)
     for subset, part in scores.groupby("subset", sort=False):
         print(f"{subset}\n\n{score_table(part)}\n")
     print(f"report in {Path(config.output, 'report.html')}")

@@ -76,7 +76,7 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
     larger = SimulatedData(SimulatedConfig(rows=2, chains=(1.25e6, 1.25e6)), features, no_test(features))
     members = model.predict_members(common.val.x)
     key = "global", "r2"
-    each = [score(common.val.y, guess).set_index(["target", "metric"])["value"][key] for guess in members]
+    each = [score(common.val.y, predicted).set_index(["target", "metric"])["value"][key] for predicted in members]
     of_all = score(common.val.y, members.mean(0)).set_index(["target", "metric"])["value"]
     off = scores[(scores["subset"] == "off_grid") & (scores["target"] == "global") & (scores["metric"] == "r2")]
     return {

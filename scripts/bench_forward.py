@@ -41,8 +41,8 @@ def main() -> None:
         print(f"steps of {step:4.0f} s, largest error on the grid against steps of 1 s: {errors}")
 
     low, high = (torch.tensor([getattr(q, end) for q in RECIPE], dtype=torch.float64) for end in ("low", "high"))
-    random = torch.Generator().manual_seed(0)
-    recipes = low + (high - low) * torch.rand(options.recipes, 4, dtype=torch.float64, generator=random)
+    generator = torch.Generator().manual_seed(0)
+    recipes = low + (high - low) * torch.rand(options.recipes, 4, dtype=torch.float64, generator=generator)
     seconds = cpu_seconds(lambda: simulate(recipes[:, :3], recipes[:, 3:], BUTYL_ACRYLATE))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{options.recipes} random recipes at one time each: {seconds:.1f} CPU s, peak memory {peak:.0f} MB")

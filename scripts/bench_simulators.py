@@ -64,9 +64,9 @@ def measure(
     options = {"seed": 1, "workers": 1, "engine": engine, "allow_few": True}
     simulate_runs(conditions[:1], times[:1], chemistry, chains=1000, **options)  # compile
     start = time.process_time()
-    census = simulate_runs(conditions, times, chemistry, chains=chains, **options).census
+    events = simulate_runs(conditions, times, chemistry, chains=chains, **options).events
     seconds = time.process_time() - start
-    return int(census.dead_chains[:, -1].sum()) / seconds, int(census.elementary_events.sum()) / seconds, seconds
+    return int(events.dead_chains[:, -1].sum()) / seconds, int(events.elementary_events.sum()) / seconds, seconds
 
 
 def measure_runkmc(program: Path, units: int = 20_000_000) -> tuple[float, float, float]:

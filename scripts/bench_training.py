@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import R2Score
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.models import MLP
 from polyinv.models.options import Training
@@ -50,9 +50,9 @@ class Plain(L.LightningModule):
 
     def _step(self, batch: list[torch.Tensor], part: str, r2: R2Score) -> torch.Tensor:
         x, z = batch
-        guess = self.layers(x)
-        loss = nn.functional.mse_loss(guess, z)
-        r2.update(guess.detach(), z)
+        predicted = self.layers(x)
+        loss = nn.functional.mse_loss(predicted, z)
+        r2.update(predicted.detach(), z)
         self.log(f"{part}/loss", loss, on_step=False, on_epoch=True, batch_size=len(x))
         return loss
 
@@ -77,7 +77,7 @@ class Plain(L.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-def plain_lightning(data: RecipeData, epochs: int, folder: Path) -> None:
+def plain_lightning(data: RecipeDataModule, epochs: int, folder: Path) -> None:
     parts = [TensorDataset(*data.scaled(rows)) for rows in (data.train, data.val)]
     trainer = L.Trainer(
         max_epochs=epochs,
@@ -94,15 +94,15 @@ def plain_lightning(data: RecipeData, epochs: int, folder: Path) -> None:
     )
 
 
-def polyinv(members: int) -> Callable[[RecipeData, int, Path], None]:
-    def fit(data: RecipeData, epochs: int, folder: Path) -> None:
+def polyinv(members: int) -> Callable[[RecipeDataModule, int, Path], None]:
+    def fit(data: RecipeDataModule, epochs: int, folder: Path) -> None:
         training = Training(max_epochs=epochs, patience=epochs, accelerator="cpu")
         MLP(members=members, training=training).fit(data, folder)
 
     return fit
 
 
-def keras(data: RecipeData, epochs: int, folder: Path) -> None:
+def keras(data: RecipeDataModule, epochs: int, folder: Path) -> None:
     import keras
 
     layers = keras.layers
@@ -134,8 +134,10 @@ def main() -> None:
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 16])
     given = parser.parse_args()
     grid = load_bundled("grid")
-    data = RecipeData.from_table(grid, "composite", split_rows(grid, "by_recipe", 42))
-    ways: dict[str, tuple[int, Callable[[RecipeData, int, Path], None]]] = {"plain Lightning": (1, plain_lightning)}
+    data = RecipeDataModule.from_table(grid, "composite", split_rows(grid, "by_recipe", 42))
+    ways: dict[str, tuple[int, Callable[[RecipeDataModule, int, Path], None]]] = {
+        "plain Lightning": (1, plain_lightning)
+    }
     if importlib.util.find_spec("keras"):
         ways["Keras"] = (1, keras)
     ways |= {f"polyinv, R = {members}": (members, polyinv(members)) for members in given.members}

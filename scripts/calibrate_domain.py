@@ -1,4 +1,4 @@
-"""Calibrate the verdict on observations and measure what it catches; the tables of docs/domain.md.
+"""Calibrate the applicability domain and measure what it catches; the tables of docs/domain.md.
 
 python scripts/calibrate_domain.py                         # writes polyinv/domain/limits.yaml, about four minutes
 python scripts/calibrate_domain.py --measure               # false alarms and artefacts with the limits as they are
@@ -21,17 +21,17 @@ from torch import Tensor
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import feature_columns
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.source import simulate_table
 from polyinv.data.workbook import read_table
-from polyinv.domain.assessment import LIMITS, VERDICTS, Deviations, calibrate, judge
+from polyinv.domain.assessment import GRADES, LIMITS, Deviations, assess, calibrate
 from polyinv.domain.expectations import simulated_rows
 from polyinv.mmd import LOG_M, STEP, unit_area
 from polyinv.quantities import MMD, TARGETS
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 
-COLUMNS = feature_columns("partial")
+COLUMNS = feature_columns("conditional")
 GIVEN = ("mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means")
 """The measured inputs that an observation may have."""
 ROWS = 8192
@@ -117,21 +117,21 @@ def calibrated() -> dict[str, dict[str, float]]:
     found = {}
     for given in GIVEN:
         logging.info("calibrating on %d observations with %s", ROWS, given)
-        found[given] = calibrate(Deviations.of(hidden(x, COLUMNS, given), COLUMNS).kinds)
+        found[given] = calibrate(Deviations.of(masked_inputs(x, COLUMNS, given), COLUMNS).kinds)
     return found
 
 
 def observations(table: pd.DataFrame, given: str) -> Tensor:
     """Rows of a table with only some inputs given, (N, F)."""
-    return hidden(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
+    return masked_inputs(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
 
 
 def false_alarms(tables: dict[str, pd.DataFrame]) -> Iterator[dict[str, str]]:
-    """Shares of verdicts on rows that all come from inside the box, by the name of their table."""
+    """Shares of grades on rows that all come from inside the box, by the name of their table."""
     for name, table in tables.items():
         for given in GIVEN:
-            verdicts = judge(observations(table, given), COLUMNS)["verdict"]
-            shares = {verdict: f"{(verdicts == verdict).mean():.1%}" for verdict in VERDICTS}
+            assessments = assess(observations(table, given), COLUMNS)["applicability"]
+            shares = {grade: f"{(assessments == grade).mean():.1%}" for grade in GRADES}
             yield {"rows": name, "given": given, **shares}
 
 
@@ -147,9 +147,9 @@ def caught(table: pd.DataFrame) -> Iterator[dict[str, str]]:
                 kept = observations(changed, given)
                 if artefact.split()[0] in ("molar", "broadened,", "baseline", "second"):
                     # Mn and Mw come from the same instrument: they go with the curve.
-                    kept = hidden(kept, COLUMNS, given.replace("+means", ""))
-                verdicts = judge(kept, COLUMNS)["verdict"]
-                line[given] = f"{(verdicts != 'inside').mean():.0%} ({(verdicts == 'outside').mean():.0%})"
+                    kept = masked_inputs(kept, COLUMNS, given.replace("+means", ""))
+                assessments = assess(kept, COLUMNS)["applicability"]
+                line[given] = f"{(assessments != 'inside').mean():.0%} ({(assessments == 'outside').mean():.0%})"
             yield line
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.evaluation.information import BOX_VARIANCE, expected_variance, respond
 from polyinv.models import InverseModel, load
@@ -74,7 +74,7 @@ def whitening(noise: Tensor, spread: Tensor) -> Tensor:
 
 
 def posterior(
-    polynomial: Polynomial, white: Tensor, observed: Tensor, known: Tensor, random: torch.Generator
+    polynomial: Polynomial, white: Tensor, observed: Tensor, known: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance (4,) of the posterior of one recipe.
 
@@ -83,7 +83,7 @@ def posterior(
         white: See `whitening`.
         observed: The observed numbers, (O,).
         known: The recipe with NaN for what is asked, (4,).
-        random: Random numbers.
+        generator: Random numbers.
     """
     asked = known.isnan()
     forward, target = polynomial.combined(white), observed @ white
@@ -97,26 +97,26 @@ def posterior(
     def log_likelihood(unit: Tensor) -> Tensor:
         return -0.5 * (forward(unit) - target).square().sum(-1)
 
-    unit = torch.where(asked, to_unit(random_recipes(8 * PARTICLES, random)), fixed)
+    unit = torch.where(asked, to_unit(random_recipes(8 * PARTICLES, generator)), fixed)
     likelihood, tempered = log_likelihood(unit), 0.0
     while tempered < 1:
         step = _next_step(likelihood, 1 - tempered)
         tempered += step
         weight = torch.softmax(step * likelihood, 0)
-        picked = torch.multinomial(weight, PARTICLES, replacement=True, generator=random)
+        picked = torch.multinomial(weight, PARTICLES, replacement=True, generator=generator)
         unit, likelihood = unit[picked], likelihood[picked]
         prior = log_prior(unit)
         for _ in range(MOVES):
-            order = torch.randperm(PARTICLES, generator=random)
+            order = torch.randperm(PARTICLES, generator=generator)
             for movers, others in (order.chunk(2), order.chunk(2)[::-1]):
-                partners = others[torch.randint(len(others), (len(movers),), generator=random)]
-                stretch = (1 + torch.rand(len(movers), generator=random, dtype=torch.float64)) ** 2 / 2  # 0.5 to 2
+                partners = others[torch.randint(len(others), (len(movers),), generator=generator)]
+                stretch = (1 + torch.rand(len(movers), generator=generator, dtype=torch.float64)) ** 2 / 2  # 0.5 to 2
                 moved = unit[partners] + stretch[:, None] * (unit[movers] - unit[partners])
                 moved = torch.where(asked, moved, fixed)
                 new_prior, new_likelihood = log_prior(moved), log_likelihood(moved.clamp(-1, 1))
                 gain = new_prior - prior[movers] + tempered * (new_likelihood - likelihood[movers])
                 gain = gain + (asked.sum() - 1) * stretch.log()
-                chance = torch.rand(len(movers), generator=random, dtype=torch.float64)
+                chance = torch.rand(len(movers), generator=generator, dtype=torch.float64)
                 taken = movers[chance.log() < gain]
                 new = chance.log() < gain
                 unit[taken], prior[taken], likelihood[taken] = moved[new], new_prior[new], new_likelihood[new]
@@ -143,8 +143,8 @@ def _next_step(likelihood: Tensor, most: float) -> float:
 def observations(chains: float, rows: int) -> tuple[Tensor, Tensor]:
     """Simulated observations (N, 103), columns ``OBSERVABLES``, and their recipes (N, 4)."""
     bank = load_bank(rows, SEED, BUTYL_ACRYLATE, 3600.0)
-    random = torch.Generator().manual_seed(SEED)
-    return bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), random).double(), bank.recipes
+    generator = torch.Generator().manual_seed(SEED)
+    return bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), generator).double(), bank.recipes
 
 
 def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
@@ -155,9 +155,9 @@ def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
     given = inputs_of(pattern)
     at = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
     logarithms = torch.cat([seen[:, :3].log(), seen[:, 3:]], 1)[:, at]
-    random = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(SEED)
     polynomial = Polynomial.interpolate(BUTYL_ACRYLATE, NODES).combined(torch.eye(len(OBSERVED)).double()[:, at])
-    spread, exact = polynomial(to_unit(random_recipes(500, random))), observe(recipes, BUTYL_ACRYLATE)[:, at]
+    spread, exact = polynomial(to_unit(random_recipes(500, generator))), observe(recipes, BUTYL_ACRYLATE)[:, at]
     spread = spread - spread.mean(0)
     known = torch.where(torch.tensor([name in given for name in TARGETS]), recipes, torch.nan)
     means, variances = [], []
@@ -166,7 +166,7 @@ def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
             noise = response.noise[row][at][:, at] / chains
             sums = pooled(noise, exact[row])
             white = sums @ whitening(sums.T @ noise @ sums, spread @ sums)
-            mean, variance = posterior(polynomial, white, logarithms[row], known[row], random)
+            mean, variance = posterior(polynomial, white, logarithms[row], known[row], generator)
             means.append(mean)
             variances.append(variance)
             advance(1)
@@ -180,12 +180,12 @@ def compared(found: pd.DataFrame, pattern: str, chains: float, model: InverseMod
     """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
     seen, recipes = observations(chains, len(found))
     x = torch.cat([seen, recipes], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
-    guess, lines = model.predict(hidden(x, model.columns, pattern)), []
+    predicted, lines = model.predict(masked_inputs(x, model.columns, pattern)), []
     for at, name in enumerate(TARGETS):
         if name in inputs_of(pattern):
             continue
         total, true = BOX_VARIANCE[at].item(), recipes[:, at].numpy()
-        error, other = (found[f"mean_{name}"] - true) ** 2, (guess[:, at].numpy() - true) ** 2
+        error, other = (found[f"mean_{name}"] - true) ** 2, (predicted[:, at].numpy() - true) ** 2
         lines.append(
             {
                 "pattern": pattern,
@@ -204,7 +204,7 @@ def compared(found: pd.DataFrame, pattern: str, chains: float, model: InverseMod
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
+    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "conditional")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--chains", type=float, nargs="+", default=[1e6])
     parser.add_argument("--patterns", nargs="+", default=PATTERNS)

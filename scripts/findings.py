@@ -75,8 +75,8 @@ def _pair(cells: Path, cut: str, model: str, seed: int) -> tuple[pd.DataFrame, p
 
 def _r2(predictions: pd.DataFrame) -> dict[str, float]:
     columns = [list(TARGETS), [f"{name}_predicted" for name in TARGETS]]
-    y, guess = (torch.tensor(predictions[names].to_numpy(copy=True)) for names in columns)
-    scores = score(y, guess)
+    y, predicted = (torch.tensor(predictions[names].to_numpy(copy=True)) for names in columns)
+    scores = score(y, predicted)
     return scores[scores["metric"] == "r2"].set_index("target")["value"].reindex(NAMES).to_dict()
 
 

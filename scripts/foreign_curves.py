@@ -13,9 +13,9 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.measured import curve_of
-from polyinv.domain.assessment import judge
+from polyinv.domain.assessment import assess
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, without_oligomers
 from polyinv.models import load
@@ -64,7 +64,7 @@ WAYS: dict[str, Export] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "masked")
+    parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "conditional")
     parser.add_argument("--rows", type=int, default=200)
     given = parser.parse_args()
     model, table = load(given.model), load_bundled("off_grid").head(given.rows)
@@ -77,9 +77,9 @@ def main() -> None:
             text = "\n".join(f"{a:.5f};{b:.7g}" for a, b in zip(*export(curve), strict=True))
             other[row, at] = torch.from_numpy(without_oligomers(curve_of(text, name).w))
         line = {"exported": name, "mass elsewhere": f"{distance(x[:, at], other[:, at]).mean():.2%}"}
-        line["not inside"] = f"{(judge(other[:, at], MMD)['verdict'] != 'inside').mean():.0%}"
+        line["not inside"] = f"{(assess(other[:, at], MMD)['applicability'] != 'inside').mean():.0%}"
         for pattern in ("mmd", "mmd+temp+time"):
-            before, after = (model.predict_members(hidden(part, model.columns, pattern)) for part in (x, other))
+            before, after = (model.predict_members(masked_inputs(part, model.columns, pattern)) for part in (x, other))
             moved = after.mean(0) - before.mean(0)
             typical = (before.mean(0) - y).square().mean(0).sqrt()
             for target in ("cBA_0", "cAIBN_0"):

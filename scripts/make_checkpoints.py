@@ -19,7 +19,7 @@ import yaml
 from polyinv import __version__
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import PARTIAL
+from polyinv.data.features import CONDITIONAL
 from polyinv.data.patterns import every_pattern, named_patterns
 from polyinv.data.splits import split_rows
 from polyinv.domain.expectations import FILE
@@ -31,7 +31,7 @@ from polyinv.runtime.files import written
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = Path("runs/checkpoints")
 RELEASED = {
-    "masked": ("masked.yaml", "partial"),
+    "masked": ("conditional.yaml", "conditional"),
     "mlp": ("mlp.yaml", "composite"),
     "cnn": ("cnn.yaml", "composite"),
     "mlp-mmd": ("mlp.yaml", "mmd"),
@@ -58,7 +58,7 @@ def train(name: str) -> float:
 def patterns(name: str) -> tuple[str, ...]:
     """What a network answers from: its features, or of one that takes gaps the patterns its config names."""
     whole = experiment(name)
-    if whole.features != PARTIAL:
+    if whole.features != CONDITIONAL:
         return (whole.features,)
     return named_patterns(whole.data.patterns)
 
@@ -66,7 +66,7 @@ def patterns(name: str) -> tuple[str, ...]:
 def scores(name: str) -> pd.DataFrame:
     """Tidy scores off the grid, and on the by_recipe test rows of each split seed."""
     from polyinv.data.datamodule import rows_of
-    from polyinv.data.masks import hidden
+    from polyinv.data.masks import masked_inputs
     from polyinv.evaluation.metrics import score_members
     from polyinv.models import load
 
@@ -77,7 +77,9 @@ def scores(name: str) -> pd.DataFrame:
     for (subset, seed), table in tests.items():
         rows = rows_of(table, model.columns)
         for features in patterns(name):
-            members = model.predict_members(hidden(rows.x, model.columns, features) if model.partial else rows.x)
+            members = model.predict_members(
+                masked_inputs(rows.x, model.columns, features) if model.conditional else rows.x
+            )
             parts.append(score_members(rows.y, members).assign(features=features, subset=subset, seed=seed))
     return pd.concat(parts)[["features", "subset", "seed", "member", "target", "metric", "value"]]
 
@@ -108,7 +110,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     r2 = {pattern: r2_of(of[of["features"] == pattern]) for pattern in patterns(name)}
     curves = f"; {simulated.exported:.0%} of the curves as instruments export them" if simulated.exported else ""
     answers, ridge = f"answer from the features {features!r}", "one observation hardly tells cAIBN_0 (see r2)"
-    if features == PARTIAL:
+    if features == CONDITIONAL:
         answers = "take whatever is known of a polymer and its recipe and answer the rest"
         ridge = f"what can be told from which inputs: {FILE}"
     return {
@@ -125,7 +127,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
             f"off_grid: {data_card()['off_grid']['rows']} kinetic Monte Carlo runs at random recipes; by_recipe: the "
             "test rows of the bundled grid, split seeds 42 to 46"
         ),
-        "r2": r2 if features == PARTIAL else r2[features],
+        "r2": r2 if features == CONDITIONAL else r2[features],
         "spread": "off_grid_members: standard deviation over the members; by_recipe: over the split seeds",
         "limits": [
             *(f"{quantity.name} from {quantity.low:g} to {quantity.high:g} {quantity.unit}" for quantity in RECIPE),
@@ -150,7 +152,7 @@ def release(name: str, seconds: float, folder: Path) -> str:
         (passing / "config.yaml").write_bytes((RUNS / name / "config.yaml").read_bytes())
         table.to_csv(passing / "scores.csv", index=False)
         (passing / "card.yaml").write_text(said)
-        if RELEASED[name][1] == PARTIAL:
+        if RELEASED[name][1] == CONDITIONAL:
             expect(load(passing), every_pattern()).to_csv(passing / FILE, index=False)
     return said
 

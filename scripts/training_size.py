@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import VALIDATION_SHARE, Split
 from polyinv.evaluation.closed_loop import closed_loop, simulated
 from polyinv.mmd import LOG_M
@@ -92,7 +92,7 @@ def answers(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
         for seed in SEEDS:
             if (share, seed) in done:
                 continue
-            data = RecipeData.from_table(table, "mmd", split(table, share, seed))
+            data = RecipeDataModule.from_table(table, "mmd", split(table, share, seed))
             model = MODELS[name](seed=seed, **OPTIONS[name])
             model.fit(data)
             recipe = model.predict(data.test.x)[0].tolist()
@@ -113,7 +113,7 @@ def with_loop(answered: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return answered.join(closed_loop(recipes, x, MMD, true))
 
 
-def lines_of(judged: pd.DataFrame) -> str:
+def lines_of(evaluated: pd.DataFrame) -> str:
     """Mean ± standard deviation over the choices of runs, as Markdown."""
     columns = {
         **{quantity.name: (quantity.name, 1, 4 if quantity.high < 1 else 2) for quantity in RECIPE[:3]},
@@ -125,7 +125,7 @@ def lines_of(judged: pd.DataFrame) -> str:
     }
     rows = []
     for share in SHARES:
-        part = judged[judged["share"] == share]
+        part = evaluated[evaluated["share"] == share]
         cells = {"runs": f"{share} %"}
         for heading, (name, factor, digits) in columns.items():
             values = factor * part[name]
@@ -135,21 +135,21 @@ def lines_of(judged: pd.DataFrame) -> str:
     return markdown(pd.DataFrame(rows))
 
 
-def draw(judged: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
+def draw(evaluated: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
     """Curves and what is left of the target above, bars of the recipe and of the distance below."""
     figure = Figure(figsize=(12, 7.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
     curves, errors = above.subplots(1, 2)
-    draw_curves(curves, errors, judged, table)
+    draw_curves(curves, errors, evaluated, table)
     panels = below.subplots(1, len(RECIPE) + 1)
     for panel, quantity in zip(panels, RECIPE, strict=False):
-        bars(panel, judged, quantity.name)
+        bars(panel, evaluated, quantity.name)
         panel.axhline(TARGET[quantity.name], color=INK, linewidth=1.2, linestyle="--")
         panel.set_ylabel(quantity.axis)
         if quantity.name == "temp":  # a temperature has no zero to start from
             panel.set_ylim(quantity.low, quantity.high)
-    bars(panels[-1], judged.assign(distance=100 * judged["distance"]), "distance")
-    panels[-1].axhline(100 * judged["floor"].mean(), color=RED, linewidth=1.2)
+    bars(panels[-1], evaluated.assign(distance=100 * evaluated["distance"]), "distance")
+    panels[-1].axhline(100 * evaluated["floor"].mean(), color=RED, linewidth=1.2)
     panels[-1].set_ylabel("mass that lies elsewhere / %")
     below.supxlabel(
         f"training runs / % of {run_numbers(table).max()} of the grid  "
@@ -162,14 +162,14 @@ def draw(judged: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
     return figure
 
 
-def draw_curves(curves: Axes, errors: Axes, judged: pd.DataFrame, table: pd.DataFrame) -> None:
+def draw_curves(curves: Axes, errors: Axes, evaluated: pd.DataFrame, table: pd.DataFrame) -> None:
     row = target_row(table)
     target, recipe = (table.iloc[row][list(names)].to_numpy(dtype=float, copy=True) for names in (MMD, TARGETS))
     noise = spread_of_replicates(torch.from_numpy(recipe))
     band = errors.fill_between(LOG_M, -2 * noise, 2 * noise, color=RED, alpha=0.3, linewidth=0)
     errors.add_artist(errors.legend([band], ["noise of the target, 2σ"], frameon=False, loc="lower left", fontsize=9))
     for share in reversed(SHARES):
-        recipes = torch.from_numpy(judged.loc[judged["share"] == share, list(TARGETS)].to_numpy(copy=True))
+        recipes = torch.from_numpy(evaluated.loc[evaluated["share"] == share, list(TARGETS)].to_numpy(copy=True))
         made = simulated(recipes, method="deterministic").mmd[:, 0].numpy()
         for seed, w in enumerate(made):
             label = f"{share} %" if seed == 0 else None
@@ -192,10 +192,10 @@ def spread_of_replicates(recipe: Tensor) -> np.ndarray:
     return simulated(recipe[None], replicates=200).mmd[0].std(0).numpy()
 
 
-def bars(panel: Axes, judged: pd.DataFrame, column: str) -> None:
+def bars(panel: Axes, evaluated: pd.DataFrame, column: str) -> None:
     """Mean over the choices of runs as bars, each choice as a point."""
     for place, share in enumerate(SHARES):
-        values = judged.loc[judged["share"] == share, column]
+        values = evaluated.loc[evaluated["share"] == share, column]
         panel.bar(place, values.mean(), 0.75, color=COLOURS[share])
         at = place + np.linspace(-0.2, 0.2, len(values))
         panel.plot(at, values, "o", color="white", markeredgecolor=INK, markeredgewidth=0.7, markersize=3.5)
@@ -211,10 +211,10 @@ def main() -> None:
     given = parser.parse_args()
     table = load_bundled("grid")
     with one_thread():
-        judged = with_loop(answers(table, given.model, given.output), table)
-        print(lines_of(judged))
-        print(f"floor: {100 * judged['floor'].mean():.2f} % of the mass")
-        draw(judged, table, given.model).savefig(given.figure, dpi=110)
+        evaluated = with_loop(answers(table, given.model, given.output), table)
+        print(lines_of(evaluated))
+        print(f"floor: {100 * evaluated['floor'].mean():.2f} % of the mass")
+        draw(evaluated, table, given.model).savefig(given.figure, dpi=110)
 
 
 if __name__ == "__main__":

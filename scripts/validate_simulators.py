@@ -79,7 +79,7 @@ def against_rate_equations(every: int, chains: float, store: str | None) -> list
     rows.append(
         "| rms of w, log10 M > 3.3 | " + " | ".join(f"{r.mean():.4f}, largest {r.max():.4f}" for r in rms) + " |"
     )
-    S, Q = made.census.S, made.census.Q
+    S, Q = made.events.S, made.events.Q
     rows.append(f"| mean radicals | S {S.min():.2g} to {S.max():.2g}, Q {Q.min():.3g} to {Q.max():.3g} | |")
     head = f"| {len(conditions)} recipes, {chains:g} chains, seed 1 | at 3600 s | all twelve times |"
     return table(head, rows) + noise(seen, expected, conditions, times, chains)
@@ -170,7 +170,7 @@ def skip_against_plain(chains: float, replicates: int) -> list[str]:
             allow_few=True,
         )
         seen = shown(made)
-        columns = (conversion(seen, conditions)[:, 0], seen.Mn[:, 0], seen.Mw[:, 0], made.census.S, made.census.Q)
+        columns = (conversion(seen, conditions)[:, 0], seen.Mn[:, 0], seen.Mw[:, 0], made.events.S, made.events.Q)
         measured.append(torch.stack(columns, -1))
     means, errors = [m.mean(0) for m in measured], [m.std(0) / replicates**0.5 for m in measured]
     rows = []
@@ -191,7 +191,7 @@ def reference_problem(chains: float) -> list[str]:
         f"| {name} | {value.mean():.5g} ± {value.std() / 2:.1g} | {known:g} | {value.mean() / known - 1:+.2%} |"
         for (name, value), known in zip(found.items(), P1_KNOWN.values(), strict=True)
     ]
-    return table(f"| P1, four runs with {made.census.S.mean():.0f} radicals | kMC | known | difference |", rows)
+    return table(f"| P1, four runs with {made.events.S.mean():.0f} radicals | kMC | known | difference |", rows)
 
 
 def draw(path: Path, chains: float) -> None:

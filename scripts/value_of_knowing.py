@@ -23,10 +23,10 @@ from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import rows_of
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
 from polyinv.domain.expectations import FILE, Expectations
-from polyinv.domain.words import WORDS, leaving_box, speaking_against
+from polyinv.domain.words import WORDS, conflicts, leaving_box
 from polyinv.evaluation.information import expected_variance, respond
 from polyinv.models import InverseModel, load
 from polyinv.quantities import RECIPE, TARGETS
@@ -38,7 +38,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
-RELEASED = ROOT / "checkpoints" / "masked"
+RELEASED = ROOT / "checkpoints" / "conditional"
 KNOWN = [list(itertools.compress(("temp", "time"), which)) for which in itertools.product((False, True), repeat=2)]
 CUBE = [name_of((*seen, *known)) for seen in (("mmd", "means"), ("mmd", "means", "cBA_time")) for known in KNOWN]
 """Residual monomer, temperature, time: each missing or given, beside the curve and its means."""
@@ -95,13 +95,13 @@ def heat_map(expected: pd.DataFrame, patterns: list[str], path: Path) -> None:
 def compare(model: InverseModel, chains: float) -> pd.DataFrame:
     """The model's R² and the limit for every pattern, on the same simulated recipes in the same volume."""
     bank = load_bank(ROWS, SEED, BUTYL_ACRYLATE, 3600.0)
-    y, random = bank.recipes, torch.Generator().manual_seed(SEED)
-    seen = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), random).double()
+    y, generator = bank.recipes, torch.Generator().manual_seed(SEED)
+    seen = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), generator).double()
     x = torch.cat([seen, y], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
     response, variance = respond(y), y.var(0, correction=0)
     lines = []
     for pattern in every_pattern():
-        members = model.predict_members(hidden(x, model.columns, pattern))
+        members = model.predict_members(masked_inputs(x, model.columns, pattern))
         network = 1 - (members.mean(0) - y).square().mean(0) / variance
         spread = (1 - (members - y).square().mean(1) / variance).std(0, correction=int(len(members) > 1))
         limit = 1 - expected_variance(response, pattern, chains).mean(0) / variance
@@ -160,8 +160,8 @@ def warned(model: InverseModel, expectations: Expectations, x: Tensor, pattern: 
         said[:, at] += sign * error
         said = said[(said[:, at] >= RECIPE[2].low) & (said[:, at] <= RECIPE[2].high)]
         given = torch.tensor([name in inputs_of(pattern) for name in TARGETS]).expand(len(said), -1)
-        recipes = model.predict(hidden(said, model.columns, pattern))
-        against = speaking_against(model, said, pattern, "temp", expectations)[0]
+        recipes = model.predict(masked_inputs(said, model.columns, pattern))
+        against = conflicts(model, said, pattern, "temp", expectations)[0]
         found.append(against | leaving_box(recipes, given).any(-1))
     return torch.cat(found).double().mean().item()
 

@@ -213,7 +213,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             ["train", "--output", "{tmp}/run", "--split.name", "by_recepie", "--data.path", "{tmp}/table.xlsx"],
             "no split",
         ),
-        (["train", "--output", "{tmp}/run", "--features", "mdm"], "no feature set 'mdm'; known: composite, mmd"),
+        (["train", "--output", "{tmp}/run", "--features", "mdm"], "no feature set 'mdm'; known: composite"),
         (["train", "--output", "{tmp}", "--data.path", "{tmp}/table.xlsx"], "exists already and is no run folder"),
         (["train"], "output"),
         (["reproduce", "--seeds", "0"], "--seeds is 0; needs 1 or more"),
@@ -288,7 +288,7 @@ WHOLE = {
     "mlp_published.yaml": ["--model.training.max_epochs", "1"],
     "mlp.yaml": ONE_EPOCH,
     "cnn.yaml": ONE_EPOCH,
-    "masked.yaml": ONE_EPOCH,
+    "conditional.yaml": ONE_EPOCH,
 }
 BEHIND_ANOTHER = {"table.yaml", "finetune.yaml"}
 
@@ -305,7 +305,7 @@ def test_every_shipped_config_is_tried():
 @pytest.mark.parametrize("config", WHOLE)
 def test_every_shipped_config_trains_on_a_workbook(config, workbook, tmp_path, capsys, small_blocks):
     common = ["--config", str(CONFIGS / config), "--data.path", str(workbook), *WHOLE[config]]
-    for features in ("partial",) if config == "masked.yaml" else ("composite", "mmd"):
+    for features in ("conditional",) if config == "conditional.yaml" else ("composite", "mmd"):
         run = tmp_path / features
         assert main(["train", *common, "--features", features, "--output", str(run)]) == 0
         assert "global" in capsys.readouterr().out

@@ -20,7 +20,7 @@ import yaml
 
 from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.summary import GIVEN, in_words, summary, text
-from polyinv.data.features import PARTIAL
+from polyinv.data.features import CONDITIONAL, current_name
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.configuration import read_yaml
@@ -253,7 +253,7 @@ def gather(output: Path | str) -> pd.DataFrame:
 
     Returns:
         Tidy: a column for each axis, named ``axis.NAME``, then those of a ``scores.csv``, and ``given``, the pattern of
-        inputs if the model takes gaps; in the order of the study.
+        inputs of a conditional model; in the order of the study.
 
     Raises:
         InputError: The folder holds no study.
@@ -283,9 +283,9 @@ def _scores(path: Path) -> pd.DataFrame:
 
 
 def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
-    """Scores with the pattern of inputs that each is of, empty unless the model takes gaps."""
-    is_partial = read_yaml(config)["features"] == PARTIAL
-    return scores.assign(**{GIVEN: scores["features"] if is_partial else ""})
+    """Scores with the pattern of inputs that each is of, empty unless the model is conditional."""
+    is_conditional = current_name(read_yaml(config)["features"]) == CONDITIONAL
+    return scores.assign(**{GIVEN: scores["features"] if is_conditional else ""})
 
 
 def _scalar(value: Any) -> Any:

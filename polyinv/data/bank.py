@@ -39,54 +39,54 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Bank:
+class CurveBank:
     """N polymerizations without noise.
 
     Args:
         recipes: (N, 4), float64.
         growth: Everything made until the snapshot, as one interval (N, 1).
         scatter: How far a run strays from it, (N, 1).
-        made: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a run.
+        dead_chains: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a run.
     """
 
     recipes: Tensor
     growth: Growth
     scatter: Fluctuations
-    made: Tensor
+    dead_chains: Tensor
 
     def __len__(self) -> int:
         return len(self.recipes)
 
     def __getitem__(self, rows: Tensor) -> Self:
-        return type(self)(self.recipes[rows], self.growth[rows], self.scatter[rows], self.made[rows])
+        return type(self)(self.recipes[rows], self.growth[rows], self.scatter[rows], self.dead_chains[rows])
 
     def to(self, device: torch.device | str) -> Self:
         """The bank on another device."""
         growth, scatter = (mapped(part, lambda tensor: tensor.to(device)) for part in (self.growth, self.scatter))
-        return type(self)(self.recipes.to(device), growth, scatter, self.made.to(device))
+        return type(self)(self.recipes.to(device), growth, scatter, self.dead_chains.to(device))
 
     @classmethod
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
         """The bank of given recipes (N, 4), in float32 except for the recipes."""
         conditions, times = recipes[:, :3], recipes[:, 3:]
-        growth, made = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
+        growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
         scatter = fluctuations(conditions, times, chemistry)
         growth, scatter = (mapped(part, torch.Tensor.float) for part in (growth, scatter))
-        return cls(recipes, growth, scatter, made.float())
+        return cls(recipes, growth, scatter, dead_chains.float())
 
-    def observe(self, chemistry: Chemistry, chains: Tensor, random: torch.Generator) -> Tensor:
+    def observe(self, chemistry: Chemistry, chains: Tensor, generator: torch.Generator) -> Tensor:
         """What runs of that many chains (N,) at their horizon show: (N, 103), columns ``OBSERVABLES``, float32."""
         initial = self.recipes[:, 0].float()
-        drawn = draw(self.growth, self.scatter, initial, volume=chains / self.made, random=random)
+        drawn = draw(self.growth, self.scatter, initial, volume=chains / self.dead_chains, generator=generator)
         return observables(drawn.snapshots(chemistry))
 
 
-def observables(seen: Snapshots) -> Tensor:
+def observables(snapshots: Snapshots) -> Tensor:
     """Snapshots of shape (N, 1) as rows (N, 103) with the columns ``OBSERVABLES``."""
-    return torch.cat([*(getattr(seen, name) for name in SCALARS), seen.mmd[:, 0]], dim=-1)
+    return torch.cat([*(getattr(snapshots, name) for name in SCALARS), snapshots.mmd[:, 0]], dim=-1)
 
 
-def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Bank:
+def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> CurveBank:
     """A bank of random recipes, from the cache where it is and computed where not.
 
     The first N entries are the same whatever the count. Killed while it computes, the finished blocks are found
@@ -105,8 +105,8 @@ def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Ba
     folder = cache_folder() / "bank" / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}-{seed}"
     blocks = list(_blocks(math.ceil(count / BLOCK), seed, chemistry, horizon, folder))
     names = [field.name for field in fields(Growth)]
-    recipes, made, *rest = (torch.cat(part)[:count] for part in zip(*blocks, strict=True))
-    return Bank(recipes, Growth(*rest[: len(names)]), Fluctuations(*rest[len(names) :]), made)
+    recipes, dead_chains, *rest = (torch.cat(part)[:count] for part in zip(*blocks, strict=True))
+    return CurveBank(recipes, Growth(*rest[: len(names)]), Fluctuations(*rest[len(names) :]), dead_chains)
 
 
 def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder: Path) -> Iterator[list[Tensor]]:
@@ -118,10 +118,10 @@ def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder
         for at, file in enumerate(files):
             block = _read(file)
             if block is None:
-                random = torch.Generator().manual_seed(seed * 1_000_003 + at)
-                bank = Bank.simulate(random_recipes(BLOCK, random), chemistry, horizon)
+                generator = torch.Generator().manual_seed(seed * 1_000_003 + at)
+                bank = CurveBank.simulate(random_recipes(BLOCK, generator), chemistry, horizon)
                 parts = (getattr(part, field.name) for part in (bank.growth, bank.scatter) for field in fields(part))
-                block = [bank.recipes, bank.made, *parts]
+                block = [bank.recipes, bank.dead_chains, *parts]
                 _keep(block, file)
                 advance(BLOCK)
             yield block

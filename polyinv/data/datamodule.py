@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.features import PARTIAL, feature_columns
-from polyinv.data.masks import Masks
+from polyinv.data.features import CONDITIONAL, feature_columns
+from polyinv.data.masks import InputPatterns
 from polyinv.data.scaling import Scaling
 from polyinv.data.splits import Split
 from polyinv.errors import InputError
@@ -63,13 +63,13 @@ class Batches:
         size: Rows in a batch; the last one may be smaller.
         seeds: One for each of R members, whose batches are then (R, size, G) and (R, size, 4); None serves the rows
             in their order as (size, G) and (size, 4).
-        hide: Leaves inputs out of each batch; None serves all.
+        mask: Leaves inputs out of each batch; None serves all.
     """
 
     def __init__(
-        self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None, hide: "Hiding | None" = None
+        self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None, mask: "InputMask | None" = None
     ) -> None:
-        self.x, self.z, self.size, self.seeds, self.hide, self.epoch = x, z, size, seeds, hide, 0
+        self.x, self.z, self.size, self.seeds, self.mask, self.epoch = x, z, size, seeds, mask, 0
 
     def __len__(self) -> int:
         return -(-len(self.x) // self.size)
@@ -79,18 +79,18 @@ class Batches:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        random = member_generators((0,) if self.seeds is None else self.seeds, self.epoch)
+        generator = member_generators((0,) if self.seeds is None else self.seeds, self.epoch)
         if self.seeds is None:
             order = torch.arange(len(self.x))
         else:
-            order = torch.stack([torch.randperm(len(self.x), generator=each) for each in random])
+            order = torch.stack([torch.randperm(len(self.x), generator=each) for each in generator])
         for rows in order.to(self.x.device).split(self.size, dim=-1):
             batch = self.x[rows], self.z[rows]
-            yield batch if self.hide is None else self.hide(*batch, random)
+            yield batch if self.mask is None else self.mask(*batch, generator)
 
 
 @dataclass(frozen=True)
-class Hiding:
+class InputMask:
     """Leaves inputs out of batches, by patterns drawn for each row.
 
     Args:
@@ -98,24 +98,24 @@ class Hiding:
         scaling: That of the rows.
     """
 
-    masks: Masks
+    masks: InputPatterns
     scaling: Scaling
 
-    def __call__(self, seen: Tensor, z: Tensor, random: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+    def __call__(self, features: Tensor, z: Tensor, generator: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
         """The same batch with inputs missing.
 
         Args:
-            seen: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
+            features: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
             z: Standardized recipes, (B, 4) or (R, B, 4); NaN afterwards where a value is given and not asked for.
-            random: One stream for each of R members, or a single one.
+            generator: One stream for each of R members, or a single one.
         """
-        drawn = [self.masks.draw(z.shape[-2], each) for each in random]
+        drawn = [self.masks.draw(z.shape[-2], each) for each in generator]
         present = (drawn[0] if z.ndim == 2 else torch.stack(drawn)).to(z.device)
         known = present[..., -z.shape[-1] :]
-        return self.scaling.hide(seen, present), z.masked_fill(known, torch.nan)
+        return self.scaling.mask(features, present), z.masked_fill(known, torch.nan)
 
 
-class RecipeData(L.LightningDataModule):
+class RecipeDataModule(L.LightningDataModule):
     """Rows prepared for learning; `from_table` makes them of a table and a split.
 
     Args:
@@ -125,7 +125,7 @@ class RecipeData(L.LightningDataModule):
         batch_size: Rows in a batch of `train_dataloader`.
         seeds: Of its permutations, one for each member of an ensemble, see `Batches`.
         device: Where the rows of the dataloaders lie.
-        patterns: Which inputs the dataloaders leave out how often, of the feature set ``partial``; see
+        patterns: Which inputs the dataloaders leave out how often, of the feature set ``conditional``; see
             `polyinv.data.patterns.check_patterns`.
 
     Attributes:
@@ -156,12 +156,12 @@ class RecipeData(L.LightningDataModule):
         self.train, self.val, self.test = train, val, test
         self._scaling = scaling
         self.batch_size, self.seeds, self.device = batch_size, seeds, device
-        self.masks = Masks.of(patterns or {}) if features == PARTIAL else None
+        self.masks = InputPatterns.of(patterns or {}) if features == CONDITIONAL else None
 
     @classmethod
     def from_table(
         cls, table: pd.DataFrame, features: str, split: Split, patterns: Mapping[str, float] | None = None
-    ) -> "RecipeData":
+    ) -> "RecipeDataModule":
         """The rows of a table with the targets and the columns of the feature set.
 
         Args:
@@ -215,19 +215,19 @@ class RecipeData(L.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Shuffled batches of the training rows."""
-        return Batches(*self.scaled(self.train), self.batch_size, self.seeds, self.hiding())
+        return Batches(*self.scaled(self.train), self.batch_size, self.seeds, self.input_mask())
 
     def val_dataloader(self) -> Batches:
         """The validation rows as one batch; what is left out of each is the same every time."""
-        return Batches(*self.scaled(self.val), len(self.val), hide=self.hiding())
+        return Batches(*self.scaled(self.val), len(self.val), mask=self.input_mask())
 
     def test_dataloader(self) -> Batches:
         """The test rows as one batch."""
-        return Batches(*self.scaled(self.test), len(self.test), hide=self.hiding())
+        return Batches(*self.scaled(self.test), len(self.test), mask=self.input_mask())
 
-    def hiding(self) -> Hiding | None:
+    def input_mask(self) -> InputMask | None:
         """What leaves inputs out of the batches; None with a feature set that is always whole."""
-        return None if self.masks is None else Hiding(self.masks, deepcopy(self.scaling).to(self.device))
+        return None if self.masks is None else InputMask(self.masks, deepcopy(self.scaling).to(self.device))
 
 
 def parts(rows: Rows, split: Split) -> list[Rows]:

@@ -7,17 +7,29 @@ from polyinv.quantities import MMD, SCALARS, TARGETS
 
 BLOCKS = {"mmd": MMD} | {name: (name,) for name in (*SCALARS, *TARGETS)}
 """What can be known separately, and its columns."""
-PARTIAL = "partial"
+CONDITIONAL = "conditional"
 """Name of the feature set of which any part may be missing."""
 FEATURES = {
     "mmd": ("mmd",),
     "composite": ("cBA_time", "Mn", "Mw", "mmd"),
     "scalars": ("cBA_time", "Mn", "Mw"),
     **{f"mmd+{scalar}": (scalar, "mmd") for scalar in SCALARS},
-    PARTIAL: ("cBA_time", "Mn", "Mw", "mmd", *TARGETS),
+    CONDITIONAL: ("cBA_time", "Mn", "Mw", "mmd", *TARGETS),
 }
-"""Feature sets by name; the columns follow the order of the blocks. ``partial`` is for models that take what is known,
-values of the recipe among it, and answer the rest (`polyinv.data.patterns`)."""
+"""Feature sets by name; the columns follow the order of the blocks. With ``conditional`` any input may be missing and
+any value of the recipe may be known; the model answers the rest (`polyinv.data.patterns`)."""
+FORMERLY = {"partial": CONDITIONAL}
+"""What 0.1.0 called them; configurations and run folders of that version are still read."""
+
+
+def current_name(features: str) -> str:
+    """The name of a feature set today, given that of 0.1.0.
+
+    Example:
+        >>> current_name("partial"), current_name("mmd")
+        ('conditional', 'mmd')
+    """
+    return FORMERLY.get(features, features)
 
 
 def feature_columns(features: str) -> tuple[str, ...]:
@@ -45,6 +57,6 @@ def features_of(columns: Sequence[str]) -> str | None:
     return next((name for name in FEATURES if feature_columns(name) == tuple(columns)), None)
 
 
-def may_miss(columns: Sequence[str]) -> bool:
-    """Whether observations with these columns may have gaps, as those of ``partial`` may."""
+def is_conditional(columns: Sequence[str]) -> bool:
+    """Whether observations with these columns may have gaps, as those of ``conditional`` may."""
     return set(TARGETS) <= set(columns)

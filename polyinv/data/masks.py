@@ -11,7 +11,7 @@ from polyinv.errors import InputError
 
 
 @dataclass(frozen=True)
-class Masks:
+class InputPatterns:
     """Patterns to draw from.
 
     Args:
@@ -23,7 +23,7 @@ class Masks:
     share: Tensor
 
     @classmethod
-    def of(cls, weights: Mapping[str, float]) -> "Masks":
+    def of(cls, weights: Mapping[str, float]) -> "InputPatterns":
         """Those of patterns and their weights, see `check_patterns`."""
         shares: dict[str, float] = {}
         for pattern, weight in check_patterns(weights).items():
@@ -34,11 +34,11 @@ class Masks:
         share = torch.tensor(list(shares.values()), dtype=torch.float64)
         return cls(present, share / share.sum())
 
-    def draw(self, count: int, random: torch.Generator) -> Tensor:
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Patterns of that many rows, (count, 7), on the device of the random numbers."""
-        ends = self.share.cumsum(0).to(random.device)
-        chance = torch.rand(count, generator=random, dtype=torch.float64, device=random.device)
-        return self.present.to(random.device)[torch.searchsorted(ends[:-1], chance, right=True)]
+        ends = self.share.cumsum(0).to(generator.device)
+        chance = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+        return self.present.to(generator.device)[torch.searchsorted(ends[:-1], chance, right=True)]
 
 
 def presence(inputs: Sequence[str]) -> Tensor:
@@ -59,7 +59,7 @@ def picked(x: Tensor, columns: Sequence[str], names: Sequence[str]) -> Tensor:
     return beside[:, [places.get(name, -1) for name in names]]
 
 
-def hidden(x: Tensor, columns: Sequence[str], pattern: str) -> Tensor:
+def masked_inputs(x: Tensor, columns: Sequence[str], pattern: str) -> Tensor:
     """Observations (N, F) with NaN in every column that the pattern does not give.
 
     Raises:

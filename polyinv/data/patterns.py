@@ -1,7 +1,7 @@
 """Patterns of knowledge: which inputs are given, of those that a laboratory may have.
 
 A pattern names the inputs that are there, joined by plus signs: ``mmd+temp`` is a curve and the temperature of the
-reactor. What is missing stands as NaN in a row of the feature set ``partial``.
+reactor. What is missing stands as NaN in a row of the feature set ``conditional``.
 """
 
 import itertools

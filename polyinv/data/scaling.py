@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from polyinv.data.features import may_miss
+from polyinv.data.features import is_conditional
 from polyinv.data.masks import given_inputs
 from polyinv.data.patterns import INPUTS
 from polyinv.data.transforms import Transform
@@ -53,9 +53,9 @@ class Standardize(nn.Module):
 class Scaling(nn.Module):
     """From physical rows to what a network learns from, and back.
 
-    Columns of which any may be missing (the feature set ``partial``, which has the recipe among them) become G features
-    and, behind them, one number for each of the inputs of `polyinv.data.patterns`: 1 where it is given, 0 where it is
-    missing, and with it all of its features.
+    Columns of which any may be missing (the feature set ``conditional``, which has the recipe among them) become G
+    features and, behind them, one number for each of the inputs of `polyinv.data.patterns`: 1 where it is given, 0
+    where it is missing, and with it all of its features.
 
     Args:
         columns: Names of the F columns of an observation.
@@ -64,7 +64,7 @@ class Scaling(nn.Module):
     Attributes:
         transform: From columns to G features.
         x, y: `Standardize` modules of the features and of the four targets.
-        partial: Whether columns may be missing.
+        conditional: Whether columns may be missing.
         width: Numbers that a network sees, G or G + 7.
     """
 
@@ -72,9 +72,9 @@ class Scaling(nn.Module):
         super().__init__()
         self.transform = Transform(transform, columns)
         self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(TARGETS))
-        self.partial = may_miss(columns)
-        self.width = len(self.transform.names) + (len(INPUTS) if self.partial else 0)
-        if self.partial:
+        self.conditional = is_conditional(columns)
+        self.width = len(self.transform.names) + (len(INPUTS) if self.conditional else 0)
+        if self.conditional:
             owner = {column: at for at, names in enumerate(INPUTS.values()) for column in names}
             places = torch.tensor([owner[column] for column in self.transform.columns])
             self.register_buffer("_input", places, persistent=False)  # of each feature
@@ -96,19 +96,19 @@ class Scaling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Observations (*, F) in physical units to what a network sees (*, width), float32; NaN is what is missing."""
         z = self.x(self.transform(x)).float()
-        if not self.partial:
+        if not self.conditional:
             return z
         present = given_inputs(x, self._columns)
-        return self.hide(torch.cat([z, torch.ones_like(present, dtype=z.dtype)], dim=-1), present)
+        return self.mask(torch.cat([z, torch.ones_like(present, dtype=z.dtype)], dim=-1), present)
 
-    def hide(self, seen: Tensor, present: Tensor) -> Tensor:
+    def mask(self, features: Tensor, present: Tensor) -> Tensor:
         """What a network sees (*, width) when only some inputs are given, by the patterns of the rows (*, 7)."""
-        there = torch.cat([present[..., self._input], present], dim=-1)
-        return torch.where(there, seen, 0.0)
+        given = torch.cat([present[..., self._input], present], dim=-1)
+        return torch.where(given, features, 0.0)
 
     def given(self, x: Tensor) -> Tensor:
         """Values of the recipe (*, 4) among the columns of observations (*, F), NaN where they are not given."""
-        return x[..., self._recipe] if self.partial else x.new_full((*x.shape[:-1], len(TARGETS)), torch.nan)
+        return x[..., self._recipe] if self.conditional else x.new_full((*x.shape[:-1], len(TARGETS)), torch.nan)
 
     def targets(self, y: Tensor) -> Tensor:
         """Recipes (*, 4) in physical units to standardized ones, float32."""

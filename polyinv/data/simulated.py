@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import CHEMISTRIES, Chemistry
-from polyinv.data.bank import OBSERVABLES, Bank, load_bank
-from polyinv.data.datamodule import Batches, Hiding, RecipeData, Rows, member_generators
+from polyinv.data.bank import OBSERVABLES, CurveBank, load_bank
+from polyinv.data.datamodule import Batches, InputMask, RecipeDataModule, Rows, member_generators
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import SimulatedConfig
@@ -36,7 +36,7 @@ class DrawnBatches:
         count: Batches in a pass.
         seeds: One for each of R members, who draw on their own; None is one member without the leading dimension.
         device: Where the bank lies.
-        hide: Leaves inputs out of each batch; None serves all.
+        mask: Leaves inputs out of each batch; None serves all.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class DrawnBatches:
         count: int,
         seeds: Sequence[int] | None,
         device: torch.device | str,
-        hide: Hiding | None = None,
+        mask: InputMask | None = None,
     ) -> None:
         self.source, self.size, self.count, self.seeds, self.epoch = source, size, count, seeds, 0
-        self.hide = hide
+        self.mask = mask
         self.scaling, self.device = deepcopy(scaling).to(device), device
 
     def __len__(self) -> int:
@@ -61,12 +61,12 @@ class DrawnBatches:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        random = member_generators((0,) if self.seeds is None else self.seeds, self.epoch, self.device)
+        generator = member_generators((0,) if self.seeds is None else self.seeds, self.epoch, self.device)
         for _ in range(self.count):
-            drawn = [self.source.draw(self.size, each) for each in random]
+            drawn = [self.source.draw(self.size, each) for each in generator]
             x, y = drawn[0] if self.seeds is None else (torch.stack(part) for part in zip(*drawn, strict=True))
             batch = self.scaling(x), self.scaling.targets(y)
-            yield batch if self.hide is None else self.hide(*batch, random)
+            yield batch if self.mask is None else self.mask(*batch, generator)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Source:
 
     config: SimulatedConfig
     columns: tuple[str, ...]
-    bank: Bank
+    bank: CurveBank
     chemistry: Chemistry
 
     @cached_property
@@ -93,34 +93,34 @@ class Source:
         """The same with its bank on another device."""
         return replace(self, bank=self.bank.to(device))
 
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
         if self.config.fresh:
             # A stream of its own: that of a member may be the one that the recipes of a bank came from.
-            apart = torch.randint(2**31, (1,), generator=random, device=random.device).item()
-            fresh = torch.Generator(device=random.device).manual_seed(apart)
-            entries = Bank.simulate(random_recipes(count, fresh), self.chemistry, self.config.horizon)
+            apart = torch.randint(2**31, (1,), generator=generator, device=generator.device).item()
+            fresh = torch.Generator(device=generator.device).manual_seed(apart)
+            entries = CurveBank.simulate(random_recipes(count, fresh), self.chemistry, self.config.horizon)
         else:
-            number = torch.randint(len(self.bank), (count,), generator=random, device=random.device)
+            number = torch.randint(len(self.bank), (count,), generator=generator, device=generator.device)
             entries = self.bank[number]
-        return self._observe(entries, random), entries.recipes
+        return self._observe(entries, generator), entries.recipes
 
-    def rows(self, random: torch.Generator) -> Rows:
+    def rows(self, generator: torch.Generator) -> Rows:
         """Every entry of the bank once."""
-        parts = [self._observe(self.bank[at], random) for at in torch.arange(len(self.bank)).split(8192)]
+        parts = [self._observe(self.bank[at], generator) for at in torch.arange(len(self.bank)).split(8192)]
         return Rows(torch.cat(parts).double(), self.bank.recipes)
 
-    def _observe(self, entries: Bank, random: torch.Generator) -> Tensor:
+    def _observe(self, entries: CurveBank, generator: torch.Generator) -> Tensor:
         low, high = (torch.tensor(end, dtype=torch.float64).log() for end in self.config.chains)
-        share = torch.rand(len(entries), generator=random, device=random.device)
+        share = torch.rand(len(entries), generator=generator, device=generator.device)
         chains = torch.exp(low + (high - low) * share)
-        seen = entries.observe(self.chemistry, chains.float(), random)
-        if share := round(self.config.exported * len(seen)):  # the first ones: entries come in no order
-            seen[:share, CURVE] = exported(seen[:share, CURVE], random)
-        return torch.cat([seen, entries.recipes.to(seen)], dim=-1)[:, self._at]
+        observations = entries.observe(self.chemistry, chains.float(), generator)
+        if share := round(self.config.exported * len(observations)):  # the first ones: entries come in no order
+            observations[:share, CURVE] = exported(observations[:share, CURVE], generator)
+        return torch.cat([observations, entries.recipes.to(observations)], dim=-1)[:, self._at]
 
 
-class SimulatedData(RecipeData):
+class SimulatedData(RecipeDataModule):
     """Training and validation rows simulated, test rows given.
 
     ``train`` holds each recipe of the bank once, a finite table for models that need one; the batches of
@@ -129,8 +129,8 @@ class SimulatedData(RecipeData):
     Args:
         config: What is simulated.
         features: One of ``polyinv.data.features.FEATURES``.
-        test: Rows to judge on.
-        patterns: See `RecipeData`.
+        test: Rows to evaluate on.
+        patterns: See `RecipeDataModule`.
 
     Raises:
         InputError: An unknown chemistry, or a configuration that cannot be.
@@ -145,7 +145,7 @@ class SimulatedData(RecipeData):
         sources = []
         for stream, count in ((TRAINING, config.rows), (VALIDATION, config.validation)):
             bank = load_bank(count, 2 * config.seed + stream, chemistry, config.horizon)
-            fewest = (bank.growth.chains.sum((-1, -2)) / bank.made).min().item() * config.chains[0]
+            fewest = (bank.growth.chains.sum((-1, -2)) / bank.dead_chains).min().item() * config.chains[0]
             if fewest < LEAST_CHAINS:
                 raise InputError(
                     f"data.simulated.chains starts at {config.chains[0]:g}: an early snapshot would hold {fewest:.2g} "
@@ -161,7 +161,7 @@ class SimulatedData(RecipeData):
 
     @property
     def rows_per_epoch(self) -> int:
-        """See `RecipeData.rows_per_epoch`."""
+        """See `RecipeDataModule.rows_per_epoch`."""
         return self.config.epoch if self.config.redraw else len(self.train)
 
     def train_dataloader(self) -> Batches | DrawnBatches:
@@ -170,5 +170,11 @@ class SimulatedData(RecipeData):
             return super().train_dataloader()
         count = self.rows_per_epoch // self.batch_size
         return DrawnBatches(
-            self.source.to(self.device), self.scaling, self.batch_size, count, self.seeds, self.device, self.hiding()
+            self.source.to(self.device),
+            self.scaling,
+            self.batch_size,
+            count,
+            self.seeds,
+            self.device,
+            self.input_mask(),
         )

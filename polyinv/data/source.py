@@ -97,16 +97,16 @@ class GridConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Rows to learn from and to be judged on.
+    """Rows to learn from and to be evaluated on.
 
     Args:
-        source: ``table`` learns from the training rows of the table; ``grid`` from those of the published grid,
-            simulated on the spot; ``simulated`` from recipes simulated on the fly, and the table only judges.
+        source: ``table`` trains on the training rows of the table; ``grid`` from those of the published grid,
+            simulated on the spot; ``simulated`` from recipes simulated on the fly, and the table only evaluates.
         path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
         simulated: What is simulated, with the source of that name.
         grid: How the published grid is simulated, with the source of that name.
-        patterns: With the features ``partial``: how often each pattern of known inputs is trained on, such as
+        patterns: With the features ``conditional``: how often each pattern of known inputs is trained on, such as
             ``{"mmd+temp": 1, "any": 1}``. Inputs are mmd, cBA_time, means (Mn and Mw), cBA_0, cAIBN_0, temp, time, and
             composite for the first three; ``any`` is every pattern alike. None given are those of
             `polyinv.data.patterns.PRACTICAL`.

@@ -1,4 +1,4 @@
-"""Which rows train, which choose (validation), which judge (test).
+"""Which rows train, which choose (validation), which evaluate (test).
 
 ``random_rows`` is the published protocol: snapshots of one run fall on both sides, and the run's own Monte Carlo
 noise tells them apart. ``by_recipe`` keeps every run on one side and is the honest split of a table.
@@ -36,7 +36,7 @@ class Split:
     Args:
         train: Rows to fit on.
         val: Rows to choose on, such as the epoch to stop at.
-        test: Rows to judge on, once.
+        test: Rows to evaluate on, once.
         groups: For every row of the table, a number that equal runs share and that must not be torn apart; None where
             rows are split singly.
     """

@@ -1,4 +1,4 @@
-"""Does an observation lie where models have learned? A graded verdict, by the polymers that recipes of the box make.
+"""Applicability domain: does an observation lie near the polymers that recipes of the box make?
 
 Whatever the model, it has learned from polymers of the box. An observation is compared with the closest of them
 (`polyinv.domain.closest`): what no recipe of the box comes near to, in units of the observation's own noise, is
@@ -44,7 +44,7 @@ LEAST = (1.0, 0.005, 0.005, 0.0)
 """Deviations of each kind that are none: the noise, and means that a curve on 100 nodes blurs by half a per cent."""
 LEAST_NODES = 8
 """A curve that is populated at fewer is outside; those of the box span more than twenty."""
-VERDICTS = ("inside", "edge", "outside")
+GRADES = ("inside", "edge", "outside")
 
 
 @cache
@@ -71,18 +71,18 @@ class Deviations:
     @classmethod
     def of(cls, x: Tensor, columns: Sequence[str]) -> "Deviations":
         """Of observations (B, F) in physical units, NaN where something is missing; known recipe values are held."""
-        seen, known = observed_numbers(x, columns)
+        observations, known = observed_numbers(x, columns)
         with one_thread():
-            closest = fit(references(), seen, known)
+            closest = fit(references(), observations, known)
             noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
             misfit = closest.misfit / noise.sqrt()
             # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
             nodes = closest.populated[:, CURVE].sum(-1)
-            misfit[(nodes < LEAST_NODES) & ~seen[:, CURVE].isnan().any(-1)] = torch.inf
+            misfit[(nodes < LEAST_NODES) & ~observations[:, CURVE].isnan().any(-1)] = torch.inf
             fitted = references().forward(to_unit(closest.recipes))
-        apart = _means_less_curve(seen, closest.measured) - _means_less_curve(fitted, closest.measured)
+        apart = _means_less_curve(observations, closest.measured) - _means_less_curve(fitted, closest.measured)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
-        given = given_inputs(torch.cat([seen, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
+        given = given_inputs(torch.cat([observations, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
         measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
         return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), measured)
 
@@ -97,11 +97,11 @@ def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]
     return torch.cat([scalars.clamp(min=TRACE).log(), curve], dim=-1), known
 
 
-def _means_less_curve(seen: Tensor, measured: Tensor) -> Tensor:
+def _means_less_curve(observations: Tensor, measured: Tensor) -> Tensor:
     """ln Mn and ln Mw less those of the curve where it was measured, (B, 2); its bins blur them a little, too."""
-    kept = torch.where(measured | ~measured.any(-1, keepdim=True), seen[:, CURVE].clamp(min=0), 0.0)
+    kept = torch.where(measured | ~measured.any(-1, keepdim=True), observations[:, CURVE].clamp(min=0), 0.0)
     of_curve = np.log(mean_molar_masses(kept.numpy()))
-    return seen[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
+    return observations[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
 
 
 @cache
@@ -147,28 +147,28 @@ def _limits(kinds: Tensor, share: float) -> list[float]:
     return limit.tolist()
 
 
-def judge(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
-    """The verdict on each of B observations (B, F) in physical units, NaN where something is missing.
+def assess(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
+    """Assess whether B observations (B, F) in physical units, NaN where something is missing, lie inside the domain.
 
     Returns:
-        ``verdict``: inside, edge or outside; ``distance``: the largest deviation over its limit, above 1 not inside;
-        ``false_alarms``: share of observations from inside the box that get as far as 1; ``out``: what deviates most,
-        in words, empty inside; ``closest_<value>``: the closest recipe of the box; ``nearest_<value>``: the nearest of
-        the recipes that the box is sampled with.
+        ``applicability``: inside, edge or outside; ``distance``: the largest deviation over its limit, above 1 not
+        inside; ``false_alarms``: share of observations from inside the box that get as far as 1; ``reason``: what
+        deviates most, in words, empty inside; ``closest_<value>``: the closest recipe of the box;
+        ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
     """
     found = Deviations.of(x, columns)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
-    mine = [
+    limits_of_rows = [
         {kind: values[row] for kind, values in limits()[inputs].items()}
         for inputs, row in zip(found.measured, at, strict=True)
     ]
-    scale = torch.tensor([[each[kind] for kind in KINDS] for each in mine])
-    far = np.array([each["far"] for each in mine])
+    scale = torch.tensor([[each[kind] for kind in KINDS] for each in limits_of_rows])
+    far = np.array([each["far"] for each in limits_of_rows])
     ratio = (found.kinds / scale).nan_to_num(0.0)
     distance, worst = (part.numpy() for part in ratio.max(-1))
     grade = (distance > 1).astype(int) + (distance > far)
-    table = pd.DataFrame({"verdict": np.array(VERDICTS)[grade], "distance": distance, "false_alarms": FALSE_ALARMS})
-    table["out"] = [
+    table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance, "false_alarms": FALSE_ALARMS})
+    table["reason"] = [
         "" if inside else _in_words(KINDS[kind], found.fit, row)
         for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))
     ]

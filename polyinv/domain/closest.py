@@ -70,42 +70,42 @@ class References:
     def __init__(self, forward: Polynomial, count: int = REFERENCES) -> None:
         self.forward = forward
         self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0)))
-        self.seen = _rooted(forward(self.unit))
+        self.observations = _rooted(forward(self.unit))
 
-    def nearest(self, seen: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
+    def nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
         """Numbers of the nearest (B, count) by weighted deviation; far from known values counts as far.
 
         Args:
-            seen: Observed numbers, the curve by its root, (B, 103).
+            observations: Observed numbers, the curve by its root, (B, 103).
             weight: Of them, (B, 103).
             known: Known values in the unit of the polynomial, NaN where not given, (B, 4).
             count: How many.
         """
         weight, there = weight.square(), ~known.isnan()
-        far = (seen.square() * weight).sum(-1, keepdim=True) - 2 * (seen * weight) @ self.seen.T
-        far = far + weight @ self.seen.square().T
+        far = (observations.square() * weight).sum(-1, keepdim=True) - 2 * (observations * weight) @ self.observations.T
+        far = far + weight @ self.observations.square().T
         apart = torch.where(there[:, None, :], known[:, None, :] - self.unit, 0.0).square().sum(-1)
         return (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices
 
 
-def fit(references: References, seen: Tensor, known: Tensor) -> Fit:
+def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
     """Least squares inside the box by Levenberg and Marquardt's method, from the nearest of some references.
 
     Mn and Mw are fitted only where there is no curve, whose means they are.
 
     Args:
         references: With the forward model.
-        seen: Observed numbers (B, 103), NaN where not given; scalars as logarithms.
+        observations: Observed numbers (B, 103), NaN where not given; scalars as logarithms.
         known: Values of the recipe that are given (B, 4), NaN where not; values outside the box count as its wall.
     """
-    problem = _Problem.of(references.forward, seen, known)
-    near = references.nearest(problem.seen, problem.weight, problem.known, STARTS)
+    problem = _Problem.of(references.forward, observations, known)
+    near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
     unit = problem.with_known(references.unit[near].flatten(0, 1), STARTS)
     unit, cost = problem.descend(unit, STARTS)
-    chosen = cost.view(len(seen), STARTS).argmin(1)
-    unit = unit.view(len(seen), STARTS, 4)[torch.arange(len(seen)), chosen]
+    chosen = cost.view(len(observations), STARTS).argmin(1)
+    unit = unit.view(len(observations), STARTS, 4)[torch.arange(len(observations)), chosen]
     deviation = problem.deviation(unit, 1)
-    curve = seen[:, CURVE].nan_to_num(0.0)
+    curve = observations[:, CURVE].nan_to_num(0.0)
     populated = problem.weight > 0
     populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
     noise = roughness(deviation[:, CURVE], populated[:, CURVE])
@@ -129,12 +129,12 @@ def roughness(deviation: Tensor, populated: Tensor) -> Tensor:
     return (second.square() * inner).sum(-1) / (6 * inner.sum(-1))
 
 
-def _rooted(seen: Tensor, measured: Tensor | None = None) -> Tensor:
+def _rooted(observations: Tensor, measured: Tensor | None = None) -> Tensor:
     """Observed numbers (*, 103) with the root of the curve in its place; of its part at some nodes, with unit area."""
-    curve = seen[..., CURVE].clamp(min=0)
+    curve = observations[..., CURVE].clamp(min=0)
     if measured is not None:
         curve = curve * measured / _area(curve * measured)
-    return torch.cat([seen[..., : CURVE.start], curve.sqrt()], -1)
+    return torch.cat([observations[..., : CURVE.start], curve.sqrt()], -1)
 
 
 def _area(curve: Tensor) -> Tensor:
@@ -144,22 +144,22 @@ def _area(curve: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class _Problem:
     forward: Polynomial
-    seen: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
+    observations: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
     weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
     known: Tensor  # in the unit of the polynomial, NaN where not given, (B, 4)
     measured: Tensor  # nodes at which curves are compared, (B, 100)
 
     @classmethod
-    def of(cls, forward: Polynomial, seen: Tensor, known: Tensor) -> "_Problem":
-        weight = torch.zeros_like(seen)
+    def of(cls, forward: Polynomial, observations: Tensor, known: Tensor) -> "_Problem":
+        weight = torch.zeros_like(observations)
         for at, variance in VARIANCES.items():
             weight[:, at] = variance**-0.5
-        measured = where_measured(seen[:, CURVE])
-        rooted = _rooted(seen, measured).nan_to_num(0.0)
+        measured = where_measured(observations[:, CURVE])
+        rooted = _rooted(observations, measured).nan_to_num(0.0)
         molar_mass = 10 ** torch.from_numpy(LOG_M)
         mean = 1 / (rooted[:, CURVE].square() / molar_mass).sum(-1, keepdim=True).clamp(min=SMALLEST) / STEP
         weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
-        given = ~seen.isnan()
+        given = ~observations.isnan()
         given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
         return cls(forward, rooted, torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1), measured)
 
@@ -172,8 +172,10 @@ class _Problem:
         return self._from(self.forward(unit), times)
 
     def _from(self, fitted: Tensor, times: int) -> Tensor:
-        seen, weight, at = (part.repeat_interleave(times, 0) for part in (self.seen, self.weight, self.measured))
-        return (seen - _rooted(fitted, at)) * weight
+        observations, weight, at = (
+            part.repeat_interleave(times, 0) for part in (self.observations, self.weight, self.measured)
+        )
+        return (observations - _rooted(fitted, at)) * weight
 
     def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
         """Points (B * times, 4) moved downhill, and their sums of squares."""

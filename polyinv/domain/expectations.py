@@ -1,4 +1,4 @@
-"""What a model that takes gaps can be expected to answer from each pattern of inputs."""
+"""What a conditional model can be expected to answer from each pattern of inputs."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +13,7 @@ from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import Rows, rows_of
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
@@ -44,11 +44,11 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
     off_grid, simulated = rows_of(load_bundled("off_grid"), model.columns), simulated_rows(model.columns, ROWS)
     lines = []
     for pattern in patterns:
-        members = model.predict_members(hidden(off_grid.x, model.columns, pattern))
-        error = (model.predict(hidden(simulated.x, model.columns, pattern)) - simulated.y).abs()
-        guess = mean_answer(members)
-        r2, spread = _r2(guess, off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
-        rmse = (guess - off_grid.y).square().mean(0).sqrt()
+        members = model.predict_members(masked_inputs(off_grid.x, model.columns, pattern))
+        error = (model.predict(masked_inputs(simulated.x, model.columns, pattern)) - simulated.y).abs()
+        predicted = mean_answer(members)
+        r2, spread = _r2(predicted, off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
+        rmse = (predicted - off_grid.y).square().mean(0).sqrt()
         for at, name in enumerate(TARGETS):
             if name not in inputs_of(pattern):
                 numbers = [r2[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
@@ -64,15 +64,15 @@ def simulated_rows(columns: tuple[str, ...], count: int) -> Rows:
     return source.rows(torch.Generator().manual_seed(SEED))
 
 
-def _r2(guess: Tensor, y: Tensor) -> Tensor:
-    return 1 - (guess - y).square().mean(-2) / y.var(0, correction=0)
+def _r2(predicted: Tensor, y: Tensor) -> Tensor:
+    return 1 - (predicted - y).square().mean(-2) / y.var(0, correction=0)
 
 
 class Expectations:
     """What a model is expected to answer: read from beside it, or measured when it is asked for.
 
     Args:
-        model: One that takes gaps.
+        model: A conditional one.
         folder: Where it was saved.
 
     Raises:

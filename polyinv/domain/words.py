@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.masks import hidden, picked
+from polyinv.data.masks import masked_inputs, picked
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
@@ -86,7 +86,7 @@ def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[
     return lines
 
 
-def speaking_against(
+def conflicts(
     model: InverseModel, x: Tensor, pattern: str, name: str, expectations: Expectations
 ) -> tuple[Tensor, Tensor, pd.Series]:
     """Whether the other inputs of a pattern speak against a known value of the recipe.
@@ -96,7 +96,7 @@ def speaking_against(
     have none.
 
     Args:
-        model: One that takes gaps.
+        model: A conditional one.
         x: Observations (N, F) of the pattern.
         pattern: Their inputs.
         name: The known value.
@@ -108,7 +108,7 @@ def speaking_against(
     at = TARGETS.index(name)
     without = name_of([other for other in inputs_of(pattern) if other != name])
     known = x[:, model.columns.index(name)]
-    answer = model.predict(hidden(x, model.columns, without))[:, at]
+    answer = model.predict(masked_inputs(x, model.columns, without))[:, at]
     expected = expectations.of(without).loc[name]
     recipes = picked(x, model.columns, TARGETS)
     inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
@@ -118,12 +118,12 @@ def speaking_against(
 def contradictions(
     model: InverseModel, x: Tensor, pattern: str, expectations: Expectations, rows: Sequence[object]
 ) -> list[str]:
-    """A line for each known value of the recipe that the rest of the inputs speaks against, see `speaking_against`."""
+    """A line for each known value of the recipe that the rest of the inputs speaks against, see `conflicts`."""
     given, lines = inputs_of(pattern), []
     for quantity in RECIPE:
         if quantity.name not in given:
             continue
-        against, answer, expected = speaking_against(model, x, pattern, quantity.name, expectations)
+        against, answer, expected = conflicts(model, x, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
             known = _first(against, x[:, model.columns.index(quantity.name)], rows, "g")
@@ -136,20 +136,20 @@ def contradictions(
     return lines
 
 
-def verdicts_in_words(verdicts: pd.DataFrame) -> list[str]:
+def assessments_in_words(assessments: pd.DataFrame) -> list[str]:
     """A line for the rows at the edge and one for those outside.
 
     Args:
-        verdicts: Of `polyinv.domain.assessment.judge`, indexed by what each row is called.
+        assessments: Of `polyinv.domain.assessment.assess`, indexed by what each row is called.
     """
     lines = []
     for grade, said in {"edge": "at the edge of", "outside": "outside"}.items():
-        chosen = verdicts["verdict"] == grade
+        chosen = assessments["applicability"] == grade
         if chosen.any():
-            worst = verdicts[chosen].sort_values("distance").iloc[-1]
+            worst = assessments[chosen].sort_values("distance").iloc[-1]
             lines.append(
-                f"{_rows(torch.tensor(chosen.tolist()), list(verdicts.index))}: {said} what models have learned, by "
-                f"{worst['out']} (distance {worst['distance']:.3g}; more than 1 have {worst['false_alarms']:.0%} of "
+                f"{_rows(torch.tensor(chosen.tolist()), list(assessments.index))}: {said} what models have learned, by "
+                f"{worst['reason']} (distance {worst['distance']:.3g}; more than 1 have {worst['false_alarms']:.0%} of "
                 "polymers from inside)"
             )
     return lines

@@ -2,7 +2,7 @@ r"""The closed loop: does the predicted recipe make the polymer that was shown?
 
 Recipes far apart may make the same polymer, and then an error in the recipe is no error in the answer. So each
 predicted recipe is simulated and its curve compared with the one that was observed. The distance of two curves is their
-total variation, the share of the mass that lies elsewhere [Gibbs and Su, *Int. Stat. Rev.* 70 (2002) 419],
+total variation, the share of the mass that would have to move [Gibbs and Su, *Int. Stat. Rev.* 70 (2002) 419],
 
 .. math::
     d(w, w') = \tfrac{1}{2} \int |w - w'| \, \mathrm{d} \log_{10} M ,
@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 
 
 def distance(w: Tensor, other: Tensor) -> Tensor:
-    """Share of the mass that lies elsewhere, of curves (*, 100) of unit area on the nodes of `polyinv.mmd`; (*).
+    """Total variation distance of curves (*, 100) of unit area on the nodes of `polyinv.mmd`; (*).
 
     Example:
         >>> w = torch.zeros(2, 100)
@@ -121,9 +121,9 @@ def _sampled(
     seen = []
     for row, recipe in enumerate(recipes):
         many = torch.full((replicates,), row)
-        random = torch.Generator().manual_seed(_stream(seed, recipe))
+        generator = torch.Generator().manual_seed(_stream(seed, recipe))
         volume = chains / made[many]
-        drawn = draw(growth[many], scatter[many], recipes[many, 0], volume=volume, random=random)
+        drawn = draw(growth[many], scatter[many], recipes[many, 0], volume=volume, generator=generator)
         seen.append(_by_recipe(drawn, replicates, chemistry))
     return concatenate(seen)
 

@@ -106,7 +106,7 @@ def permutation_importance(
     importance, see the module.
 
     Args:
-        model: Any. One that takes gaps may be given observations with NaN.
+        model: Any. A conditional one may be given observations with NaN.
         x: Observations (N, F) in physical units. Rows that lack a block (NaN) keep their gap, the others swap it; a
             block that no row has is left out, and so is a value of the recipe that is given: it is not asked for.
         y: True recipes (N, 4).
@@ -127,18 +127,18 @@ def permutation_importance(
     if repeats < 2:
         raise InputError(f"repeats is {repeats}; needs two or more for a spread")
     cut = with_whole_curve(blocks(x, model.columns), model.columns) if cut is None else cut
-    random = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     true = _asked(x, y, model.columns)
 
     def r2_of(observations: Tensor) -> Tensor:
-        guess = model.predict(observations)
-        return _r2(guess.clamp(y.amin(0), y.amax(0)) if bounded else guess, true)
+        predicted = model.predict(observations)
+        return _r2(predicted.clamp(y.amin(0), y.amax(0)) if bounded else predicted, true)
 
     r2, lines = r2_of(x), []
     for name, at in cut.items():
         rows = (~x[:, list(at)].isnan().any(1)).nonzero()[:, 0]
         if len(rows):
-            shuffled = (_shuffled(x, at, rows, random) for _ in range(repeats))
+            shuffled = (_shuffled(x, at, rows, generator) for _ in range(repeats))
             drops = torch.stack([r2 - r2_of(each) for each in shuffled])
             lines += _lines(name, drops.mean(0), drops.std(0), true)
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
@@ -149,7 +149,7 @@ def missing_importance(model: InverseModel, x: Tensor, y: Tensor) -> pd.DataFram
     """How much R² drops when an input is not known: what knowing it is worth beside the others.
 
     Args:
-        model: One that takes gaps.
+        model: A conditional one.
         x: Observations (N, F); inputs that no row has are left out, and so are those without which a row would show no
             polymer.
         y: True recipes (N, 4).
@@ -161,8 +161,8 @@ def missing_importance(model: InverseModel, x: Tensor, y: Tensor) -> pd.DataFram
     Raises:
         InputError: The model takes no gaps.
     """
-    if not model.partial:
-        raise InputError(f"{model.name} was not fitted on the features 'partial': it needs all of its inputs")
+    if not model.conditional:
+        raise InputError(f"{model.name} was not fitted on the features 'conditional': it needs all of its inputs")
     true = _asked(x, y, model.columns)
     whole, lines = model.predict_members(x), []
     showing = [list(INPUTS).index(name) for name in SHOWING]
@@ -225,18 +225,18 @@ def _asked(x: Tensor, y: Tensor, columns: Sequence[str]) -> Tensor:
     return y.masked_fill(given, torch.nan)
 
 
-def _r2(guess: Tensor, y: Tensor) -> Tensor:
+def _r2(predicted: Tensor, y: Tensor) -> Tensor:
     """R² (4,) of guesses (N, 4), each over the rows whose true value is not NaN; NaN where that never varies."""
     asked = ~y.isnan()
-    error, about_mean = ((other - y).where(asked, 0.0).square().sum(0) for other in (guess, y.nanmean(0)))
+    error, about_mean = ((other - y).where(asked, 0.0).square().sum(0) for other in (predicted, y.nanmean(0)))
     varies = y.where(asked, -torch.inf).amax(0) > y.where(asked, torch.inf).amin(0)
     return torch.where(varies, 1 - error / about_mean, torch.nan)
 
 
-def _shuffled(x: Tensor, at: Sequence[int], rows: Tensor, random: torch.Generator) -> Tensor:
+def _shuffled(x: Tensor, at: Sequence[int], rows: Tensor, generator: torch.Generator) -> Tensor:
     """Observations of which some rows have swapped a block."""
     shuffled, columns = x.clone(), torch.tensor(list(at))
-    other = rows[torch.randperm(len(rows), generator=random)]
+    other = rows[torch.randperm(len(rows), generator=generator)]
     shuffled[rows[:, None], columns] = x[other[:, None], columns]
     return shuffled
 

@@ -72,9 +72,9 @@ def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: flo
 
 def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
     conditions, times = recipes[:, :3], recipes[:, 3:]
-    growth, made = grow_with_horizon(conditions, times, chemistry, horizon, step=TIME_STEP)
+    growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=TIME_STEP)
     scatter = fluctuations(conditions, times, chemistry)
-    return _noise(growth, scatter.variance[:, 0], scatter.correlation[:, 0]) * made[:, None, None]
+    return _noise(growth, scatter.variance[:, 0], scatter.correlation[:, 0]) * dead_chains[:, None, None]
 
 
 def _noise(growth: Growth, variance: Tensor, correlation: Tensor) -> Tensor:
@@ -99,11 +99,11 @@ def _noise(growth: Growth, variance: Tensor, correlation: Tensor) -> Tensor:
     share = units / U
     effect[:, 2:, :, 1] = (torch.eye(bins, dtype=n.dtype) - share[:, :, None]) / (U * STEP)[..., None]
     spread_out = torch.einsum("bokp,bkpq->bokq", effect, counted)
-    seen = torch.einsum("bokp,bmkp->bom", spread_out, effect)
+    observed = torch.einsum("bokp,bmkp->bom", spread_out, effect)
     # ln c_M is high where more monomer than expected is left.
-    with_monomer = -(correlation * (variance / seen[:, 0, 0]).sqrt())[:, None] * seen[:, 0]
+    with_monomer = -(correlation * (variance / observed[:, 0, 0]).sqrt())[:, None] * observed[:, 0]
     upper = torch.cat([variance[:, None], with_monomer], -1)[:, None]
-    return torch.cat([upper, torch.cat([with_monomer[..., None], seen], -1)], -2)
+    return torch.cat([upper, torch.cat([with_monomer[..., None], observed], -1)], -2)
 
 
 def posterior_covariance(slopes: Tensor, noise: Tensor, prior: Tensor) -> Tensor:
@@ -144,11 +144,11 @@ def expected_variance(response: Response, pattern: str, chains: float | Tensor) 
         InputError: The pattern cannot be.
     """
     given = inputs_of(pattern)
-    seen = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
+    observed = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
     asked = [at for at, name in enumerate(TARGETS) if name not in given]
-    noise = response.noise[:, seen][:, :, seen] / torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
+    noise = response.noise[:, observed][:, :, observed] / torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
     left = torch.zeros(len(noise), len(TARGETS), dtype=torch.float64)
-    covariance = posterior_covariance(response.slopes[:, seen][:, :, asked], noise, BOX_VARIANCE[asked])
+    covariance = posterior_covariance(response.slopes[:, observed][:, :, asked], noise, BOX_VARIANCE[asked])
     left[:, asked] = covariance.diagonal(dim1=-2, dim2=-1)
     return left
 

@@ -17,7 +17,7 @@ GLOBAL = "global"
 log = logging.getLogger(__name__)
 
 
-def score(y: Tensor, guess: Tensor) -> pd.DataFrame:
+def score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
     r"""Scores of predicted recipes.
 
     - ``r2``: :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`; undefined (NaN, with a warning) where y is
@@ -29,7 +29,7 @@ def score(y: Tensor, guess: Tensor) -> pd.DataFrame:
 
     Args:
         y: True recipes (N, 4).
-        guess: Predicted recipes (N, 4), in the same physical units.
+        predicted: Predicted recipes (N, 4), in the same physical units.
 
     Returns:
         Columns ``target``, ``metric``, ``value``.
@@ -41,7 +41,7 @@ def score(y: Tensor, guess: Tensor) -> pd.DataFrame:
         ([0.0, 0.5, 0.2], 0.75)
     """
     _say_what_is_constant(y)
-    return _score(y.double(), guess.double())
+    return _score(y.double(), predicted.double())
 
 
 def _say_what_is_constant(y: Tensor) -> None:
@@ -54,13 +54,15 @@ def _constant(y: Tensor) -> Tensor:
     return (y == y[:1]).all(0)
 
 
-def _score(y: Tensor, guess: Tensor) -> pd.DataFrame:
-    mae = mean_absolute_error(guess, y, num_outputs=len(TARGETS))
+def _score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
+    mae = mean_absolute_error(predicted, y, num_outputs=len(TARGETS))
     values = {
         # torchmetrics takes sums of squares below 1e-4 for zero, which those of cAIBN_0 in mol/L often are.
-        "r2": torch.where(_constant(y), torch.nan, 1 - (y - guess).square().sum(0) / (y - y.mean(0)).square().sum(0)),
+        "r2": torch.where(
+            _constant(y), torch.nan, 1 - (y - predicted).square().sum(0) / (y - y.mean(0)).square().sum(0)
+        ),
         "mae": mae,
-        "mse": mean_squared_error(guess, y, num_outputs=len(TARGETS)),
+        "mse": mean_squared_error(predicted, y, num_outputs=len(TARGETS)),
         "relative_mae": mae / torch.tensor([quantity.span for quantity in RECIPE], dtype=y.dtype),
     }
     rows = [
@@ -72,19 +74,19 @@ def _score(y: Tensor, guess: Tensor) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["target", "metric", "value"])
 
 
-def score_members(y: Tensor, guesses: Tensor) -> pd.DataFrame:
+def score_members(y: Tensor, predictions: Tensor) -> pd.DataFrame:
     """Scores of a model as a whole (member ``all``) and of each of its members.
 
     Args:
         y: True recipes (N, 4).
-        guesses: Recipes that each member predicts, (R, N, 4); of a single one the whole says it all.
+        predictions: Recipes that each member predicts, (R, N, 4); of a single one the whole says it all.
 
     Returns:
         Columns ``member``, ``target``, ``metric``, ``value``.
     """
     _say_what_is_constant(y)
-    answers = {ENSEMBLE: mean_answer(guesses)}
-    if len(guesses) > 1:
-        answers |= {str(member): guess for member, guess in enumerate(guesses)}
-    parts = {member: _score(y.double(), guess.double()) for member, guess in answers.items()}
+    answers = {ENSEMBLE: mean_answer(predictions)}
+    if len(predictions) > 1:
+        answers |= {str(member): predicted for member, predicted in enumerate(predictions)}
+    parts = {member: _score(y.double(), predicted.double()) for member, predicted in answers.items()}
     return pd.concat(parts, names=["member"]).reset_index("member").reset_index(drop=True)

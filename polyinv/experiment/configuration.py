@@ -143,13 +143,14 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 
 def experiment_of(config: Namespace) -> "Experiment":
     """The experiment that the parser of `add_experiment` has read."""
+    from polyinv.data.features import current_name
     from polyinv.experiment.run import Experiment, SplitConfig
 
     options = config.model.as_dict()
     return Experiment(
         options.pop("name"),
         options,
-        config.features,
+        current_name(config.features),
         SplitConfig(**config.split),
         data_config(config.data),
         config.init,

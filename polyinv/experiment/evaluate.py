@@ -1,7 +1,7 @@
-"""A saved model judged on rows it has not seen: scores, pictures, closed loop and verdicts in one report.
+"""Evaluate a saved model on rows it has not learned from: scores, figures, closed loop, applicability, in one report.
 
 The folder holds ``report.html``, which needs nothing beside itself, the figures as PNG and TensorBoard events, and the
-numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``verdicts.csv``.
+numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``assessments.csv``.
 """
 
 import logging
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 OBSERVED = SCALARS + MMD
 SEED = 42
-"""Of the by_recipe split of the bundled grid whose test rows a model is judged on, unless its run had another."""
+"""Of the by_recipe split of the bundled grid whose test rows a model is evaluated on, unless its run had another."""
 CHAINS = 1e6
 """Of the runs that the information limit is given for: those of the bundled rows."""
 LIMIT = (
@@ -52,20 +52,20 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Subset:
-    """Rows that a model is judged on, and what it answers.
+class Evaluated:
+    """Rows that a model is evaluated on, and what it answers.
 
     Args:
         name: What they are.
         table: The rows, (N), with the columns `polyinv.quantities.COLUMNS`.
         x: What the model is given of them, (N, F).
-        guesses: What its members answer, (R, N, 4).
+        predictions: What its members answer, (R, N, 4).
     """
 
     name: str
     table: pd.DataFrame
     x: "Tensor"
-    guesses: "Tensor"
+    predictions: "Tensor"
 
     @property
     def y(self) -> "Tensor":
@@ -82,22 +82,22 @@ class Subset:
         return torch.from_numpy(self.table[list(OBSERVED)].to_numpy(dtype=float, copy=True))
 
     @property
-    def guess(self) -> "Tensor":
+    def predicted(self) -> "Tensor":
         """What the model as a whole answers, (N, 4)."""
-        return mean_answer(self.guesses)
+        return mean_answer(self.predictions)
 
 
 def evaluate(
     path: Path | str, output: Path | str, *, data: str | None = None, given: str | None = None, method: str = "sampled"
 ) -> pd.DataFrame:
-    """Judge a saved model and write the report.
+    """Evaluate a saved model and write the report.
 
     Args:
         path: Folder of a saved model or of a run.
         output: New folder.
-        data: A table with recipes and observations to judge on; none takes the test rows of the grid that the run kept
+        data: Table of recipes and observations to evaluate on; none takes the test rows of the grid that the run kept
             apart, and the off-grid set.
-        given: What a model that takes gaps is given, see `polyinv.data.patterns`; the composite by default.
+        given: What a conditional model is given, see `polyinv.data.patterns`; the composite by default.
         method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
 
     Returns:
@@ -112,8 +112,10 @@ def evaluate(
 
     folder = model_folder(path)
     model = load(folder)
-    if given is not None and not model.partial:
-        raise InputError(f"{path} takes no gaps: it is given all of {features_of(model.columns)}, not {given}")
+    if given is not None and not model.conditional:
+        raise InputError(
+            f"{path} is no conditional model: it is given all of {features_of(model.columns)}, not {given}"
+        )
     tables = dict(_tables(Path(path), data))
     for name, table in tables.items():
         if len(table) < 2:
@@ -123,7 +125,7 @@ def evaluate(
     output.parent.mkdir(parents=True, exist_ok=True)
     with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
-        return _judge(model, folder, Path(path), tables, given or "composite", loop, passing)
+        return _write_report(model, folder, Path(path), tables, given or "composite", loop, passing)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]
 
 
 def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Rows to judge on, by name."""
+    """Rows to evaluate on, by name."""
     if data is not None:
         yield Path(data).name, read_table(data)
         return
@@ -164,7 +166,7 @@ def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "off grid", load_bundled("off_grid")
 
 
-def _judge(
+def _write_report(
     model: InverseModel,
     folder: Path,
     run: Path,
@@ -176,14 +178,14 @@ def _judge(
     from polyinv.report.html import report
 
     subsets = [_answered(model, name, table, given) for name, table in tables.items()]
-    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].guess[:, at] == subsets[0].y[:, at]).all()]
-    pattern = given if model.partial else pattern_of(model.columns)
+    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()]
+    pattern = given if model.conditional else pattern_of(model.columns)
     scores, sections = _scores(subsets, asked, pattern)
     sections += _training(run)
-    verdicts = _verdicts(subsets, output)
-    sections += [_loop(subsets, verdicts, loop, output), _domain(verdicts), _importance(model, subsets[-1])]
+    assessments = _assessments(subsets, output)
+    sections += [_loop(subsets, assessments, loop, output), _domain(assessments), _importance(model, subsets[-1])]
     sections += [_high_conversion()]
-    what = pattern if model.partial else features_of(model.columns)
+    what = pattern if model.conditional else features_of(model.columns)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
@@ -192,18 +194,18 @@ def _judge(
     return scores
 
 
-def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -> Subset:
+def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -> Evaluated:
     from polyinv.data.datamodule import rows_of
-    from polyinv.data.masks import hidden
+    from polyinv.data.masks import masked_inputs
 
     x = rows_of(table, model.columns).x
-    if model.partial:
-        x = hidden(x, model.columns, given)
+    if model.conditional:
+        x = masked_inputs(x, model.columns, given)
     log.info("answering %d rows: %s", len(table), name)
-    return Subset(name, table[list(COLUMNS)].reset_index(drop=True), x, model.predict_members(x))
+    return Evaluated(name, table[list(COLUMNS)].reset_index(drop=True), x, model.predict_members(x))
 
 
-def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
+def _scores(subsets: list[Evaluated], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.metrics import score_members
     from polyinv.report.html import Section
     from polyinv.report.panels import parity, residuals
@@ -211,14 +213,14 @@ def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tup
 
     parts, sections = [], []
     for subset in subsets:
-        scored = pd.concat([score_members(subset.y, subset.guesses), _limit(subset, asked, pattern)])
+        scored = pd.concat([score_members(subset.y, subset.predictions), _limit(subset, asked, pattern)])
         parts.append(scored.assign(subset=subset.name))
         caption = f"{subset.name}, {len(subset.table)} rows; ± is the standard deviation over the members"
         figures = (
-            (f"Predicted against true; {caption}", parity(subset.y, subset.guesses, subset.name, asked)),
+            (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.name, asked)),
             (
                 f"Predicted less true against conversion; {subset.name}; band from 16 to 84 % of the rows",
-                residuals(subset.y, subset.guess, conversion(subset.table).to_numpy(), subset.name, asked),
+                residuals(subset.y, subset.predicted, conversion(subset.table).to_numpy(), subset.name, asked),
             ),
         )
         sections.append(
@@ -228,7 +230,7 @@ def _scores(subsets: list[Subset], asked: list[str], pattern: str | None) -> tup
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 
-def _limit(subset: Subset, asked: list[str], pattern: str | None) -> pd.DataFrame:
+def _limit(subset: Evaluated, asked: list[str], pattern: str | None) -> pd.DataFrame:
     """The R² that such rows allow, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
 
@@ -253,7 +255,7 @@ def _training(run: Path) -> "list[Section]":
 
 
 def _loop(
-    subsets: list[Subset], verdicts: dict[str, pd.DataFrame], closed: Callable[..., pd.DataFrame], output: Path
+    subsets: list[Evaluated], assessments: dict[str, pd.DataFrame], closed: Callable[..., pd.DataFrame], output: Path
 ) -> "Section":
     import torch
 
@@ -264,9 +266,9 @@ def _loop(
     loops, lines, figures = [], [], []
     for subset in subsets:
         log.info("closed loop: %s", subset.name)
-        loop = closed(subset.guess, subset.observed, OBSERVED, subset.y)
+        loop = closed(subset.predicted, subset.observed, OBSERVED, subset.y)
         loops.append(loop.assign(subset=subset.name, row=np.arange(len(loop))))
-        closest = verdicts[subset.name][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
+        closest = assessments[subset.name][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
         fitted = closed_loop(torch.from_numpy(closest), subset.observed, OBSERVED, subset.y, method="sampled")
         for answer, part in {"the model": loop, "the closest recipe of the box": fitted}.items():
             lines.append(summary(part).assign(subset=subset.name, answer=answer))
@@ -285,41 +287,43 @@ def _loop(
     return Section("Closed loop", text, ((caption, table[[*first, *table.columns.drop(first)]]),), tuple(figures))
 
 
-def _verdicts(subsets: list[Subset], output: Path) -> dict[str, pd.DataFrame]:
-    """The verdict on every row, by subset."""
-    from polyinv.domain.assessment import judge
+def _assessments(subsets: list[Evaluated], output: Path) -> dict[str, pd.DataFrame]:
+    """Assessment of every row by the applicability domain, by subset."""
+    from polyinv.domain.assessment import assess
 
     found = {}
     for subset in subsets:
-        log.info("verdicts: %s", subset.name)
-        found[subset.name] = judge(subset.observed, OBSERVED)
-    parts = [verdicts.assign(subset=name, row=np.arange(len(verdicts))) for name, verdicts in found.items()]
-    pd.concat(parts).to_csv(output / "verdicts.csv", index=False)
+        log.info("applicability domain: %s", subset.name)
+        found[subset.name] = assess(subset.observed, OBSERVED)
+    parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
+    pd.concat(parts).to_csv(output / "assessments.csv", index=False)
     return found
 
 
 def _domain(found: dict[str, pd.DataFrame]) -> "Section":
-    from polyinv.domain.assessment import FALSE_ALARMS, VERDICTS
+    from polyinv.domain.assessment import FALSE_ALARMS, GRADES
     from polyinv.report.html import Section
-    from polyinv.report.panels import verdicts as picture
+    from polyinv.report.panels import assessments as picture
 
     shares = [
-        {"subset": name, "verdict": verdict, "share": (verdicts["verdict"] == verdict).mean()}
-        for name, verdicts in found.items()
-        for verdict in VERDICTS
+        {"subset": name, "applicability": grade, "share": (assessments["applicability"] == grade).mean()}
+        for name, assessments in found.items()
+        for grade in GRADES
     ]
     share = pd.DataFrame(shares)
-    table = share.pivot(index="subset", columns="verdict", values="share").reindex(columns=list(VERDICTS))
+    table = share.pivot(index="subset", columns="applicability", values="share").reindex(columns=list(GRADES))
     table = table.map("{:.1%}".format).reset_index()
     text = (
         "Whether each observation lies where models have learned: near enough, in units of its own noise, to the "
         f"polymer of some recipe of the box. Of polymers from inside, {FALSE_ALARMS:.0%} are not called inside."
     )
-    figure = ("Share of the rows by verdict", picture(share, "Verdicts"))
-    return Section("Domain of validity", text, (("Share of the rows by verdict", table),), (figure,))
+    figure = ("Share of the rows inside, at the edge and outside", picture(share, "Applicability domain"))
+    return Section(
+        "Applicability domain", text, (("Share of the rows inside, at the edge and outside", table),), (figure,)
+    )
 
 
-def _importance(model: InverseModel, subset: Subset) -> "Section":
+def _importance(model: InverseModel, subset: Evaluated) -> "Section":
     from polyinv.evaluation.importance import (
         blocks,
         importance_table,
@@ -338,7 +342,7 @@ def _importance(model: InverseModel, subset: Subset) -> "Section":
     caption = f"Drop in R² when a block is shuffled among the rows; {subset.name}; ± over five shuffles"
     tables = [(caption, importance_table(found))]
     figures = [(caption, importance_bars(found, subset.name))]
-    if model.partial:
+    if model.conditional:
         missing = missing_importance(model, subset.x, subset.y)
         caption = f"Drop in R² when an input is not known; {subset.name}; ± over the members"
         tables.append((caption, importance_table(missing)))

@@ -28,7 +28,7 @@ ALONE = {"model.jobs": 1}
 DIFFERENCE = {
     True: "What differs in the data: ours ({data}) are kinetic Monte Carlo runs of 1e6 chains with effective "
     "coefficients; the study's are those of Fiosina et al. (2023), of a number of chains that we do not know.",
-    False: "Ours are trained and judged on {data}.",
+    False: "Ours are trained and evaluated on {data}.",
 }
 """By whether the rows are those of the bundled data set."""
 

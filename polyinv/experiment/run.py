@@ -14,7 +14,7 @@ import yaml
 
 from polyinv import __version__
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import PARTIAL, feature_columns
+from polyinv.data.features import CONDITIONAL, current_name, feature_columns
 from polyinv.data.patterns import named_patterns
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
@@ -30,7 +30,7 @@ from polyinv.runtime.nested import dotted
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeData, Rows
+    from polyinv.data.datamodule import RecipeDataModule, Rows
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
 
@@ -81,27 +81,27 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What a model is judged on and what it answers.
+class Evaluated:
+    """What a model is evaluated on and what it answers.
 
     Args:
         subset: Name of the rows.
-        features: What is given of them: the feature set, or for ``partial`` one of its patterns.
+        features: What is given of them: the feature set, or for ``conditional`` one of its patterns.
         rows: The rows.
-        guesses: Recipes that each member names, (R, N, 4).
+        predictions: Recipes that each member names, (R, N, 4).
         at: The rows' numbers in their table, (N,).
     """
 
     subset: str
     features: str
     rows: "Rows"
-    guesses: "Tensor"
+    predictions: "Tensor"
     at: np.ndarray
 
     @property
-    def guess(self) -> "Tensor":
+    def predicted(self) -> "Tensor":
         """What the model as a whole answers, (N, 4)."""
-        return mean_answer(self.guesses)
+        return mean_answer(self.predictions)
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
@@ -166,24 +166,24 @@ def _fit_and_score(
     else:
         model.fit(data, folder)
         model.save(folder / "model")
-    judged = [
-        Judged(subset, features, rows, model.predict_members(x), at)
+    evaluated = [
+        Evaluated(subset, features, rows, model.predict_members(x), at)
         for subset, rows, at in _tests(experiment, data, split)
         for features, x in _given(experiment, data.columns, rows.x)
     ]
-    scores = _score(experiment, judged)
-    _show(experiment, judged, scores, config, folder)
-    _keep_csv(_predictions(judged), folder / "predictions.csv")
+    scores = _score(experiment, evaluated)
+    _show(experiment, evaluated, scores, config, folder)
+    _keep_csv(_predictions(evaluated), folder / "predictions.csv")
     _keep_csv(scores, folder / SCORES)
     return scores
 
 
-def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "RecipeData":
+def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "RecipeDataModule":
     # torch and lightning take seconds to import: not before bad input has been refused.
-    from polyinv.data.datamodule import RecipeData, rows_of
+    from polyinv.data.datamodule import RecipeDataModule, rows_of
 
     if experiment.data.source != "simulated":
-        return RecipeData.from_table(table, experiment.features, split, experiment.data.patterns)
+        return RecipeDataModule.from_table(table, experiment.features, split, experiment.data.patterns)
 
     from polyinv.data.simulated import SimulatedData
 
@@ -194,10 +194,10 @@ def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "Rec
 def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.model not in MODELS:
         raise unknown("model", experiment.model, MODELS)
-    if experiment.features == PARTIAL:
+    if experiment.features == CONDITIONAL:
         check_takes_gaps(experiment.model)
     elif experiment.data.patterns:
-        raise InputError(f"data.patterns go with the features {PARTIAL!r}, not with {experiment.features!r}")
+        raise InputError(f"data.patterns go with the features {CONDITIONAL!r}, not with {experiment.features!r}")
     if experiment.data.source == "simulated" and experiment.split.share != 1:
         raise InputError(
             f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
@@ -273,6 +273,7 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """The entries that decide the result: not where the rows lay, nor on what they were computed."""
     entries = dict(dotted({key: value for key, value in config.items() if key not in ("data", "init")}))
+    entries["features"] = current_name(entries["features"])
     for idle in ("model.jobs", "model.training.accelerator"):
         entries.pop(idle, None)
     source = config.get("data", {}).get("source", "table")
@@ -292,8 +293,8 @@ def _yaml(config: dict[str, Any]) -> str:
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
-def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
-    """What a model is judged on: subset, rows, and their numbers in the table they come from."""
+def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
+    """What a model is evaluated on: subset, rows, and their numbers in the table they come from."""
     from polyinv.data.datamodule import rows_of
 
     yield "test", data.test, split.test
@@ -303,21 +304,22 @@ def _tests(experiment: Experiment, data: "RecipeData", split: Split) -> "Iterato
 
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
-    """What is given of observations (N, F): all of them, or with ``partial`` by each pattern that is named."""
-    if experiment.features != PARTIAL:
+    """What is given of observations (N, F): all of them, or with ``conditional`` by each pattern that is named."""
+    if experiment.features != CONDITIONAL:
         yield experiment.features, x
         return
-    from polyinv.data.masks import hidden
+    from polyinv.data.masks import masked_inputs
 
     for pattern in named_patterns(experiment.data.patterns):
-        yield pattern, hidden(x, columns, pattern)
+        yield pattern, masked_inputs(x, columns, pattern)
 
 
-def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:
+def _score(experiment: Experiment, evaluated: list[Evaluated]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score_members
 
     parts = [
-        score_members(each.rows.y, each.guesses).assign(features=each.features, subset=each.subset) for each in judged
+        score_members(each.rows.y, each.predictions).assign(features=each.features, subset=each.subset)
+        for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
     columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
@@ -325,7 +327,7 @@ def _score(experiment: Experiment, judged: list[Judged]) -> pd.DataFrame:
 
 
 def _show(
-    experiment: Experiment, judged: list[Judged], scores: pd.DataFrame, config: dict[str, Any], folder: Path
+    experiment: Experiment, evaluated: list[Evaluated], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
     """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
@@ -335,9 +337,9 @@ def _show(
     whole = scores[scores["member"] == ENSEMBLE]
     r2 = {}
     with SummaryWriter(folder) as writer:
-        for each in judged:
+        for each in evaluated:
             scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.features)]
-            # A pattern of a partial model is a level of the tag: the others are to be compared with its composite.
+            # A pattern of a conditional model is a level of the tag: the others are to be compared with its composite.
             apart = "" if each.features in (experiment.features, "composite") else f"{each.features}/"
             tags = {f"{each.subset}/{apart}{row.metric}/{row.target}": row.value for row in scored.itertuples()}
             for tag, value in tags.items():
@@ -345,8 +347,8 @@ def _show(
             if each.subset == "test":  # not off the grid: nothing may be chosen there
                 r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
             pattern = "" if each.features == experiment.features else f" from {each.features}"
-            title = f"{experiment.title}{pattern}: {len(each.guess)} {each.subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.guesses, title)
+            title = f"{experiment.title}{pattern}: {len(each.predicted)} {each.subset} rows of {experiment.data}"
+            figure = parity(each.rows.y, each.predictions, title)
             name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
             with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
@@ -371,12 +373,12 @@ def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
     return pd.DataFrame({"row": np.arange(rows), "part": part})
 
 
-def _predictions(judged: list[Judged]) -> pd.DataFrame:
+def _predictions(evaluated: list[Evaluated]) -> pd.DataFrame:
     parts = []
-    for each in judged:
+    for each in evaluated:
         named = {"subset": each.subset, "features": each.features, "row": each.at}
         true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
-        predicted = pd.DataFrame(each.guess.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
+        predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
         parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)
 

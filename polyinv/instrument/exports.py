@@ -24,18 +24,18 @@ INSIDE = 16
 """Points in a bin that its mean is taken over."""
 
 
-def exported(w: Tensor, random: torch.Generator) -> Tensor:
+def exported(w: Tensor, generator: torch.Generator) -> Tensor:
     """Curves (N, 100) as `polyinv.predict.predictor.read_rows` reads their exports.
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
     ways, device = _ways(w.dtype).to(w.device), w.device
-    way = torch.randint(len(ways), (len(w),), generator=random, device=device)
+    way = torch.randint(len(ways), (len(w),), generator=generator, device=device)
     read = torch.bmm(ways[way], w[:, :, None])[:, :, 0].clamp(min=0)
     read = read * (torch.from_numpy(LOG_M) >= OLIGOMERS).to(read)
     low, high = (torch.tensor(end).log().item() for end in CUT)
-    share = torch.exp(low + (high - low) * torch.rand(2, len(w), 1, generator=random, device=device))
-    share = share * (torch.rand(2, len(w), 1, generator=random, device=device) < 0.5)
+    share = torch.exp(low + (high - low) * torch.rand(2, len(w), 1, generator=generator, device=device))
+    share = share * (torch.rand(2, len(w), 1, generator=generator, device=device) < 0.5)
     high_enough = read >= share.to(read) * read.amax(-1, keepdim=True)
     kept = read * span(*high_enough)
     return kept / (kept.sum(-1, keepdim=True) * STEP)
@@ -57,11 +57,11 @@ def span(left: Tensor, right: Tensor) -> Tensor:
 @cache
 def _ways(dtype: torch.dtype) -> Tensor:
     """Each way as a matrix from the nodes to the nodes, (WAYS, 100, 100)."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     found = [np.eye(len(LOG_M))] * (WAYS // 4)
     for number in range(WAYS - len(found)):
-        spacing = np.exp(random.uniform(*np.log(SPACING)))
-        points = np.arange(LOG_M[0] - spacing * random.uniform(), LOG_M[-1] + spacing, spacing)
+        spacing = np.exp(generator.uniform(*np.log(SPACING)))
+        points = np.arange(LOG_M[0] - spacing * generator.uniform(), LOG_M[-1] + spacing, spacing)
         found.append((_by_lines if number < WAYS // 4 else _smoothly)(points))
     return torch.from_numpy(np.stack(found)).to(dtype)
 

@@ -28,7 +28,7 @@ def check_takes_gaps(name: str) -> None:
     """
     if not issubclass(MODELS.get(name, InverseModel), NeuralModel):
         networks = ", ".join(name for name, kind in MODELS.items() if issubclass(kind, NeuralModel))
-        raise InputError(f"a {name} needs every input; the features 'partial' go with {networks}")
+        raise InputError(f"a {name} needs every input; the features 'conditional' go with {networks}")
 
 
 def load(folder: Path | str) -> InverseModel:

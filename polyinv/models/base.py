@@ -21,7 +21,7 @@ from polyinv.runtime.files import written
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeData
+    from polyinv.data.datamodule import RecipeDataModule
 
 CARD = "model.json"
 FORMAT = 1
@@ -48,14 +48,14 @@ class InverseModel(ABC):
         return {name: asdict(value) if is_dataclass(value) else value for name, value in given.items()}
 
     @property
-    def partial(self) -> bool:
+    def conditional(self) -> bool:
         """Whether observations may have gaps (NaN): a model that takes what is known and answers the rest."""
-        from polyinv.data.features import may_miss
+        from polyinv.data.features import is_conditional
 
-        return may_miss(self.columns)
+        return is_conditional(self.columns)
 
     @abstractmethod
-    def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
+    def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """Learn from the training rows, choosing on the validation rows; the test rows are not looked at.
 
         Args:
@@ -67,7 +67,7 @@ class InverseModel(ABC):
     def predict(self, x: "Tensor") -> "Tensor":
         """Recipes (B, 4) of observations (B, F), both in physical units and float64: the mean of the members' answers.
 
-        A model fitted on the feature set ``partial`` takes NaN for what is not known, and gives back what is.
+        A model fitted on the feature set ``conditional`` takes NaN for what is not known, and gives back what is.
 
         Raises:
             InputError: ``x`` has not the columns the model was fitted on, is not finite, or shows no polymer.
@@ -85,13 +85,13 @@ class InverseModel(ABC):
     def _checked(self, x: "Tensor") -> "Tensor":
         if x.ndim != 2 or x.shape[1] != len(self.columns):
             raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
-        bad = x.isinf() if self.partial else ~x.isfinite()
+        bad = x.isinf() if self.conditional else ~x.isfinite()
         if bad.any():
             row, column = bad.nonzero()[0].tolist()
             raise InputError(
                 f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
             )
-        if self.partial:
+        if self.conditional:
             from polyinv.data.masks import check_polymer_is_there
 
             check_polymer_is_there(x, self.columns)

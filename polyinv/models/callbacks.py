@@ -59,9 +59,9 @@ class BestOfEachMember(L.Callback):
             for name, value in module.network.state_dict().items():
                 self.weights[name][better] = value[better.to(value.device)].cpu()
         if self.plateau is not None:
-            tired = now - torch.maximum(self.epoch, self.slowed) >= self.plateau
-            self.slowed = torch.where(tired, now, self.slowed)
-            module.pace.mul_(torch.where(tired, SLOWER, 1.0).to(module.pace.device))
+            patience_exhausted = now - torch.maximum(self.epoch, self.slowed) >= self.plateau
+            self.slowed = torch.where(patience_exhausted, now, self.slowed)
+            module.lr_scale.mul_(torch.where(patience_exhausted, SLOWER, 1.0).to(module.lr_scale.device))
         self.stopped |= now - self.epoch >= self.patience
         if self.stopped.all():
             trainer.should_stop = True

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sklearn.tree._tree import Tree
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeData, Rows
+    from polyinv.data.datamodule import RecipeDataModule, Rows
 
 SPACE = {
     "n_estimators": [100, 200, 500],
@@ -73,7 +73,7 @@ class Forest(InverseModel):
         self.min_samples_split, self.min_samples_leaf = min_samples_split, min_samples_leaf
         self.search, self.jobs, self.seed = search, jobs, seed
 
-    def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
+    def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """See `InverseModel.fit`; a search keeps the score of each finished candidate in ``folder/search.csv``."""
         self.columns, rows = data.columns, data.training_and_validation()
         if self.search:

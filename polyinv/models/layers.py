@@ -17,13 +17,15 @@ class Dense(nn.Module):
     Args:
         inputs: Features of the input.
         outputs: Features of the output.
-        random: A stream for each of the R members.
+        generator: A stream for each of the R members.
     """
 
-    def __init__(self, inputs: int, outputs: int, random: Sequence[torch.Generator]) -> None:
+    def __init__(self, inputs: int, outputs: int, generator: Sequence[torch.Generator]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([_glorot((inputs, outputs), inputs, outputs, each) for each in random]))
-        self.bias = nn.Parameter(torch.zeros(len(random), 1, outputs))
+        self.weight = nn.Parameter(
+            torch.stack([_glorot((inputs, outputs), inputs, outputs, each) for each in generator])
+        )
+        self.bias = nn.Parameter(torch.zeros(len(generator), 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, B, inputs) to (R, B, outputs)."""
@@ -38,16 +40,18 @@ class Convolution(nn.Module):
         outputs: Channels of the output.
         kernel: Nodes that one output sees, odd.
         stride: Nodes between two outputs.
-        random: A stream for each of the R members.
+        generator: A stream for each of the R members.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, random: Sequence[torch.Generator]) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, generator: Sequence[torch.Generator]
+    ) -> None:
         super().__init__()
         self.stride, self.padding = stride, kernel // 2
         shape = (outputs, inputs, kernel)
-        weights = [_glorot(shape, inputs * kernel, outputs * kernel, each) for each in random]
+        weights = [_glorot(shape, inputs * kernel, outputs * kernel, each) for each in generator]
         self.weight = nn.Parameter(torch.stack(weights))
-        self.bias = nn.Parameter(torch.zeros(len(random), outputs))
+        self.bias = nn.Parameter(torch.zeros(len(generator), outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, R * inputs, L), the channels of a member side by side, to (B, R * outputs, ceil(L / stride))."""
@@ -127,6 +131,6 @@ def _mixed(x: Tensor) -> Tensor:
     return x ^ (x >> 16 & 0xFFFF)
 
 
-def _glorot(shape: tuple[int, ...], fan_in: int, fan_out: int, random: torch.Generator) -> Tensor:
+def _glorot(shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
     limit = (6 / (fan_in + fan_out)) ** 0.5
-    return (2 * torch.rand(shape, generator=random) - 1) * limit
+    return (2 * torch.rand(shape, generator=generator) - 1) * limit

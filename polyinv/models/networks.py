@@ -25,7 +25,7 @@ class FullyConnected(nn.Module):
         dropout: Dropout rate behind each hidden layer.
         activation: One of ``ACTIVATIONS``.
         outputs: Number of outputs.
-        random: A stream for each of the R members, see `member_streams`.
+        generator: A stream for each of the R members, see `member_streams`.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class FullyConnected(nn.Module):
         dropout: Sequence[float],
         activation: str,
         outputs: int,
-        random: Sequence[torch.Generator],
+        generator: Sequence[torch.Generator],
     ) -> None:
         super().__init__()
-        self.members = len(random)
+        self.members = len(generator)
         layers: list[nn.Module] = []
         for units, rate in zip(hidden, dropout, strict=True):
-            layers += [Dense(width, units, random), ACTIVATIONS[activation](), Dropout(rate)]
+            layers += [Dense(width, units, generator), ACTIVATIONS[activation](), Dropout(rate)]
             width = units
-        self.layers = nn.Sequential(*layers, Dense(width, outputs, random))
+        self.layers = nn.Sequential(*layers, Dense(width, outputs, generator))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""
@@ -61,7 +61,7 @@ class CurveCNN(nn.Module):
         hidden, dropout: Of the head, see `FullyConnected`.
         activation: One of ``ACTIVATIONS``.
         outputs: Number of outputs.
-        random: A stream for each of the R members.
+        generator: A stream for each of the R members.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class CurveCNN(nn.Module):
         dropout: Sequence[float],
         activation: str,
         outputs: int,
-        random: Sequence[torch.Generator],
+        generator: Sequence[torch.Generator],
     ) -> None:
         super().__init__()
-        self.members, self.curve, self.scalars = len(random), list(curve), list(scalars)
+        self.members, self.curve, self.scalars = len(generator), list(curve), list(scalars)
         layers: list[nn.Module] = []
         before, length = 1, len(curve)
         for count in channels:
-            layers += [Convolution(before, count, kernel, 2, random), ACTIVATIONS[activation]()]
+            layers += [Convolution(before, count, kernel, 2, generator), ACTIVATIONS[activation]()]
             before, length = count, -(-length // 2)
         self.convolutions = nn.Sequential(*layers)
         width = before * length + len(scalars)
-        self.head = FullyConnected(width, hidden, dropout, activation, outputs, random)
+        self.head = FullyConnected(width, hidden, dropout, activation, outputs, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""

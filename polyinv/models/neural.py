@@ -13,7 +13,7 @@ from polyinv.models.options import Training, check
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from polyinv.data.datamodule import RecipeData
+    from polyinv.data.datamodule import RecipeDataModule
     from polyinv.models.training import ScaledNetwork
 
 WEIGHTS = "weights.pt"
@@ -42,7 +42,7 @@ class NeuralModel(InverseModel):
         """One for each member."""
         return tuple(range(self.seed, self.seed + self.members))
 
-    def fit(self, data: "RecipeData", folder: Path | None = None) -> None:
+    def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """See `InverseModel.fit`; TensorBoard events and the last checkpoint go to ``folder``."""
         from polyinv.models.training import ScaledNetwork, train
 
@@ -94,7 +94,7 @@ class NeuralModel(InverseModel):
         return self._build(scaling, outputs, member_streams(self.seeds))
 
     @abstractmethod
-    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
+    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
         """New, untrained networks for the features of a scaling, one for each stream of random numbers."""
 
     def _save(self, folder: Path) -> None:
@@ -170,10 +170,10 @@ class MLP(NeuralModel):
     ) -> None:
         self._set(hidden, dropout, activation, transform, members, seed, training)
 
-    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
+    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
         from polyinv.models.networks import FullyConnected
 
-        return FullyConnected(scaling.width, self.hidden, self.dropout, self.activation, outputs, random)
+        return FullyConnected(scaling.width, self.hidden, self.dropout, self.activation, outputs, generator)
 
 
 class CNN(NeuralModel):
@@ -214,7 +214,7 @@ class CNN(NeuralModel):
         self.channels, self.kernel = tuple(channels), kernel
         self._set(hidden, dropout, activation, transform, members, seed, training)
 
-    def _build(self, scaling: Any, outputs: int, random: list) -> "nn.Module":
+    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
         from polyinv.models.networks import CurveCNN
 
         curve = scaling.transform.curve
@@ -222,5 +222,5 @@ class CNN(NeuralModel):
             raise InputError("a curve network needs the nodes of the curve among its features")
         scalars = [at for at in range(scaling.width) if at not in curve]
         return CurveCNN(
-            curve, scalars, self.channels, self.kernel, self.hidden, self.dropout, self.activation, outputs, random
+            curve, scalars, self.channels, self.kernel, self.hidden, self.dropout, self.activation, outputs, generator
         )

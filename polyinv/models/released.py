@@ -5,12 +5,12 @@ from pathlib import Path
 from polyinv.errors import InputError
 from polyinv.models.base import CARD
 
-DEFAULT = Path(__file__).parents[2] / "checkpoints" / "masked"
-"""The released model that takes whatever is known."""
+DEFAULT = Path(__file__).parents[2] / "checkpoints" / "conditional"
+"""The released conditional model, which takes missing inputs."""
 
 
 def model_folder(path: Path | str | None) -> Path:
-    """The folder of a saved model: a checkpoint, the model of a run folder, or the released one that takes gaps.
+    """The folder of a saved model: a checkpoint, the model of a run folder, or the released conditional one.
 
     Raises:
         InputError: There is none.

@@ -16,7 +16,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
-from polyinv.data.datamodule import Batches, RecipeData
+from polyinv.data.datamodule import Batches, RecipeDataModule
 from polyinv.data.scaling import Scaling
 from polyinv.data.simulated import DrawnBatches
 from polyinv.errors import InputError
@@ -62,7 +62,7 @@ class ScaledNetwork(nn.Module):
         return torch.cat([self.network(self.scaling(part)) for part in x.split(ROWS_AT_ONCE)], dim=1)
 
 
-class Regression(L.LightningModule):
+class RecipeModule(L.LightningModule):
     """Multi-output regression on standardized recipes by R members at once.
 
     Logs, once an epoch, ``train/loss``, ``val/loss``, ``learning_rate`` and for each target ``train/r2/<target>`` and
@@ -84,7 +84,7 @@ class Regression(L.LightningModule):
         self.dropout = DropoutKeys(network, seeds)
         self.criterion = LOSSES[training.loss]
         self.register_buffer("loss_weights", torch.tensor(training.loss_weights))
-        self.register_buffer("pace", torch.ones(len(seeds)))  # what each member multiplies the learning rate by
+        self.register_buffer("lr_scale", torch.ones(len(seeds)))  # what each member multiplies the learning rate by
         self.validation_loss = torch.full((len(seeds),), torch.nan)
         # Logging each step through Lightning costs as much as the step.
         self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -114,14 +114,14 @@ class Regression(L.LightningModule):
         """A step at the pace of each member: AdamW's is proportional to the learning rate."""
         # Only the scaler of 16-mixed needs Lightning's wrapper around it.
         step = optimizer.step if self.options.precision == "16-mixed" else optimizer.optimizer.step
-        if self.options.schedule != "plateau" or (self.pace == 1).all():
+        if self.options.schedule != "plateau" or (self.lr_scale == 1).all():
             step()
             return
         before = [parameter.detach().clone() for parameter in self.parameters()]
         step()
         with torch.no_grad():
             for old, parameter in zip(before, self.parameters(), strict=True):
-                parameter.copy_(old.lerp(parameter, _beside(self.pace, parameter)))
+                parameter.copy_(old.lerp(parameter, _beside(self.lr_scale, parameter)))
 
     def clip_members(self) -> None:
         """Shorten the gradient of each member that is longer than ``clip``, and of no other."""
@@ -155,15 +155,15 @@ class Regression(L.LightningModule):
         self.r2_of_validation = _r2(mean(output), z)
 
     def on_train_epoch_end(self) -> None:
-        guess, z, losses = zip(*self.seen, strict=True)
+        predicted, z, losses = zip(*self.seen, strict=True)
         self.seen.clear()
-        rate = self.optimizers().param_groups[0]["lr"] * self.pace.mean().item()
+        rate = self.optimizers().param_groups[0]["lr"] * self.lr_scale.mean().item()
         metrics = {
             "train/loss": torch.stack(losses).mean().item(),
             "val/loss": self.validation_loss.mean().item(),
             "learning_rate": rate,
         }
-        r2 = {"train": _r2(torch.cat(guess, 1), torch.cat(z, 1)), "val": self.r2_of_validation}
+        r2 = {"train": _r2(torch.cat(predicted, 1), torch.cat(z, 1)), "val": self.r2_of_validation}
         for part, values in r2.items():
             metrics |= dict(_summary(f"{part}/r2", values))
         if self.logger:
@@ -188,17 +188,17 @@ def _beside(values: Tensor, parameter: Tensor) -> Tensor:
     return values.view(-1, *[1] * (parameter.ndim - 1))
 
 
-def _r2(guess: Tensor, z: Tensor) -> Tensor:
+def _r2(predicted: Tensor, z: Tensor) -> Tensor:
     """R² of each member and target (R, 4) over the recipe values asked for, those not NaN.
 
     Args:
-        guess: Of each member, (R, N, 4).
+        predicted: Of each member, (R, N, 4).
         z: Standardized recipes (N, 4) or (R, N, 4).
     """
     asked = ~z.isnan()
     true = z.where(asked, 0.0)
     centre = true.sum(-2, keepdim=True) / asked.sum(-2, keepdim=True)
-    left, total = (((other - true) * asked).square().sum(-2) for other in (guess, centre))
+    left, total = (((other - true) * asked).square().sum(-2) for other in (predicted, centre))
     return 1 - left / total
 
 
@@ -260,7 +260,7 @@ def device_for(accelerator: str) -> torch.device:
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
-def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: Path | None) -> ScaledNetwork:
+def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeDataModule, folder: Path | None) -> ScaledNetwork:
     """Train the members of ``model`` with early stopping and give back the best weights of each.
 
     Args:
@@ -279,7 +279,7 @@ def train(model: "NeuralModel", start: ScaledNetwork, data: RecipeData, folder: 
     data.serve(scaling=start.scaling, batch_size=options.batch_size, seeds=model.seeds, device=device)
     batches = data.train_dataloader()
     with tempfile.TemporaryDirectory() as passing, _alone(device), _quiet():
-        module = Regression(start.network, model.seeds, options, len(batches))
+        module = RecipeModule(start.network, model.seeds, options, len(batches))
         best = BestOfEachMember(options.patience, options.plateau if options.schedule == "plateau" else None)
         last = KeepLast((folder or Path(passing)) / CHECKPOINTS / "last.ckpt")
         last.discard_damaged()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from polyinv.data.features import features_of, may_miss
+from polyinv.data.features import features_of, is_conditional
 from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.patterns import INPUTS, SHOWING, name_of
 from polyinv.data.workbook import check_physical, observations_of, read_observations
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 FORMATS = (".csv", ".xlsx")
 DIGITS = 7
 """Significant digits of answers; what is given stays as it is."""
+FORMERLY = {
+    "verdict": "applicability",
+    "out": "reason",
+    "elsewhere": "mmd_distance",
+    "elsewhere_least": "mmd_distance_replicate",
+}
+"""Columns as 0.1.0 called them, which stay beside the new ones for one release."""
 MOST_OLIGOMERS = 0.5
 """Share of the mass of a measured curve below 1000 g/mol from which on it is refused."""
 
@@ -139,7 +146,7 @@ def read_rows(
 
 
 def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Columns that are passed through; aloud, if one is nearly the name of a column that is missing."""
+    """Say which columns are passed through; warn if one is nearly the name of a column that is missing."""
     names = [" ".join(str(name).split()) for name in others.columns]
     if names:
         log.info("columns passed through and not used: %s", ", ".join(names))
@@ -154,7 +161,7 @@ class Predictor:
     """A saved model that answers from files and tables.
 
     Args:
-        path: Folder of a saved model or of a run; none takes the released model that takes whatever is known.
+        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
 
     Raises:
         InputError: There is none.
@@ -191,11 +198,11 @@ class Predictor:
             For each row what the file has besides, then
 
             - the recipe, known values as given, and ``inputs``, what it was answered from;
-            - ``<value>_spread``, the standard deviation between the members of an ensemble; of a model that takes gaps
+            - ``<value>_spread``, the standard deviation between the members of an ensemble; of a conditional model
               also ``<value>_rmse``, the typical error off the grid of what is answered from these inputs;
-            - ``verdict``, ``distance`` and ``out``, see `polyinv.domain.assessment.judge`;
-            - ``elsewhere``, the share of the mass that the answered recipe, simulated, puts elsewhere than the observed
-              curve, and ``elsewhere_least``, what a replicate of that recipe would, at 1e6 chains;
+            - ``applicability``, ``distance`` and ``reason``, see `polyinv.domain.assessment.assess`;
+            - ``mmd_distance``, the total variation distance between the observed curve and that of the answered recipe,
+              simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
             - ``closest_<value>``, a recipe of the box that is fitted to the observation: it makes this polymer where
               any does, but need not be the one that was used.
 
@@ -214,7 +221,7 @@ class Predictor:
         self, table: pd.DataFrame, others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
     ) -> pd.DataFrame:
         """As `predict`, from the two tables that `read_rows` gives."""
-        if not may_miss(self.model.columns):
+        if not is_conditional(self.model.columns):
             idle = [*(name for name in known if name not in self.model.columns), *ask]
             if idle:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {DEFAULT.name} does")
@@ -223,10 +230,12 @@ class Predictor:
         replaced = [str(name) for name in others.columns if name in answers]
         if replaced:
             log.warning("columns of the file replaced by answers: %s", ", ".join(replaced))
+        log.info("%s are kept one release longer, as copies of %s", *map(", ".join, (FORMERLY, FORMERLY.values())))
+        answers = answers.assign(**{before: answers[name] for before, name in FORMERLY.items()})
         return others.drop(columns=replaced).join(_rounded(answers, table))
 
     def _answers(self, table: pd.DataFrame) -> pd.DataFrame:
-        if may_miss(self.model.columns):
+        if is_conditional(self.model.columns):
             answers = _from_what_is_known(self.model, self.folder, table)
         else:
             table = _with_means(table, self.model.columns)
@@ -264,33 +273,31 @@ def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.Data
     if absent.any():
         column = absent.idxmax()
         row = table[column].isna().idxmax()
-        raise InputError(
-            f"row {row} has no {column}, which {folder} needs; {DEFAULT.name} is the model that takes gaps"
-        )
+        raise InputError(f"row {row} has no {column}, which {folder} needs; {DEFAULT.name} takes missing inputs")
     answered = _of_members(model, rows_of(table, model.columns).x, table.index)
     return answered.assign(inputs=features_of(model.columns))
 
 
 def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """May the answers be believed? The verdict on each row with its known values, and the closed loop."""
+    """May the answers be believed? The applicability domain with the known values of each row, and the closed loop."""
     import torch
 
     from polyinv.data.datamodule import rows_of
-    from polyinv.domain.assessment import judge
-    from polyinv.domain.words import verdicts_in_words
+    from polyinv.domain.assessment import assess
+    from polyinv.domain.words import assessments_in_words
     from polyinv.evaluation.closed_loop import closed_loop
 
     x = rows_of(table, COLUMNS).x
-    verdicts = judge(x, COLUMNS).set_index(answers.index)
-    for line in verdicts_in_words(verdicts):
+    assessments = assess(x, COLUMNS).set_index(answers.index)
+    for line in assessments_in_words(assessments):
         log.warning(line)
     recipes = torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
     loop = closed_loop(recipes, x, COLUMNS).set_index(answers.index)[["distance", "floor"]]
     if loop["distance"].notna().any():
         here, least = 100 * loop.median()
-        log.info("simulated, the answers put %.1f %% of the mass elsewhere, replicates %.1f %% (medians)", here, least)
-    loop = loop.set_axis(["elsewhere", "elsewhere_least"], axis=1)
-    return verdicts[["verdict", "distance", "out"]].join(loop).join(verdicts.filter(like="closest_"))
+        log.info("simulated, the answers have an MMD distance of %.1f %%, replicates %.1f %% (medians)", here, least)
+    loop = loop.set_axis(["mmd_distance", "mmd_distance_replicate"], axis=1)
+    return assessments[["applicability", "distance", "reason"]].join(loop).join(assessments.filter(like="closest_"))
 
 
 def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def compared(table: pd.DataFrame, answers: pd.DataFrame) -> Figure:
 
     Args:
         table: Rows with the columns of ``MMD``, NaN without a curve.
-        answers: The same rows with the recipe and, if there are, ``verdict`` and ``elsewhere``.
+        answers: The same rows with the recipe and, if there are, ``applicability`` and ``mmd_distance``.
     """
     rows = table.index[table[MMD[0]].notna()][:MOST]
     across = min(3, max(1, len(rows)))
@@ -52,6 +52,6 @@ def _panel(panel: Axes, observed, made, answer: pd.Series, row: object) -> None:
     panel.set_ylabel("w(log$_{10}$ M)")
     recipe = ", ".join(f"{quantity.name} {answer[quantity.name]:.4g}" for quantity in RECIPE)
     said = [f"row {row}: {recipe}"]
-    if "verdict" in answer:
-        said.append(f"{answer['verdict']}; {answer['elsewhere']:.1%} of the mass elsewhere")
+    if "applicability" in answer:
+        said.append(f"{answer['applicability']}; {answer['mmd_distance']:.1%} MMD distance")
     panel.set_title("\n".join(said), fontsize=8)

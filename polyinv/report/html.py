@@ -46,7 +46,7 @@ def report(title: str, summary: Sequence[str], sections: Sequence[Section]) -> s
 
     Args:
         title: Of the document.
-        summary: Lines under it: what was judged on what, and what came out.
+        summary: Lines under it: what was evaluated on what, and what came out.
         sections: In their order.
 
     Example:

@@ -22,7 +22,7 @@ from polyinv.reactions import HIGH_CONVERSION, conversion, run_numbers
 from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
 
 RED, YELLOW = "#c8281e", "#e6a93c"
-VERDICTS = {"inside": (BLUE, ""), "edge": (YELLOW, "//"), "outside": (DARK, "xx")}
+GRADES = {"inside": (BLUE, ""), "edge": (YELLOW, "//"), "outside": (DARK, "xx")}
 """Colour and hatching of what may be said of the domain."""
 WIDTH = 6.4
 """Of every figure, in inches."""
@@ -38,22 +38,22 @@ LOWEST_R2 = -0.25
 """R² below this, as of the first epochs, is cut off."""
 
 
-def parity(y: Tensor, guesses: Tensor, title: str, targets: Sequence[str] = TARGETS) -> Figure:
+def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = TARGETS) -> Figure:
     """Predicted against true value, one panel for each target, as the study's Figures 6 and 7.
 
     Args:
         y: True recipes (N, 4).
-        guesses: Recipes (R, N, 4) of each of R members. Points are their means; of several, error bars show a standard
-            deviation to either side, and R² is that of the mean with the standard deviation of the members' own.
+        predictions: Recipes (R, N, 4) of each of R members. Points are their means; of several, error bars show a
+            standard deviation to either side, and R² is that of the mean, ± the standard deviation of the members'.
         title: Over all panels; says which rows.
         targets: The values to draw, those that were asked for.
     """
     panels = _grid(targets, 3.3)
     panels[0].figure.suptitle(title)
-    scored = [score(y, each).set_index(["target", "metric"])["value"] for each in (guesses.mean(0), *guesses)]
+    scored = [score(y, each).set_index(["target", "metric"])["value"] for each in (predictions.mean(0), *predictions)]
     for panel, quantity in zip(panels, _named(targets), strict=True):
         at, unit = TARGETS.index(quantity.name), quantity.unit
-        _parity(panel, y[:, at].numpy(), guesses[..., at].numpy())
+        _parity(panel, y[:, at].numpy(), predictions[..., at].numpy())
         r2, *of_members = [each[quantity.name, "r2"] for each in scored]
         spread = f" ± {np.std(of_members, ddof=1):.4f}" if len(of_members) > 1 else ""
         panel.set_title(f"R² {r2:.3f}{spread}\nMAE {scored[0][quantity.name, 'mae']:.3g} {unit}", fontsize=10)
@@ -62,12 +62,14 @@ def parity(y: Tensor, guesses: Tensor, title: str, targets: Sequence[str] = TARG
     return panels[0].figure
 
 
-def residuals(y: Tensor, guess: Tensor, reacted: np.ndarray, title: str, targets: Sequence[str] = TARGETS) -> Figure:
+def residuals(
+    y: Tensor, predicted: Tensor, reacted: np.ndarray, title: str, targets: Sequence[str] = TARGETS
+) -> Figure:
     """Predicted less true value against conversion, with the running median and the band of 16 to 84 %.
 
     Args:
         y: True recipes (N, 4).
-        guess: Predicted recipes (N, 4).
+        predicted: Predicted recipes (N, 4).
         reacted: Conversion of the rows (N,), see `polyinv.reactions.conversion`; rows where it is NaN are left out.
         title: Over all panels; says which rows.
         targets: The values to draw.
@@ -79,7 +81,7 @@ def residuals(y: Tensor, guess: Tensor, reacted: np.ndarray, title: str, targets
     panels[0].figure.suptitle(title)
     for panel, quantity in zip(panels, _named(targets), strict=True):
         at = TARGETS.index(quantity.name)
-        left = (guess - y)[order, at].numpy()
+        left = (predicted - y)[order, at].numpy()
         panel.scatter(reacted[order], left, s=5, alpha=0.35, color=BLUE, linewidths=0)
         centres, (low, median, high) = running_quantiles(reacted[order], left, (BAND[0], 0.5, BAND[1]))
         panel.fill_between(centres, low, high, color=ORANGE, alpha=0.3, linewidth=0, label="16 to 84 %")
@@ -240,22 +242,22 @@ def closed_loop(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def verdicts(table: pd.DataFrame, title: str) -> Figure:
+def assessments(table: pd.DataFrame, title: str) -> Figure:
     """Which share of the rows lies inside, at the edge and outside of what the model has learned, by subset.
 
     Args:
-        table: ``subset``, ``verdict`` (inside, edge, outside) and ``share``, shares of a subset summing to one.
+        table: ``subset``, ``applicability`` (inside, edge, outside) and ``share``, shares of a subset summing to one.
         title: Over the bars.
     """
-    shares = table.pivot(index="subset", columns="verdict", values="share").fillna(0.0)
-    shares = shares.reindex(table["subset"].unique()).reindex(columns=list(VERDICTS), fill_value=0.0)
+    shares = table.pivot(index="subset", columns="applicability", values="share").fillna(0.0)
+    shares = shares.reindex(table["subset"].unique()).reindex(columns=list(GRADES), fill_value=0.0)
     figure = Figure(figsize=(WIDTH, 1.5 + 0.5 * len(shares)), layout="constrained")
     figure.suptitle(title)
     panel, begin = figure.subplots(), np.zeros(len(shares))
-    for verdict, (colour, hatch) in VERDICTS.items():
-        width = shares[verdict].to_numpy()
+    for grade, (colour, hatch) in GRADES.items():
+        width = shares[grade].to_numpy()
         panel.barh(
-            range(len(shares)), width, 0.62, left=begin, color=colour, hatch=hatch, edgecolor="white", label=verdict
+            range(len(shares)), width, 0.62, left=begin, color=colour, hatch=hatch, edgecolor="white", label=grade
         )
         for at in np.flatnonzero(width >= 0.05):
             panel.text(begin[at] + width[at] / 2, at, f"{width[at]:.0%}", ha="center", va="center", color=INK,
@@ -266,7 +268,7 @@ def verdicts(table: pd.DataFrame, title: str) -> Figure:
     panel.set_xlim(0, 1)
     panel.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     panel.set_xlabel("share of the rows")
-    figure.legend(loc="outside lower center", ncols=len(VERDICTS), frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(GRADES), frameon=False)
     return figure
 
 
@@ -289,9 +291,12 @@ def _grid(names: Sequence[str], height: float) -> list[Axes]:
     return panels[: len(names)]
 
 
-def _parity(panel: Axes, true: np.ndarray, guesses: np.ndarray) -> None:
+def _parity(panel: Axes, true: np.ndarray, predictions: np.ndarray) -> None:
     """Points with error bars about true values (N,) from guesses (R, N), and the line where they are equal."""
-    mean, spread = guesses.mean(0), guesses.std(0, ddof=1) if len(guesses) > 1 else None
+    mean, spread = (
+        predictions.mean(0),
+        predictions.std(0, ddof=1) if len(predictions) > 1 else None,
+    )
     points = {"fmt": "o", "markersize": 2.6, "markeredgewidth": 0, "color": DARK, "alpha": 0.45}
     panel.errorbar(true, mean, spread, ecolor=BLUE, elinewidth=0.5, **points)
     ends = [min(true.min(), mean.min()), max(true.max(), mean.max())]

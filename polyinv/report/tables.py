@@ -11,7 +11,7 @@ PROTOCOLS = {
     "ours, random_rows, off the grid": ("random_rows", "off_grid"),
     "ours, by_recipe, off the grid": ("by_recipe", "off_grid"),
 }
-"""Split that a model was trained with and subset that it is judged on, by the name of the line."""
+"""Split that a model was trained with and subset that it is evaluated on, by the name of the line."""
 
 
 def reproduction_table(

@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a long piece of work is: a bar on a terminal, a line now and then in a log."""
 
 import logging
 import time

@@ -45,25 +45,25 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Ite
         jobs: Its arguments by the name of the job, in the order to start them in.
         count: Processes at once.
     """
-    waiting, staff = list(jobs.items())[::-1], []
+    waiting, workers = list(jobs.items())[::-1], []
     try:
-        staff += [_Worker(task) for _ in range(min(count, len(jobs)))]
-        for worker in staff:
+        workers += [_Worker(task) for _ in range(min(count, len(jobs)))]
+        for worker in workers:
             worker.start(*waiting.pop())
-        while busy := [worker for worker in staff if worker.job is not None]:
+        while busy := [worker for worker in workers if worker.job is not None]:
             ready = connection.wait([handle for worker in busy for handle in worker.handles])
             for worker in busy:
                 if not {*worker.handles}.isdisjoint(ready):
                     outcome = worker.outcome()
                     if not worker.process.is_alive():
-                        staff.remove(worker)
+                        workers.remove(worker)
                         worker = _Worker(task) if waiting else None
-                        staff += [worker] if worker else []
+                        workers += [worker] if worker else []
                     if waiting:
                         worker.start(*waiting.pop())
                     yield outcome
     finally:
-        for worker in staff:
+        for worker in workers:
             worker.end()
 
 

@@ -125,7 +125,7 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
         return rates(chemistry, k, monomer, initiator_left(k, initiator, now))
 
     now = torch.zeros_like(temp)
-    residual, made = [], []
+    residual, dead_chains = [], []
     for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
         steps = torch.ceil(interval.detach() / step * (1 - 1e-12))
         if steps.max() > MOST_STEPS:
@@ -144,8 +144,8 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
             beyond = [total + moment for total, moment in zip(beyond, moments, strict=True)]
             monomer, now = monomer - consumed, now + h
         residual.append(monomer)
-        made.append([_bins(total, empty, like=temp) for total in beyond])
-    return Growth(torch.stack(residual, -1), *(torch.stack(part, 1) for part in zip(*made, strict=True)))
+        dead_chains.append([_bins(total, empty, like=temp) for total in beyond])
+    return Growth(torch.stack(residual, -1), *(torch.stack(part, 1) for part in zip(*dead_chains, strict=True)))
 
 
 def _bins(beyond: Tensor | float, empty: int, *, like: Tensor) -> Tensor:
@@ -200,9 +200,9 @@ def simulate(
         >>> [round(Mn, -2) for Mn in polymer.Mn[0].tolist()]
         [23300.0, 17600.0]
     """
-    seen = []
+    snapshots = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
         growth = grow_in_chunks(block, when, chemistry, step=step, progress=progress)
         check_growth(growth, block)
-        seen.append(growth.cumulated().snapshots(chemistry))
-    return concatenate(seen)
+        snapshots.append(growth.cumulated().snapshots(chemistry))
+    return concatenate(snapshots)

@@ -72,7 +72,7 @@ def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step:
     k = chemistry.at(temp)
     monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)
     covariance = initial.new_zeros(len(initial), 3, 3)
-    seen: list[tuple[Tensor, ...]] = []
+    moments: list[tuple[Tensor, ...]] = []
     for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
         before, left = covariance[:, 0, 0], torch.ones_like(temp)  # of an error of D at the last snapshot
         steps = torch.ceil(interval / step * (1 - 1e-12)).clamp(min=1)
@@ -95,8 +95,8 @@ def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step:
         of_mass = torch.einsum("bi,bij,bj->b", consumed, covariance[:, :2, :2], consumed)
         correlation = with_mass / (variance * of_mass).sqrt()
         memory = left * (before / variance).sqrt()
-        seen.append((variance, correlation, memory))
-    parts = (torch.stack(part, -1) for part in zip(*seen, strict=True))
+        moments.append((variance, correlation, memory))
+    parts = (torch.stack(part, -1) for part in zip(*moments, strict=True))
     return Fluctuations(*(torch.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))  # 0/0 at time 0
 
 

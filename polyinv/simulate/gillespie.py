@@ -124,7 +124,7 @@ def poisson(mean: float, state: np.ndarray) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _bury(
+def _record_dead(
     length: int, bins: np.ndarray, longest: np.ndarray, chains: np.ndarray, units: np.ndarray, squares: np.ndarray
 ) -> None:
     """Sort a dead chain into its bin: looked up in ``bins`` if short, else searched in ``longest``."""
@@ -147,7 +147,7 @@ def _advance(
     level: np.ndarray,
     exposure: np.ndarray,
     units: np.ndarray,
-    graves: tuple,
+    dead: tuple,
     counts: np.ndarray,
     state: np.ndarray,
 ) -> bool:
@@ -211,7 +211,7 @@ def _advance(
             i = nb.int64(uniform(state) * n_S)
             expected = k_p * (exposure[i] + clock)
             drawn = min(poisson(expected, state), left - 1)
-            _bury(units[i] + drawn, *graves)
+            _record_dead(units[i] + drawn, *dead)
             exposure[i], units[i] = -clock, 1
             left -= drawn + 1
             M += expected - drawn - 1.0
@@ -261,11 +261,11 @@ def _advance(
         share = d_ss if kind == _SS else (d_st if kind == _ST else d_tt)
         if uniform(state) < share:
             counts[kind + 1] += 1
-            _bury(first, *graves)
-            _bury(second, *graves)
+            _record_dead(first, *dead)
+            _record_dead(second, *dead)
         else:
             counts[kind] += 1
-            _bury(first + second, *graves)
+            _record_dead(first + second, *dead)
     level[_EXPECTED], level[_NOW], level[_CLOCK], level[_TIME_S], level[_TIME_Q] = M, now, clock, time_S, time_Q
     level[_LEFT], level[_INITIATOR], level[_S], level[_Q] = left, initiator, S, Q
     counts[_BACKBITING] += backbitings
@@ -339,8 +339,8 @@ def run(
     level[_INITIATOR] = molecules[1]
     exposure, length = np.empty(64), np.empty(64, np.int64)
     for t in range(len(times)):
-        graves = (bins, longest, chains[t], units[t], squares[t])
-        while _advance(times[t], k, fractions, 1.0 / per_molar, level, exposure, length, graves, counts, state):
+        dead = (bins, longest, chains[t], units[t], squares[t])
+        while _advance(times[t], k, fractions, 1.0 / per_molar, level, exposure, length, dead, counts, state):
             exposure, length = _doubled(exposure), _doubled(length)
         _settle(k[1], level, exposure, length, counts, state)
         residual[t], live_chains[t] = level[_LEFT], level[_S] + level[_Q]

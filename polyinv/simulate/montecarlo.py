@@ -29,7 +29,7 @@ _STREAM = "polyinv-kmc-1"  # to be changed with anything that changes the result
 
 
 @dataclass(frozen=True)
-class Census:
+class EventCounts:
     """What only a kinetic Monte Carlo run knows, for N runs.
 
     Args:
@@ -70,10 +70,10 @@ class Census:
 
 @dataclass(frozen=True)
 class Runs:
-    """N runs: the chains they made, and their census. Replicate r of recipe b of R replicates is run b·R + r."""
+    """N runs: their dead chains and event counts. Replicate r of recipe b of R replicates is run b·R + r."""
 
     growth: Growth
-    census: Census
+    events: EventCounts
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def simulate_runs(
         >>> from polyinv.chemistry import BUTYL_ACRYLATE
         >>> run = torch.tensor([[1.0, 0.02, 70.0]], dtype=torch.float64)
         >>> runs = simulate_runs(run, torch.tensor([[20.0]]), BUTYL_ACRYLATE, chains=6e4, seed=0)
-        >>> bool(runs.census.residual[0, 0] + runs.census.live_units + runs.census.dead_units == runs.census.monomer)
+        >>> bool(runs.events.residual[0, 0] + runs.events.live_units + runs.events.dead_units == runs.events.monomer)
         True
     """
     if engine not in ENGINES:
@@ -244,7 +244,7 @@ def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: 
     molar = (monomer / molecules)[:, None]
     chains, units, squares = (stacked[name] * molar[..., None] for name in ("chains", "units", "squares"))
     duration = torch.tensor([float(job.times[-1]) for job in jobs], dtype=torch.float64)
-    census = Census(
+    events = EventCounts(
         events=stacked["counts"],
         S=stacked["radicals"][:, 0] / duration,
         Q=stacked["radicals"][:, 1] / duration,
@@ -256,7 +256,7 @@ def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: 
         dead_chains=stacked["chains"].sum(-1).cumsum(-1),
         dead_units=stacked["units"].sum(-1).cumsum(-1),
     )
-    return Runs(Growth(stacked["residual"] * molar, chains, units, squares), census)
+    return Runs(Growth(stacked["residual"] * molar, chains, units, squares), events)
 
 
 def simulate(
@@ -289,7 +289,7 @@ def simulate(
         allow_few=allow_few,
         progress=progress,
     )
-    bare = (runs.census.dead_chains == 0).any(-1)
+    bare = (runs.events.dead_chains == 0).any(-1)
     if bare.any():
         run = int(bare.nonzero()[0])
         raise InputError(

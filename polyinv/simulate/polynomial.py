@@ -45,8 +45,8 @@ def from_unit(unit: Tensor) -> Tensor:
 def observe(recipes: Tensor, chemistry: Chemistry, progress: Progress = silent) -> Tensor:
     """The observed numbers of recipes (B, 4) without noise, by the rate equations: (B, 103), see ``OBSERVED``."""
     growth = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP, progress=progress)
-    seen = growth.snapshots(chemistry)
-    return torch.cat([seen.cBA_time.log(), seen.Mn.log(), seen.Mw.log(), seen.mmd[:, 0]], dim=-1)
+    values = growth.snapshots(chemistry)
+    return torch.cat([values.cBA_time.log(), values.Mn.log(), values.Mw.log(), values.mmd[:, 0]], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Polynomial:
         """The polynomial of a chemistry, half a millisecond of one core for each of ``nodes`` to the fourth."""
         angles = math.pi * (torch.arange(nodes).double() + 0.5) / nodes
         grid = torch.cartesian_prod(*[angles.cos()] * len(RECIPE))
-        seen = observe(from_unit(grid), chemistry, progress).view(*[nodes] * len(RECIPE), -1)
+        values = observe(from_unit(grid), chemistry, progress).view(*[nodes] * len(RECIPE), -1)
         transform = torch.cos(torch.arange(nodes)[:, None] * angles) * 2 / nodes
         transform[0] /= 2
-        coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * len(RECIPE), seen)
-        return cls(coefficients, torch.eye(seen.shape[-1], dtype=seen.dtype)).compressed()
+        coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * len(RECIPE), values)
+        return cls(coefficients, torch.eye(values.shape[-1], dtype=values.dtype)).compressed()
 
     def compressed(self) -> "Polynomial":
         """The same from as few polynomials as carry everything."""

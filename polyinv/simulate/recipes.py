@@ -36,12 +36,12 @@ LOW, HIGH = (
 """Ends of the published recipe box, (4,)."""
 
 
-def random_recipes(count: int, random: torch.Generator) -> Tensor:
+def random_recipes(count: int, generator: torch.Generator) -> Tensor:
     """Recipes (B, 4) uniform in the published box, float64."""
     # The bundled recipes were drawn between ends in single precision, 1e-8 aside: the numbers stay as they are.
     low, high = (end.float().double() for end in (LOW, HIGH))
-    uniform = torch.rand(count, len(RECIPE), generator=random, dtype=torch.float64, device=random.device)
-    return low.to(random.device) + (high - low).to(random.device) * uniform
+    uniform = torch.rand(count, len(RECIPE), generator=generator, dtype=torch.float64, device=generator.device)
+    return low.to(generator.device) + (high - low).to(generator.device) * uniform
 
 
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:

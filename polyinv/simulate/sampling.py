@@ -31,7 +31,7 @@ def draw(
     initial_monomer: Tensor,
     *,
     volume: Tensor,
-    random: torch.Generator,
+    generator: torch.Generator,
     redraw: bool = False,
 ) -> Growth:
     """Growth since the start of each run, as a run of finite volume would show it.
@@ -43,7 +43,7 @@ def draw(
         scatter: Of the same runs at the same times.
         initial_monomer: cBA_0 in mol/L, shape (B,).
         volume: Chains per mol/L in each run, shape (B,).
-        random: On the device of ``growth``.
+        generator: On the device of ``growth``.
         redraw: Draw each snapshot independently instead of cumulating the noise along the run.
 
     Raises:
@@ -53,13 +53,13 @@ def draw(
     if redraw:
         growth = smooth
     expected = growth.chains * volume[:, None, None]
-    counts = torch.poisson(expected, generator=random)
+    counts = torch.poisson(expected, generator=generator)
     share = torch.nan_to_num(counts / expected)  # 0/0 in empty bins
     drawn = Growth(growth.monomer, growth.chains * share, growth.units * share, growth.squares * share)
     if not redraw:
         drawn = drawn.cumulated()
-    made = drawn.chains.sum(-1)
-    bare = (made == 0).any(-1)
+    dead_chains = drawn.chains.sum(-1)
+    bare = (dead_chains == 0).any(-1)
     if bare.any():
         run = int(bare.nonzero()[0])
         raise InputError(
@@ -68,7 +68,7 @@ def draw(
         )
 
     def standard(size: Tensor) -> Tensor:
-        return torch.randn(size.shape, generator=random, dtype=size.dtype, device=size.device)
+        return torch.randn(size.shape, generator=generator, dtype=size.dtype, device=size.device)
 
     # The error of the conversion is made of a part that goes with the error of ln Mn and a part of its own.
     own = standard(scatter.variance)
@@ -77,8 +77,8 @@ def draw(
             kept = scatter.memory[:, now]
             own[:, now] = kept * own[:, now - 1] + (1 - kept**2).clamp(min=0).sqrt() * own[:, now]
     error = scatter.correlation * _error_of_Mn(drawn, smooth, volume) + (1 - scatter.correlation**2).sqrt() * own
-    strayed = torch.exp(-error * (scatter.variance / volume[:, None]).sqrt())
-    return replace(drawn, monomer=(smooth.monomer * strayed).minimum(initial_monomer[:, None]))
+    deviated = torch.exp(-error * (scatter.variance / volume[:, None]).sqrt())
+    return replace(drawn, monomer=(smooth.monomer * deviated).minimum(initial_monomer[:, None]))
 
 
 def _error_of_Mn(drawn: Growth, smooth: Growth, volume: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ def grow_with_horizon(
         times = torch.cat([times, torch.full_like(times[:, :1], horizon)], dim=1)
     growth = grow_in_chunks(conditions, times, chemistry, step=step, progress=progress)
     check_growth(growth, conditions)
-    made = growth.chains.sum((-1, -2))
-    return (growth if horizon is None else growth.until(-1)), made
+    dead_chains = growth.chains.sum((-1, -2))
+    return (growth if horizon is None else growth.until(-1)), dead_chains
 
 
 def simulate(
@@ -157,11 +157,11 @@ def simulate(
         progress: Called with the number of runs just done.
     """
     check_chains(chains)
-    random = torch.Generator(device=conditions.device).manual_seed(seed)
-    seen = []
+    generator = torch.Generator(device=conditions.device).manual_seed(seed)
+    snapshots = []
     for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
-        growth, made = grow_with_horizon(block, when, chemistry, horizon, progress=progress)
+        growth, dead_chains = grow_with_horizon(block, when, chemistry, horizon, progress=progress)
         scatter = fluctuations(block, when, chemistry)
-        drawn = draw(growth, scatter, block[:, 0], volume=chains / made, random=random, redraw=redraw)
-        seen.append(drawn.snapshots(chemistry))
-    return concatenate(seen)
+        drawn = draw(growth, scatter, block[:, 0], volume=chains / dead_chains, generator=generator, redraw=redraw)
+        snapshots.append(drawn.snapshots(chemistry))
+    return concatenate(snapshots)

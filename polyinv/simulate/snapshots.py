@@ -128,8 +128,8 @@ def check_growth(growth: Growth, conditions: Tensor) -> None:
     Raises:
         InputError: Names the first run (B, 3) that made no chains or whose numbers are not finite.
     """
-    made = growth.chains.sum((-1, -2))
-    bad = ~(made.isfinite() & (made > 0) & growth.monomer.isfinite().all(-1))
+    dead_chains = growth.chains.sum((-1, -2))
+    bad = ~(dead_chains.isfinite() & (dead_chains > 0) & growth.monomer.isfinite().all(-1))
     if bad.any():
         cBA_0, cAIBN_0, temp = conditions[bad.nonzero()[0, 0]].tolist()
         recipe = f"cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g}"

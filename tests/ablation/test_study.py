@@ -104,7 +104,7 @@ def test_more_than_the_split_may_take_the_seed(write):
     [
         ({"axes": {"model.n_estimatorz": [1]}}, "n_estimatorz"),
         ({"axes": {"modle": [1, 2]}}, "known: data.grid.chains"),
-        ({"axes": {"features": ["mmd", "mdm"]}}, "mdm: no feature set 'mdm'; known: composite, mmd"),
+        ({"axes": {"features": ["mmd", "mdm"]}}, "mdm: no feature set 'mdm'; known: composite, conditional"),
         ({"axes": {"split.name": ["by_recepie"]}}, "by_recepie: no split 'by_recepie'; known: by_recipe"),
         ({"axes": {"split.share": [1, 2]}}, "share 2: split.share is 2; needs more than 0, up to 1"),
         ({"axes": {"model.n_estimators": [5, 0]}}, "n_estimators 0: model.n_estimators is 0; needs 1 or more"),

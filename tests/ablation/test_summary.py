@@ -118,7 +118,7 @@ def test_subsets_have_tables_of_their_own_and_a_score_that_stands_twice_is_no_su
 
 
 def test_the_patterns_of_a_model_that_takes_gaps_are_lines_of_their_own():
-    values = {("partial", "MLP"): [0.5] * 5}
+    values = {("conditional", "MLP"): [0.5] * 5}
     table = pd.concat([scores(values).assign(given=pattern) for pattern in ("mmd", "mmd+temp")])
     found = summary(pd.concat([scores({("composite", "MLP"): [0.6] * 5}), table]), AXES, "composite")
     assert found.groupby("given", sort=False).size().to_dict() == {"": 5, "mmd": 5, "mmd+temp": 5}

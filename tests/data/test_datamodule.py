@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.datamodule import Batches, RecipeData, member_generators
+from polyinv.data.datamodule import Batches, RecipeDataModule, member_generators
 from polyinv.data.features import BLOCKS, FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
@@ -16,10 +16,10 @@ def split(small):
 
 @pytest.fixture
 def data(small, split):
-    return RecipeData.from_table(small, "composite", split)
+    return RecipeDataModule.from_table(small, "composite", split)
 
 
-LENGTHS = {"mmd": 100, "composite": 103, "partial": 107, "scalars": 3}
+LENGTHS = {"mmd": 100, "composite": 103, "conditional": 107, "scalars": 3}
 """Of feature sets; the others are the curve and one scalar."""
 
 
@@ -29,14 +29,14 @@ def test_feature_sets_are_made_of_blocks(name):
     assert len(columns) == LENGTHS.get(name, 101)
     assert name in LENGTHS or columns == (name.removeprefix("mmd+"), *MMD)
     assert set(columns) <= {column for block in BLOCKS.values() for column in block}
-    assert (set(TARGETS) <= set(columns)) == (name == "partial")  # what is to be answered is seen by no other
+    assert (set(TARGETS) <= set(columns)) == (name == "conditional")  # what is to be answered is seen by no other
 
 
 def test_scalings_know_the_training_rows_only(small, split, data):
     other = small.copy()
     judged = np.concatenate([split.val, split.test])
     other.loc[judged, ["Mn", "cBA_0"]] *= 7
-    changed = RecipeData.from_table(other, "composite", split).scaling
+    changed = RecipeDataModule.from_table(other, "composite", split).scaling
     assert torch.equal(changed.x.mean, data.scaling.x.mean)
     assert torch.equal(changed.y.std, data.scaling.y.std)
 
@@ -92,9 +92,9 @@ def test_a_pass_visits_every_row_once_and_each_pass_in_its_own_order():
 def test_an_empty_part_is_refused(small):
     everything = np.arange(len(small))
     with pytest.raises(InputError, match="the test part of the split has no rows"):
-        RecipeData.from_table(small, "mmd", Split(everything[:-5], everything[-5:], everything[:0]))
+        RecipeDataModule.from_table(small, "mmd", Split(everything[:-5], everything[-5:], everything[:0]))
 
 
 def test_an_unknown_feature_set_is_refused():
-    with pytest.raises(InputError, match="no feature set 'mdm'; known: composite, mmd"):
+    with pytest.raises(InputError, match="no feature set 'mdm'; known: composite, conditional"):
         feature_columns("mdm")

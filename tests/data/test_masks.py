@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import feature_columns
-from polyinv.data.masks import Masks, given_inputs, hidden
+from polyinv.data.masks import InputPatterns, given_inputs, masked_inputs
 from polyinv.data.patterns import ANY, INPUTS, PRACTICAL, check_patterns, every_pattern, inputs_of, name_of
 from polyinv.data.scaling import Scaling
 from polyinv.data.simulated import SimulatedData
@@ -14,12 +14,12 @@ from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.quantities import TARGETS
 
-COLUMNS = feature_columns("partial")
+COLUMNS = feature_columns("conditional")
 
 
 @pytest.fixture(scope="module")
 def data(small):
-    return RecipeData.from_table(small, "partial", split_rows(small, "by_recipe", 0))
+    return RecipeDataModule.from_table(small, "conditional", split_rows(small, "by_recipe", 0))
 
 
 def test_every_pattern_shows_a_polymer_and_asks_for_something():
@@ -51,7 +51,7 @@ def test_weights_that_are_no_shares_are_refused(weights):
 
 
 def test_patterns_are_drawn_as_often_as_their_weights_say():
-    masks = Masks.of({"mmd+temp": 1, "temp+mmd": 1, "composite": 2, ANY: 4})
+    masks = InputPatterns.of({"mmd+temp": 1, "temp+mmd": 1, "composite": 2, ANY: 4})
     drawn = masks.draw(100_000, torch.Generator().manual_seed(0))
     for pattern, share in {"mmd+temp": 2 / 8, "composite": 2 / 8, "means+time": 0.0}.items():
         expected = share + 4 / 8 / 90
@@ -78,19 +78,19 @@ def test_an_input_with_a_gap_is_not_given(data):
 @pytest.mark.parametrize("pattern", ["mmd", "means+time", "composite+temp", "mmd+cBA_time+cBA_0+cAIBN_0"])
 def test_what_is_masked_leaves_no_trace(data, transform, pattern):
     scaling = data.fit_scaling(transform)
-    seen = scaling(hidden(data.test.x, COLUMNS, pattern))
+    seen = scaling(masked_inputs(data.test.x, COLUMNS, pattern))
     assert seen.shape == (len(data.test), scaling.width)
     assert seen.isfinite().all()
-    torn = hidden(data.test.x, COLUMNS, pattern)
+    torn = masked_inputs(data.test.x, COLUMNS, pattern)
     # Half a curve, or Mn without Mw, is as good as nothing.
     for name in INPUTS:
         if name not in inputs_of(pattern) and len(INPUTS[name]) > 1:
             at = COLUMNS.index(INPUTS[name][0])
             torn[:, at] = 1.7 * data.test.x[:, at]
     assert torch.equal(scaling(torn), seen)
-    # Masks drawn in training do the same to rows that are whole.
+    # InputPatterns drawn in training do the same to rows that are whole.
     there = torch.tensor([name in inputs_of(pattern) for name in INPUTS])
-    assert torch.equal(scaling.hide(scaling(data.test.x), there.expand(len(data.test), -1)), seen)
+    assert torch.equal(scaling.mask(scaling(data.test.x), there.expand(len(data.test), -1)), seen)
     assert torch.equal(seen[:, -len(INPUTS) :].bool(), there.expand(len(data.test), -1))
 
 
@@ -103,7 +103,7 @@ def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
     assert torch.equal(z.isnan(), given[..., -4:])
     assert len(given.flatten(0, 1).unique(dim=0)) > 5
     assert not torch.equal(given[0], given[1])
-    alone = RecipeData("partial", data.train, data.val, data.test)
+    alone = RecipeDataModule("conditional", data.train, data.val, data.test)
     alone.serve(scaling=data.scaling, batch_size=32, seeds=(2,))
     for part, whole in zip(next(iter(alone.train_dataloader())), (x, z), strict=True):
         torch.testing.assert_close(part[0], whole[1], equal_nan=True, rtol=0, atol=0)
@@ -114,7 +114,7 @@ def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
 def test_simulated_batches_hide_inputs_too(monkeypatch, data):
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 128)
     config = SimulatedConfig(rows=100, epoch=300, validation=64)
-    simulated = SimulatedData(config, "partial", data.test, {"mmd+temp": 1})
+    simulated = SimulatedData(config, "conditional", data.test, {"mmd+temp": 1})
     simulated.serve(scaling=simulated.fit_scaling("root_log"), batch_size=50, seeds=(1, 2))
     for x, z in simulated.train_dataloader():
         assert torch.equal(x[..., -len(INPUTS) :], torch.tensor([1.0, 0, 0, 0, 0, 1, 0]).expand(2, 50, -1))

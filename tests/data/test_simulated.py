@@ -7,7 +7,7 @@ import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data import bank as bank_module
-from polyinv.data.bank import Bank, load_bank
+from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import Rows, rows_of
 from polyinv.data.features import feature_columns
@@ -36,7 +36,7 @@ def source(**options):
 def off_grid():
     """The entries of the bundled off-grid recipes, and what the kinetic Monte Carlo made of them (N, 103)."""
     rows = rows_of(load_bundled("off_grid"), feature_columns("composite"))
-    return Bank.simulate(rows.y, BUTYL_ACRYLATE, 3600.0), rows.x
+    return CurveBank.simulate(rows.y, BUTYL_ACRYLATE, 3600.0), rows.x
 
 
 def test_recipes_fill_the_box():
@@ -50,8 +50,8 @@ def test_recipes_fill_the_box():
 
 def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters_itself(off_grid):
     entries, measured = off_grid
-    random = torch.Generator().manual_seed(0)
-    drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), random) for _ in range(100)])
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), generator) for _ in range(100)])
     columns = list(bank_module.OBSERVABLES)
     order = [columns.index(name) for name in feature_columns("composite")]
     drawn = drawn[..., order].double()
@@ -75,7 +75,7 @@ def test_without_noise_a_bank_is_the_deterministic_solution():
 def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
     few = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
     with monkeypatch.context() as patch:
-        patch.setattr(Bank, "simulate", None)  # nothing is computed again
+        patch.setattr(CurveBank, "simulate", None)  # nothing is computed again
         again = load_bank(120, 5, BUTYL_ACRYLATE, 3600.0)
     more = load_bank(200, 5, BUTYL_ACRYLATE, 3600.0)
     assert (len(few), len(again), len(more)) == (100, 120, 200)
@@ -83,7 +83,7 @@ def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
         assert torch.equal(other.recipes[:100], few.recipes)
         assert torch.equal(other.growth.units[:100], few.growth.units)
     assert not torch.equal(load_bank(100, 6, BUTYL_ACRYLATE, 3600.0).recipes, few.recipes)
-    assert load_bank(100, 5, BUTYL_ACRYLATE, 7200.0).made[0] > few.made[0]
+    assert load_bank(100, 5, BUTYL_ACRYLATE, 7200.0).dead_chains[0] > few.dead_chains[0]
 
     for block in (bank_module.cache_folder() / "bank").glob("*-5/0.npz"):
         block.write_bytes(block.read_bytes()[:1000])
@@ -122,8 +122,8 @@ def test_every_batch_has_noise_of_its_own_and_every_member_rows_of_its_own():
     alone = next(iter(data.train_dataloader()))[1]
     assert torch.equal(alone[0], first[0][1])
 
-    random = torch.Generator().manual_seed(0)
-    x, y = data.source.draw(500, random)
+    generator = torch.Generator().manual_seed(0)
+    x, y = data.source.draw(500, generator)
     same = [(y == y[at]).all(1).nonzero()[:, 0] for at in range(500)]
     repeated = next(rows for rows in same if len(rows) > 1)
     assert not torch.equal(x[repeated[0]], x[repeated[1]])  # one recipe, drawn twice

@@ -1,4 +1,4 @@
-"""The verdict: polymers of the box are inside, spoilt ones are not, and the stated false alarms are the true ones."""
+"""Applicability domain: polymers of the box are inside, spoilt ones are not, and false alarms are as stated."""
 
 import numpy as np
 import pandas as pd
@@ -8,15 +8,15 @@ from torch.autograd.functional import jvp
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import feature_columns
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.source import simulate_table
 from polyinv.domain.assessment import (
     FALSE_ALARMS,
+    GRADES,
     KINDS,
     LEVELS,
-    VERDICTS,
+    assess,
     calibrate,
-    judge,
     limits,
     observed_numbers,
     references,
@@ -25,7 +25,7 @@ from polyinv.domain.closest import CURVE, _rooted, _slopes_of_root, fit
 from polyinv.mmd import LOG_M, unit_area
 from polyinv.quantities import MMD, RECIPE, TARGETS
 
-COLUMNS = feature_columns("partial")
+COLUMNS = feature_columns("conditional")
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def table() -> pd.DataFrame:
 
 
 def seen(table: pd.DataFrame, given: str = "composite") -> torch.Tensor:
-    return hidden(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
+    return masked_inputs(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
 
 
 def not_inside(table: pd.DataFrame, given: str = "composite") -> float:
-    return (judge(seen(table, given), COLUMNS)["verdict"] != "inside").mean()
+    return (assess(seen(table, given), COLUMNS)["applicability"] != "inside").mean()
 
 
 def curves(table: pd.DataFrame, change) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def test_polymers_of_the_box_raise_the_stated_share_of_false_alarms(table):
     """Real kinetic Monte Carlo, which the limits have not seen; 400 rows: three standard errors."""
     alarms = not_inside(table)
     assert abs(alarms - FALSE_ALARMS) < 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / len(table)) ** 0.5
-    assert (judge(seen(table), COLUMNS)["verdict"] == "outside").mean() < 0.02
+    assert (assess(seen(table), COLUMNS)["applicability"] == "outside").mean() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_the_wrong_temperature_is_caught_where_no_recipe_of_the_box_could_have_m
     wrong = right.clone()
     at = COLUMNS.index("temp")
     wrong[:, at] = torch.where(right[:, at] > 70, right[:, at] - 10, right[:, at] + 10)
-    alarms = [(judge(x, COLUMNS)["verdict"] != "inside").mean() for x in (right, wrong)]
+    alarms = [(assess(x, COLUMNS)["applicability"] != "inside").mean() for x in (right, wrong)]
     assert alarms[0] < 0.15
     assert alarms[1] > 3 * alarms[0]
 
 
 def test_what_is_out_is_named(table):
     spoilt = table.head(20).assign(Mw=1.1 * table["Mw"])
-    assert set(judge(seen(spoilt), COLUMNS)["out"]) == {"Mw against the MMD"}
+    assert set(assess(seen(spoilt), COLUMNS)["reason"]) == {"Mw against the MMD"}
     bump = 0.05 * np.exp(-0.5 * ((LOG_M - 3.0) / 0.3) ** 2)
-    out = judge(seen(curves(table.head(20), lambda w: w + bump), "mmd"), COLUMNS)["out"]
+    out = assess(seen(curves(table.head(20), lambda w: w + bump), "mmd"), COLUMNS)["reason"]
     low = out.str.extract(r"at log10 M ([\d.]+) to ([\d.]+)").astype(float)
     assert ((low[0] < 3.6) & (low[1] > 2.4)).mean() > 0.8
 
@@ -97,16 +97,16 @@ def test_what_is_out_is_named(table):
 @pytest.mark.parametrize("nodes", [1, 2, 5])
 def test_a_spike_is_outside(table, nodes):
     spike = curves(table.head(2), lambda w: np.tile((np.arange(100) - 55) % 100 < nodes, (len(w), 1)).astype(float))
-    verdict = judge(seen(spike, "mmd"), COLUMNS)
-    assert (verdict["verdict"] == "outside").all()
-    assert (verdict["out"] == f"the MMD, {nodes} nodes wide").all()
+    assessment = assess(seen(spike, "mmd"), COLUMNS)
+    assert (assessment["applicability"] == "outside").all()
+    assert (assessment["reason"] == f"the MMD, {nodes} nodes wide").all()
 
 
 def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
-    verdicts = judge(seen(table.head(50)), COLUMNS)
+    assessments = assess(seen(table.head(50)), COLUMNS)
     for quantity in RECIPE:
         for kind in ("closest", "nearest"):
-            values = verdicts[f"{kind}_{quantity.name}"]
+            values = assessments[f"{kind}_{quantity.name}"]
             assert ((values >= quantity.low - 1e-9) & (values <= quantity.high + 1e-9)).all()
     numbers, known = observed_numbers(seen(table.head(50), "composite+temp"), COLUMNS)
     found = fit(references(), numbers, known)
@@ -119,7 +119,7 @@ def test_a_noise_free_polymer_of_the_box_is_fitted_to_the_last_digit():
     made = simulate_table(recipes, method="deterministic")
     numbers, known = observed_numbers(seen(made), COLUMNS)
     assert fit(references(), numbers, known).misfit.item() < 3e-4  # as a run of ten million chains
-    assert judge(seen(made), COLUMNS)["verdict"].item() == "inside"
+    assert assess(seen(made), COLUMNS)["applicability"].item() == "inside"
 
 
 @pytest.mark.parametrize("lowest", [3.0, 3.48])
@@ -138,9 +138,9 @@ def test_slopes_of_the_fit_are_those_of_its_curve(rng):
 
 
 def test_rows_are_judged_one_by_one(table):
-    together = judge(seen(table.head(5)), COLUMNS)
-    alone = judge(seen(table.iloc[[3]]), COLUMNS)
-    assert together["verdict"][3] == alone["verdict"][0]
+    together = assess(seen(table.head(5)), COLUMNS)
+    alone = assess(seen(table.iloc[[3]]), COLUMNS)
+    assert together["applicability"][3] == alone["applicability"][0]
     assert together["distance"][3] == pytest.approx(alone["distance"][0], rel=1e-6)
 
 
@@ -148,12 +148,12 @@ def test_limits_hold_for_everything_that_can_be_given():
     expected = {"mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means"}
     assert set(limits()) == expected
     assert all(len(values) == len(LEVELS) + 1 for each in limits().values() for values in each.values())
-    assert VERDICTS == ("inside", "edge", "outside")
+    assert GRADES == ("inside", "edge", "outside")
 
 
 def test_calibration_gives_the_stated_share():
-    random = torch.Generator().manual_seed(0)
-    kinds = torch.rand(40_000, len(KINDS), generator=random, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    kinds = torch.rand(40_000, len(KINDS), generator=generator, dtype=torch.float64)
     kinds[:, -1] *= 2e-5
     found = calibrate(kinds)
     at = torch.bucketize(kinds[:, -1].contiguous(), torch.tensor(LEVELS).double())

@@ -134,16 +134,16 @@ def test_without_the_truth_the_answer_is_the_yardstick(rows):
 
 
 def test_errors_are_those_of_the_simulated_polymer(rows):
-    guess = changed(rows.y, "temp", 2.0)
-    shown, made = (deterministic.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.y, guess))
+    predicted = changed(rows.y, "temp", 2.0)
+    shown, made = (deterministic.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.y, predicted))
     x = observables(shown)
-    loop = brief_loop(guess, x, true=rows.y, method="deterministic")
+    loop = brief_loop(predicted, x, true=rows.y, method="deterministic")
     for name in ("Mn", "Mw"):
         expected = getattr(made, name) / getattr(shown, name) - 1
         torch.testing.assert_close(torch.tensor(loop[f"error_{name}"]), expected[:, 0])
     consumed = (shown.cBA_time - made.cBA_time)[:, 0] / rows.y[:, 0]  # cBA_0 is the same
     torch.testing.assert_close(torch.tensor(loop["error_conversion"]), consumed)
-    from_curves = brief_loop(guess, x[:, 3:], columns=MMD, true=rows.y, method="deterministic")
+    from_curves = brief_loop(predicted, x[:, 3:], columns=MMD, true=rows.y, method="deterministic")
     assert from_curves["error_conversion"].isna().all()
     assert (from_curves["error_Mn"] - loop["error_Mn"]).abs().max() < 0.002
     pd.testing.assert_series_equal(from_curves["ratio"], loop["ratio"])
@@ -153,11 +153,11 @@ def test_errors_are_those_of_the_simulated_polymer(rows):
 
 
 def test_recipes_that_cannot_be_are_marked_and_do_not_stop_the_rest(rows, caplog):
-    guess = rows.y[:6].clone()
-    guess[0, 0], guess[1, 3], guess[2, 2], guess[3, 1] = -0.2, -1800.0, 1e4, torch.inf
-    guess[4, 0] = torch.nan
+    predicted = rows.y[:6].clone()
+    predicted[0, 0], predicted[1, 3], predicted[2, 2], predicted[3, 1] = -0.2, -1800.0, 1e4, torch.inf
+    predicted[4, 0] = torch.nan
     with caplog.at_level(logging.WARNING):
-        loop = brief_loop(guess, rows.x[:6], true=rows.y[:6])
+        loop = brief_loop(predicted, rows.x[:6], true=rows.y[:6])
     assert loop["clamped"].tolist() == [True] * 5 + [False]
     assert "5 of 6 recipes cannot be simulated" in caplog.text
     assert (loop["ratio"][:4] > 5).all()

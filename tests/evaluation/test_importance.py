@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeData, rows_of
+from polyinv.data.datamodule import RecipeDataModule, rows_of
 from polyinv.data.features import FEATURES, feature_columns
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.importance import (
@@ -22,7 +22,7 @@ from polyinv.models import MLP, Forest, Trees
 from polyinv.models.base import InverseModel
 from polyinv.quantities import MMD, SCALARS, TARGETS
 
-COMPOSITE, PARTIAL = feature_columns("composite"), feature_columns("partial")
+COMPOSITE, CONDITIONAL = feature_columns("composite"), feature_columns("conditional")
 
 
 class Linear(InverseModel):
@@ -41,7 +41,7 @@ class Linear(InverseModel):
     def predict_members(self, x):
         x = self._checked(x)
         answer = (x.nan_to_num() @ self.weight)[:, None].expand(-1, 4)
-        if self.partial:
+        if self.conditional:
             given = x[:, [self.columns.index(name) for name in TARGETS]]
             answer = torch.where(given.isnan(), answer, given)
         return torch.stack([answer * (1 + 0.01 * k) for k in range(self.members)])
@@ -145,12 +145,12 @@ def test_a_target_that_never_varies_has_no_number(x):
 
 
 def test_gaps_stay_where_they_are_and_what_is_given_is_not_asked_for():
-    x = torch.rand(300, len(PARTIAL), dtype=torch.float64)
-    y = x[:, [PARTIAL.index("temp")]].expand(-1, 4).clone()
-    x = hidden(x, PARTIAL, "mmd+temp")
-    x[:100, PARTIAL.index("temp")] = torch.nan  # a third of the rows lacks it
+    x = torch.rand(300, len(CONDITIONAL), dtype=torch.float64)
+    y = x[:, [CONDITIONAL.index("temp")]].expand(-1, 4).clone()
+    x = masked_inputs(x, CONDITIONAL, "mmd+temp")
+    x[:100, CONDITIONAL.index("temp")] = torch.nan  # a third of the rows lacks it
     seen = []
-    model = Linear(PARTIAL, temp=1.0)
+    model = Linear(CONDITIONAL, temp=1.0)
     answer = model.predict_members
     model.predict_members = lambda x: seen.append(x.isnan()) or answer(x)
     found = permutation_importance(model, x, y, repeats=2)
@@ -162,28 +162,28 @@ def test_gaps_stay_where_they_are_and_what_is_given_is_not_asked_for():
 
 
 def test_a_missing_input_costs_what_it_told():
-    x = torch.rand(300, len(PARTIAL), dtype=torch.float64)
-    x[:, [PARTIAL.index(name) for name in TARGETS]] = torch.nan
-    x[:, PARTIAL.index("cBA_time")] -= 0.5
-    y = x[:, [PARTIAL.index("cBA_time")]].expand(-1, 4)
-    found = missing_importance(Linear(PARTIAL, members=2, cBA_time=1.0), x, y)
+    x = torch.rand(300, len(CONDITIONAL), dtype=torch.float64)
+    x[:, [CONDITIONAL.index(name) for name in TARGETS]] = torch.nan
+    x[:, CONDITIONAL.index("cBA_time")] -= 0.5
+    y = x[:, [CONDITIONAL.index("cBA_time")]].expand(-1, 4)
+    found = missing_importance(Linear(CONDITIONAL, members=2, cBA_time=1.0), x, y)
     drop = drops(found)
     assert list(drop.index.unique(0)) == [WHOLE_CURVE, "cBA_time", "Mn and Mw"]
     # Without it the answer is 0 for all, as good as the mean but for the chance of 300 rows.
     assert drop["cBA_time", "time"] == pytest.approx(1, abs=0.05)
     assert drop["Mn and Mw", "time"] == 0
     assert (found["spread"] >= 0).all()
-    bare = hidden(x, PARTIAL, "mmd+cBA_time")  # without the curve nothing would show a polymer
-    assert set(missing_importance(Linear(PARTIAL, cBA_time=1.0), bare, y)["block"]) == {"cBA_time"}
+    bare = masked_inputs(x, CONDITIONAL, "mmd+cBA_time")  # without the curve nothing would show a polymer
+    assert set(missing_importance(Linear(CONDITIONAL, cBA_time=1.0), bare, y)["block"]) == {"cBA_time"}
     with pytest.raises(InputError, match="needs all of its inputs"):
         missing_importance(Linear(Mn=1.0), x[:, : len(COMPOSITE)], y)
 
 
 def test_a_network_that_takes_gaps_can_be_asked(small):
-    data = RecipeData.from_table(small, "partial", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "conditional", split_rows(small, "by_recipe", 0))
     model = MLP(hidden=(16,), dropout=(0.0,), members=2, transform="root_log", training={"max_epochs": 2})
     model.fit(data)
-    x = hidden(data.test.x, PARTIAL, "composite+temp")
+    x = masked_inputs(data.test.x, CONDITIONAL, "composite+temp")
     shuffled, missing = (
         permutation_importance(model, x, data.test.y, repeats=2),
         missing_importance(model, x, data.test.y),
@@ -196,7 +196,7 @@ def test_a_network_that_takes_gaps_can_be_asked(small):
 
 @pytest.mark.parametrize("kind", [Forest, Trees])
 def test_the_shares_of_a_forest_sum_to_one_and_outlive_a_save(kind, small, tmp_path):
-    data = RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
     model = kind(n_estimators=5, jobs=1)
     model.fit(data)
     of_columns = model.impurity_importance()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import Bank
+from polyinv.data.bank import CurveBank
 from polyinv.data.patterns import every_pattern, inputs_of
 from polyinv.errors import InputError
 from polyinv.evaluation.information import (
@@ -43,12 +43,12 @@ def test_a_linear_gaussian_problem_has_its_closed_form():
 
 
 def test_the_closed_form_is_the_error_of_the_best_estimate():
-    random = torch.Generator().manual_seed(0)
-    slopes = torch.randn(6, 2, generator=random, dtype=torch.float64)
-    root = torch.randn(6, 6, generator=random, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    slopes = torch.randn(6, 2, generator=generator, dtype=torch.float64)
+    root = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     prior = torch.tensor([1.0, 0.04]).double()
-    unknown = torch.randn(200_000, 2, generator=random, dtype=torch.float64) * prior.sqrt()
-    seen = unknown @ slopes.T + torch.randn(200_000, 6, generator=random, dtype=torch.float64) @ root.T
+    unknown = torch.randn(200_000, 2, generator=generator, dtype=torch.float64) * prior.sqrt()
+    seen = unknown @ slopes.T + torch.randn(200_000, 6, generator=generator, dtype=torch.float64) @ root.T
     estimate = seen @ torch.linalg.lstsq(seen, unknown).solution
     expected = posterior_covariance(slopes, root @ root.T, prior).diagonal()
     # 200 000 squared Gaussian errors: five standard errors.
@@ -82,7 +82,7 @@ def test_slopes_are_those_of_the_solver(recipes, response):
 
 def test_the_noise_is_that_of_drawn_observations(recipes, response):
     chains, draws = 1e6, 4000
-    entries = Bank.simulate(recipes.repeat_interleave(draws, 0), BUTYL_ACRYLATE, 3600.0)
+    entries = CurveBank.simulate(recipes.repeat_interleave(draws, 0), BUTYL_ACRYLATE, 3600.0)
     seen = entries.observe(
         BUTYL_ACRYLATE, torch.full((len(entries.recipes),), chains), torch.Generator().manual_seed(0)
     )

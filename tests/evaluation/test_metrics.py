@@ -10,14 +10,14 @@ from polyinv.evaluation.published import PUBLISHED
 from polyinv.quantities import RECIPE, TARGETS
 
 
-def values(y, guess):
-    return score(y, guess).set_index(["target", "metric"])["value"]
+def values(y, predicted):
+    return score(y, predicted).set_index(["target", "metric"])["value"]
 
 
 def test_scores_are_scikit_learns(recipes):
-    guess = recipes * (1 + 0.1 * torch.randn_like(recipes))
-    scores = values(recipes, guess)
-    y, g = recipes.numpy(), guess.numpy()
+    predicted = recipes * (1 + 0.1 * torch.randn_like(recipes))
+    scores = values(recipes, predicted)
+    y, g = recipes.numpy(), predicted.numpy()
     for name, expected in (
         ("r2", r2_score(y, g, multioutput="raw_values")),
         ("mae", mean_absolute_error(y, g, multioutput="raw_values")),
@@ -31,22 +31,22 @@ def test_scores_are_scikit_learns(recipes):
 def test_small_errors_of_few_rows_are_errors(recipes):
     """Sums of squares of cAIBN_0 in mol/L are small numbers; that they are not taken for zero."""
     few = recipes[:10]
-    guess = few.clone()
-    guess[:, 1] += 1e-3 * torch.randn(10).double()
-    expected = r2_score(few[:, 1].numpy(), guess[:, 1].numpy())
-    assert values(few, guess)["cAIBN_0", "r2"] == pytest.approx(expected, rel=1e-9)
+    predicted = few.clone()
+    predicted[:, 1] += 1e-3 * torch.randn(10).double()
+    expected = r2_score(few[:, 1].numpy(), predicted[:, 1].numpy())
+    assert values(few, predicted)["cAIBN_0", "r2"] == pytest.approx(expected, rel=1e-9)
     assert expected < 0.99
 
 
 def test_a_whole_and_its_members(recipes, caplog):
     recipes[:, 2] = 70.0
-    guesses = torch.stack([recipes * factor for factor in (1.0, 1.1)])
+    predictions = torch.stack([recipes * factor for factor in (1.0, 1.1)])
     with caplog.at_level(logging.WARNING):
-        scores = score_members(recipes, guesses).set_index(["member", "target", "metric"])["value"]
+        scores = score_members(recipes, predictions).set_index(["member", "target", "metric"])["value"]
     assert caplog.text.count("R² of temp is undefined") == 1
     assert scores["0", "time", "mae"] == 0
     assert scores["all", "time", "mae"] == pytest.approx(scores["1", "time", "mae"] / 2)
-    assert set(score_members(recipes, guesses[:1])["member"]) == {"all"}
+    assert set(score_members(recipes, predictions[:1])["member"]) == {"all"}
 
 
 def test_relative_mae_is_over_the_published_spans(recipes):

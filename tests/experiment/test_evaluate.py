@@ -36,20 +36,20 @@ def judged(tmp_path_factory, few):
 def test_the_folder_holds_report_figures_and_numbers(judged):
     folder, _ = judged
     names = {path.name for path in (folder / "report").iterdir()}
-    assert {"report.html", "scores.csv", "closed_loop.csv", "verdicts.csv", "importance-1.png"} <= names
+    assert {"report.html", "scores.csv", "closed_loop.csv", "assessments.csv", "importance-1.png"} <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     page = (folder / "report" / "report.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
-    for title in ("Scores", "Closed loop", "Domain of validity", "Importance", "Where conversion is high"):
+    for title in ("Scores", "Closed loop", "Applicability domain", "Importance", "Where conversion is high"):
         assert f">{title}" in page
 
 
 def test_every_row_is_simulated_and_judged(judged):
     folder, _ = judged
-    loop, verdicts = (pd.read_csv(folder / "report" / f"{name}.csv") for name in ("closed_loop", "verdicts"))
-    assert len(loop) == len(verdicts) == 60
+    loop, assessments = (pd.read_csv(folder / "report" / f"{name}.csv") for name in ("closed_loop", "assessments"))
+    assert len(loop) == len(assessments) == 60
     assert loop["ratio"].median() > 1.2  # a small forest on the grid does not make the polymers off it
-    assert (verdicts["verdict"] == "inside").mean() > 0.8
+    assert (assessments["applicability"] == "inside").mean() > 0.8
 
 
 def test_scores_are_those_of_the_run(judged, tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_loop_by_kinetic_monte_carlo_is_taken_up_where_it_was_killed(judged, t
         (["{run}", "--output", "{run}"], "exists already"),
         (["{run}", "--output", "{tmp}/new", "--method", "kcm", "--data", "{few}"], "no method of a closed loop 'kcm'"),
         (["{run}", "--output", "{tmp}/new", "--given", "tmep"], "no input 'tmep'"),
-        (["{run}", "--output", "{tmp}/new", "--given", "mmd+temp"], "takes no gaps: it is given all of composite"),
+        (["{run}", "--output", "{tmp}/new", "--given", "mmd+temp"], "is no conditional model: it is given all"),
         (["{run}", "--output", "{tmp}/new", "--data", "{tmp}/none.csv"], "no such file"),
         (["{run}", "--output", "{tmp}/new", "--data", "{one}"], "has a single row, which has no R²"),
     ],

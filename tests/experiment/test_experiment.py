@@ -43,13 +43,13 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     split = pd.read_csv(tmp_path / "run" / "split.csv")
     assert sorted(split["row"]) == list(range(len(small)))
     assert set(predictions["row"]) == set(split.loc[split["part"] == "test", "row"])
-    y, guess = (torch.tensor(predictions[[f"{t}{end}" for t in TARGETS]].to_numpy()) for end in ("", "_predicted"))
-    again = score(y, guess)["value"]
+    y, predicted = (torch.tensor(predictions[[f"{t}{end}" for t in TARGETS]].to_numpy()) for end in ("", "_predicted"))
+    again = score(y, predicted)["value"]
     np.testing.assert_allclose(again, kept["value"], rtol=1e-9)
     np.testing.assert_array_equal(y, small.loc[predictions["row"], list(TARGETS)])
     model = load(tmp_path / "run" / "model")
     x = torch.tensor(small.loc[predictions["row"], list(model.columns)].to_numpy())
-    np.testing.assert_allclose(model.predict(x), guess, rtol=1e-12)
+    np.testing.assert_allclose(model.predict(x), predicted, rtol=1e-12)
 
 
 def test_models_of_the_bundled_data_are_judged_off_the_grid_too(experiment, tmp_path):
@@ -58,8 +58,8 @@ def test_models_of_the_bundled_data_are_judged_off_the_grid_too(experiment, tmp_
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
     off_grid = predictions[predictions["subset"] == "off_grid"].reset_index(drop=True)
     np.testing.assert_array_equal(off_grid[list(TARGETS)], load_bundled("off_grid")[list(TARGETS)])
-    guess = torch.tensor(off_grid[[f"{name}_predicted" for name in TARGETS]].to_numpy())
-    again = score(torch.tensor(off_grid[list(TARGETS)].to_numpy()), guess)["value"]
+    predicted = torch.tensor(off_grid[[f"{name}_predicted" for name in TARGETS]].to_numpy())
+    again = score(torch.tensor(off_grid[list(TARGETS)].to_numpy()), predicted)["value"]
     np.testing.assert_allclose(again, scores.loc[scores["subset"] == "off_grid", "value"], rtol=1e-9)
     assert (tmp_path / "run" / "parity_off_grid.png").is_file()
 
@@ -132,7 +132,7 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
         patch.setattr(owner, name, die)
         run(experiment, tmp_path / "run")
     assert not (tmp_path / "run" / "scores.csv").exists()
-    assert not [path for path in (tmp_path / "run").rglob("*") if ".partial" in path.name]
+    assert not [path for path in (tmp_path / "run").rglob("*") if ".conditional" in path.name]
     with pytest.raises(InputError, match="holds an unfinished run"):
         run(experiment, tmp_path / "run")
     pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), whole)

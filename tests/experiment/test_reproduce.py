@@ -66,7 +66,7 @@ def test_results_of_other_data_are_not_mixed(quick, small, tmp_path, monkeypatch
     one, other = (DataConfig(path=str(tmp_path / f"{name}.npz")) for name in ("one", "other"))
     lines = []
     reproduce(tmp_path / "out", data=one, seeds=1, workers=1, say=lines.append)
-    assert f"Ours are trained and judged on {one.path}" in lines[-1]
+    assert f"Ours are trained and evaluated on {one.path}" in lines[-1]
     assert "off the grid" not in lines[-1]
     with pytest.raises(InputError, match="was made of other rows than"):
         reproduce(tmp_path / "out", data=other, seeds=1, workers=1, say=lines.append)

@@ -11,8 +11,8 @@ import yaml
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeData, rows_of
-from polyinv.data.masks import hidden
+from polyinv.data.datamodule import RecipeDataModule, rows_of
+from polyinv.data.masks import masked_inputs
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
@@ -34,7 +34,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def data(small):
-    return RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+    return RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -45,10 +45,10 @@ def fitted(request, data):
 
 
 def test_predicts_recipes_in_physical_units(fitted, data):
-    guess = fitted.predict(data.test.x)
-    assert (guess.shape, guess.dtype) == (data.test.y.shape, torch.float64)
+    predicted = fitted.predict(data.test.x)
+    assert (predicted.shape, predicted.dtype) == (data.test.y.shape, torch.float64)
     low, high = data.train.y.min(0).values, data.train.y.max(0).values
-    assert ((guess.mean(0) > low) & (guess.mean(0) < high)).all()
+    assert ((predicted.mean(0) > low) & (predicted.mean(0) < high)).all()
 
 
 def test_the_answer_is_the_mean_of_the_members(fitted, data):
@@ -71,14 +71,14 @@ def test_a_batch_equals_its_rows(fitted, data):
 
 
 def test_the_seed_decides_and_the_surroundings_do_not(fitted, data):
-    def guess(**options):
+    def predicted(**options):
         torch.rand(3)  # somebody else draws numbers, too
         model = MODELS[fitted.name](**QUICK[fitted.name] | options)
         model.fit(data)
         return model.predict(data.test.x)
 
-    assert torch.equal(guess(), fitted.predict(data.test.x))
-    assert not torch.equal(guess(seed=7), fitted.predict(data.test.x))
+    assert torch.equal(predicted(), fitted.predict(data.test.x))
+    assert not torch.equal(predicted(seed=7), fitted.predict(data.test.x))
 
 
 def test_test_rows_are_not_looked_at(fitted, small):
@@ -86,8 +86,8 @@ def test_test_rows_are_not_looked_at(fitted, small):
     other = small.copy()
     other.loc[split.test, ["Mn", "cBA_0", "MMD50"]] *= 3
     model = MODELS[fitted.name](**QUICK[fitted.name])
-    model.fit(RecipeData.from_table(other, "composite", split))
-    x = RecipeData.from_table(small, "composite", split).test.x
+    model.fit(RecipeDataModule.from_table(other, "composite", split))
+    x = RecipeDataModule.from_table(small, "composite", split).test.x
     assert torch.equal(model.predict(x), fitted.predict(x))
 
 
@@ -164,7 +164,7 @@ def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
 
 def answers(model, x, y, pattern):
     """What a released model answers when it is given all that was observed, or a pattern of what is known."""
-    return model.predict(hidden(torch.cat([x, y], 1), model.columns, pattern) if model.partial else x)
+    return model.predict(masked_inputs(torch.cat([x, y], 1), model.columns, pattern) if model.conditional else x)
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -173,7 +173,7 @@ def test_a_released_model_answers_as_its_card_says(name):
     model, card = load(folder), yaml.safe_load((folder / "card.yaml").read_text())
     observed = [column for column in model.columns if column not in TARGETS]
     rows = rows_of(load_bundled("off_grid"), observed)
-    for pattern, said in (card["r2"] if model.partial else {"": card["r2"]}).items():
+    for pattern, said in (card["r2"] if model.conditional else {"": card["r2"]}).items():
         scores = score(rows.y, answers(model, rows.x, rows.y, pattern)).set_index(["target", "metric"])["value"]
         for target, line in said.items():
             assert scores[target, "r2"] == pytest.approx(float(line["off_grid"]), abs=2e-3)
@@ -190,6 +190,6 @@ def test_a_released_model_has_not_learned_the_volume_of_a_simulation(name, monke
     r2 = []
     for chains in (0.8e6, 1e6, 1.25e6):
         x = bank.observe(BUTYL_ACRYLATE, torch.full((1000,), chains), torch.Generator().manual_seed(0))[:, at]
-        guess = answers(model, x.double(), bank.recipes, "composite")
-        r2.append(score(bank.recipes, guess).set_index(["target", "metric"])["value"]["global", "r2"])
+        predicted = answers(model, x.double(), bank.recipes, "composite")
+        r2.append(score(bank.recipes, predicted).set_index(["target", "metric"])["value"]["global", "r2"])
     assert max(r2) - min(r2) < 0.02

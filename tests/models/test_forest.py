@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.models import Forest
@@ -20,7 +20,7 @@ def quick(monkeypatch):
 def test_the_search_is_scikit_learns(quick, small, split, tmp_path):
     from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV
 
-    data = RecipeData.from_table(small, "composite", split_rows(small, split, 0))
+    data = RecipeDataModule.from_table(small, "composite", split_rows(small, split, 0))
     model = Forest(search=True, jobs=1)
     model.fit(data, tmp_path)
 
@@ -38,7 +38,7 @@ def test_the_search_is_scikit_learns(quick, small, split, tmp_path):
 def test_a_killed_search_goes_on_where_it_was(quick, small, tmp_path, monkeypatch):
     import sklearn.model_selection
 
-    data = RecipeData.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
     whole = Forest(search=True, jobs=1)
     whole.fit(data, tmp_path)
     table = pd.read_csv(tmp_path / "search.csv")
@@ -57,7 +57,7 @@ def test_a_killed_search_goes_on_where_it_was(quick, small, tmp_path, monkeypatc
 
 
 def test_it_learns_from_training_and_validation_rows(small):
-    data = RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
     model = Forest(n_estimators=1, jobs=1)
     model.fit(data)
     assert model._regressor.regressor_.estimators_[0].tree_.n_node_samples[0] <= len(data.train) + len(data.val)
@@ -67,7 +67,7 @@ def test_it_learns_from_training_and_validation_rows(small):
 
 
 def test_a_tree_that_points_outside_itself_is_refused(small, tmp_path):
-    data = RecipeData.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
     model = Forest(n_estimators=2, jobs=1)
     model.fit(data)
     tree = model._regressor.regressor_.estimators_[1].tree_

@@ -21,7 +21,7 @@ def test_a_dense_layer_is_torchs_for_each_member():
 
 @pytest.mark.parametrize("length", [8, 9])
 def test_a_convolution_is_torchs_for_each_member(length):
-    layer = Convolution(2, 4, kernel=5, stride=2, random=member_streams(SEEDS))
+    layer = Convolution(2, 4, kernel=5, stride=2, generator=member_streams(SEEDS))
     nn.init.normal_(layer.bias)
     x = torch.randn(6, 3, 2, length)
     seen = layer(x.flatten(1, 2)).unflatten(1, (3, 4))
@@ -32,9 +32,9 @@ def test_a_convolution_is_torchs_for_each_member(length):
 
 
 def networks(seeds):
-    random = member_streams
-    yield FullyConnected(10, (8, 6), (0.5, 0.0), "relu", 4, random(seeds))
-    yield CurveCNN(range(2, 10), range(2), (3, 5), 3, (8,), (0.5,), "silu", 4, random(seeds))
+    generator = member_streams
+    yield FullyConnected(10, (8, 6), (0.5, 0.0), "relu", 4, generator(seeds))
+    yield CurveCNN(range(2, 10), range(2), (3, 5), 3, (8,), (0.5,), "silu", 4, generator(seeds))
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -98,18 +98,18 @@ def test_large_seeds_have_masks_of_their_own():
 
 def test_losses_are_the_textbooks():
     z = torch.tensor([[0.0, 1.0, 2.0, -1.0], [1.0, 1.0, 1.0, 1.0]])
-    guess = z + torch.tensor([[0.5, -0.5, 3.0, 0.0], [0.5, 0.5, -3.0, 0.0]])
-    mse = losses.LOSSES["mse"].of_targets(guess, z)
+    predicted = z + torch.tensor([[0.5, -0.5, 3.0, 0.0], [0.5, 0.5, -3.0, 0.0]])
+    mse = losses.LOSSES["mse"].of_targets(predicted, z)
     torch.testing.assert_close(mse, torch.tensor([0.25, 0.25, 9.0, 0.0]))
-    huber = losses.LOSSES["huber"].of_targets(guess, z)
+    huber = losses.LOSSES["huber"].of_targets(predicted, z)
     torch.testing.assert_close(huber, torch.tensor([0.125, 0.125, 2.5, 0.0]))
     raw = torch.randn(2, 4)
-    output = torch.cat([guess, raw], -1)
-    law = torch.distributions.Normal(guess, losses.variance(output).sqrt())
+    output = torch.cat([predicted, raw], -1)
+    law = torch.distributions.Normal(predicted, losses.variance(output).sqrt())
     constant = 0.5 * torch.log(torch.tensor(2 * torch.pi))
     nll = losses.LOSSES["nll"].of_targets(output, z)
     torch.testing.assert_close(nll, (-law.log_prob(z) - constant).mean(0))
-    assert torch.equal(losses.mean(output), guess)
+    assert torch.equal(losses.mean(output), predicted)
 
 
 def test_the_loss_weighs_the_targets():

@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeData, Rows
+from polyinv.data.datamodule import RecipeDataModule, Rows
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
 from polyinv.models import CNN, MLP, callbacks
 from polyinv.models.options import Training
-from polyinv.models.training import CHECKPOINTS, Regression, ScaledNetwork
+from polyinv.models.training import CHECKPOINTS, RecipeModule, ScaledNetwork
 
 TINY = {"hidden": (32, 16), "dropout": (0.2, 0.1)}
 FAST = {"learning_rate": 3e-3, "max_epochs": 6}
@@ -17,7 +17,7 @@ NETWORKS = {"mlp": (MLP, TINY), "cnn": (CNN, TINY | {"channels": (4, 8)})}
 
 @pytest.fixture
 def data(small):
-    return RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+    return RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
 
 
 @pytest.fixture(params=NETWORKS)
@@ -42,7 +42,7 @@ def standard_error(model, rows, data):
 
 def test_a_small_set_is_memorized(small, network):
     rows = torch.arange(64).numpy() * 6
-    data = RecipeData.from_table(small, "composite", Split(rows, rows, rows))
+    data = RecipeDataModule.from_table(small, "composite", Split(rows, rows, rows))
     training = {"learning_rate": 5e-3, "batch_size": 16, "max_epochs": 400, "patience": 400, "schedule": "cosine"}
     model = network(training, hidden=(128, 128), dropout=(0.0, 0.0), transform="root_log", activation="relu")
     model.fit(data)
@@ -53,7 +53,7 @@ def test_a_small_set_is_memorized(small, network):
 def test_every_parameter_gets_a_gradient(data, network, loss):
     model = network(FAST | {"loss": loss}, members=2)
     scaling = data.fit_scaling("root_log")
-    module = Regression(model._network(scaling), model.seeds, model.training, steps_per_epoch=1)
+    module = RecipeModule(model._network(scaling), model.seeds, model.training, steps_per_epoch=1)
     x, z = scaling(data.train.x), scaling.targets(data.train.y)
     module.eval()
     losses = module.criterion.of_targets(module.network(x), z)
@@ -145,7 +145,8 @@ def test_logged_r2_is_that_of_the_members(data, tmp_path):
     model.fit(data, tmp_path)
     logged = scalars(tmp_path)
     each = [
-        score(data.val.y, guess).set_index(["target", "metric"])["value"] for guess in model.predict_members(data.val.x)
+        score(data.val.y, predicted).set_index(["target", "metric"])["value"]
+        for predicted in model.predict_members(data.val.x)
     ]
     expected = sum(values["temp", "r2"] for values in each) / 2
     assert logged["val/r2/temp"][0] == pytest.approx(expected, rel=1e-4)
@@ -169,15 +170,15 @@ def test_a_killed_training_ends_where_the_uninterrupted_one_does(data, tmp_path,
             raise Killed
         return original(module, block, at)
 
-    original = Regression.training_step
+    original = RecipeModule.training_step
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Regression, "training_step", die_in_epoch_7)
+        patch.setattr(RecipeModule, "training_step", die_in_epoch_7)
         MLP(**options).fit(data, tmp_path / "killed")
     assert (tmp_path / "killed" / CHECKPOINTS / "last.ckpt").is_file()
     resumed, epochs = MLP(**options), []
-    start = Regression.on_train_epoch_start
+    start = RecipeModule.on_train_epoch_start
     monkeypatch.setattr(
-        Regression, "on_train_epoch_start", lambda module: epochs.append(module.current_epoch) or start(module)
+        RecipeModule, "on_train_epoch_start", lambda module: epochs.append(module.current_epoch) or start(module)
     )
     resumed.fit(data, tmp_path / "killed")
     assert epochs == [7, 8, 9, 10, 11]
@@ -200,7 +201,7 @@ def test_fine_tuning_goes_on_from_a_saved_model(data, small, tmp_path):
     model = MLP(**TINY, members=2, transform="root_log", training=Training(**FAST))
     model.fit(data)
     model.save(tmp_path / "model")
-    other = RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 3))
+    other = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 3))
     tuned = MLP(**model.options | {"training": Training(learning_rate=1e-9, max_epochs=1)})
     tuned.start_from(tmp_path / "model")
     tuned.fit(other)
@@ -251,7 +252,7 @@ def test_weights_of_a_saved_model_are_read_without_pickle(data, tmp_path, networ
 
 def test_only_the_gradient_that_is_too_long_is_clipped(data):
     model = MLP(hidden=(8,), dropout=(0.0,), members=2, training=Training(clip=1.0))
-    module = Regression(model._network(data.fit_scaling()), model.seeds, model.training, steps_per_epoch=1)
+    module = RecipeModule(model._network(data.fit_scaling()), model.seeds, model.training, steps_per_epoch=1)
     scale = torch.tensor([0.01, 100.0])
     for parameter in module.parameters():
         parameter.grad = torch.ones_like(parameter) * scale.view(-1, *[1] * (parameter.ndim - 1))
@@ -265,7 +266,7 @@ def test_only_the_gradient_that_is_too_long_is_clipped(data):
 
 def test_the_cosine_rises_and_falls_to_nothing():
     training = Training(schedule="cosine", max_epochs=10)
-    module = Regression(torch.nn.Linear(1, 1), (0,), training, steps_per_epoch=100)
+    module = RecipeModule(torch.nn.Linear(1, 1), (0,), training, steps_per_epoch=100)
     rates = [module.rate(step) for step in range(1000)]
     assert rates.index(max(rates)) in (49, 50)
     assert max(rates) == pytest.approx(1.0, abs=1e-6)
@@ -342,9 +343,9 @@ def test_a_loss_that_is_not_finite_stops_the_training(data):
 def test_one_row_is_refused(data):
     one = Rows(data.train.x[:1], data.train.y[:1])
     with pytest.raises(InputError, match="none of the 103 features varies over the 1 training rows"):
-        MLP(**TINY, training=Training(batch_size=1)).fit(RecipeData("composite", one, data.val, data.test))
+        MLP(**TINY, training=Training(batch_size=1)).fit(RecipeDataModule("composite", one, data.val, data.test))
     with pytest.raises(InputError, match="a single validation row has no R²"):
-        MLP(**TINY).fit(RecipeData("composite", data.train, one, data.test))
+        MLP(**TINY).fit(RecipeDataModule("composite", data.train, one, data.test))
 
 
 def test_the_ensemble_says_how_far_its_members_spread(data):

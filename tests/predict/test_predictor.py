@@ -10,8 +10,8 @@ import torch
 import polyinv
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeData, rows_of
-from polyinv.data.masks import hidden
+from polyinv.data.datamodule import RecipeDataModule, rows_of
+from polyinv.data.masks import masked_inputs
 from polyinv.data.splits import split_rows
 from polyinv.domain import expectations as expectations_module
 from polyinv.domain.expectations import COLUMNS as LINES
@@ -121,7 +121,7 @@ def test_a_run_folder_of_ones_own_answers_too(small, measured, answered, tmp_pat
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 128)
     monkeypatch.setattr(expectations_module, "ROWS", 128)
     model = MLP(hidden=(16,), dropout=(0.0,), training={"max_epochs": 1})
-    model.fit(RecipeData.from_table(small, "partial", split_rows(small, "by_recipe", 0)))
+    model.fit(RecipeDataModule.from_table(small, "conditional", split_rows(small, "by_recipe", 0)))
     (tmp_path / "run").mkdir()
     model.save(tmp_path / "run" / "model")
     (tmp_path / "rows").mkdir()
@@ -220,8 +220,8 @@ def test_the_expectations_beside_the_released_model_are_its_own():
     assert kept["pattern"].nunique() == 90
     model, table = load(DEFAULT), load_bundled("off_grid")
     rows = rows_of(table, model.columns)
-    guess = model.predict(hidden(rows.x, model.columns, "composite+temp"))
-    r2 = 1 - (guess - rows.y).square().mean(0) / rows.y.var(0, correction=0)
+    predicted = model.predict(masked_inputs(rows.x, model.columns, "composite+temp"))
+    r2 = 1 - (predicted - rows.y).square().mean(0) / rows.y.var(0, correction=0)
     said = kept[kept["pattern"] == "composite+temp"].set_index("target")
     for target, line in said.iterrows():
         assert r2[TARGETS.index(target)].item() == pytest.approx(line["r2"], abs=2e-3)
@@ -246,7 +246,7 @@ def curve(measured, tmp_path):
     return path
 
 
-def test_a_measured_curve_gets_recipe_verdict_and_picture(curve, measured, tmp_path, capsys):
+def test_a_measured_curve_gets_recipe_assessment_and_picture(curve, measured, tmp_path, capsys):
     picture = tmp_path / "curve.png"
     assert main(["predict", str(curve), "--known", "temp=69.8,time=2982", "--plot", str(picture)]) == 0
     out, err = capsys.readouterr()
@@ -258,7 +258,7 @@ def test_a_measured_curve_gets_recipe_verdict_and_picture(curve, measured, tmp_p
         2982,
     )
     assert abs(answer["cBA_0"] - measured.loc[0, "cBA_0"]) < 0.15
-    assert 0 < answer["elsewhere"] < 0.05
+    assert 0 < answer["mmd_distance"] < 0.05
     assert "column 'RI signal' is a signal" in err
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -279,7 +279,7 @@ def test_a_spoilt_curve_is_outside(measured, answered):
     bump = 0.3 * np.exp(-0.5 * ((LOG_M - 3.0) / 0.3) ** 2)
     curves = measured[list(MMD)] + bump
     answers, said = answered(curves.div(curves.sum(axis=1) * STEP, axis=0))
-    assert (answers["verdict"] == "outside").all()
+    assert (answers["applicability"] == "outside").all()
     assert "outside what models have learned, by the MMD at log10 M" in said
 
 
@@ -292,7 +292,7 @@ def test_the_same_from_python(measured):
     answers = polyinv.load().predict(measured.drop(columns=["cBA_0", "cAIBN_0", "time"]), ask=["temp"])
     assert (answers["inputs"] == "composite").all()
     assert answers["sample"].tolist() == measured["sample"].tolist()
-    assert {"verdict", "elsewhere", "cAIBN_0_rmse"} <= set(answers.columns)
+    assert {"applicability", "mmd_distance", "cAIBN_0_rmse"} <= set(answers.columns)
 
 
 @pytest.mark.parametrize(

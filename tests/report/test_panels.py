@@ -7,12 +7,13 @@ import torch
 from matplotlib.collections import PathCollection
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.evaluation.importance import ALL_TARGETS, WHOLE_CURVE
 from polyinv.models import MLP
 from polyinv.quantities import RECIPE, TARGETS
 from polyinv.report.panels import (
+    assessments,
     closed_loop,
     conversion,
     high_conversion,
@@ -22,7 +23,6 @@ from polyinv.report.panels import (
     read_scalars,
     residuals,
     running_quantiles,
-    verdicts,
 )
 
 
@@ -45,8 +45,8 @@ def heights(panel, label):
 
 
 def test_parity_says_r2_with_its_spread_and_draws_members_as_error_bars(recipes):
-    guesses = torch.stack([recipes * 1.01, recipes * 0.99])
-    panels = drawn(parity(recipes, guesses, "title"))
+    predictions = torch.stack([recipes * 1.01, recipes * 0.99])
+    panels = drawn(parity(recipes, predictions, "title"))
     assert [panel.get_xlabel() for panel in panels] == [f"true {quantity.axis}" for quantity in RECIPE]
     assert all(panel.get_title().startswith("R² 1.000 ± 0.0") for panel in panels)
     assert all(panel.containers[0].has_yerr for panel in panels)
@@ -54,7 +54,7 @@ def test_parity_says_r2_with_its_spread_and_draws_members_as_error_bars(recipes)
     assert equal.get_linestyle() == "--"
     assert np.array_equal(equal.get_xdata(), equal.get_ydata())
 
-    alone = drawn(parity(recipes, guesses[:1], "title", targets=("cBA_0", "cAIBN_0", "time")))
+    alone = drawn(parity(recipes, predictions[:1], "title", targets=("cBA_0", "cAIBN_0", "time")))
     assert [panel.get_title()[:3] for panel in alone] == ["R² "] * 3
     assert not any("±" in panel.get_title() or panel.containers[0].has_yerr for panel in alone)
 
@@ -84,14 +84,14 @@ def test_few_rows_have_residuals_too(rows, recipes):
 def test_residuals_leave_out_rows_of_unknown_conversion(recipes):
     gone = np.linspace(0, 1, len(recipes))
     gone[:10] = np.nan
-    guess = recipes.clone()
-    guess[:10] = torch.inf  # would not be finite
-    panel = drawn(residuals(recipes, guess, gone, "title", targets=("temp",)))[0]
+    predicted = recipes.clone()
+    predicted[:10] = torch.inf  # would not be finite
+    panel = drawn(residuals(recipes, predicted, gone, "title", targets=("temp",)))[0]
     assert len(panel.collections[0].get_offsets()) == len(recipes) - 10
 
 
 def test_learning_curves_are_read_from_the_events_of_a_training(small, tmp_path):
-    data = RecipeData.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+    data = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
     MLP(hidden=(8,), dropout=(0.0,), members=2, training={"max_epochs": 4}).fit(data, tmp_path)
     panels = drawn(learning_curves(tmp_path))
     assert len(panels) == 1 + len(TARGETS)
@@ -174,9 +174,9 @@ def test_the_closed_loop_counts_every_ratio_and_says_what_it_cannot_draw():
     drawn(closed_loop(pd.DataFrame({"ratio": [1.0, 1.0]}), "all the same"))
 
 
-def test_verdicts_fill_each_bar():
+def test_assessments_fill_each_bar():
     lines = [("test", "inside", 0.75), ("test", "outside", 0.25), ("off_grid", "edge", 1.0)]
-    (panel,) = drawn(verdicts(pd.DataFrame(lines, columns=["subset", "verdict", "share"]), "title"))
+    (panel,) = drawn(assessments(pd.DataFrame(lines, columns=["subset", "applicability", "share"]), "title"))
     assert [label.get_text() for label in panel.get_yticklabels()] == ["test", "off_grid"]
     widths = np.array([[bar.get_width() for bar in bars] for bars in panel.containers])
     assert widths.tolist() == [[0.75, 0.0], [0.0, 1.0], [0.25, 0.0]]

@@ -66,24 +66,24 @@ def few(*args, **options):
 
 @pytest.mark.parametrize("engine", montecarlo.ENGINES)
 def test_monomer_units_are_conserved_to_the_last_one(sketches, engine):
-    growth, census = sketches[engine].growth, sketches[engine].census
-    assert torch.equal(census.residual + census.live_units + census.dead_units, census.monomer[:, None].expand(1, 3))
-    live = census.live_units / census.monomer.double() * RECIPE[:, :1]
+    growth, events = sketches[engine].growth, sketches[engine].events
+    assert torch.equal(events.residual + events.live_units + events.dead_units, events.monomer[:, None].expand(1, 3))
+    live = events.live_units / events.monomer.double() * RECIPE[:, :1]
     total = growth.monomer + growth.cumulated().units.sum(-1) + live
     assert (total - RECIPE[0, 0]).abs().max() < 1e-14
 
 
 @pytest.mark.parametrize("engine", montecarlo.ENGINES)
 def test_events_account_for_every_chain(sketches, engine):
-    census = sketches[engine].census
-    count = census.count
+    events = sketches[engine].events
+    count = events.count
     combined = count("combination_ss") + count("combination_st") + count("combination_tt")
     split = count("disproportionation_ss") + count("disproportionation_st") + count("disproportionation_tt")
     moved = count("transfer_monomer") + count("transfer_solvent")
-    assert torch.equal(2 * count("initiation"), 2 * (combined + split) + census.live_chains)
-    assert torch.equal(census.dead_chains[:, -1], moved + combined + 2 * split)
+    assert torch.equal(2 * count("initiation"), 2 * (combined + split) + events.live_chains)
+    assert torch.equal(events.dead_chains[:, -1], moved + combined + 2 * split)
     added = count("propagation") + count("reinitiation") + 2 * count("initiation") + moved
-    assert torch.equal(added, census.live_units[:, -1] + census.dead_units[:, -1])
+    assert torch.equal(added, events.live_units[:, -1] + events.dead_units[:, -1])
 
 
 def binomial(count, total, share):
@@ -94,14 +94,14 @@ def binomial(count, total, share):
 @pytest.mark.parametrize("engine", montecarlo.ENGINES)
 def test_events_come_in_their_ratios(sketches, engine):
     # 4 standard deviations each: a correct simulator fails once in 16 000 seeds.
-    count = sketches[engine].census.count
+    count = sketches[engine].events.count
     for kind, share in (("ss", SKETCH.d_ss), ("st", SKETCH.d_st), ("tt", SKETCH.d_tt)):
         split, combined = count(f"disproportionation_{kind}"), count(f"combination_{kind}")
         assert split + combined > 500
         assert binomial(split, split + combined, share) < 4
     decayed = count("initiation") + count("failed_initiation")
     assert binomial(count("initiation"), decayed, SKETCH.f) < 4
-    initiator = float(sketches[engine].census.per_molar * RECIPE[:, 1])
+    initiator = float(sketches[engine].events.per_molar * RECIPE[:, 1])
     assert binomial(decayed, initiator, 1 - np.exp(-0.8)) < 4  # k_d·t = 0.2 · 4
 
 
@@ -111,9 +111,9 @@ def test_the_two_engines_follow_one_law():
     for engine, seed in (("skip", 2), ("plain", 3)):
         runs = few(RECIPE, SECONDS, SKETCH, chains=2500, seed=seed, replicates=200, engine=engine)
         polymer = runs.growth.cumulated().snapshots(SKETCH)
-        events = runs.census.events.double() / 2500
+        events = runs.events.events.double() / 2500
         shown = torch.cat(
-            [polymer.cBA_time, polymer.Mn, polymer.Mw, runs.census.S[:, None], runs.census.Q[:, None], events], -1
+            [polymer.cBA_time, polymer.Mn, polymer.Mw, runs.events.S[:, None], runs.events.Q[:, None], events], -1
         )
         means.append((shown.mean(0), shown.var(0) / 200))
     (skip, skip_error), (plain, plain_error) = means
@@ -131,15 +131,15 @@ def test_agrees_with_the_rate_equations():
     last, curve = seen.mmd[0, -1], expected.mmd[0, -1]
     assert (last - curve)[41:].pow(2).mean().sqrt() < 0.006  # nodes above log10 M = 3.3
     volumes = control_volumes(RECIPE, HOUR, BUTYL_ACRYLATE, chains=1e6)
-    assert abs(float(runs.census.S / volumes.S) - 1) < 0.01
-    assert abs(float(runs.census.Q / volumes.Q) - 1) < 0.02
+    assert abs(float(runs.events.S / volumes.S) - 1) < 0.01
+    assert abs(float(runs.events.Q / volumes.Q) - 1) < 0.02
 
 
 def test_reference_problem_within_half_a_percent():
     made = simulate_runs(RECIPE, HOUR, P1, chains=2e6, seed=5)
     polymer = made.growth.cumulated().snapshots(P1)
-    assert made.census.S >= 100
-    assert made.census.Q == 0
+    assert made.events.S >= 100
+    assert made.events.Q == 0
     assert float(1 - polymer.cBA_time[0, -1]) == pytest.approx(0.6275, rel=0.005)
     assert float(polymer.Mn[0, -1]) / 100 == pytest.approx(311.8, rel=0.005)
     assert float(polymer.Mw[0, -1]) / 100 == pytest.approx(624, rel=0.005)
@@ -181,7 +181,7 @@ def three_runs(**options):
 def same(left, right):
     return all(
         torch.equal(getattr(a, name), getattr(b, name))
-        for a, b in ((left.growth, right.growth), (left.census, right.census))
+        for a, b in ((left.growth, right.growth), (left.events, right.events))
         for name in vars(a)
     )
 
@@ -189,7 +189,7 @@ def same(left, right):
 def test_the_number_of_workers_changes_nothing():
     alone = three_runs(workers=1)
     assert same(alone, three_runs(workers=2))
-    assert len(alone.census.events.unique(dim=0)) == 6  # every run has its own stream
+    assert len(alone.events.events.unique(dim=0)) == 6  # every run has its own stream
 
 
 def test_nothing_is_made_while_no_time_passes():
@@ -227,7 +227,7 @@ def test_horizon_sets_the_volume_not_the_end():
     short = simulate_runs(RECIPE, tensor([[1.0]]), SKETCH, chains=4e4, horizon=4.0, seed=1)
     full = deterministic.simulate(RECIPE, tensor([[1.0, 4.0]]), SKETCH, step=0.05).dead_chains[0]
     expected = 4e4 * float(full[0] / full[1])
-    assert abs(int(short.census.dead_chains[0, -1]) - expected) < 4 * 170  # the spread of 200 such runs
+    assert abs(int(short.events.dead_chains[0, -1]) - expected) < 4 * 170  # the spread of 200 such runs
 
 
 @pytest.mark.parametrize("engine", montecarlo.ENGINES)
@@ -305,9 +305,9 @@ def test_a_snapshot_without_a_dead_chain_is_refused():
 
 def test_unknown_events_are_named(sketches):
     with pytest.raises(InputError, match="no event 'death'"):
-        sketches["skip"].census.count("death")
-    assert sketches["skip"].census.events.shape == (1, len(EVENTS))
-    assert sketches["skip"].census.elementary_events == sketches["skip"].census.events.sum()
+        sketches["skip"].events.count("death")
+    assert sketches["skip"].events.events.shape == (1, len(EVENTS))
+    assert sketches["skip"].events.elementary_events == sketches["skip"].events.events.sum()
 
 
 @pytest.mark.slow

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeData
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import feature_columns
-from polyinv.data.masks import hidden
+from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import INPUTS, every_pattern, inputs_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.models import CNN, MLP, load
 from polyinv.quantities import TARGETS
 
-COLUMNS = feature_columns("partial")
+COLUMNS = feature_columns("conditional")
 QUICK = {"hidden": (32,), "dropout": (0.0,), "members": 2, "transform": "root_log", "training": {"max_epochs": 5}}
 NETWORKS = {
     "mlp": (MLP, QUICK),
@@ -23,7 +23,7 @@ NETWORKS = {
 
 @pytest.fixture(scope="module")
 def data(small):
-    return RecipeData.from_table(small, "partial", split_rows(small, "by_recipe", 0))
+    return RecipeDataModule.from_table(small, "conditional", split_rows(small, "by_recipe", 0))
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -36,11 +36,11 @@ def fitted(request, data):
 
 @pytest.mark.parametrize("pattern", every_pattern()[::7])
 def test_a_known_value_comes_back_as_it_was_given_and_the_rest_is_answered(fitted, data, pattern):
-    answer = fitted.predict_members(hidden(data.test.x, COLUMNS, pattern))
+    answer = fitted.predict_members(masked_inputs(data.test.x, COLUMNS, pattern))
     for at, name in enumerate(TARGETS):
         same = answer[..., at] == data.test.y[:, at]
         assert same.all() if name in inputs_of(pattern) else not same.any()
-    spread = fitted.spread(hidden(data.test.x, COLUMNS, pattern))
+    spread = fitted.spread(masked_inputs(data.test.x, COLUMNS, pattern))
     known = torch.tensor([name in inputs_of(pattern) for name in TARGETS])
     assert torch.equal((spread == 0).all(0), known)
 
@@ -61,7 +61,7 @@ def test_what_is_not_whole_cannot_influence_the_answer(fitted, data):
 
 
 def test_every_input_that_is_given_counts(fitted, data):
-    whole = hidden(data.test.x, COLUMNS, "composite+temp+time+cBA_0")
+    whole = masked_inputs(data.test.x, COLUMNS, "composite+temp+time+cBA_0")
     for name in inputs_of("composite+temp+time+cBA_0"):
         changed = whole.clone()
         changed[:, [COLUMNS.index(column) for column in INPUTS[name]]] *= 1.05
@@ -79,7 +79,7 @@ def test_nothing_and_infinity_are_refused(fitted, data):
 
 def test_comes_back_from_disk_as_it_was(fitted, data, tmp_path):
     fitted.save(tmp_path / "model")
-    x = hidden(data.test.x, COLUMNS, "mmd+temp")
+    x = masked_inputs(data.test.x, COLUMNS, "mmd+temp")
     assert torch.equal(load(tmp_path / "model").predict(x), fitted.predict(x))
 
 
@@ -87,5 +87,5 @@ def test_a_member_is_what_its_seed_gives_alone(data):
     together, alone = MLP(**QUICK), MLP(**QUICK | {"members": 1, "seed": 43})
     for model in (together, alone):
         model.fit(data)
-    x = hidden(data.test.x, COLUMNS, "mmd+temp")
+    x = masked_inputs(data.test.x, COLUMNS, "mmd+temp")
     torch.testing.assert_close(together.predict_members(x)[1], alone.predict(x), rtol=1e-3, atol=1e-5)
