@@ -23,6 +23,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
 from polyinv.models.base import mean_answer, read_card
+from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.quantities import TARGETS
 from polyinv.runtime.files import discard_unfinished, locked, written
 from polyinv.runtime.nested import dotted
@@ -65,6 +66,10 @@ class Experiment:
         split: How rows are divided.
         data: Where they come from.
         init: Folder of a saved model to start from instead of from nothing (networks only).
+        trainer: Options passed on to Lightning's Trainer, see ``polyinv.models.options.TRAINER_OPTIONS`` (networks
+            only). They do not decide the result: a run goes on with others.
+        logger: ``tensorboard``, ``csv``, ``mlflow`` or ``wandb``, or a mapping with ``class_path`` and ``init_args`` of
+            one of Lightning's loggers, or a list of such (networks only).
     """
 
     model: str
@@ -73,6 +78,8 @@ class Experiment:
     split: SplitConfig = field(default_factory=SplitConfig)
     data: DataConfig = field(default_factory=DataConfig)
     init: str | None = None
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    logger: Any = "tensorboard"
 
     @property
     def title(self) -> str:
@@ -211,13 +218,18 @@ def _new_model(experiment: Experiment) -> InverseModel:
             f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
             "simulated; data.simulated.rows says how many recipes there are"
         )
+    model = MODELS[experiment.model](**experiment.options)
+    if MODELS[experiment.model].uses_trainer:
+        check_trainer(experiment.trainer, experiment.logger)
+        model.trainer, model.logger = experiment.trainer, experiment.logger
+    elif experiment.trainer or experiment.logger != LOGGERS[0]:
+        raise InputError(f"trainer and logger are Lightning's; a {experiment.model} is trained without it")
     if experiment.init is None:
-        return MODELS[experiment.model](**experiment.options)
+        return model
     check_goes_on(experiment.model)
     card = read_card(experiment.init)
     if tuple(card["columns"]) != feature_columns(experiment.features):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
-    model = MODELS[experiment.model](**experiment.options)
     model.start_from(experiment.init)
     return model
 
@@ -229,6 +241,8 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
         "split": asdict(experiment.split),
         "data": _data(experiment.data),
         "init": experiment.init,
+        **({"trainer": dict(experiment.trainer)} if experiment.trainer else {}),
+        **({"logger": experiment.logger} if experiment.logger != LOGGERS[0] else {}),
         "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
@@ -280,10 +294,11 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """The entries that decide the result: not where the rows lay, nor on what they were computed."""
-    entries = dict(dotted({key: value for key, value in config.items() if key not in ("data", "init")}))
+    idle = ("data", "init", "trainer", "logger")
+    entries = dict(dotted({key: value for key, value in config.items() if key not in idle}))
     entries["features"] = current_name(entries["features"])
-    for idle in ("model.jobs", "model.training.accelerator"):
-        entries.pop(idle, None)
+    for key in ("model.jobs", "model.training.accelerator", "model.training.steps_per_call"):
+        entries.pop(key, None)
     source = config.get("data", {}).get("source", "table")
     simulated = {source: config.get("data", {}).get(source, {})} if source != "table" else {}
     patterns = config.get("data", {}).get("patterns")
