@@ -39,6 +39,16 @@ class InverseModel(ABC):
     """
 
     name: ClassVar[str]
+    has_members: ClassVar[bool] = False
+    """Whether it takes the option ``members``."""
+    parallel_option: ClassVar[str | None] = None
+    """Name of the option that says how many threads it takes."""
+    length_option: ClassVar[str | None] = None
+    """Dotted option that the time of training is linear in; None: nobody knows how long it takes before it is done."""
+    takes_missing_inputs: ClassVar[bool] = False
+    """Whether it can be a conditional model."""
+    can_start_from: ClassVar[bool] = False
+    """Whether it goes on from a saved one."""
     columns: tuple[str, ...] = ()
 
     @property

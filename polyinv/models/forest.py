@@ -48,6 +48,8 @@ class Forest(InverseModel):
     """
 
     name = "forest"
+    parallel_option = "jobs"
+    length_option = "n_estimators"
     estimator = "RandomForestRegressor"
 
     def __init__(

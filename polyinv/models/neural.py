@@ -29,6 +29,10 @@ class NeuralModel(InverseModel):
     which of its options make it up.
     """
 
+    has_members = True
+    length_option = "training.max_epochs"
+    takes_missing_inputs = True
+    can_start_from = True
     architecture: tuple[str, ...]
     transform: str
     members: int
