@@ -14,13 +14,13 @@ from polyinv.ablation.ablate import BROKEN, CELLS, DONE, LEFT, spent_on, states_
 from polyinv.ablation.study import Study
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError
-from polyinv.experiment.configuration import with_value
+from polyinv.experiment.configuration import value_of, with_value
 from polyinv.experiment.run import Experiment, run
-from polyinv.models import MODELS, NeuralModel
+from polyinv.models import MODELS
 from polyinv.report.tables import markdown
 
-EPOCHS, TREES = (1, 4, 24), (4, 24, 120)
-"""Lengths that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
+SHORT, *LONGER = (1, 4, 24, 120)
+"""Lengths (epochs, trees) that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
 ENOUGH = 3.0
 """Seconds that cannot be chance."""
 
@@ -68,7 +68,7 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
         return 0.0, f"fails: {error}"
     if seconds is None:
         return 0.0, "not known"
-    bound = "at most about" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
+    bound = "at most about" if ".max_" in _length(experiment) else "about"  # it may stop earlier
     return seconds, f"{bound} {seconds:.0f} s"
 
 
@@ -78,23 +78,30 @@ def _kind(experiment: Experiment) -> str:
 
 
 def _try(experiment: Experiment) -> float | None:
-    """Seconds that a cell takes, from short ones of it; None for a search, which takes any time."""
-    if experiment.options.get("search"):
+    """Seconds that a cell takes, from short ones of it; None for a search and others that take any time."""
+    key = _length(experiment)
+    if not key or experiment.options.get("search"):
         return None
-    (short, *longer), whole = _lengths(experiment)
+    whole = value_of(experiment, key)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        _seconds(experiment, short, Path(folder, "first"))  # loads what is loaded once
-        base = _seconds(experiment, short, Path(folder, str(short)))
-        for length in longer:
-            more = _seconds(experiment, length, Path(folder, str(length))) - base
+        _seconds(with_value(experiment, key, SHORT), Path(folder, "first"))  # loads what is loaded once
+        base = _seconds(with_value(experiment, key, SHORT), Path(folder, str(SHORT)))
+        for length in LONGER:
+            more = _seconds(with_value(experiment, key, length), Path(folder, str(length))) - base
             if more > ENOUGH or length >= whole:
                 break
-    return base + max(0.0, more) * (whole - short) / (length - short)
+    return base + max(0.0, more) * (whole - SHORT) / (length - SHORT)
 
 
-def _seconds(experiment: Experiment, length: int, folder: Path) -> float:
+def _length(experiment: Experiment) -> str:
+    """The key that its time is linear in, empty if there is none."""
+    option = MODELS[experiment.model].length_option
+    return f"model.{option}" if option else ""
+
+
+def _seconds(experiment: Experiment, folder: Path) -> float:
     start = time.monotonic()
-    run(_shortened(experiment, length), folder)
+    run(experiment, folder)
     return time.monotonic() - start
 
 
@@ -106,16 +113,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _lengths(experiment: Experiment) -> tuple[tuple[int, ...], int]:
-    """What is tried, and the length of the whole."""
-    model = MODELS[experiment.model](**experiment.options)
-    if isinstance(model, NeuralModel):
-        return EPOCHS, model.training.max_epochs
-    return TREES, model.n_estimators
-
-
-def _shortened(experiment: Experiment, length: int) -> Experiment:
-    is_network = issubclass(MODELS[experiment.model], NeuralModel)
-    return with_value(experiment, "model.training.max_epochs" if is_network else "model.n_estimators", length)
