@@ -89,7 +89,7 @@ def ablate(
         table = summarize(output, say=say) if len(failed) < len(states) else gather(output)
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(states)} cells failed; {output / FAILED} says why, and --retry true runs them again"
+            f"{len(failed)} of {len(states)} cells failed; {output / FAILED} says why, and --retry runs them again"
         )
     return table
 
@@ -143,7 +143,7 @@ def _report_of(name: str, output: Path) -> Path:
 
 def _beginning(states: Mapping[str, str], failed: set[str], waiting: list[str], output: Path) -> str:
     done = sum(state == DONE for state in states.values())
-    left_out = f", {len(failed)} failed before and left out (--retry true runs them again)" if failed else ""
+    left_out = f", {len(failed)} failed before and left out (--retry runs them again)" if failed else ""
     others = {path.parent.name for path in (output / CELLS).glob(f"*/{SCORES}")} - {*states}
     not_named = f"; {len(others)} more that the study does not name any more are not in the tables" if others else ""
     return f"{len(states)} cells in {output}: {done} done, {len(waiting)} to run{left_out}{not_named}"

@@ -173,8 +173,8 @@ def test_called_again_it_repeats_nothing_and_leaves_out_what_failed(whole, capsy
     table = (out / "table.csv").read_bytes()
     assert main(["ablate", str(path), "--output", str(out)]) == 2
     said, error = capsys.readouterr()
-    assert "6 done, 0 to run, 2 failed before and left out (--retry true runs them again)" in said
-    assert error.splitlines()[-1].endswith("says why, and --retry true runs them again")
+    assert "6 done, 0 to run, 2 failed before and left out (--retry runs them again)" in said
+    assert error.splitlines()[-1].endswith("says why, and --retry runs them again")
     assert {file: file.stat().st_mtime_ns for file in out.glob("cells/*/scores.csv")} == before
     assert (out / "table.csv").read_bytes() == table
     (out / "table.csv").unlink()
@@ -276,7 +276,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     mended = ENDLESS | {"model.training": {"max_epochs": 1}}
     study = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(study | {"axes": {"network": {"endless": mended, "forest": {}}}}))
-    subprocess.run(command(path, out, "--retry", "true"), check=True, capture_output=True)
+    subprocess.run(command(path, out, "--retry"), check=True, capture_output=True)
     assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
 
@@ -311,7 +311,7 @@ def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("polyinv: error: 2 of 2 cells failed; ")
     assert not list(out.glob("cells/*/scores.csv"))
     assert "OSError: [Errno 27]" in next((out / "failed").iterdir()).read_text()
-    subprocess.run(command(study, out, "--retry", "true"), check=True, capture_output=True)
+    subprocess.run(command(study, out, "--retry"), check=True, capture_output=True)
     assert set(gather(out)["axis.features"]) == {"composite", "scalars"}
     assert not list((out / "failed").iterdir())
 
