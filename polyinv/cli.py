@@ -210,15 +210,21 @@ def ablate(arguments: list[str]) -> None:
         "with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
-    parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
+    parser.add_argument(
+        "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
+    )
+    parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
     parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    if config.workers is not None and config.workers < 1:
-        raise InputError(f"--workers is {config.workers}; needs 1 or more")
+    for option in ("workers", "workers_per_device"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
+    if config.workers is not None and config.workers_per_device is not None:
+        raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.ablate import check_same_study, summarize
@@ -229,13 +235,14 @@ def ablate(arguments: list[str]) -> None:
         return
     study = read_study(config.study)
     output = Path(config.output or Path("runs", "ablations", study.name))
+    at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
         from polyinv.ablation.estimate import plan
 
         check_same_study(study, output)
-        _say(plan(study, output, config.workers))
+        _say(plan(study, output, **at_once))
         return
-    run_study(study, output, workers=config.workers, retry=config.retry, say=_say)
+    run_study(study, output, **at_once, retry=config.retry, say=_say)
 
 
 def predict(arguments: list[str]) -> None:

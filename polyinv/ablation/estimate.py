@@ -1,7 +1,6 @@
 """What a study will take: a table of its cells, and the time of those that are left."""
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from polyinv.ablation.ablate import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.ablation.places import places
 from polyinv.ablation.study import Study
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError
@@ -18,6 +18,7 @@ from polyinv.experiment.configuration import value_of, with_value
 from polyinv.experiment.run import Experiment, run
 from polyinv.models import MODELS
 from polyinv.report.tables import markdown
+from polyinv.runtime.devices import NONE, VISIBLE, environment
 
 SHORT, *LONGER = (1, 4, 24, 120)
 """Lengths (epochs, trees) that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
@@ -25,38 +26,40 @@ ENOUGH = 3.0
 """Seconds that cannot be chance."""
 
 
-def plan(study: Study, output: Path, workers: int | None = None) -> str:
+def plan(study: Study, output: Path, workers: int | None = None, per_device: int = 1) -> str:
     """The cells of a study, what is done of them, and the time that the rest takes, as text.
 
     A combination that has finished cells takes what they took. Another one is tried, briefly, in a folder that is
-    thrown away: a few epochs or trees, extrapolated to all of them. Networks that stop early take less.
+    thrown away: a few epochs or trees, on the CPU, extrapolated to all of them. Networks that stop early take less, as
+    do those that a GPU will train.
 
     Args:
         study: The study.
         output: Its folder, which may not be there yet.
-        workers: Cells at once; by default one per core.
+        workers, per_device: See `polyinv.ablation.places.places`.
     """
-    workers = workers or len(os.sched_getaffinity(0))
     states, tried, lines, total = states_of(study, output), {}, [], 0.0
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]
-        unfinished = sum(states[name] != DONE for name in names)
+        missing = sum(states[name] != DONE for name in names)
         spent = [spent_on(output / CELLS / name) for name in names]
         took = [each["wall_seconds"] for each in spent if each["resumed"] is False]
         each, said = (sum(took) / len(took), f"{sum(took) / len(took):.0f} s") if took else (0.0, "")
-        if unfinished and not took:
+        if missing and not took:
             kind = _kind(cell.experiment)
             tried[kind] = tried.get(kind) or _tried(cell.experiment)
             each, said = tried[kind]
-        total += unfinished * each
+        total += missing * each
         count = {state: sum(states[name] == state for name in names) for state in (DONE, BROKEN, LEFT)}
         lines.append({**dict(zip(study.axes, key, strict=True)), **count, "a cell": said})
-    unfinished = sum(state != DONE for state in states.values())
-    minutes = total / min(workers, max(1, unfinished)) / 60
+    unfinished = [cell.experiment for cell in study.cells if states[cell.name] != DONE]
+    at = places(unfinished, workers, per_device)
+    faster = " or train on a GPU: they were tried on the CPU" if tried and at.devices else ""
     return (
-        f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {unfinished} of them not done: about "
-        f"{minutes:.1f} minutes on {workers} processes with nothing beside them, less where networks stop early"
+        f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {len(unfinished)} of them not done: "
+        f"about {total / at.workers / 60:.1f} minutes in {at} with nothing beside them, "
+        f"less where networks stop early{faster}"
     )
 
 
@@ -101,8 +104,15 @@ def _length(experiment: Experiment) -> str:
 
 def _seconds(experiment: Experiment, folder: Path) -> float:
     start = time.monotonic()
-    run(experiment, folder)
+    with environment({VISIBLE: NONE}):
+        run(_on_cpu(experiment), folder)
     return time.monotonic() - start
+
+
+def _on_cpu(experiment: Experiment) -> Experiment:
+    """The same without a GPU, which the machine that plans a study may not have, or others may be at work on."""
+    is_told = "accelerator" in experiment.options.get("training", {})
+    return with_value(experiment, "model.training.accelerator", "cpu") if is_told else experiment
 
 
 @contextmanager

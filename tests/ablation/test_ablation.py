@@ -331,7 +331,7 @@ def test_the_plan_counts_cells_and_adds_up_their_time(study, tmp_path, capsys, m
     said = capsys.readouterr().out
     assert "| composite | 1    | 0      | 1    | 30 s       |" in said
     assert "| scalars   | 0    | 1      | 1    | about 90 s |" in said
-    assert "4 cells, 3 of them not done: about 1.8 minutes on 2 processes" in said  # (30 + 2 * 90) / 2
+    assert "4 cells, 3 of them not done: about 1.8 minutes in 2 processes on the CPU" in said  # (30 + 2 * 90) / 2
 
 
 def test_a_cell_is_tried_by_a_short_one(study, tmp_path, capsys):
