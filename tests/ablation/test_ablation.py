@@ -286,18 +286,43 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def test_an_interrupt_ends_it_with_a_word_and_no_children(small, tmp_path):
-    path = write_study(tmp_path / "study", small, axes={"network": {"endless": ENDLESS, "forest": {}}}, seeds=[1])
-    process = start(command(path, tmp_path / "out"))
-    wait_for(lambda: list((tmp_path / "out").glob("cells/endless-1/events.*")))
-    process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "the study",
+        pytest.param("all its processes", marks=pytest.mark.slow),
+        pytest.param("a process of it", marks=pytest.mark.slow),
+    ],
+)
+def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_path, asked):
+    """A batch system asks the study or all its processes before it kills them, a system short of memory one of them."""
+    long = {"model.name": "mlp", "model.training": {"max_epochs": 200, "patience": 200}}
+    path = write_study(tmp_path / "study", small, axes={"network": {"long": long, "forest": {}}}, seeds=[1])
+    out = tmp_path / "out"
+    process = start(command(path, out))
+    wait_for(lambda: list(out.glob("cells/long-1/events.*")))
+    if asked == "all its processes":
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        os.kill(process.pid if asked == "the study" else _workers(process.pid)[0], signal.SIGTERM)
     _, error = process.communicate(timeout=60)
-    assert (process.returncode, error.splitlines()[-1]) == (130, "polyinv: interrupted")
-    assert not list((tmp_path / "out" / "failed").iterdir())
+    if asked == "a process of it":
+        assert (process.returncode, (out / "cells" / "forest-1" / "scores.csv").is_file()) == (2, True)
+        assert error.splitlines()[-1].endswith("1 of 2 cells; the same command goes on with them")
+    else:
+        assert (process.returncode, error.splitlines()[-1]) == (130, "polyinv: interrupted")
+    assert not list((out / "failed").iterdir())
+    assert not (out / "cells" / "long-1" / "scores.csv").exists()
     with pytest.raises(ProcessLookupError):
         for _ in range(50):
             os.killpg(process.pid, 0)
             time.sleep(0.2)
+    with locked(out), locked(out / "cells" / "long-1"):
+        pass
+    subprocess.run(command(path, out), check=True, capture_output=True)
+    cells = pd.read_csv(out / "cells.csv").set_index("cell")
+    assert set(cells["state"]) == {"done"}
+    assert str(cells.loc["long-1", "resumed"]) == "True"
 
 
 def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
