@@ -28,6 +28,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
+from polyinv.runtime.flags import bare
 from polyinv.runtime.progress import counted
 
 INTERRUPTED = 130
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
         with _speaking(), _terminable():
-            COMMANDS[name](rest)
+            COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
             if sys.stdout:
                 sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
@@ -89,7 +90,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
     parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
-    parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
+    parser.add_argument("--allow-few", action="store_true", help="kmc: run volumes with too few radicals, too")
     config = parse(parser, arguments)
     out = check_new_table(config.out)
     if config.recipes is not None and config.random is not None:
@@ -133,10 +134,11 @@ def _recipes(config: Namespace) -> pd.DataFrame:
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
     known = {"deterministic": (), "kmc": ("horizon", "workers", "allow_few")}
-    options = {name: config[name] for name in ("horizon", "workers", "allow_few") if config[name] is not None}
+    options = {name: config[name] for name in ("horizon", "workers") if config[name] is not None}
+    options |= {"allow_few": True} if config.allow_few else {}
     for name in options:
         if name not in known.get(config.method, ("horizon",)):
-            raise InputError(f"--{name} does not go with --method {config.method}")
+            raise InputError(f"--{name.replace('_', '-')} does not go with --method {config.method}")
     return options
 
 
@@ -157,7 +159,7 @@ def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
-    parser.add_argument("--resume", type=bool, default=False, help="go on with an unfinished run folder")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
     add_experiment(parser, arguments)
     config = parse(parser, arguments)
     experiment = experiment_of(config)
@@ -208,15 +210,21 @@ def ablate(arguments: list[str]) -> None:
         "with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
-    parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
-    parser.add_argument("--retry", type=bool, default=False, help="run the cells again that failed before")
+    parser.add_argument(
+        "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
+    )
+    parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
+    parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    if config.workers is not None and config.workers < 1:
-        raise InputError(f"--workers is {config.workers}; needs 1 or more")
+    for option in ("workers", "workers_per_device"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
+    if config.workers is not None and config.workers_per_device is not None:
+        raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.ablate import check_same_study, summarize
@@ -227,13 +235,14 @@ def ablate(arguments: list[str]) -> None:
         return
     study = read_study(config.study)
     output = Path(config.output or Path("runs", "ablations", study.name))
+    at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
         from polyinv.ablation.estimate import plan
 
         check_same_study(study, output)
-        _say(plan(study, output, config.workers))
+        _say(plan(study, output, **at_once))
         return
-    run_study(study, output, workers=config.workers, retry=config.retry, say=_say)
+    run_study(study, output, **at_once, retry=config.retry, say=_say)
 
 
 def predict(arguments: list[str]) -> None:
@@ -249,7 +258,7 @@ def predict(arguments: list[str]) -> None:
     )
     parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
     parser.add_argument("--ask", action="append", default=[], help="values to answer though the file has them: cAIBN_0")
-    parser.add_argument("--normalize", type=bool, default=False, help="divide each distribution by its area")
+    parser.add_argument("--normalize", action="store_true", help="divide each distribution by its area")
     parser.add_argument("--signal", default="auto", help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), sec")
     parser.add_argument("--unit", default="g/mol", help="of M where the header of a curve names none: g/mol or kg/mol")
     parser.add_argument("--baseline", default="none", help="taken off a curve: none or linear (through both ends)")
@@ -332,6 +341,13 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "reproduce": reproduce,
     "ablate": ablate,
 }
+FLAGS = {
+    "simulate": ("--allow-few",),
+    "train": ("--resume",),
+    "predict": ("--normalize",),
+    "ablate": ("--retry", "--dry-run"),
+}
+"""Options without a value, whose old spellings (``--resume true``) are still understood."""
 
 
 def _usage() -> str:

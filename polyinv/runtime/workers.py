@@ -1,17 +1,24 @@
-"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced."""
+"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced.
 
+Each process sees one device at most, the same from its first job to its last.
+"""
+
+import itertools
 import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 from polyinv.errors import InputError
+from polyinv.runtime.devices import VISIBLE, environment
 
+ASKED_TO_END = (0, -signal.SIGTERM)
+"""Exit codes of a process that was asked to, in a training, which ends by itself, or elsewhere."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -25,6 +32,7 @@ class Outcome:
         error: Why it failed, in one line; None if it did not.
         refused: Whether the line says all there is: bad input, or a system that does not give what it needs.
         trace: Where it failed.
+        is_ended: Whether its process was asked to end (SIGTERM), which is no fault of the job.
     """
 
     name: str
@@ -32,9 +40,12 @@ class Outcome:
     error: str | None = None
     refused: bool = False
     trace: str = ""
+    is_ended: bool = False
 
 
-def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Iterator[Outcome]:
+def work(
+    task: Callable[..., Any], jobs: Mapping[str, tuple], count: int, devices: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Call ``task`` with the arguments of each job, and give the outcomes as they come.
 
     A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops
@@ -44,10 +55,13 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Ite
         task: A function of a module, so that other processes find it.
         jobs: Its arguments by the name of the job, in the order to start them in.
         count: Processes at once.
+        devices: What they see of the GPUs, in turn, one each; with none, what this process sees. See
+            `polyinv.runtime.devices`.
     """
     waiting, workers = list(jobs.items())[::-1], []
     try:
-        workers += [_Worker(task) for _ in range(min(count, len(jobs)))]
+        for device in itertools.islice(itertools.cycle(devices or (None,)), min(count, len(jobs))):
+            workers.append(_Worker(task, device))
         for worker in workers:
             worker.start(*waiting.pop())
         while busy := [worker for worker in workers if worker.job is not None]:
@@ -57,7 +71,7 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Ite
                     outcome = worker.outcome()
                     if not worker.process.is_alive():
                         workers.remove(worker)
-                        worker = _Worker(task) if waiting else None
+                        worker = _Worker(task, worker.device) if waiting else None
                         workers += [worker] if worker else []
                     if waiting:
                         worker.start(*waiting.pop())
@@ -68,15 +82,16 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Ite
 
 
 class _Worker:
-    """A process and the pipe to it."""
+    """A process on a device, and the pipe to it."""
 
-    def __init__(self, task: Callable[..., Any]) -> None:
+    def __init__(self, task: Callable[..., Any], device: str | None) -> None:
         # Forked children would inherit the threads of torch, which then hang.
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, task), daemon=True)
         self.job: str | None = None
-        with _environment(ONE_THREAD):  # read when the libraries are loaded
+        self.device = device
+        with environment(ONE_THREAD | ({} if device is None else {VISIBLE: device})):  # read as libraries are loaded
             self.process.start()
         theirs.close()
 
@@ -96,7 +111,8 @@ class _Worker:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            return Outcome(name, error=_cause(self.process.exitcode))
+            code = self.process.exitcode
+            return Outcome(name, error=_cause(code), is_ended=code in ASKED_TO_END)
 
     def end(self) -> None:
         self.process.kill()  # files appear whole or not at all
@@ -111,26 +127,12 @@ def _cause(code: int) -> str:
         >>> _cause(-9)
         'its process was killed by signal 9 (SIGKILL), as the system does when memory runs out'
     """
-    if code == 0:
+    if code in ASKED_TO_END:
         return "its process was asked to end (SIGTERM)"
     if code > 0:
         return f"its process ended with exit code {code}"
     hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
     return f"its process was killed by signal {-code} ({signal.Signals(-code).name}){hint}"
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:
