@@ -51,8 +51,8 @@ def train(name: str) -> float:
     start, clock = time.process_time(), RUNS / f"{name}.seconds"
     run(experiment(name), RUNS / name, resume=True)
     if not clock.exists():
-        clock.write_text(f"{time.process_time() - start:.1f}\n")
-    return float(clock.read_text())
+        clock.write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
+    return float(clock.read_text(encoding="utf-8"))
 
 
 def patterns(name: str) -> tuple[str, ...]:
@@ -150,10 +150,10 @@ def release(name: str, seconds: float, folder: Path) -> str:
         for file in (RUNS / name / "model").iterdir():
             (passing / file.name).write_bytes(file.read_bytes())
         (passing / "config.yaml").write_bytes((RUNS / name / "config.yaml").read_bytes())
-        table.to_csv(passing / "scores.csv", index=False)
-        (passing / "card.yaml").write_text(said)
+        table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
+        (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] == CONDITIONAL:
-            expect(load(passing), every_pattern()).to_csv(passing / FILE, index=False)
+            expect(load(passing), every_pattern()).to_csv(passing / FILE, index=False, lineterminator="\n")
     return said
 
 

@@ -238,7 +238,7 @@ def read_yaml(path: Path, sections: str = "model, features, split, data") -> dic
         InputError: It is none, or has no sections.
     """
     try:
-        config = yaml.load(path.read_text(), _EachKeyOnce)
+        config = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     if not isinstance(config, dict):

@@ -115,9 +115,9 @@ def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[
         ]
     )
     with written(output / "table.md", overwrite=True) as passing:
-        passing.write_text(text + "\n")
+        passing.write_text(text + "\n", encoding="utf-8")
     with written(output / "scores.csv", overwrite=True) as passing:
-        scores.to_csv(passing, index=False)
+        scores.to_csv(passing, index=False, lineterminator="\n")
     with written(output / "summary.png", overwrite=True) as passing:
         honest_scores(scores, PUBLISHED).savefig(passing, dpi=120)
     say(f"\n{text}\n\nIn {output}: table.md, scores.csv, summary.png; a run folder for each training")

@@ -242,7 +242,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with written(folder) as passing:
             passing.mkdir()
-            (passing / CONFIG).write_text(_yaml(config))
+            (passing / CONFIG).write_text(_yaml(config), encoding="utf-8")
         return True
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
@@ -256,7 +256,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
 
 def _check_same(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made."""
-    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
+    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
@@ -385,4 +385,4 @@ def _predictions(evaluated: list[Evaluated]) -> pd.DataFrame:
 
 def _keep_csv(table: pd.DataFrame, path: Path) -> None:
     with written(path, overwrite=True) as passing:
-        table.to_csv(passing, index=False)
+        table.to_csv(passing, index=False, lineterminator="\n")
