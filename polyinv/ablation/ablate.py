@@ -7,7 +7,6 @@ each cell that failed), ``cells.csv`` (state and seconds of each), ``table.csv``
 
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run import CONFIG, SCORES, Experiment, check_goes_on_with, run
 from polyinv.report.tables import global_r2
 from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import Outcome, work
 
 STUDY, TABLE, STATES, CELLS, FAILED, SECONDS = (
@@ -85,7 +85,7 @@ def ablate(
                 _discard_other(cell, output / CELLS / cell.name)
         say(_beginning(states, failed, waiting, output))
         if waiting:
-            failed |= _run(study, output, waiting, workers or len(os.sched_getaffinity(0)), say)
+            failed |= _run(study, output, waiting, workers or available_cores(), say)
         table = summarize(output, say=say) if len(failed) < len(states) else gather(output)
     if failed:
         raise InputError(

@@ -1,7 +1,6 @@
 """What a study will take: a table of its cells, and the time of those that are left."""
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from polyinv.experiment.configuration import with_value
 from polyinv.experiment.run import Experiment, run
 from polyinv.models import MODELS, NeuralModel
 from polyinv.report.tables import markdown
+from polyinv.runtime.threads import available_cores
 
 EPOCHS, TREES = (1, 4, 24), (4, 24, 120)
 """Lengths that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
@@ -36,7 +36,7 @@ def plan(study: Study, output: Path, workers: int | None = None) -> str:
         output: Its folder, which may not be there yet.
         workers: Cells at once; by default one per core.
     """
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or available_cores()
     states, tried, lines, total = states_of(study, output), {}, [], 0.0
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():

@@ -1,7 +1,6 @@
 """The published study again, on its own split and on an honest one: what ``make reproduce`` runs."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -18,6 +17,7 @@ from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.report.tables import global_r2, markdown, reproduction_table
 from polyinv.runtime.files import written
+from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import work
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -62,7 +62,7 @@ def reproduce(
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     plan = dict(_plan(data, seeds))
-    workers = min(workers or len(os.sched_getaffinity(0)), len(plan))
+    workers = min(workers or available_cores(), len(plan))
     say(f"{len(plan)} trainings on {workers} processes; a finished one is kept in {output} and not repeated")
     start = time.monotonic()
     scores = []

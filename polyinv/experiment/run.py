@@ -2,7 +2,6 @@
 out."""
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
 from polyinv.models.base import mean_answer, read_card
 from polyinv.quantities import TARGETS
-from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
             return _fit_and_score(experiment, model, table, split, config, folder)
         except InputError:  # what was asked for cannot be; the folder must not stand in the way of the next try
             if is_new and not (folder / "model").exists() and not (folder / "checkpoints").exists():
-                shutil.rmtree(folder)
+                empty(folder)
             raise
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,10 @@ from typing import Any
 
 from polyinv.errors import InputError
 
+NAMES = {9: "SIGKILL"} | {number.value: number.name for number in signal.Signals}
+"""Of signals; Windows knows a few only, and no SIGKILL."""
+MOST = 30 if sys.platform == "win32" else 1000
+"""Processes at once: Windows waits for 63 handles at most, and each process has two."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -47,7 +52,7 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Ite
     """
     waiting, workers = list(jobs.items())[::-1], []
     try:
-        workers += [_Worker(task) for _ in range(min(count, len(jobs)))]
+        workers += [_Worker(task) for _ in range(min(count, len(jobs), MOST))]
         for worker in workers:
             worker.start(*waiting.pop())
         while busy := [worker for worker in workers if worker.job is not None]:
@@ -115,8 +120,9 @@ def _cause(code: int) -> str:
         return "its process was asked to end (SIGTERM)"
     if code > 0:
         return f"its process ended with exit code {code}"
-    hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
-    return f"its process was killed by signal {-code} ({signal.Signals(-code).name}){hint}"
+    name = NAMES.get(-code, "unknown here")
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"its process was killed by signal {-code} ({name}){hint}"
 
 
 @contextmanager

@@ -5,7 +5,6 @@ The kernel, and why it need not execute propagation, is `polyinv.simulate.gilles
 (`polyinv.simulate.control_volume`), its random stream and a processor.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError, unknown
+from polyinv.runtime.threads import available_cores
 from polyinv.simulate import gillespie
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
@@ -226,7 +226,7 @@ def _run_all(
         return result
 
     results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
-    pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
+    pool = ThreadPoolExecutor(workers or available_cores())
     try:
         places = {pool.submit(work, jobs[place]): place for place in order}
         for future in as_completed(places):

@@ -61,16 +61,10 @@ class RunStore:
             np.savez_compressed(passing, **result)
 
     def discard(self) -> None:
-        """Remove the finished runs, and the folder if nothing else is in it."""
+        """Remove the finished runs."""
         discard_unfinished(self.folder)
         for path in self.folder.glob("*.npz"):
             path.unlink()
-        self.discard_if_empty()
-
-    def discard_if_empty(self) -> None:
-        """Remove the folder if nothing is in it."""
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 @contextmanager
@@ -83,9 +77,5 @@ def kept_until_written(path: Path) -> Iterator[Path]:
     store = RunStore(path.with_name(f"{path.name}.runs"))
     with locked(store.folder):
         log.info("finished runs are kept in %s until %s is written", store.folder, path)
-        try:
-            yield store.folder
-        except InputError:
-            store.discard_if_empty()
-            raise
+        yield store.folder
         store.discard()
