@@ -17,10 +17,10 @@ from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.report.tables import global_r2, markdown, reproduction_table
 from polyinv.runtime.files import written
+from polyinv.runtime.resources import CONFIGS
 from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import work
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
 PUBLISHED_SEED = 42
 ALONE = {"model.jobs": 1}
@@ -92,7 +92,7 @@ def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
 def _options(model: str) -> Mapping[str, Any]:
     path = CONFIGS / CONFIG_OF[model]
     if not path.is_file():
-        raise InputError(f"{path}: no such file; reproduce needs the configs/ of a clone, as `make reproduce` has them")
+        raise InputError(f"{path}: no such file, though it comes with polyinv; install it again")
     return read_experiment([path], ALONE if model == "forest" else {}).options
 
 
