@@ -20,7 +20,7 @@ from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
 
 if TYPE_CHECKING:
-    from polyinv.data.datamodule import Rows
+    from polyinv.data.rows import Rows
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE = {"model.members": 1, "model.training.max_epochs": 25}
@@ -94,8 +94,8 @@ def no_test(features: str) -> "Rows":
     """Two rows that stand for the test rows, which are not looked at here."""
     import torch
 
-    from polyinv.data.datamodule import Rows
     from polyinv.data.features import feature_columns
+    from polyinv.data.rows import Rows
 
     return Rows(torch.zeros(2, len(feature_columns(features))), torch.zeros(2, 4))
 

@@ -66,8 +66,8 @@ def patterns(name: str) -> tuple[str, ...]:
 
 def scores(name: str) -> pd.DataFrame:
     """Tidy scores off the grid, and on the by_recipe test rows of each split seed."""
-    from polyinv.data.datamodule import rows_of
     from polyinv.data.masks import masked_inputs
+    from polyinv.data.rows import rows_of
     from polyinv.evaluation.metrics import score_members
     from polyinv.models import load
 

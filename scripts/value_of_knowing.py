@@ -22,9 +22,9 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import rows_of
 from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
+from polyinv.data.rows import rows_of
 from polyinv.domain.expectations import FILE, Expectations
 from polyinv.domain.words import WORDS, conflicts, leaving_box
 from polyinv.evaluation.information import expected_variance, respond

@@ -1,238 +1,322 @@
-"""The DataModule: rows in physical units, and the same served as scaled batches."""
+"""The LightningDataModule: options in, standardized batches of observations and recipes out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from copy import copy, deepcopy
+from dataclasses import asdict, replace
+from typing import Any, Self
 
 import lightning.pytorch as L
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.features import CONDITIONAL, feature_columns
+from polyinv.data.batches import Batches, Blocks, InputMask, Observed, Shard, SimulatedBatches, TableBatches
+from polyinv.data.features import CONDITIONAL, current_name, feature_columns
 from polyinv.data.masks import InputPatterns
+from polyinv.data.rows import Rows, parts_of, rows_of, together
 from polyinv.data.scaling import Scaling
-from polyinv.data.splits import Split
-from polyinv.errors import InputError
-from polyinv.quantities import TARGETS
+from polyinv.data.simulated import Source, simulated_rows, sources
+from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig, load_table
+from polyinv.data.splits import Split, check_split, split_columns, split_rows
+from polyinv.data.transforms import TRANSFORMS
+from polyinv.errors import InputError, unknown
 
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows in physical units, float64.
-
-    Args:
-        x: Observations, (N, F).
-        y: Recipes, (N, 4).
-        groups: Run of each row, (N,), where the split keeps runs together; otherwise None.
-    """
-
-    x: Tensor
-    y: Tensor
-    groups: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-
-def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
-    """All rows of a table, with the given columns as observations."""
-    # pandas hands out read-only arrays
-    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, TARGETS))
-    return Rows(x, y)
-
-
-def member_generators(seeds: Sequence[int], epoch: int, device: torch.device | str = "cpu") -> list[torch.Generator]:
-    """The random numbers of one epoch, a stream for each member of an ensemble.
-
-    They depend on the member's own seed and the epoch only: a member trains as it would alone, and a resumed training
-    goes on with the right numbers.
-    """
-    return [torch.Generator(device=device).manual_seed(seed * 1_000_003 + epoch) for seed in seeds]
-
-
-class Batches:
-    """Standardized batches of in-memory rows; every pass is a new permutation, one for each member of an ensemble.
-
-    The whole table is a few MB: a batch is an index into it, without workers or collation.
-
-    Args:
-        x: Standardized observations, (N, G).
-        z: Standardized recipes, (N, 4).
-        size: Rows in a batch; the last one may be smaller.
-        seeds: One for each of R members, whose batches are then (R, size, G) and (R, size, 4); None serves the rows
-            in their order as (size, G) and (size, 4).
-        mask: Leaves inputs out of each batch; None serves all.
-    """
-
-    def __init__(
-        self, x: Tensor, z: Tensor, size: int, seeds: Sequence[int] | None = None, mask: "InputMask | None" = None
-    ) -> None:
-        self.x, self.z, self.size, self.seeds, self.mask, self.epoch = x, z, size, seeds, mask, 0
-
-    def __len__(self) -> int:
-        return -(-len(self.x) // self.size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the permutations of the next pass."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        generator = member_generators((0,) if self.seeds is None else self.seeds, self.epoch)
-        if self.seeds is None:
-            order = torch.arange(len(self.x))
-        else:
-            order = torch.stack([torch.randperm(len(self.x), generator=each) for each in generator])
-        for rows in order.to(self.x.device).split(self.size, dim=-1):
-            batch = self.x[rows], self.z[rows]
-            yield batch if self.mask is None else self.mask(*batch, generator)
-
-
-@dataclass(frozen=True)
-class InputMask:
-    """Leaves inputs out of batches, by patterns drawn for each row.
-
-    Args:
-        masks: The patterns.
-        scaling: That of the rows.
-    """
-
-    masks: InputPatterns
-    scaling: Scaling
-
-    def __call__(self, features: Tensor, z: Tensor, generator: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
-        """The same batch with inputs missing.
-
-        Args:
-            features: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
-            z: Standardized recipes, (B, 4) or (R, B, 4); NaN afterwards where a value is given and not asked for.
-            generator: One stream for each of R members, or a single one.
-        """
-        drawn = [self.masks.draw(z.shape[-2], each) for each in generator]
-        present = (drawn[0] if z.ndim == 2 else torch.stack(drawn)).to(z.device)
-        known = present[..., -z.shape[-1] :]
-        return self.scaling.mask(features, present), z.masked_fill(known, torch.nan)
+ROWS_AT_ONCE = 8192
+"""Largest batch of validation, test and prediction rows."""
 
 
 class RecipeDataModule(L.LightningDataModule):
-    """Rows prepared for learning; `from_table` makes them of a table and a split.
+    """Observations of polymers and the recipes behind them, as batches for any LightningModule.
+
+    Training batches are shuffled pairs (x, z) of standardized observations (B, G) and standardized recipes (B, 4), both
+    float32; every epoch brings another permutation, or with ``source="simulated"`` other recipes and noise, from seed
+    and epoch alone. Validation, test and prediction batches come in the order of their rows. `scaling` brings predicted
+    recipes back to physical units: ``datamodule.scaling.y.inverse(z)``.
 
     Args:
-        features: One of ``polyinv.data.features.FEATURES``.
-        train, val, test: `Rows` with the columns of the feature set.
-        scaling: Standardizes what the dataloaders serve; by default plain, fitted on the training rows alone.
-        batch_size: Rows in a batch of `train_dataloader`.
-        seeds: Of its permutations, one for each member of an ensemble, see `Batches`.
-        device: Where the rows of the dataloaders lie.
-        patterns: Which inputs the dataloaders leave out how often, of the feature set ``conditional``; see
+        features: One of ``polyinv.data.features.FEATURES``: what is observed.
+        split: One of ``polyinv.data.splits.SPLITS``: how the rows of the table are divided.
+        seed: Of the split and, unless ``batch_seed`` is given, of the batches.
+        batch_size: Rows in a training batch.
+        source: ``table`` (the bundled grid, or ``path``), ``grid`` (the published grid, simulated on the spot) or
+            ``simulated`` (recipes simulated on the fly; the table then only gives the test rows).
+        members: Serve R members of an ensemble at once, each with a shuffling of its own: batches (R, B, G) and
+            (R, B, 4). None adds no dimension.
+        path: Workbook or table of your own; None takes the bundled data set.
+        normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
+        share: Of the training and validation reactions that are kept.
+        transform: One of ``polyinv.data.transforms.TRANSFORMS``: what a network is given of the columns.
+        simulated: Options of `polyinv.data.source.SimulatedConfig`, with the source of that name.
+        grid: Options of `polyinv.data.source.GridConfig`, with the source of that name.
+        patterns: With the features ``conditional``: how often each pattern of inputs is trained on, see
             `polyinv.data.patterns.check_patterns`.
+        batch_seed: Of the batches; with members, of the first one, and the next ones count up.
+        steps_per_call: Serve lists of that many training batches, for a module that takes as many optimizer steps at
+            each call (`polyinv.models.module.RecipeModule`).
+        table: Rows that are in memory already, instead of ``path``.
 
     Attributes:
-        columns: Names of the F features, in the order of ``x``.
+        columns: Names of the F columns of an observation.
+        train, val, test: `polyinv.data.rows.Rows` in physical units, after `setup`.
+        scaling: Standardization fitted on the training rows alone.
 
     Raises:
-        InputError: A part has no rows.
+        InputError: An unknown name or an option that cannot be; at `setup`, data that cannot be used.
+
+    Example:
+        >>> data = RecipeDataModule("composite", batch_size=64)
+        >>> data.setup("fit")
+        >>> x, z = next(iter(data.train_dataloader()))
+        >>> x.shape, z.shape
+        (torch.Size([64, 103]), torch.Size([64, 4]))
     """
 
     def __init__(
         self,
-        features: str,
-        train: Rows,
-        val: Rows,
-        test: Rows,
-        *,
-        scaling: Scaling | None = None,
+        features: str = "composite",
+        split: str = "by_recipe",
+        seed: int = 42,
         batch_size: int = 32,
-        seeds: Sequence[int] | None = (0,),
-        device: torch.device | str = "cpu",
+        source: str = "table",
+        members: int | None = None,
+        *,
+        path: str | None = None,
+        normalize: bool = False,
+        share: float = 1.0,
+        transform: str = "plain",
+        simulated: Mapping[str, Any] | SimulatedConfig | None = None,
+        grid: Mapping[str, Any] | GridConfig | None = None,
         patterns: Mapping[str, float] | None = None,
+        batch_seed: int | None = None,
+        steps_per_call: int = 1,
+        table: pd.DataFrame | None = None,
     ) -> None:
         super().__init__()
-        for name, rows in {"train": train, "val": val, "test": test}.items():
-            if len(rows) == 0:
-                raise InputError(f"the {name} part of the split has no rows")
-        self.features, self.columns = features, feature_columns(features)
-        self.train, self.val, self.test = train, val, test
-        self._scaling = scaling
-        self.batch_size, self.seeds, self.device = batch_size, seeds, device
-        self.masks = InputPatterns.of(patterns or {}) if features == CONDITIONAL else None
+        simulated, grid = _config(SimulatedConfig, simulated), _config(GridConfig, grid)
+        self.features, self.columns = current_name(features), feature_columns(current_name(features))
+        self.config = DataConfig(source, path, normalize, simulated, grid, dict(patterns or {}))
+        check_split(split, share)
+        if transform not in TRANSFORMS:
+            raise unknown("transform", transform, TRANSFORMS)
+        if patterns and self.features != CONDITIONAL:
+            raise InputError(f"patterns go with the features {CONDITIONAL!r}, not with {features!r}")
+        counts = {"batch_size": batch_size, "members": members, "steps_per_call": steps_per_call}
+        for name, value in counts.items():
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}; needs 1 or more")
+        self.split, self.seed, self.share, self.transform = split, seed, share, transform
+        self.batch_size, self.members, self.steps_per_call = batch_size, members, steps_per_call
+        self.batch_seed = seed if batch_seed is None else batch_seed
+        self._table, self._parts = table, None
+        self.source: Source | None = None
+        self._scaling: Scaling | None = None
+        features, simulated, grid, patterns = self.features, _plain(simulated), _plain(grid), dict(patterns or {})
+        # Plain types. Not for the logger: Lightning refuses names that a module has with another value.
+        self.save_hyperparameters(ignore=["table"], logger=False)
 
     @classmethod
-    def from_table(
-        cls, table: pd.DataFrame, features: str, split: Split, patterns: Mapping[str, float] | None = None
-    ) -> "RecipeDataModule":
-        """The rows of a table with the targets and the columns of the feature set.
+    def from_table(cls, table: pd.DataFrame, features: str, split: Split, **options: Any) -> Self:
+        """Serve the rows of a table that were divided before.
 
         Args:
-            table: N rows.
+            table: N rows with the recipes and the columns of the feature set.
             features: One of ``polyinv.data.features.FEATURES``.
             split: Row numbers of the three parts.
-            patterns: See the class.
+            options: Others of the class.
         """
-        return cls(features, *parts(rows_of(table, feature_columns(features)), split), patterns=patterns)
+        return cls.from_rows(features, *parts_of(rows_of(table, feature_columns(features)), split), **options)
+
+    @classmethod
+    def from_rows(cls, features: str, train: Rows, val: Rows, test: Rows, **options: Any) -> Self:
+        """Serve rows that are in memory, with the columns of the feature set."""
+        data = cls(features, **options)
+        data._keep(train, val, test)
+        return data
+
+    def prepare_data(self) -> None:
+        """Read the table once, and simulate the bank of curves into the cache; Lightning calls this on one process."""
+        if self._parts is None:
+            if self.config.source == "simulated":
+                sources(self.config.simulated, self.columns)
+            self._read_table()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read or simulate the rows and divide them, once for all stages.
+
+        Raises:
+            InputError: The data cannot be used, or a part has no rows.
+        """
+        if self._parts is not None:
+            return
+        table = self._read_table()
+        split = split_rows(table, self.split, self.seed, self.share)
+        if self.config.source != "simulated":
+            self._keep(*parts_of(rows_of(table, self.columns), split))
+            return
+        training, validation = sources(self.config.simulated, self.columns)
+        rows = simulated_rows(self.config.simulated, training, validation)
+        self.source = training
+        self._keep(*rows, rows_of(table.iloc[split.test], self.columns))
+
+    def _read_table(self) -> pd.DataFrame:
+        if self._table is None:
+            columns = (*split_columns(self.split), *self.columns)
+            self._table = load_table(self.config, tuple(dict.fromkeys(columns)))
+        return self._table
+
+    def _keep(self, *parts: Rows) -> None:
+        for name, rows in zip(("train", "val", "test"), parts, strict=True):
+            if len(rows) == 0:
+                raise InputError(f"the {name} part of the split has no rows")
+        self._parts = parts
+
+    @property
+    def train(self) -> Rows:
+        """Training rows; of ``source="simulated"`` each recipe of the bank once, with one draw of its noise."""
+        return self._part(0)
+
+    @property
+    def val(self) -> Rows:
+        """Validation rows."""
+        return self._part(1)
+
+    @property
+    def test(self) -> Rows:
+        """Test rows."""
+        return self._part(2)
+
+    def _part(self, number: int) -> Rows:
+        self.setup()
+        return self._parts[number]
+
+    @property
+    def seeds(self) -> tuple[int, ...] | None:
+        """Of the batches, one for each member; None without members."""
+        return None if self.members is None else tuple(range(self.batch_seed, self.batch_seed + self.members))
+
+    @property
+    def width(self) -> int:
+        """Numbers G in a standardized observation."""
+        return Scaling(self.columns, self.transform).width
 
     @property
     def scaling(self) -> Scaling:
         """What standardizes the rows that the dataloaders serve."""
         if self._scaling is None:
-            self._scaling = self.fit_scaling()
+            self._scaling = self.fit_scaling(self.transform)
         return self._scaling
 
     def fit_scaling(self, transform: str = "plain") -> Scaling:
         """A scaling fitted on the training rows alone."""
         return Scaling.fit(self.train.x, self.train.y, self.columns, transform)
 
-    def serve(
-        self, *, scaling: Scaling, batch_size: int, seeds: Sequence[int] | None, device: torch.device | str = "cpu"
-    ) -> None:
-        """Choose how the dataloaders serve the rows; the arguments are those of the class.
+    def serving(self, scaling: Scaling | None = None, **options: Any) -> Self:
+        """The same rows served in another way.
+
+        Args:
+            scaling: Standardizes them; None fits one on the training rows.
+            options: ``transform``, ``batch_size``, ``members``, ``batch_seed``, ``steps_per_call`` of the class.
 
         Raises:
             InputError: A batch is larger than the data.
         """
-        if batch_size > self.rows_per_epoch:
-            raise InputError(
-                f"a batch of {batch_size} rows is larger than the {self.rows_per_epoch} training rows; "
-                f"lower model.training.batch_size"
-            )
-        self._scaling, self.batch_size, self.seeds, self.device = scaling, batch_size, seeds, device
+        self.setup()
+        other = copy(self)
+        vars(other).update(options)
+        other._scaling = scaling
+        other.trainer = None
+        other._check_batch_size()
+        return other
 
     @property
     def rows_per_epoch(self) -> int:
         """Training rows between two looks at the validation rows."""
-        return len(self.train)
+        return self.config.simulated.epoch if self._redraws else len(self.train)
+
+    @property
+    def _redraws(self) -> bool:
+        self.setup()
+        return self.source is not None and self.config.simulated.redraw
 
     def training_and_validation(self) -> Rows:
         """Training and validation rows together, for models that choose nothing on the latter."""
-        both = (self.train, self.val)
-        groups = None if self.train.groups is None else np.concatenate([rows.groups for rows in both])
-        return Rows(torch.cat([rows.x for rows in both]), torch.cat([rows.y for rows in both]), groups)
+        return together(self.train, self.val)
 
     def scaled(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Standardized observations (N, G) and recipes (N, 4), float32."""
-        return self.scaling(rows.x).to(self.device), self.scaling.targets(rows.y).to(self.device)
+        """Standardized observations (N, G) and recipes (N, 4), float32, where the trainer computes."""
+        device = self._device
+        return self.scaling(rows.x).to(device), self.scaling.targets(rows.y).to(device)
 
-    def train_dataloader(self) -> Batches:
-        """Shuffled batches of the training rows."""
-        return Batches(*self.scaled(self.train), self.batch_size, self.seeds, self.input_mask())
+    def train_dataloader(self) -> Batches | Blocks:
+        """Shuffled batches of the training rows, or of random recipes with noise of their own."""
+        self._check_batch_size()
+        common = {"seed": self.batch_seed, "repeat": self._overfits, "shard": self._shard}
+        if self._redraws:
+            count, device = self.rows_per_epoch // self.batch_size, self._device
+            draws = self.source.to(device), self.scaling, self.batch_size, count, self.seeds, self.input_mask()
+            batches: Batches = SimulatedBatches(*draws, device=device, **common)
+        else:
+            rows = self.scaled(self.train)
+            batches = TableBatches(*rows, self.batch_size, self.seeds, self.input_mask(), **common)
+        return Blocks(batches, self.steps_per_call) if self.steps_per_call > 1 else batches
 
     def val_dataloader(self) -> Batches:
-        """The validation rows as one batch; what is left out of each is the same every time."""
-        return Batches(*self.scaled(self.val), len(self.val), mask=self.input_mask())
+        """The validation rows in their order; what is left out of each is the same every time."""
+        return self._in_order(self.val)
 
     def test_dataloader(self) -> Batches:
-        """The test rows as one batch."""
-        return Batches(*self.scaled(self.test), len(self.test), mask=self.input_mask())
+        """The test rows in their order."""
+        return self._in_order(self.test)
+
+    def predict_dataloader(self) -> Observed:
+        """The observations of the test rows in their order, (B, G)."""
+        return Observed(self._in_order(self.test))
+
+    def _in_order(self, rows: Rows) -> Batches:
+        return TableBatches(*self.scaled(rows), ROWS_AT_ONCE, mask=self.input_mask(), shuffle=False)
 
     def input_mask(self) -> InputMask | None:
         """What leaves inputs out of the batches; None with a feature set that is always whole."""
-        return None if self.masks is None else InputMask(self.masks, deepcopy(self.scaling).to(self.device))
+        if self.features != CONDITIONAL:
+            return None
+        return InputMask(InputPatterns.of(self.config.patterns), deepcopy(self.scaling).to(self._device))
+
+    def _check_batch_size(self) -> None:
+        if self.batch_size > self.rows_per_epoch:
+            raise InputError(
+                f"a batch of {self.batch_size} rows is larger than the {self.rows_per_epoch} training rows; "
+                "lower batch_size"
+            )
+
+    @property
+    def _device(self) -> torch.device:
+        """Where batches are made: the device of the trainer, so that none has to be copied there."""
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    @property
+    def _shard(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
+
+    @property
+    def _overfits(self) -> bool:
+        return bool(self.trainer and self.trainer.overfit_batches)
 
 
-def parts(rows: Rows, split: Split) -> list[Rows]:
-    """Training, validation and test rows of a split."""
-    return [
-        Rows(rows.x[at], rows.y[at], None if split.groups is None else split.groups[at])
-        for at in split.parts().values()
-    ]
+def _config(kind: type, given: Any) -> Any:
+    """A section of `DataConfig` from its options.
+
+    Raises:
+        InputError: An option that it does not have.
+    """
+    if isinstance(given, kind):
+        return given
+    known = kind.__dataclass_fields__
+    for name in given or {}:
+        if name not in known:
+            raise InputError(f"{kind.__name__} has no option {name!r}; known: {', '.join(known)}")
+    return replace(kind(), **(given or {}))
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """The options as plain types, as a checkpoint keeps them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}

@@ -12,9 +12,9 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import Rows, rows_of
 from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import inputs_of, name_of
+from polyinv.data.rows import Rows, rows_of
 from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError

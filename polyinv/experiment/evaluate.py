@@ -197,8 +197,8 @@ def _write_report(
 
 
 def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -> Evaluated:
-    from polyinv.data.datamodule import rows_of
     from polyinv.data.masks import masked_inputs
+    from polyinv.data.rows import rows_of
 
     x = rows_of(table, model.columns).x
     if model.conditional:

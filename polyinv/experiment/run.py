@@ -29,7 +29,8 @@ from polyinv.runtime.nested import dotted
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeDataModule, Rows
+    from polyinv.data.datamodule import RecipeDataModule
+    from polyinv.data.rows import Rows
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
 
@@ -158,7 +159,7 @@ def _fit_and_score(
     experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
 ) -> pd.DataFrame:
     discard_unfinished(folder)
-    data = _prepared(experiment, table, split)
+    data = _prepared(experiment, table)
     _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
         model = load(folder / "model")
@@ -177,17 +178,24 @@ def _fit_and_score(
     return scores
 
 
-def _prepared(experiment: Experiment, table: pd.DataFrame, split: Split) -> "RecipeDataModule":
+def _prepared(experiment: Experiment, table: pd.DataFrame) -> "RecipeDataModule":
     # torch and lightning take seconds to import: not before bad input has been refused.
-    from polyinv.data.datamodule import RecipeDataModule, rows_of
+    from polyinv.data.datamodule import RecipeDataModule
 
-    if experiment.data.source != "simulated":
-        return RecipeDataModule.from_table(table, experiment.features, split, experiment.data.patterns)
-
-    from polyinv.data.simulated import SimulatedData
-
-    test = rows_of(table.iloc[split.test], feature_columns(experiment.features))
-    return SimulatedData(experiment.data.simulated, experiment.features, test, experiment.data.patterns)
+    data, split = experiment.data, experiment.split
+    return RecipeDataModule(
+        experiment.features,
+        split.name,
+        split.seed,
+        source=data.source,
+        path=data.path,
+        normalize=data.normalize,
+        share=split.share,
+        simulated=data.simulated,
+        grid=data.grid,
+        patterns=data.patterns,
+        table=table,
+    )
 
 
 def _new_model(experiment: Experiment) -> InverseModel:
@@ -294,7 +302,7 @@ def _yaml(config: dict[str, Any]) -> str:
 
 def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
     """What a model is evaluated on: subset, rows, and their numbers in the table they come from."""
-    from polyinv.data.datamodule import rows_of
+    from polyinv.data.rows import rows_of
 
     yield "test", data.test, split.test
     if experiment.data.has_off_grid:

@@ -5,9 +5,15 @@ from pathlib import Path
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, read_card
 from polyinv.models.forest import Forest, Trees
-from polyinv.models.neural import CNN, MLP, NeuralModel
+from polyinv.models.neural import MLP, CurveCNN, Network, NeuralModel
 
-MODELS: dict[str, type[InverseModel]] = {"forest": Forest, "trees": Trees, "mlp": MLP, "cnn": CNN}
+MODELS: dict[str, type[InverseModel]] = {
+    "forest": Forest,
+    "trees": Trees,
+    "mlp": MLP,
+    "cnn": CurveCNN,
+    "network": Network,
+}
 
 
 def check_goes_on(name: str) -> None:
@@ -43,4 +49,15 @@ def load(folder: Path | str) -> InverseModel:
     return MODELS[name].load(folder)
 
 
-__all__ = ["CNN", "MLP", "MODELS", "Forest", "InverseModel", "Trees", "check_goes_on", "check_takes_gaps", "load"]
+__all__ = [
+    "MLP",
+    "MODELS",
+    "CurveCNN",
+    "Forest",
+    "InverseModel",
+    "Network",
+    "Trees",
+    "check_goes_on",
+    "check_takes_gaps",
+    "load",
+]

@@ -39,6 +39,18 @@ class InverseModel(ABC):
     """
 
     name: ClassVar[str]
+    has_members: ClassVar[bool] = False
+    """Whether it takes the option ``members``: several are trained at once."""
+    parallel_option: ClassVar[str | None] = None
+    """Option that says how many threads it takes."""
+    length_option: ClassVar[str | None] = None
+    """Option that the time of a training is linear in; None if there is none to try a short one by."""
+    takes_missing_inputs: ClassVar[bool] = False
+    """Whether it can be fitted on the feature set ``conditional``."""
+    can_start_from: ClassVar[bool] = False
+    """Whether `start_from` lets it go on from a saved model."""
+    uses_trainer: ClassVar[bool] = False
+    """Whether it is trained by Lightning's Trainer, and takes the attributes ``trainer`` and ``logger``."""
     columns: tuple[str, ...] = ()
 
     @property

@@ -3,19 +3,20 @@
 import logging
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 
+from polyinv.errors import InputError
 from polyinv.runtime.files import discard_unfinished, written
 from polyinv.runtime.progress import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
-SLOWER = 0.5
-"""What the learning rate is multiplied by on a plateau."""
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ class BestOfEachMember(L.Callback):
 
     Args:
         patience: Epochs without a better validation loss before a member stops.
-        plateau: Epochs without one before its learning rate is halved; None leaves the rate to the schedule.
 
     Attributes:
         loss: Best validation loss of each member, (R,).
@@ -36,9 +36,9 @@ class BestOfEachMember(L.Callback):
         weights: Of the network, by name, each member as it was then; on the CPU.
     """
 
-    def __init__(self, patience: int, plateau: int | None = None) -> None:
-        self.patience, self.plateau = patience, plateau
-        self.loss = self.epoch = self.slowed = self.stopped = torch.empty(0)
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.loss = self.epoch = self.stopped = torch.empty(0)
         self.weights: dict[str, Tensor] = {}
 
     def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -46,7 +46,6 @@ class BestOfEachMember(L.Callback):
             members = len(module.seeds)
             self.loss = torch.full((members,), torch.inf)
             self.epoch = torch.zeros(members, dtype=torch.long)
-            self.slowed = torch.zeros(members, dtype=torch.long)
             self.stopped = torch.zeros(members, dtype=torch.bool)
             self.weights = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
 
@@ -58,19 +57,41 @@ class BestOfEachMember(L.Callback):
         if better.any():
             for name, value in module.network.state_dict().items():
                 self.weights[name][better] = value[better.to(value.device)].cpu()
-        if self.plateau is not None:
-            patience_exhausted = now - torch.maximum(self.epoch, self.slowed) >= self.plateau
-            self.slowed = torch.where(patience_exhausted, now, self.slowed)
-            module.lr_scale.mul_(torch.where(patience_exhausted, SLOWER, 1.0).to(module.lr_scale.device))
         self.stopped |= now - self.epoch >= self.patience
         if self.stopped.all():
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("loss", "epoch", "slowed", "stopped", "weights")}
+        return {name: getattr(self, name) for name in ("loss", "epoch", "stopped", "weights")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         vars(self).update(state_dict)
+
+
+class MaxTime(Timer):
+    """Ends a training between two epochs when its time is over, in a state that goes on.
+
+    Lightning's Timer counts the time of all earlier calls, too, so that a training that is gone on with ends at once.
+    """
+
+    def __init__(self, duration: str | timedelta | dict[str, int]) -> None:
+        try:
+            super().__init__(duration, interval="epoch")
+        except (TypeError, ValueError, L.utilities.exceptions.MisconfigurationException) as error:
+            raise InputError(f"trainer.max_time is {duration}; needs DD:HH:MM:SS ({error})") from None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the training was ended before it was done."""
+        left = self.time_remaining()
+        return left is not None and left <= 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: each call has the whole time."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See `state_dict`."""
 
 
 class KeepLast(L.Callback):
@@ -92,7 +113,8 @@ class KeepLast(L.Callback):
             self.path.unlink()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        if time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
+        is_cut_off = any(isinstance(callback, MaxTime) and callback.is_over for callback in trainer.callbacks)
+        if is_cut_off or time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.path.parent.mkdir(exist_ok=True)
             with written(self.path, overwrite=True) as passing:
                 trainer.save_checkpoint(passing)

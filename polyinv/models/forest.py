@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sklearn.tree._tree import Tree
     from torch import Tensor
 
-    from polyinv.data.datamodule import RecipeDataModule, Rows
+    from polyinv.data.datamodule import RecipeDataModule
+    from polyinv.data.rows import Rows
 
 SPACE = {
     "n_estimators": [100, 200, 500],
@@ -48,6 +49,8 @@ class Forest(InverseModel):
     """
 
     name = "forest"
+    parallel_option = "jobs"
+    length_option = "n_estimators"
     estimator = "RandomForestRegressor"
 
     def __init__(
@@ -75,6 +78,7 @@ class Forest(InverseModel):
 
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """See `InverseModel.fit`; a search keeps the score of each finished candidate in ``folder/search.csv``."""
+        data.setup("fit")
         self.columns, rows = data.columns, data.training_and_validation()
         if self.search:
             chosen = self._best_candidate(rows, folder and folder / "search.csv")

@@ -1,10 +1,15 @@
 """Network architectures: R members from standardized features (B, G) or (R, B, G) to outputs (R, B, outputs)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
+from polyinv.data.scaling import Scaling
+from polyinv.errors import InputError, unknown
 from polyinv.models.layers import Convolution, Dense, Dropout
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
@@ -50,7 +55,7 @@ class FullyConnected(nn.Module):
         return self.layers(x.expand(self.members, *x.shape[-2:]))
 
 
-class CurveCNN(nn.Module):
+class CurveNetwork(nn.Module):
     """Convolutions along the curve, whose features join the scalar inputs before a fully connected head.
 
     Args:
@@ -93,3 +98,144 @@ class CurveCNN(nn.Module):
         seen = self.convolutions(x[..., self.curve].transpose(0, 1))  # (B, R, L): a channel for each member
         seen = seen.unflatten(1, (self.members, -1)).flatten(2).transpose(0, 1)
         return self.head(torch.cat([x[..., self.scalars], seen], dim=-1))
+
+
+class Stacked(nn.Module):
+    """R networks of any architecture at once, their parameters side by side [torch.func.stack_module_state].
+
+    Args:
+        networks: R modules of one architecture, each from (B, G) to (B, outputs).
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = len(networks)
+        parameters, buffers = stack_module_state(list(networks))
+        self._names = {name: name.replace(".", "-") for name in (*parameters, *buffers)}
+        for name, value in parameters.items():
+            self.register_parameter(self._names[name], nn.Parameter(value.detach()))
+        for name, value in buffers.items():
+            self.register_buffer(self._names[name], value)
+        self._parts = tuple(parameters), tuple(buffers)
+        self.__dict__["_one"] = deepcopy(networks[0]).to("meta")  # the architecture, without weights of its own
+
+    def train(self, mode: bool = True) -> "Stacked":
+        """As of any module; the architecture has to know, too."""
+        self._one.train(mode)
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""
+        parameters, buffers = ({name: getattr(self, self._names[name]) for name in part} for part in self._parts)
+
+        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+            return functional_call(self._one, (parameters, buffers), (x,))
+
+        return vmap(one, in_dims=(0, 0, None if x.ndim == 2 else 0), randomness="different")(parameters, buffers, x)
+
+
+def fully_connected(
+    scaling: Scaling,
+    outputs: int,
+    seeds: Sequence[int],
+    *,
+    hidden: Sequence[int] = (256, 128, 64),
+    dropout: Sequence[float] = (0.2, 0.1, 0.0),
+    activation: str = "relu",
+) -> nn.Module:
+    """Members of `FullyConnected`; the defaults are the published architecture."""
+    return FullyConnected(scaling.width, hidden, dropout, activation, outputs, member_streams(seeds))
+
+
+def curve_network(
+    scaling: Scaling,
+    outputs: int,
+    seeds: Sequence[int],
+    *,
+    channels: Sequence[int] = (16, 32, 32),
+    kernel: int = 5,
+    hidden: Sequence[int] = (256, 128),
+    dropout: Sequence[float] = (0.0, 0.0),
+    activation: str = "relu",
+) -> nn.Module:
+    """Members of `CurveNetwork`.
+
+    Raises:
+        InputError: The curve is not among the features.
+    """
+    curve = scaling.transform.curve
+    if not curve:
+        raise InputError("a curve network needs the nodes of the curve among its features")
+    scalars = [number for number in range(scaling.width) if number not in curve]
+    return CurveNetwork(curve, scalars, channels, kernel, hidden, dropout, activation, outputs, member_streams(seeds))
+
+
+ENSEMBLES: dict[str, Callable[..., nn.Module]] = {"mlp": fully_connected, "cnn": curve_network}
+"""Architectures whose members are computed at once by layers of our own."""
+NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {}
+"""Other architectures: functions from the numbers of inputs and outputs to any module from (B, inputs) to (B, outputs).
+Add one of your own under a name, and it trains as ``--model.name network --model.network NAME``."""
+
+
+def built(name: str, scaling: Scaling, outputs: int, seeds: Sequence[int], **options: Any) -> nn.Module:
+    """New, untrained networks, one for each seed, side by side.
+
+    Raises:
+        InputError: An unknown name or option, or a network that does not fit the data.
+    """
+    if name in ENSEMBLES:
+        return ENSEMBLES[name](scaling, outputs, seeds, **options)
+    if name not in NETWORKS:
+        raise unknown("network", name, {**ENSEMBLES, **NETWORKS})
+    networks = [_seeded(NETWORKS[name], scaling.width, outputs, seed, **options) for seed in seeds]
+    for network in networks:
+        check_network(network, scaling.width, outputs)
+    return _stacked(name, networks, scaling.width)
+
+
+def _seeded(build: Callable[..., nn.Module], inputs: int, outputs: int, seed: int, **options: Any) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(inputs, outputs, **options)
+
+
+def _stacked(name: str, networks: Sequence[nn.Module], inputs: int) -> nn.Module:
+    """Members at once, tried on two rows before hours are spent on them."""
+    try:
+        together = Stacked(networks)
+        before = deepcopy(together.state_dict())
+        with torch.random.fork_rng(devices=[]):
+            together.train()(torch.randn(len(networks), 2, inputs))
+        together.load_state_dict(before)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InputError(f"network {name!r} cannot be trained as members at once: {_first_line(error)}") from None
+    return together
+
+
+def check_network(network: nn.Module, inputs: int, outputs: int, members: int | None = None) -> None:
+    """Refuse a network that does not go from (B, inputs) to (B, outputs), or with members to (R, B, outputs).
+
+    Raises:
+        InputError: Says what it does instead.
+    """
+    replicas = getattr(network, "members", None)
+    if members is not None and replicas != members:
+        raise InputError(
+            f"members={members} needs as many networks side by side; give the name of one in "
+            "polyinv.models.networks.NETWORKS instead of a module, or members=None"
+        )
+    was_training = network.training
+    try:
+        with torch.no_grad():
+            shape = tuple(network.eval()(torch.zeros(2, inputs)).shape)
+    except Exception as error:  # whatever somebody's network raises
+        raise InputError(f"the network cannot take observations (2, {inputs}): {_first_line(error)}") from None
+    finally:
+        network.train(was_training)
+    needed = (2, outputs) if replicas is None else (replicas, 2, outputs)
+    if shape != needed:
+        raise InputError(f"the network gives {shape} for two observations (2, {inputs}); needs {needed}")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

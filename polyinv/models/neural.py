@@ -1,20 +1,18 @@
 """Networks behind the interface of every inverse model."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, check_seed, load_weights
-from polyinv.models.options import Training, check
+from polyinv.models.options import Training, check, check_trainer
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from polyinv.data.datamodule import RecipeDataModule
-    from polyinv.models.training import ScaledNetwork
+    from polyinv.models.scaled import ScaledNetwork
 
 WEIGHTS = "weights.pt"
 ACTIVATIONS = ("relu", "silu")
@@ -25,17 +23,39 @@ class NeuralModel(InverseModel):
     """An ensemble of networks between two scalings, trained by `polyinv.models.training`.
 
     The members differ in initialization, dropout and batch order, are trained at once, and each keeps its own best
-    epoch. Member k is what the seed ``seed + k`` gives alone, but for rounding. A subclass names an architecture, and
-    which of its options make it up.
+    epoch. Member k is what the seed ``seed + k`` gives alone, but for rounding. A subclass names a network of
+    `polyinv.models.networks`, and which of its own options are that network's.
+
+    Attributes:
+        trainer: Options for Lightning's Trainer, see ``polyinv.models.options.TRAINER_OPTIONS``.
+        logger: One of ``polyinv.models.options.LOGGERS``, or a mapping with ``class_path`` and ``init_args`` of one of
+            Lightning's, or a list of such.
     """
 
-    architecture: tuple[str, ...]
+    has_members = True
+    length_option = "training.max_epochs"
+    takes_missing_inputs = True
+    can_start_from = True
+    uses_trainer = True
+    architecture: ClassVar[tuple[str, ...]] = ()
     transform: str
     members: int
     seed: int
     training: Training
+    trainer: Mapping[str, Any] = {}
+    logger: "str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]" = "tensorboard"
     _module: "ScaledNetwork | None" = None
     _start: "NeuralModel | None" = None
+
+    @property
+    def network_name(self) -> str:
+        """One of the networks of `polyinv.models.networks`."""
+        return self.name
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """Options of that network."""
+        return {option: getattr(self, option) for option in (*self.architecture, "dropout")}
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -43,18 +63,20 @@ class NeuralModel(InverseModel):
         return tuple(range(self.seed, self.seed + self.members))
 
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
-        """See `InverseModel.fit`; TensorBoard events and the last checkpoint go to ``folder``."""
-        from polyinv.models.training import ScaledNetwork, train
+        """See `InverseModel.fit`; TensorBoard events and the last checkpoint go to ``folder``.
 
-        self.columns = data.columns
-        if self._start is None:
-            scaling = data.fit_scaling(self.transform)
-            start = ScaledNetwork(self._network(scaling), scaling)
-        elif self._start.columns != self.columns:
+        Raises:
+            InputError: Options of the trainer or the logger that cannot be, data that cannot be used, or a loss that is
+                not finite.
+        """
+        check_trainer(self.trainer, self.logger)
+        from polyinv.models.training import train
+
+        data.setup("fit")
+        if self._start is not None and self._start.columns != data.columns:
             raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
-        else:
-            start = deepcopy(self._start._module)
-        self._module = train(self, start.train(), data, folder)
+        self.columns = data.columns
+        self._module = train(self, data, folder, self._start and self._start._module)
 
     def start_from(self, folder: Path | str) -> None:
         """Fine-tune: `fit` goes on from a saved model, with its weights and its scaling, instead of from nothing.
@@ -86,17 +108,6 @@ class NeuralModel(InverseModel):
         within = self._module.variance(x).mean(0) if self.training.loss == "nll" else 0.0
         return (between + within).sqrt()
 
-    def _network(self, scaling: Any) -> "nn.Module":
-        from polyinv.models.networks import member_streams
-        from polyinv.quantities import TARGETS
-
-        outputs = len(TARGETS) * (2 if self.training.loss == "nll" else 1)
-        return self._build(scaling, outputs, member_streams(self.seeds))
-
-    @abstractmethod
-    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
-        """New, untrained networks for the features of a scaling, one for each stream of random numbers."""
-
     def _save(self, folder: Path) -> None:
         import torch
 
@@ -104,41 +115,41 @@ class NeuralModel(InverseModel):
 
     def _load(self, folder: Path) -> None:
         from polyinv.data.scaling import Scaling
-        from polyinv.models.training import ScaledNetwork
+        from polyinv.models.losses import LOSSES
+        from polyinv.models.networks import built
+        from polyinv.models.scaled import ScaledNetwork
+        from polyinv.quantities import TARGETS
 
         scaling = Scaling(self.columns, self.transform)
-        self._module = ScaledNetwork(self._network(scaling), scaling)
+        outputs = len(TARGETS) * LOSSES[self.training.loss].outputs
+        network = built(self.network_name, scaling, outputs, self.seeds, **self.network_options)
+        self._module = ScaledNetwork(network, scaling)
         self._module.load_state_dict(load_weights(folder / WEIGHTS))
 
-    def _set(
-        self,
-        hidden: tuple[int, ...],
-        dropout: tuple[float, ...],
-        activation: str,
-        transform: str,
-        members: int,
-        seed: int,
-        training: Training | Mapping[str, Any],
-    ) -> None:
+    def _set_training(self, transform: str, members: int, seed: int, training: Training | Mapping[str, Any]) -> None:
         """Check and keep what all networks have in common."""
+        if transform not in TRANSFORMS:
+            raise unknown("transform", transform, TRANSFORMS)
+        check("members", [members], "1 or more", lambda value: value >= 1)
+        check_seed(seed)
+        if seed + members > 2**32:
+            raise InputError(f"model.seed is {seed}; with {members} members it needs {2**32 - members} or less")
+        self.transform, self.members, self.seed = transform, members, seed
+        self.training = training if isinstance(training, Training) else Training(**training)
+
+    def _set_layers(self, hidden: tuple[int, ...], dropout: tuple[float, ...], activation: str) -> None:
+        """Check and keep the fully connected layers of a network of ours."""
         if len(dropout) not in (1, len(hidden)):
             raise InputError(
                 f"model.dropout has {len(dropout)} rates for {len(hidden)} hidden layers; "
                 "needs one for all or one for each"
             )
-        for option, value, known in (("activation", activation, ACTIVATIONS), ("transform", transform, TRANSFORMS)):
-            if value not in known:
-                raise unknown(option, value, known)
-        check("members", [members], "1 or more", lambda value: value >= 1)
+        if activation not in ACTIVATIONS:
+            raise unknown("activation", activation, ACTIVATIONS)
         check("hidden", hidden, "1 or more", lambda value: value >= 1)
         check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
-        check_seed(seed)
-        if seed + members > 2**32:
-            raise InputError(f"model.seed is {seed}; with {members} members it needs {2**32 - members} or less")
         self.hidden, self.activation = tuple(hidden), activation
         self.dropout = tuple(dropout) * (len(hidden) if len(dropout) == 1 else 1)
-        self.transform, self.members, self.seed = transform, members, seed
-        self.training = training if isinstance(training, Training) else Training(**training)
 
 
 class MLP(NeuralModel):
@@ -168,15 +179,11 @@ class MLP(NeuralModel):
         seed: int = 42,
         training: Training = Training(),  # noqa: B008 (frozen)
     ) -> None:
-        self._set(hidden, dropout, activation, transform, members, seed, training)
-
-    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
-        from polyinv.models.networks import FullyConnected
-
-        return FullyConnected(scaling.width, self.hidden, self.dropout, self.activation, outputs, generator)
+        self._set_layers(hidden, dropout, activation)
+        self._set_training(transform, members, seed, training)
 
 
-class CNN(NeuralModel):
+class CurveCNN(NeuralModel):
     """Convolutional networks over the curve, whose features join the scalar inputs before a fully connected head.
 
     Args:
@@ -212,15 +219,43 @@ class CNN(NeuralModel):
         if not channels:
             raise InputError("model.channels is empty; a curve network needs one convolution at least")
         self.channels, self.kernel = tuple(channels), kernel
-        self._set(hidden, dropout, activation, transform, members, seed, training)
+        self._set_layers(hidden, dropout, activation)
+        self._set_training(transform, members, seed, training)
 
-    def _build(self, scaling: Any, outputs: int, generator: list) -> "nn.Module":
-        from polyinv.models.networks import CurveCNN
 
-        curve = scaling.transform.curve
-        if not curve:
-            raise InputError("a curve network needs the nodes of the curve among its features")
-        scalars = [at for at in range(scaling.width) if at not in curve]
-        return CurveCNN(
-            curve, scalars, self.channels, self.kernel, self.hidden, self.dropout, self.activation, outputs, generator
-        )
+class Network(NeuralModel):
+    """Networks of any architecture: a function from the number of inputs and outputs to a PyTorch module.
+
+    Args:
+        network: Name of one of ``polyinv.models.networks.NETWORKS``, or of ours with its defaults (mlp, cnn). A file
+            that adds one is named by ``--import FILE``.
+        transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
+        members: Networks trained at once; more than one needs a module that `torch.func.vmap` can take.
+        seed: Of the first member; the next ones count up.
+        training: How they are trained.
+    """
+
+    name = "network"
+    architecture = ("network",)
+
+    def __init__(
+        self,
+        *,
+        network: str = "mlp",
+        transform: str = "plain",
+        members: int = 1,
+        seed: int = 42,
+        training: Training = Training(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.network = network
+        self._set_training(transform, members, seed, training)
+
+    @property
+    def network_name(self) -> str:
+        """See `NeuralModel.network_name`."""
+        return self.network
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """None: what there is to choose, the function behind the name has chosen."""
+        return {}

@@ -1,6 +1,6 @@
 """How networks are trained: the options that all of them share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,47 @@ ACCELERATORS = ("auto", "cpu", "gpu")
 SCHEDULES = ("constant", "cosine", "plateau")
 LOSSES = ("mse", "huber", "nll")
 PRECISIONS = ("32", "bf16-mixed", "16-mixed")
+LOGGERS = ("tensorboard", "csv", "mlflow", "wandb")
+TRAINER_OPTIONS = (
+    "accumulate_grad_batches",
+    "barebones",
+    "benchmark",
+    "check_val_every_n_epoch",
+    "detect_anomaly",
+    "devices",
+    "fast_dev_run",
+    "inference_mode",
+    "limit_test_batches",
+    "limit_train_batches",
+    "limit_val_batches",
+    "log_every_n_steps",
+    "max_steps",
+    "max_time",
+    "min_epochs",
+    "min_steps",
+    "num_nodes",
+    "num_sanity_val_steps",
+    "overfit_batches",
+    "plugins",
+    "profiler",
+    "strategy",
+    "sync_batchnorm",
+    "use_distributed_sampler",
+    "val_check_interval",
+)
+"""Of Lightning's Trainer, those that a configuration may give as they are."""
+SAID_ELSEWHERE = {
+    "accelerator": "model.training.accelerator",
+    "callbacks": "model.training (patience, schedule)",
+    "default_root_dir": "--output",
+    "deterministic": "model.training.deterministic",
+    "enable_checkpointing": "nothing: a run folder keeps its last checkpoint",
+    "gradient_clip_val": "model.training.clip",
+    "logger": "logger",
+    "max_epochs": "model.training.max_epochs",
+    "precision": "model.training.precision",
+}
+"""Others, and the key that says them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +73,8 @@ class Training:
         accelerator: Where to train: auto, cpu or gpu.
         precision: ``32``, or ``bf16-mixed`` or ``16-mixed`` for a GPU.
         deterministic: Use deterministic algorithms on a GPU, too; on a CPU all are.
+        steps_per_call: Optimizer steps that Lightning's loop takes at once. More than one changes no result; it pays
+            for small networks on batches of a few dozen rows, where what Lightning does around a step costs as much.
     """
 
     learning_rate: float = 1e-3
@@ -47,6 +90,7 @@ class Training:
     accelerator: str = "auto"
     precision: str = "32"
     deterministic: bool = False
+    steps_per_call: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
@@ -60,7 +104,7 @@ class Training:
                 raise unknown(option, getattr(self, option), known)
         if len(self.loss_weights) != 4:
             raise InputError(f"model.training.loss_weights are {len(self.loss_weights)} numbers; needs one per target")
-        for option in ("max_epochs", "patience", "plateau", "batch_size"):
+        for option in ("max_epochs", "patience", "plateau", "batch_size", "steps_per_call"):
             check(f"training.{option}", [getattr(self, option)], "1 or more", lambda value: value >= 1)
         for option in ("learning_rate", *(["clip"] if self.clip is not None else [])):
             check(f"training.{option}", [getattr(self, option)], "more than 0", lambda value: 0 < value < float("inf"))
@@ -79,3 +123,35 @@ def check(option: str, values: Iterable[Any], rule: str, holds: Callable[[Any], 
     for value in values:
         if not holds(value):
             raise InputError(f"model.{option} is {value}; needs {rule}")
+
+
+def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
+    """Refuse what cannot be passed on to Lightning's Trainer, before it is imported.
+
+    Args:
+        options: The section ``trainer`` of a configuration.
+        logger: One of ``LOGGERS``, or a mapping with ``class_path``, or several of them.
+
+    Raises:
+        InputError: Names the option and the choices.
+    """
+    for name in options:
+        if name in SAID_ELSEWHERE:
+            raise InputError(f"trainer.{name} is said by {SAID_ELSEWHERE[name]}")
+        if name not in TRAINER_OPTIONS:
+            raise unknown("option of the trainer", name, TRAINER_OPTIONS)
+    for each in logger if isinstance(logger, list | tuple) else [logger]:
+        name = each.get("class_path") if isinstance(each, Mapping) else each
+        if name not in LOGGERS and not str(name).startswith("lightning.pytorch.loggers."):
+            raise unknown("logger", name, (*LOGGERS, "lightning.pytorch.loggers.…"))
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, as YAML and checkpoints have them.
+
+    Example:
+        >>> plain({"hidden": (64, 32), "training": {"loss_weights": (1.0, 1.0)}})
+        {'hidden': [64, 32], 'training': {'loss_weights': [1.0, 1.0]}}
+    """
+    kinds: dict[type, Callable] = {dict: plain, tuple: list}
+    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in options.items()}

@@ -267,7 +267,7 @@ def _with_means(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    from polyinv.data.datamodule import rows_of
+    from polyinv.data.rows import rows_of
 
     absent = table[list(model.columns)].isna().any()
     if absent.any():
@@ -282,7 +282,7 @@ def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """May the answers be believed? The applicability domain with the known values of each row, and the closed loop."""
     import torch
 
-    from polyinv.data.datamodule import rows_of
+    from polyinv.data.rows import rows_of
     from polyinv.domain.assessment import assess
     from polyinv.domain.words import assessments_in_words
     from polyinv.evaluation.closed_loop import closed_loop
@@ -303,8 +303,8 @@ def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     import torch
 
-    from polyinv.data.datamodule import rows_of
     from polyinv.data.masks import given_inputs
+    from polyinv.data.rows import rows_of
     from polyinv.domain.expectations import Expectations
     from polyinv.domain.words import cannot_be_told, contradictions, in_words, outside_box
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.datamodule import Batches, RecipeDataModule, member_generators
+from polyinv.data.batches import TableBatches, member_generators
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import BLOCKS, FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
@@ -49,17 +50,16 @@ def test_rows_are_those_of_the_table_in_physical_units(small, split, data):
 
 def test_dataloaders_serve_standardized_batches(data):
     x, z = next(iter(data.train_dataloader()))
-    assert (x.shape, z.shape, x.dtype) == ((1, 32, 103), (1, 32, 4), torch.float32)
-    data.seeds = None
-    x, z = next(iter(data.train_dataloader()))
-    assert (x.shape, z.shape) == ((32, 103), (32, 4))
+    assert (x.shape, z.shape, x.dtype, z.dtype) == ((32, 103), (32, 4), torch.float32, torch.float32)
+    x, z = next(iter(data.serving(data.scaling, members=2).train_dataloader()))
+    assert (x.shape, z.shape) == ((2, 32, 103), (2, 32, 4))
     (x, z) = next(iter(data.test_dataloader()))
     torch.testing.assert_close(data.scaling.y.inverse(z), data.test.y, rtol=1e-5, atol=1e-7)
 
 
 def test_training_and_judging_scale_alike(data):
     scaling = data.fit_scaling("root_log")
-    data.serve(scaling=scaling, batch_size=len(data.train), seeds=(3,))
+    data = data.serving(scaling, batch_size=len(data.train), members=1, batch_seed=3)
     (served, _), _ = next(iter(data.train_dataloader())), None
     order = torch.randperm(len(data.train), generator=member_generators((3,), 0)[0])
     assert torch.equal(served[0], scaling(data.train.x)[order])
@@ -67,12 +67,12 @@ def test_training_and_judging_scale_alike(data):
 
 def test_a_batch_larger_than_the_data_is_refused(data):
     with pytest.raises(InputError, match=rf"a batch of 5000 rows is larger than the {len(data.train)} training rows"):
-        data.serve(scaling=data.scaling, batch_size=5000, seeds=(0,))
+        data.serving(data.scaling, batch_size=5000)
 
 
 def test_a_pass_visits_every_row_once_and_each_pass_in_its_own_order():
     x = torch.arange(10.0)[:, None]
-    batches = Batches(x, x, size=4, seeds=(1, 2))
+    batches = TableBatches(x, x, size=4, seeds=(1, 2))
 
     def one_pass(epoch: int) -> torch.Tensor:
         batches.set_epoch(epoch)

@@ -8,8 +8,7 @@ from polyinv.data.features import feature_columns
 from polyinv.data.masks import InputPatterns, given_inputs, masked_inputs
 from polyinv.data.patterns import ANY, INPUTS, PRACTICAL, check_patterns, every_pattern, inputs_of, name_of
 from polyinv.data.scaling import Scaling
-from polyinv.data.simulated import SimulatedData
-from polyinv.data.source import DataConfig, SimulatedConfig
+from polyinv.data.source import DataConfig
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.quantities import TARGETS
@@ -95,7 +94,7 @@ def test_what_is_masked_leaves_no_trace(data, transform, pattern):
 
 
 def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
-    data.serve(scaling=data.fit_scaling("root_log"), batch_size=32, seeds=(1, 2))
+    data = data.serving(data.fit_scaling("root_log"), members=2, batch_seed=1)
     batches = data.train_dataloader()
     x, z = next(iter(batches))
     assert (x.shape, z.shape) == ((2, 32, data.scaling.width), (2, 32, 4))
@@ -103,8 +102,7 @@ def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
     assert torch.equal(z.isnan(), given[..., -4:])
     assert len(given.flatten(0, 1).unique(dim=0)) > 5
     assert not torch.equal(given[0], given[1])
-    alone = RecipeDataModule("conditional", data.train, data.val, data.test)
-    alone.serve(scaling=data.scaling, batch_size=32, seeds=(2,))
+    alone = data.serving(data.scaling, members=1, batch_seed=2)
     for part, whole in zip(next(iter(alone.train_dataloader())), (x, z), strict=True):
         torch.testing.assert_close(part[0], whole[1], equal_nan=True, rtol=0, atol=0)
     first, second = (next(iter(data.val_dataloader())) for _ in range(2))
@@ -113,9 +111,9 @@ def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
 
 def test_simulated_batches_hide_inputs_too(monkeypatch, data):
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 128)
-    config = SimulatedConfig(rows=100, epoch=300, validation=64)
-    simulated = SimulatedData(config, "conditional", data.test, {"mmd+temp": 1})
-    simulated.serve(scaling=simulated.fit_scaling("root_log"), batch_size=50, seeds=(1, 2))
+    config = {"rows": 100, "epoch": 300, "validation": 64}
+    simulated = RecipeDataModule("conditional", source="simulated", simulated=config, patterns={"mmd+temp": 1})
+    simulated = simulated.serving(simulated.fit_scaling("root_log"), batch_size=50, members=2, batch_seed=1)
     for x, z in simulated.train_dataloader():
         assert torch.equal(x[..., -len(INPUTS) :], torch.tensor([1.0, 0, 0, 0, 0, 1, 0]).expand(2, 50, -1))
         assert torch.equal(z.isnan(), torch.tensor([False, False, True, False]).expand(2, 50, -1))

@@ -9,9 +9,9 @@ from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data import bank as bank_module
 from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import Rows, rows_of
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import feature_columns
-from polyinv.data.simulated import SimulatedData
+from polyinv.data.rows import rows_of
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
 from polyinv.models import MLP, Forest
@@ -20,16 +20,15 @@ from polyinv.quantities import RECIPE
 from polyinv.simulate import deterministic
 from polyinv.simulate.recipes import random_recipes
 
-TEST = Rows(torch.zeros(2, 103), torch.zeros(2, 4))
-
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(bank_module, "BLOCK", 128)
 
 
-def source(**options):
-    return SimulatedConfig(**{"rows": 100, "epoch": 300, "validation": 64} | options)
+def simulated(features="composite", **options):
+    options = {"rows": 100, "epoch": 300, "validation": 64} | options
+    return RecipeDataModule(features, source="simulated", simulated=SimulatedConfig(**options))
 
 
 @pytest.fixture(scope="module")
@@ -96,30 +95,29 @@ def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
 
 
 def test_training_and_validation_have_nothing_in_common():
-    data = SimulatedData(source(), "composite", TEST)
+    data = simulated()
     assert (len(data.train), len(data.val), data.rows_per_epoch) == (100, 64, 300)
     distance = torch.cdist(data.scaling.y(data.train.y), data.scaling.y(data.val.y))
     assert distance.min() > 0
-    again = SimulatedData(source(), "composite", TEST)
+    again = simulated()
     assert torch.equal(again.val.x, data.val.x)
     assert torch.equal(again.train.x, data.train.x)
-    other = SimulatedData(source(seed=2), "composite", TEST)
+    other = simulated(seed=2)
     assert not torch.equal(other.val.y, data.val.y)
 
 
 def test_every_batch_has_noise_of_its_own_and_every_member_rows_of_its_own():
-    data = SimulatedData(source(), "composite", TEST)
-    data.serve(scaling=data.fit_scaling("root_log"), batch_size=100, seeds=(1, 2))
+    data = simulated()
+    data = data.serving(data.fit_scaling("root_log"), batch_size=100, members=2, batch_seed=1)
     loader = data.train_dataloader()
     first = [z for _, z in loader]
     assert len(first) == len(loader) == 3
     assert first[0].shape == (2, 100, 4)
     assert not torch.equal(first[0][0], first[0][1])
+    assert not torch.equal(next(z for _, z in loader), first[0])  # each pass is another one
+    loader.set_epoch(0)
     assert torch.equal([z for _, z in loader][2], first[2])  # the epoch decides
-    loader.set_epoch(1)
-    assert not torch.equal(next(z for _, z in loader), first[0])
-    data.serve(scaling=data.scaling, batch_size=100, seeds=(2,))
-    alone = next(iter(data.train_dataloader()))[1]
+    alone = next(iter(data.serving(data.scaling, members=1, batch_seed=2).train_dataloader()))[1]
     assert torch.equal(alone[0], first[0][1])
 
     generator = torch.Generator().manual_seed(0)
@@ -130,22 +128,23 @@ def test_every_batch_has_noise_of_its_own_and_every_member_rows_of_its_own():
 
 
 def test_fixed_rows_stay_as_they_are():
-    data = SimulatedData(source(redraw=False), "composite", TEST)
-    data.serve(scaling=data.fit_scaling(), batch_size=100, seeds=(1,))
-    served = {tuple(row) for row in next(iter(data.train_dataloader()))[0][0].tolist()}
+    data = simulated(redraw=False)
+    data = data.serving(data.fit_scaling(), batch_size=100)
+    served = {tuple(row) for row in next(iter(data.train_dataloader()))[0].tolist()}
     assert served == {tuple(row) for row in data.scaling(data.train.x).tolist()}
 
 
 def test_fresh_recipes_are_not_those_of_the_bank():
-    data = SimulatedData(source(fresh=True), "mmd", TEST)
+    data = simulated("mmd", fresh=True)
+    data.setup()
     _, y = data.source.draw(16, torch.Generator().manual_seed(2 * 1_000_003))  # the stream that the bank came from
     assert torch.cdist(y / y.std(0), data.train.y / y.std(0)).min() > 0
     assert len(y.unique(dim=0)) == 16
 
 
 def test_the_number_of_chains_is_drawn_between_its_ends():
-    data = SimulatedData(source(chains=(1e4, 1e8)), "composite", TEST)
-    few, many = (SimulatedData(source(chains=(n, n)), "composite", TEST).train.x for n in (1e4, 1e8))
+    data = simulated(chains=(1e4, 1e8))
+    few, many = (simulated(chains=(n, n)).train.x for n in (1e4, 1e8))
     mixed = (data.train.x - many)[:, 3:].square().mean(1).sqrt()
     noisy = (few - many)[:, 3:].square().mean(1).sqrt()
     assert mixed.median() < 0.5 * noisy.median()
@@ -154,7 +153,7 @@ def test_the_number_of_chains_is_drawn_between_its_ends():
 
 def test_networks_and_forests_learn_from_it(monkeypatch):
     monkeypatch.setattr(bank_module, "BLOCK", 1024)
-    data = SimulatedData(source(rows=2000, epoch=4000, validation=256), "composite", TEST)
+    data = simulated(rows=2000, epoch=4000, validation=256)
     network = MLP(
         hidden=(64, 64),
         dropout=(0.0, 0.0),
@@ -185,4 +184,4 @@ def test_networks_and_forests_learn_from_it(monkeypatch):
 )
 def test_what_cannot_be_simulated_is_refused(options, said):
     with pytest.raises(InputError, match=said):
-        SimulatedData(source(**options), "composite", TEST)
+        simulated(**options).setup()

@@ -11,8 +11,8 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import observables
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import Rows, rows_of
 from polyinv.data.features import feature_columns
+from polyinv.data.rows import Rows, rows_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import LIMITS, METHODS, closed_loop, distance, physical, simulated, summary

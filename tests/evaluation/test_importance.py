@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeDataModule, rows_of
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.masks import masked_inputs
+from polyinv.data.rows import rows_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.importance import (

@@ -9,14 +9,14 @@ from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import INPUTS, every_pattern, inputs_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.models import CNN, MLP, load
+from polyinv.models import MLP, CurveCNN, load
 from polyinv.quantities import TARGETS
 
 COLUMNS = feature_columns("conditional")
 QUICK = {"hidden": (32,), "dropout": (0.0,), "members": 2, "transform": "root_log", "training": {"max_epochs": 5}}
 NETWORKS = {
     "mlp": (MLP, QUICK),
-    "cnn": (CNN, QUICK | {"channels": (4,)}),
+    "cnn": (CurveCNN, QUICK | {"channels": (4,)}),
     "nll": (MLP, QUICK | {"training": {"max_epochs": 5, "loss": "nll"}}),
 }
 

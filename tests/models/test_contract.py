@@ -11,8 +11,9 @@ import yaml
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeDataModule, rows_of
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.masks import masked_inputs
+from polyinv.data.rows import rows_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
@@ -29,6 +30,7 @@ QUICK = {
     "trees": TREES,
     "mlp": NETWORK | {"members": 2},
     "cnn": NETWORK | {"channels": (4,), "members": 2},
+    "network": {"network": "plain", "members": 2, "training": {"max_epochs": 3}},
 }
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.models import losses, neural, options
 from polyinv.models.layers import Convolution, Dense, Dropout, DropoutKeys
-from polyinv.models.networks import ACTIVATIONS, CurveCNN, FullyConnected, member_streams
+from polyinv.models.networks import ACTIVATIONS, CurveNetwork, FullyConnected, member_streams
 
 SEEDS = (3, 4, 5)
 
@@ -34,7 +34,7 @@ def test_a_convolution_is_torchs_for_each_member(length):
 def networks(seeds):
     generator = member_streams
     yield FullyConnected(10, (8, 6), (0.5, 0.0), "relu", 4, generator(seeds))
-    yield CurveCNN(range(2, 10), range(2), (3, 5), 3, (8,), (0.5,), "silu", 4, generator(seeds))
+    yield CurveNetwork(range(2, 10), range(2), (3, 5), 3, (8,), (0.5,), "silu", 4, generator(seeds))
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -3,16 +3,20 @@ import math
 import pytest
 import torch
 
-from polyinv.data.datamodule import RecipeDataModule, Rows
+from polyinv.data.datamodule import RecipeDataModule
+from polyinv.data.rows import Rows
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.models import CNN, MLP, callbacks
+from polyinv.models import MLP, CurveCNN, callbacks
+from polyinv.models.module import RecipeModule
+from polyinv.models.optimizer import clip_members, cosine
 from polyinv.models.options import Training
-from polyinv.models.training import CHECKPOINTS, RecipeModule, ScaledNetwork
+from polyinv.models.scaled import ScaledNetwork
+from polyinv.models.training import CHECKPOINTS
 
 TINY = {"hidden": (32, 16), "dropout": (0.2, 0.1)}
 FAST = {"learning_rate": 3e-3, "max_epochs": 6}
-NETWORKS = {"mlp": (MLP, TINY), "cnn": (CNN, TINY | {"channels": (4, 8)})}
+NETWORKS = {"mlp": (MLP, TINY), "cnn": (CurveCNN, TINY | {"channels": (4, 8)})}
 
 
 @pytest.fixture
@@ -53,7 +57,8 @@ def test_a_small_set_is_memorized(small, network):
 def test_every_parameter_gets_a_gradient(data, network, loss):
     model = network(FAST | {"loss": loss}, members=2)
     scaling = data.fit_scaling("root_log")
-    module = RecipeModule(model._network(scaling), model.seeds, model.training, steps_per_epoch=1)
+    options = {"network_options": model.network_options, "training": model.training}
+    module = RecipeModule(model.name, "composite", "root_log", 2, **options)
     x, z = scaling(data.train.x), scaling.targets(data.train.y)
     module.eval()
     losses = module.criterion.of_targets(module.network(x), z)
@@ -250,14 +255,13 @@ def test_weights_of_a_saved_model_are_read_without_pickle(data, tmp_path, networ
     assert {"scaling.x.mean", "scaling.y.std"} <= set(state)
 
 
-def test_only_the_gradient_that_is_too_long_is_clipped(data):
-    model = MLP(hidden=(8,), dropout=(0.0,), members=2, training=Training(clip=1.0))
-    module = RecipeModule(model._network(data.fit_scaling()), model.seeds, model.training, steps_per_epoch=1)
+def test_only_the_gradient_that_is_too_long_is_clipped():
+    module = RecipeModule(members=2, network_options={"hidden": (8,), "dropout": (0.0,)})
     scale = torch.tensor([0.01, 100.0])
     for parameter in module.parameters():
         parameter.grad = torch.ones_like(parameter) * scale.view(-1, *[1] * (parameter.ndim - 1))
     before = [parameter.grad.clone() for parameter in module.parameters()]
-    module.clip_members()
+    clip_members(module.parameters(), 1.0)
     gradients = [parameter.grad for parameter in module.parameters()]
     assert all(torch.equal(new[0], old[0]) for new, old in zip(gradients, before, strict=True))
     norm = sum(gradient[1].square().sum() for gradient in gradients).sqrt()
@@ -265,9 +269,7 @@ def test_only_the_gradient_that_is_too_long_is_clipped(data):
 
 
 def test_the_cosine_rises_and_falls_to_nothing():
-    training = Training(schedule="cosine", max_epochs=10)
-    module = RecipeModule(torch.nn.Linear(1, 1), (0,), training, steps_per_epoch=100)
-    rates = [module.rate(step) for step in range(1000)]
+    rates = [cosine(1000)(step) for step in range(1000)]
     assert rates.index(max(rates)) in (49, 50)
     assert max(rates) == pytest.approx(1.0, abs=1e-6)
     assert rates[-1] < 1e-4
@@ -322,9 +324,9 @@ def test_options_that_cannot_work_are_refused(options, said):
 
 def test_a_curve_network_without_curve_or_convolutions_is_refused():
     with pytest.raises(InputError, match=r"model\.kernel is 4; needs an odd number"):
-        CNN(kernel=4)
+        CurveCNN(kernel=4)
     with pytest.raises(InputError, match=r"model\.channels is empty"):
-        CNN(channels=())
+        CurveCNN(channels=())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -343,9 +345,11 @@ def test_a_loss_that_is_not_finite_stops_the_training(data):
 def test_one_row_is_refused(data):
     one = Rows(data.train.x[:1], data.train.y[:1])
     with pytest.raises(InputError, match="none of the 103 features varies over the 1 training rows"):
-        MLP(**TINY, training=Training(batch_size=1)).fit(RecipeDataModule("composite", one, data.val, data.test))
+        MLP(**TINY, training=Training(batch_size=1)).fit(
+            RecipeDataModule.from_rows("composite", one, data.val, data.test)
+        )
     with pytest.raises(InputError, match="a single validation row has no R²"):
-        MLP(**TINY).fit(RecipeDataModule("composite", data.train, one, data.test))
+        MLP(**TINY).fit(RecipeDataModule.from_rows("composite", data.train, one, data.test))
 
 
 def test_the_ensemble_says_how_far_its_members_spread(data):

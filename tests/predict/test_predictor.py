@@ -10,8 +10,9 @@ import torch
 import polyinv
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import RecipeDataModule, rows_of
+from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.masks import masked_inputs
+from polyinv.data.rows import rows_of
 from polyinv.data.splits import split_rows
 from polyinv.domain import expectations as expectations_module
 from polyinv.domain.expectations import COLUMNS as LINES

@@ -1,0 +1,52 @@
+"""Rows in physical units: what models that need a table learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from polyinv.data.splits import Split
+from polyinv.quantities import TARGETS
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows in physical units, float64.
+
+    Args:
+        x: Observations, (N, F).
+        y: Recipes, (N, 4).
+        groups: Reaction that each row is a snapshot of, (N,), where the split keeps reactions together; otherwise None.
+    """
+
+    x: Tensor
+    y: Tensor
+    groups: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
+    """All rows of a table, with the given columns as observations."""
+    # pandas hands out read-only arrays
+    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, TARGETS))
+    return Rows(x, y)
+
+
+def together(*parts: Rows) -> Rows:
+    """The rows of several parts, one after the other."""
+    grouped = all(part.groups is not None for part in parts)
+    groups = np.concatenate([part.groups for part in parts]) if grouped else None
+    return Rows(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]), groups)
+
+
+def parts_of(rows: Rows, split: Split) -> list[Rows]:
+    """Training, validation and test rows of a split."""
+    return [
+        Rows(rows.x[at], rows.y[at], None if split.groups is None else split.groups[at])
+        for at in split.parts().values()
+    ]

@@ -1,0 +1,106 @@
+"""The optimizer of an ensemble: AdamW whose members may each have a pace of their own, and its schedule."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from polyinv.models.options import Training
+
+WARM_UP = 0.05
+"""Share of the steps of the cosine schedule that the learning rate rises over."""
+
+
+class MemberAdamW(torch.optim.AdamW):
+    """AdamW [Loshchilov & Hutter 2019] with a factor on the learning rate of each member.
+
+    The parameters of R members lie side by side in a leading dimension.
+
+    Args:
+        parameters: Groups of parameters, as for AdamW.
+        lr_scale: What each member multiplies the learning rate by, (R,); may change between steps.
+        options: Others of AdamW.
+    """
+
+    def __init__(self, parameters: Iterable[Any], lr_scale: Tensor, **options: Any) -> None:
+        super().__init__(parameters, **options)
+        self.lr_scale = lr_scale
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step; AdamW's is proportional to the learning rate, so that a part of it is that of a lower one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if (self.lr_scale == 1).all():
+            super().step()
+            return loss
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        before = [parameter.detach().clone() for parameter in parameters]
+        super().step()
+        for old, parameter in zip(before, parameters, strict=True):
+            parameter.copy_(old.lerp(parameter, beside(self.lr_scale, parameter)))
+        return loss
+
+
+def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.optim.AdamW:
+    """AdamW on the parameters of a module, with weight decay for weights but not for biases."""
+    decaying: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            decaying[name.endswith("weight")].append(parameter)
+    groups = [
+        {"params": parameters, "weight_decay": training.weight_decay if decays else 0.0}
+        for decays, parameters in decaying.items()
+        if parameters
+    ]
+    first = next(module.parameters())
+    # A fifth of the time of a step; the scaler of 16-mixed wants to divide the gradients before they are clipped.
+    fused = first.device.type in ("cpu", "cuda") and training.precision != "16-mixed"
+    # Without decay this is Adam, with the epsilon of Keras.
+    options = {"lr": training.learning_rate, "eps": 1e-7, "fused": fused}
+    return (
+        MemberAdamW(groups, lr_scale, **options)
+        if training.schedule == "plateau"
+        else torch.optim.AdamW(groups, **options)
+    )
+
+
+def cosine(steps: int) -> Callable[[int], float]:
+    """Share of the highest learning rate at each step: up over the first twentieth, then half a cosine down to 0.
+
+    Example:
+        >>> rate = cosine(100)
+        >>> [round(rate(step), 3) for step in (0, 4, 52, 100)]
+        [0.2, 1.0, 0.508, 0.0]
+    """
+    rising = max(1, int(WARM_UP * steps))
+
+    def rate(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(1, steps - rising), 1.0)))
+
+    return rate
+
+
+def clip_members(parameters: Iterable[nn.Parameter], largest: float) -> None:
+    """Shorten the gradient of each member that is longer than ``largest``, and of no other.
+
+    Args:
+        parameters: With R members side by side in a leading dimension.
+        largest: Norm of the gradient of one member.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.sqrt(sum(gradient.flatten(1).square().sum(1) for gradient in gradients))
+    shortened = (largest / norm.clamp(min=1e-12)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(beside(shortened, gradient))
+
+
+def beside(of_members: Tensor, parameter: Tensor) -> Tensor:
+    """Values of each member, (R,), shaped to be multiplied with a parameter (R, ...)."""
+    return of_members.to(parameter).view(-1, *[1] * (parameter.ndim - 1))

@@ -1,0 +1,36 @@
+"""Networks that answer in physical units."""
+
+import torch
+from torch import Tensor, nn
+
+from polyinv.data.scaling import Scaling
+from polyinv.models.losses import mean, variance
+
+ROWS_AT_ONCE = 8192
+
+
+class ScaledNetwork(nn.Module):
+    """R networks between the scaling of their observations and that of their recipes.
+
+    Args:
+        network: From standardized observations (B, G) to outputs (R, B, outputs).
+        scaling: Of observations and recipes.
+    """
+
+    def __init__(self, network: nn.Module, scaling: Scaling) -> None:
+        super().__init__()
+        self.network, self.scaling = network, scaling
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Recipes (R, B, 4) that each member names for observations (B, F), in physical units; what is given stays."""
+        given = self.scaling.given(x)
+        return torch.where(given.isnan(), self.scaling.y.inverse(mean(self._output(x))), given)
+
+    def variance(self, x: Tensor) -> Tensor:
+        """Variance (R, B, 4) that each member predicts, in squared physical units; trained with ``nll`` only."""
+        return variance(self._output(x)).double() * self.scaling.y.std**2 * self.scaling.given(x).isnan()
+
+    @torch.no_grad()
+    def _output(self, x: Tensor) -> Tensor:
+        self.eval()
+        return torch.cat([self.network(self.scaling(part)) for part in x.split(ROWS_AT_ONCE)], dim=1)
