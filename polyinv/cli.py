@@ -337,7 +337,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 
 def _usage() -> str:
-    lines = [f"  {name:10s} {command.__doc__.splitlines()[0]}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:10s} {_first_line(command)}" for name, command in COMMANDS.items()]
     head = "usage: polyinv COMMAND [options]\n\nWhich recipe made this molar mass distribution?\n\ncommands:"
     return "\n".join(
         [head, *lines, "", "`polyinv COMMAND --help` lists the options of a command; --version the version."]
@@ -345,9 +345,11 @@ def _usage() -> str:
 
 
 def _parser(name: str, command: Callable) -> Parser:
-    return Parser(
-        prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False, allow_abbrev=False
-    )
+    return Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+
+
+def _first_line(command: Callable) -> str:
+    return (command.__doc__ or "").partition("\n")[0]
 
 
 class _Plain(logging.Formatter):

@@ -309,7 +309,7 @@ def _with_published(found: pd.DataFrame, axes: Sequence[str], output: Path, kept
         path = output / CELLS / name / CONFIG
         if path.is_file():
             case = repeated_case(yaml.safe_load(path.read_text(encoding="utf-8")))
-            cases[tuple(_scalar(value) for value in cell["values"].values())] = PUBLISHED.get(case, {})
+            cases[tuple(_scalar(value) for value in cell["values"].values())] = PUBLISHED[case] if case else {}
     combinations = found[list(axes)].itertuples(index=False, name=None)
     known = [
         cases[combination].get((target, "r2")) if subset == "test" else None

@@ -40,8 +40,8 @@ class Parser(ArgumentParser):
 class ConfigFile(ActionConfigFile):
     """A config file, or the bare name of one that comes with polyinv."""
 
-    def __call__(self, parser: Parser, config: Namespace, value: str, option: str | None = None) -> None:
-        super().__call__(parser, config, str(shipped_or(value, CONFIGS)), option)
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        super().__call__(parser, cfg, str(shipped_or(values, CONFIGS)), option_string)
 
 
 def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] | None = None) -> "Experiment":
@@ -124,7 +124,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     parser.add_class_arguments(MODELS[name], "model")
     parser.add_class_arguments(SplitConfig, "split")
     parser.add_class_arguments(DataConfig, "data")
-    if card is not None and card["model"] == name:
+    if card is not None and init is not None and card["model"] == name:
         _take_over(parser, card, init)
 
 
@@ -242,7 +242,7 @@ def _entry(path: Path, *keys: str) -> str | None:
 class _EachKeyOnce(yaml.SafeLoader):
     """YAML lets the last of equal keys win without a word."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
         keys = [key.value for key, _ in node.value]
         for key in keys:

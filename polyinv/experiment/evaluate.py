@@ -151,14 +151,14 @@ def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-        data = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
-        if data.source == "grid":
-            data = replace(data, grid=GridConfig(**settings["data"]["grid"]))
+        source = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
+        if source.source == "grid":
+            source = replace(source, grid=GridConfig(**settings["data"]["grid"]))
         rows = pd.read_csv(split)
         test = rows.loc[rows["part"] == "test", "row"].to_numpy()
         name = f"test rows, {settings['split']['name']} seed {settings['split']['seed']}"
-        yield name, load_table(data).iloc[test]
-        if not data.has_off_grid:
+        yield name, load_table(source).iloc[test]
+        if not source.has_off_grid:
             return
     else:
         grid = load_bundled("grid")

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, parent_process
@@ -39,7 +39,7 @@ class Outcome:
     trace: str = ""
 
 
-def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Iterator[Outcome]:
+def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Generator[Outcome]:
     """Call ``task`` with the arguments of each job, and give the outcomes as they come.
 
     A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops

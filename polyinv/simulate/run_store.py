@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -55,8 +56,8 @@ class RunStore:
         except (BadZipFile, EOFError, ValueError, KeyError, zlib.error):
             raise InputError(f"{path} is damaged; remove it to compute the run again") from None
 
-    def write(self, inputs: tuple, result: dict[str, np.ndarray]) -> None:
-        """Keep ``result``."""
+    def write(self, inputs: tuple, result: Mapping[str, Any]) -> None:
+        """Keep ``result``, arrays by name."""
         with written(self.path(inputs), overwrite=True) as passing:
             np.savez_compressed(passing, **result)
 
