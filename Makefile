@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: reproduce test slow lint data install clean
+# Files side by side, one thread each: on two cores half the time of one process.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+.PHONY: reproduce test slow lint wheel data install clean
 
 reproduce: .venv/installed
 	$(BIN)/polyinv reproduce --output runs/reproduce
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(TEST)
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
@@ -16,6 +19,11 @@ slow: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Built, installed into an empty environment and used outside the clone.
+wheel: .venv/installed
+	scripts/check_wheel.sh
 
 # The bundled data sets again, in runs/data; compare the printed checksums with polyinv/data/bundled/card.yaml.
 data: .venv/installed
@@ -30,4 +38,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv runs/reproduce
+	rm -rf .venv build dist runs/reproduce

@@ -5,6 +5,7 @@ the input files have been refused or accepted.
 """
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -19,17 +20,18 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
 from polyinv import __version__
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import add_experiment, data_config, experiment_of, parse
+from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
 from polyinv.runtime.flags import bare
 from polyinv.runtime.progress import counted
+from polyinv.runtime.resources import STUDIES, shipped_or
 
 INTERRUPTED = 130
 
@@ -206,8 +208,8 @@ def ablate(arguments: list[str]) -> None:
         nargs="?",
         type=str | None,
         metavar="STUDY",
-        help="configs/ablations/NAME.yaml: base, axes, seeds; each combination is compared, split by split, "
-        "with that which has the first value of the first axis",
+        help="file, or one that comes along (features.yaml): base, axes, seeds; each combination is compared, split "
+        "by split, with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
     parser.add_argument(
@@ -233,7 +235,7 @@ def ablate(arguments: list[str]) -> None:
     if config.summarize is not None:
         summarize(config.summarize, say=_say)
         return
-    study = read_study(config.study)
+    study = read_study(shipped_or(config.study, STUDIES))
     output = Path(config.output or Path("runs", "ablations", study.name))
     at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
@@ -351,17 +353,19 @@ FLAGS = {
 
 
 def _usage() -> str:
-    lines = [f"  {name:10s} {command.__doc__.splitlines()[0]}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:10s} {_first_line(command)}" for name, command in COMMANDS.items()]
     head = "usage: polyinv COMMAND [options]\n\nWhich recipe made this molar mass distribution?\n\ncommands:"
     return "\n".join(
         [head, *lines, "", "`polyinv COMMAND --help` lists the options of a command; --version the version."]
     )
 
 
-def _parser(name: str, command: Callable) -> ArgumentParser:
-    return ArgumentParser(
-        prog=f"polyinv {name}", description=command.__doc__.splitlines()[0], exit_on_error=False, allow_abbrev=False
-    )
+def _parser(name: str, command: Callable) -> Parser:
+    return Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+
+
+def _first_line(command: Callable) -> str:
+    return (command.__doc__ or "").partition("\n")[0]
 
 
 class _Plain(logging.Formatter):
@@ -394,6 +398,10 @@ def _say(line: str) -> None:
 
 def entry() -> NoReturn:
     """Run `main` and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # there is none without a console
+            # Windows' own encoding lacks half of what is printed: a pipe or file gets UTF-8, a terminal what it shows.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     code = main()
     if code == INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # a compiled simulation under way in a thread would be waited for

@@ -1,11 +1,13 @@
 """The one error a user can cause: the command line prints its message as a single line and exits with code 2."""
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """What was given cannot be used. The message says what, where and what would be right."""
 
 
-def unknown(kind: str, name: object, known: object) -> InputError:
+def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
     """The error for a name that is not in a dictionary of choices.
 
     Example:

@@ -70,7 +70,7 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
     scores = run(whole, folder, resume=True)
     spent = time.process_time() - start
     if not (folder / "seconds.txt").exists():
-        (folder / "seconds.txt").write_text(f"{spent}\n")
+        (folder / "seconds.txt").write_text(f"{spent}\n", encoding="utf-8")
     model = load(folder / "model")
     common = SimulatedData(SimulatedConfig(rows=2), features, no_test(features))
     larger = SimulatedData(SimulatedConfig(rows=2, chains=(1.25e6, 1.25e6)), features, no_test(features))
@@ -86,7 +86,7 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
         "cAIBN_0": of_all["cAIBN_0", "r2"],
         "larger": float(score(larger.val.y, model.predict(larger.val.x)).set_index(["target", "metric"])["value"][key]),
         "off_grid": float(off[off["member"] == ENSEMBLE]["value"].iloc[0]),
-        "seconds": float((folder / "seconds.txt").read_text()) / len(members),
+        "seconds": float((folder / "seconds.txt").read_text(encoding="utf-8")) / len(members),
     }
 
 

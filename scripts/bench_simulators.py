@@ -72,12 +72,12 @@ def measure(
 def measure_runkmc(program: Path, units: int = 20_000_000) -> tuple[float, float, float]:
     """The same for RunKMC on P1; its control volume is set by the number of monomers and initiators."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "p1.txt").write_text(RUNKMC_P1.format(units=units))
+        (Path(folder) / "p1.txt").write_text(RUNKMC_P1.format(units=units), encoding="utf-8")
         before = os.times()
         subprocess.run([program, f"{folder}/p1.txt", f"{folder}/out"], check=True, capture_output=True)
         after = os.times()
         seconds = after.children_user + after.children_system - before.children_user - before.children_system
-        with open(f"{folder}/out/results.csv", newline="") as file:
+        with open(f"{folder}/out/results.csv", newline="", encoding="utf-8") as file:
             last = list(csv.DictReader(file))[-1]
     return int(last["Count_D"]) / seconds, int(last["KMC Step"]) / seconds, seconds
 

@@ -167,7 +167,8 @@ def main() -> None:
     if not given.measure:
         with written(LIMITS, overwrite=True) as passing:
             passing.write_text(
-                "# Made by scripts/calibrate_domain.py.\n" + yaml.safe_dump(calibrated(), sort_keys=False)
+                "# Made by scripts/calibrate_domain.py.\n" + yaml.safe_dump(calibrated(), sort_keys=False),
+                encoding="utf-8",
             )
     bundled = {"off grid, 1000 rows": load_bundled("off_grid"), "grid, every fifth row": load_bundled("grid").iloc[::5]}
     print(f"Verdicts on rows from inside the box:\n\n{markdown(pd.DataFrame(false_alarms(bundled)))}\n")

@@ -218,7 +218,7 @@ def main() -> None:
                 file = given.output / f"posteriors-{pattern}-{chains:g}-{given.rows}.csv"
                 if not file.is_file():
                     with written(file) as passing:
-                        posteriors(pattern, chains, given.rows).to_csv(passing, index=False)
+                        posteriors(pattern, chains, given.rows).to_csv(passing, index=False, lineterminator="\n")
                 parts.append(compared(pd.read_csv(file), pattern, chains, model))
     table = pd.concat(parts)
     numbers = table.columns[3:]

@@ -74,7 +74,7 @@ def released() -> pd.DataFrame:
     for name, network in {"mlp": "MLP", "cnn": "CNN", "mlp-mmd": "MLP"}.items():
         folder = ROOT / "checkpoints" / name
         scores = pd.read_csv(folder / "scores.csv", dtype={"member": str}).replace({"subset": {"by_recipe": "test"}})
-        features = yaml.safe_load((folder / "config.yaml").read_text())["features"]
+        features = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["features"]
         parts.append(scores.assign(model=network, features=features, learned_from="recipes simulated on the fly"))
     return pd.concat(parts)
 

@@ -32,7 +32,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     recipes = folder / "off_grid_recipes.csv"
-    off_grid_recipes().to_csv(recipes, index=False)
+    off_grid_recipes().to_csv(recipes, index=False, lineterminator="\n")
     kmc = ["simulate", "--method", "kmc", "--chains", "1e6"]
     jobs = {
         "grid": [*kmc, "--seed", str(GRID_SEED)],

@@ -98,7 +98,7 @@ def answers(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
             recipe = model.predict(data.test.x)[0].tolist()
             lines.append({"share": share, "seed": seed, **dict(zip(TARGETS, recipe, strict=True))})
             with written(kept, overwrite=True) as passing:
-                pd.DataFrame(lines).to_csv(passing, index=False)
+                pd.DataFrame(lines).to_csv(passing, index=False, lineterminator="\n")
             print(f"[{len(lines)}/{len(SHARES) * len(SEEDS)}] {name}, {share} % of the runs, seed {seed}", flush=True)
     return pd.DataFrame(lines)
 

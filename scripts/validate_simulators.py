@@ -33,7 +33,7 @@ SHOWN = ([0.5, 0.0025, 60.0], [1.0, 0.02, 70.0], [3.0, 0.0025, 80.0])
 
 def frontier_labels(conditions: Tensor) -> Tensor:
     """Whether each run reached 90 % conversion after an hour in the published study, shape (B,)."""
-    with open(ROOT / "tests/data/conversion_frontier.csv", newline="") as file:
+    with open(ROOT / "tests/data/conversion_frontier.csv", newline="", encoding="utf-8") as file:
         rows = [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     needed = {(row["temp"], row["cBA_0"]): row["cAIBN_0_min"] for row in rows}
     return torch.tensor(
@@ -252,7 +252,7 @@ def main() -> None:
     ]
     given.docs.mkdir(exist_ok=True)
     draw(given.docs / "simulators.png", given.chains)
-    (given.docs / "simulators.md").write_text("\n".join(page).rstrip() + "\n")
+    (given.docs / "simulators.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
     print("\n".join(page))
 
 

@@ -188,7 +188,7 @@ def main() -> None:
             if not file.is_file():
                 logging.info("comparing with the information limit at %.0e chains", chains)
                 with written(file) as passing:
-                    compare(model, chains).to_csv(passing, index=False)
+                    compare(model, chains).to_csv(passing, index=False, lineterminator="\n")
             parts.append(pd.read_csv(file))
     compared = pd.concat(parts, ignore_index=True)
     print(f"Network and information limit, all patterns:\n\n{agreement(compared)}\n")

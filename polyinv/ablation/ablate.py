@@ -170,7 +170,7 @@ def _keep_study(study: Study, output: Path) -> None:
     axes = {axis: list(values) for axis, values in study.axes.items()}
     kept = {"study": study.name, "axes": axes, "seeds": list(study.seeds), "seeded": list(study.seeded), "cells": cells}
     with written(output / STUDY, overwrite=True) as passing:
-        passing.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
+        passing.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _kept_study(output: Path) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def _run(
 def _keep_failure(outcome: Outcome, output: Path, say: Callable[[str], None]) -> None:
     try:
         with written(_report_of(outcome.name, output), overwrite=True) as passing:
-            passing.write_text(f"{outcome.error}\n\n{outcome.trace}")
+            passing.write_text(f"{outcome.error}\n\n{outcome.trace}", encoding="utf-8")
     except OSError as error:  # a full disk: the cell is still counted as failed, and will be left when called again
         say(f"the failure of {outcome.name} cannot be recorded: {error}")
 
@@ -230,7 +230,7 @@ def run_cell(experiment: Experiment, folder: Path) -> str:
         spent = {"wall": time.monotonic() - start, "cpu": time.process_time() - cpu, "resumed": is_resumed}
         try:
             with written(folder / SECONDS, overwrite=True) as passing:
-                passing.write_text(json.dumps(spent))
+                passing.write_text(json.dumps(spent), encoding="utf-8")
         except OSError as error:  # the scores are there, and they are what counts
             log.warning("its seconds are not kept: %s", error)
     return global_r2(scores)
@@ -259,9 +259,9 @@ def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.D
     found = _with_published(summary(table, axes, reference), axes, output, kept)
     words = in_words(found, axes, reference, kept["study"], kept.get("seeded", ["split.seed"]))
     with written(output / "summary.csv", overwrite=True) as passing:
-        found.to_csv(passing, index=False)
+        found.to_csv(passing, index=False, lineterminator="\n")
     with written(output / "summary.md", overwrite=True) as passing:
-        passing.write_text(words + "\n")
+        passing.write_text(words + "\n", encoding="utf-8")
     with written(output / "summary.png", overwrite=True) as passing:
         dots(found, axes, kept["study"]).savefig(passing, dpi=150)
     shutil.rmtree(output / "tensorboard", ignore_errors=True)
@@ -289,11 +289,13 @@ def gather(output: Path | str) -> pd.DataFrame:
             scores = _with_given(_scores(output / CELLS / name / SCORES), output / CELLS / name / CONFIG)
             parts.append(pd.concat([pd.DataFrame(at, index=scores.index), scores], axis=1))
         cells.append({"cell": name, **at, "seed": cell["seed"], "state": state, **spent_on(output / CELLS / name)})
-        cells[-1]["error"] = _report_of(name, output).read_text().split("\n")[0] if state == BROKEN else None
+        cells[-1]["error"] = (
+            _report_of(name, output).read_text(encoding="utf-8").split("\n")[0] if state == BROKEN else None
+        )
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     for name, frame in {TABLE: table, STATES: pd.DataFrame(cells)}.items():
         with written(output / name, overwrite=True) as passing:
-            frame.to_csv(passing, index=False)
+            frame.to_csv(passing, index=False, lineterminator="\n")
     return table
 
 
@@ -318,7 +320,7 @@ def _scalar(value: Any) -> Any:
 def spent_on(folder: Path) -> dict[str, Any]:
     """Seconds of a finished cell; of one that was resumed, those since it was."""
     path = folder / SECONDS
-    spent = json.loads(path.read_text()) if path.is_file() else {}
+    spent = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {"cpu_seconds": spent.get("cpu"), "wall_seconds": spent.get("wall"), "resumed": spent.get("resumed")}
 
 
@@ -328,8 +330,8 @@ def _with_published(found: pd.DataFrame, axes: Sequence[str], output: Path, kept
     for name, cell in kept["cells"].items():
         path = output / CELLS / name / CONFIG
         if path.is_file():
-            case = repeated_case(yaml.safe_load(path.read_text()))
-            cases[tuple(_scalar(value) for value in cell["values"].values())] = PUBLISHED.get(case, {})
+            case = repeated_case(yaml.safe_load(path.read_text(encoding="utf-8")))
+            cases[tuple(_scalar(value) for value in cell["values"].values())] = PUBLISHED[case] if case else {}
     combinations = found[list(axes)].itertuples(index=False, name=None)
     known = [
         cases[combination].get((target, "r2")) if subset == "test" else None

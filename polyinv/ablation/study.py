@@ -274,7 +274,8 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
     """The values, typed, and the experiment of one combination."""
     files = [*base, *(file for option in options.values() for file in option.files)]
     changed = [(key, value, axis) for axis, option in options.items() for key, value in dotted(option.values)]
-    values, by = {}, {}
+    values: dict[str, Any] = {}
+    by: dict[str, str] = {}
     for key, value, axis in changed:
         if by.setdefault(key, axis) != axis:
             raise InputError(f"the axes {by[key]} and {axis} both change {key}; needs one of them to leave it")

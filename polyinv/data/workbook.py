@@ -42,7 +42,7 @@ def write_table(table: pd.DataFrame, path: Path | str) -> None:
         if path.suffix == ".xlsx":
             _write_workbook(table, passing)
         elif path.suffix == ".csv":
-            table.to_csv(passing, index=False)
+            table.to_csv(passing, index=False, lineterminator="\n")
         else:
             _write_arrays(table, passing)
 

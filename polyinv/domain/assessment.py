@@ -108,7 +108,7 @@ def _means_less_curve(observations: Tensor, measured: Tensor) -> Tensor:
 def limits() -> dict[str, dict[str, list[float]]]:
     """Limits of each kind by the inputs that are given, a list over the levels of noise; and ``far``, the distance from
     which on an observation is outside."""
-    return yaml.safe_load(LIMITS.read_text())
+    return yaml.safe_load(LIMITS.read_text(encoding="utf-8"))
 
 
 def level(noise: Tensor) -> Tensor:

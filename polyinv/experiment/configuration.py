@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, unknown
 from polyinv.runtime.nested import dotted
+from polyinv.runtime.resources import CONFIGS, shipped_or
 
 if TYPE_CHECKING:
     from polyinv.experiment.run import Experiment
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
 PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
 MODEL = "forest"
 """Where nobody names one."""
+
+
+class Parser(ArgumentParser):
+    """Reads config files as UTF-8, whatever the system's own encoding is."""
+
+    def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
+        """See `ArgumentParser.parse_path`."""
+        path = Path(path)
+        return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
+
+
+class ConfigFile(ActionConfigFile):
+    """A config file, or the bare name of one that comes with polyinv."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        super().__call__(parser, cfg, str(shipped_or(values, CONFIGS)), option_string)
 
 
 def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] | None = None) -> "Experiment":
@@ -45,7 +62,7 @@ def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] 
             raise InputError(f"{key} is no key of a configuration")
     arguments = [*_of_files([Path(file) for file in files], on_top.get("model.name"))]
     arguments += [f"--{key}={_text(value)}" for key, value in on_top.items()]
-    parser = ArgumentParser(prog="configuration", exit_on_error=False, allow_abbrev=False)
+    parser = Parser(prog="configuration", exit_on_error=False, allow_abbrev=False)
     add_experiment(parser, arguments)
     return experiment_of(parse(parser, arguments))
 
@@ -98,14 +115,16 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     name = named or (MODEL if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    parser.add_argument("--config", action="config", help="YAML file with any of the values below")
+    parser.add_argument(
+        "--config", action=ConfigFile, help="YAML file with any of the values below, or one that comes along: mlp.yaml"
+    )
     parser.add_argument("--features", default="composite", help=f"one of {', '.join(FEATURES)}")
     parser.add_argument("--model.name", default=MODEL, help=f"one of {', '.join(MODELS)}; it decides the other values")
     parser.add_argument("--init", type=str | None, help="folder of a saved network to go on from (fine-tuning)")
     parser.add_class_arguments(MODELS[name], "model")
     parser.add_class_arguments(SplitConfig, "split")
     parser.add_class_arguments(DataConfig, "data")
-    if card is not None and card["model"] == name:
+    if card is not None and init is not None and card["model"] == name:
         _take_over(parser, card, init)
 
 
@@ -208,7 +227,8 @@ def _in_configs(arguments: list[str], *keys: str) -> str | None:
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config", action="append", default=[])
     given, _ = scout.parse_known_args(arguments)
-    found = [_entry(Path(config), *keys) for config in given.config if Path(config).is_file()]
+    files = [shipped_or(config, CONFIGS) for config in given.config]
+    found = [_entry(file, *keys) for file in files if file.is_file()]
     return next((value for value in reversed(found) if value), None)
 
 
@@ -222,7 +242,7 @@ def _entry(path: Path, *keys: str) -> str | None:
 class _EachKeyOnce(yaml.SafeLoader):
     """YAML lets the last of equal keys win without a word."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
         keys = [key.value for key, _ in node.value]
         for key in keys:
@@ -238,7 +258,7 @@ def read_yaml(path: Path, sections: str = "model, features, split, data") -> dic
         InputError: It is none, or has no sections.
     """
     try:
-        config = yaml.load(path.read_text(), _EachKeyOnce)
+        config = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     if not isinstance(config, dict):

@@ -150,15 +150,15 @@ def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
         return
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
-        settings = yaml.safe_load(config.read_text())
-        data = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
-        if data.source == "grid":
-            data = replace(data, grid=GridConfig(**settings["data"]["grid"]))
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+        source = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
+        if source.source == "grid":
+            source = replace(source, grid=GridConfig(**settings["data"]["grid"]))
         rows = pd.read_csv(split)
         test = rows.loc[rows["part"] == "test", "row"].to_numpy()
         name = f"test rows, {settings['split']['name']} seed {settings['split']['seed']}"
-        yield name, load_table(data).iloc[test]
-        if not data.has_off_grid:
+        yield name, load_table(source).iloc[test]
+        if not source.has_off_grid:
             return
     else:
         grid = load_bundled("grid")
@@ -188,8 +188,10 @@ def _write_report(
     what = pattern if model.conditional else features_of(model.columns)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
-    (output / "report.html").write_text(report(f"{model.name} from {what}: {folder}", lines, sections))
-    scores.to_csv(output / "scores.csv", index=False)
+    (output / "report.html").write_text(
+        report(f"{model.name} from {what}: {folder}", lines, sections), encoding="utf-8"
+    )
+    scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
     _keep_figures(sections, output)
     return scores
 
@@ -274,7 +276,7 @@ def _loop(
             lines.append(summary(part).assign(subset=subset.name, answer=answer))
         caption = f"Ratio to the distance of two replicates of the true recipe; {subset.name}, {len(loop)} rows"
         figures.append((caption, picture(loop, subset.name)))
-    pd.concat(loops).to_csv(output / "closed_loop.csv", index=False)
+    pd.concat(loops).to_csv(output / "closed_loop.csv", index=False, lineterminator="\n")
     table = pd.concat(lines)
     first = ["subset", "answer"]
     text = (
@@ -296,7 +298,7 @@ def _assessments(subsets: list[Evaluated], output: Path) -> dict[str, pd.DataFra
         log.info("applicability domain: %s", subset.name)
         found[subset.name] = assess(subset.observed, OBSERVED)
     parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
-    pd.concat(parts).to_csv(output / "assessments.csv", index=False)
+    pd.concat(parts).to_csv(output / "assessments.csv", index=False, lineterminator="\n")
     return found
 
 

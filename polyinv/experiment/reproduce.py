@@ -1,7 +1,6 @@
 """The published study again, on its own split and on an honest one: what ``make reproduce`` runs."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -19,9 +18,10 @@ from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.report.tables import global_r2, markdown, reproduction_table
 from polyinv.runtime.devices import NONE
 from polyinv.runtime.files import written
+from polyinv.runtime.resources import CONFIGS
+from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import work
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 CONFIG_OF = {"forest": "forest.yaml", "mlp": "mlp_published.yaml"}
 PUBLISHED_SEED = 42
 ALONE = {"model.jobs": 1}
@@ -63,7 +63,7 @@ def reproduce(
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     plan = dict(_plan(data, seeds))
-    workers = min(workers or len(os.sched_getaffinity(0)), len(plan))
+    workers = min(workers or available_cores(), len(plan))
     say(f"{len(plan)} trainings on {workers} processes; a finished one is kept in {output} and not repeated")
     start = time.monotonic()
     scores = []
@@ -93,7 +93,7 @@ def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
 def _options(model: str) -> Mapping[str, Any]:
     path = CONFIGS / CONFIG_OF[model]
     if not path.is_file():
-        raise InputError(f"{path}: no such file; reproduce needs the configs/ of a clone, as `make reproduce` has them")
+        raise InputError(f"{path}: no such file, though it comes with polyinv; install it again")
     return read_experiment([path], ALONE if model == "forest" else {}).options
 
 
@@ -116,9 +116,9 @@ def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[
         ]
     )
     with written(output / "table.md", overwrite=True) as passing:
-        passing.write_text(text + "\n")
+        passing.write_text(text + "\n", encoding="utf-8")
     with written(output / "scores.csv", overwrite=True) as passing:
-        scores.to_csv(passing, index=False)
+        scores.to_csv(passing, index=False, lineterminator="\n")
     with written(output / "summary.png", overwrite=True) as passing:
         honest_scores(scores, PUBLISHED).savefig(passing, dpi=120)
     say(f"\n{text}\n\nIn {output}: table.md, scores.csv, summary.png; a run folder for each training")

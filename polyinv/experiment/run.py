@@ -2,7 +2,6 @@
 out."""
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps
 from polyinv.models.base import mean_answer, read_card
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.quantities import TARGETS
-from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
             return _fit_and_score(experiment, model, table, split, config, folder)
         except InputError:  # what was asked for cannot be; the folder must not stand in the way of the next try
             if is_new and not (folder / "model").exists() and not (folder / "checkpoints").exists():
-                shutil.rmtree(folder)
+                empty(folder)
             raise
 
 
@@ -264,7 +263,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with written(folder) as passing:
             passing.mkdir()
-            (passing / CONFIG).write_text(_yaml(config))
+            (passing / CONFIG).write_text(_yaml(config), encoding="utf-8")
         return True
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
@@ -278,7 +277,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
 
 def _check_same(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made."""
-    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text())), _what_matters(config)
+    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
@@ -408,4 +407,4 @@ def _predictions(evaluated: list[Evaluated]) -> pd.DataFrame:
 
 def _keep_csv(table: pd.DataFrame, path: Path) -> None:
     with written(path, overwrite=True) as passing:
-        table.to_csv(passing, index=False)
+        table.to_csv(passing, index=False, lineterminator="\n")

@@ -127,7 +127,7 @@ class InverseModel(ABC):
         }
         with written(folder) as passing:
             passing.mkdir()
-            (passing / CARD).write_text(json.dumps(card, indent=2) + "\n")
+            (passing / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
             self._save(passing)
 
     @classmethod
@@ -171,7 +171,7 @@ def read_card(folder: Path | str) -> dict[str, Any]:
         hint = f"; take {Path(folder, 'model')}" if Path(folder, "model", CARD).is_file() else ""
         raise InputError(f"{folder} holds no model: there is no {CARD} in it{hint}")
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(path.read_text(encoding="utf-8"))
         missing = {"format", "polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error}") from None

@@ -120,7 +120,9 @@ class Forest(InverseModel):
             log.info("candidate %2d of %d: R² %.4f with %s", len(scores), CANDIDATES, r2, candidate)
             if kept:
                 with written(kept, overwrite=True) as passing:
-                    pd.DataFrame(candidates[: len(scores)]).assign(r2=scores).to_csv(passing, index=False)
+                    pd.DataFrame(candidates[: len(scores)]).assign(r2=scores).to_csv(
+                        passing, index=False, lineterminator="\n"
+                    )
         return candidates[scores.index(max(scores))]
 
     def _save(self, folder: Path) -> None:

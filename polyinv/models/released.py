@@ -4,9 +4,7 @@ from pathlib import Path
 
 from polyinv.errors import InputError
 from polyinv.models.base import CARD
-
-DEFAULT = Path(__file__).parents[2] / "checkpoints" / "conditional"
-"""The released conditional model, which takes missing inputs."""
+from polyinv.runtime.resources import RELEASED as DEFAULT
 
 
 def model_folder(path: Path | str | None) -> Path:

@@ -376,12 +376,12 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
         InputError: As `check_new_answers`.
     """
     if path is None:
-        print(answers.to_csv(index=False), end="")
+        print(answers.to_csv(index=False, lineterminator="\n"), end="")
         return
     check_new_answers(path)
     with written(path) as passing:
         if Path(path).suffix == ".csv":
-            answers.to_csv(passing, index=False)
+            answers.to_csv(passing, index=False, lineterminator="\n")
         else:
             answers.to_excel(passing, index=False, engine="openpyxl")
 

@@ -1,5 +1,6 @@
 """A picture of observed curves and the curves that answered recipes make."""
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ def compared(table: pd.DataFrame, answers: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(4.6 * across + 0.4, 3.6 * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     recipes = torch.from_numpy(answers.loc[rows, list(TARGETS)].to_numpy(dtype=float, copy=True))
-    made = simulated(recipes, method="deterministic").mmd[:, 0].numpy() if len(rows) else []
+    made = simulated(recipes, method="deterministic").mmd[:, 0].numpy() if len(rows) else np.empty(0)
     for panel, row, curve in zip(panels, rows, made, strict=False):
         _panel(panel, table.loc[row, list(MMD)].to_numpy(dtype=float), curve, answers.loc[row], row)
     for panel in panels[len(rows) :]:

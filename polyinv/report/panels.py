@@ -6,6 +6,7 @@ stand side by side differ in red and green alone.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,8 @@ def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = 
         title: Over all panels; says which rows.
         targets: The values to draw, those that were asked for.
     """
-    panels = _grid(targets, 3.3)
-    panels[0].figure.suptitle(title)
+    figure, panels = _grid(targets, 3.3)
+    figure.suptitle(title)
     scored = [score(y, each).set_index(["target", "metric"])["value"] for each in (predictions.mean(0), *predictions)]
     for panel, quantity in zip(panels, _named(targets), strict=True):
         at, unit = TARGETS.index(quantity.name), quantity.unit
@@ -59,7 +60,7 @@ def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = 
         panel.set_title(f"R² {r2:.3f}{spread}\nMAE {scored[0][quantity.name, 'mae']:.3g} {unit}", fontsize=10)
         panel.set_xlabel(f"true {quantity.axis}")
         panel.set_ylabel(f"predicted / {unit}")
-    return panels[0].figure
+    return figure
 
 
 def residuals(
@@ -77,8 +78,8 @@ def residuals(
     reacted = np.asarray(reacted, dtype=float)
     known = np.isfinite(reacted)
     order = np.flatnonzero(known)[reacted[known].argsort(kind="stable")]
-    panels = _grid(targets, 2.9)
-    panels[0].figure.suptitle(title)
+    figure, panels = _grid(targets, 2.9)
+    figure.suptitle(title)
     for panel, quantity in zip(panels, _named(targets), strict=True):
         at = TARGETS.index(quantity.name)
         left = (predicted - y)[order, at].numpy()
@@ -91,8 +92,8 @@ def residuals(
         panel.set_xlabel("conversion")
         panel.set_ylabel(f"predicted − true / {quantity.unit}")
     handles, labels = panels[0].get_legend_handles_labels()
-    panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-    return panels[0].figure
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    return figure
 
 
 def running_quantiles(x: np.ndarray, values: np.ndarray, quantiles: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +130,7 @@ def learning_curves(folder: Path | str) -> Figure | None:
     if "val/loss" not in curves:
         return None
     figure = Figure(figsize=(WIDTH, 8.2), layout="constrained")
-    rows = [["loss", "loss"], *_pairs(TARGETS)]
+    rows: list[Any] = [["loss", "loss"], *_pairs(TARGETS)]
     panels = figure.subplot_mosaic(rows, height_ratios=[1.1, *[1] * (len(rows) - 1)])
     _losses(panels["loss"], curves)
     best = int(curves["val/loss"].idxmin())
@@ -176,8 +177,8 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
         label: Axis label.
     """
     names, targets = list(importance["block"].unique()), list(importance["target"].unique())
-    panels = _grid(targets, 0.9 + 0.235 * len(names))
-    panels[0].figure.suptitle(title)
+    figure, panels = _grid(targets, 0.9 + 0.235 * len(names))
+    figure.suptitle(title)
     labels = {quantity.name: quantity.label for quantity in RECIPE}
     for place, (panel, target) in enumerate(zip(panels, targets, strict=True)):
         lines = importance[importance["target"] == target].set_index("block").reindex(names)
@@ -185,7 +186,7 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
         panel.set_yticks(range(len(names)), names if place % 2 == 0 else [])
         panel.set_title(labels.get(target, target), fontsize=10)
         panel.set_xlabel(label)
-    return panels[0].figure
+    return figure
 
 
 def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> Figure:
@@ -235,7 +236,7 @@ def closed_loop(table: pd.DataFrame, title: str) -> Figure:
     panel.axvline(1, color=INK, linestyle="--", linewidth=1.2, label="1: as near as noise allows")
     if len(drawn):
         low, high = min(drawn.min(), 0.8), max(drawn.max(), 1.25)
-        panel.hist(drawn, np.geomspace(low, high, 41), color=BLUE, edgecolor="white", linewidth=0.4)
+        panel.hist(drawn, np.geomspace(low, high, 41).tolist(), color=BLUE, edgecolor="white", linewidth=0.4)
         median = float(np.median(drawn))
         panel.axvline(median, color=RED, linewidth=1.6, label=f"median: {median:.2f}")
     panel.legend(frameon=False)
@@ -259,7 +260,7 @@ def assessments(table: pd.DataFrame, title: str) -> Figure:
         panel.barh(
             range(len(shares)), width, 0.62, left=begin, color=colour, hatch=hatch, edgecolor="white", label=grade
         )
-        for at in np.flatnonzero(width >= 0.05):
+        for at in np.flatnonzero(width >= 0.05).tolist():
             panel.text(begin[at] + width[at] / 2, at, f"{width[at]:.0%}", ha="center", va="center", color=INK,
                        bbox={"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.2"})  # fmt: skip
         begin = begin + width
@@ -280,15 +281,15 @@ def _pairs(names: Sequence[str]) -> list[list[str]]:
     return [list(names[at : at + 2]) for at in range(0, len(names), 2)]
 
 
-def _grid(names: Sequence[str], height: float) -> list[Axes]:
-    """A panel for each name, two in a row, on a new figure."""
+def _grid(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+    """A new figure and a panel for each name, two in a row."""
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(WIDTH, height * rows + 0.5), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for idle in panels[len(names) :]:
         idle.remove()
-    return panels[: len(names)]
+    return figure, panels[: len(names)]
 
 
 def _parity(panel: Axes, true: np.ndarray, predictions: np.ndarray) -> None:
@@ -297,7 +298,7 @@ def _parity(panel: Axes, true: np.ndarray, predictions: np.ndarray) -> None:
         predictions.mean(0),
         predictions.std(0, ddof=1) if len(predictions) > 1 else None,
     )
-    points = {"fmt": "o", "markersize": 2.6, "markeredgewidth": 0, "color": DARK, "alpha": 0.45}
+    points: dict[str, Any] = {"fmt": "o", "markersize": 2.6, "markeredgewidth": 0, "color": DARK, "alpha": 0.45}
     panel.errorbar(true, mean, spread, ecolor=BLUE, elinewidth=0.5, **points)
     ends = [min(true.min(), mean.min()), max(true.max(), mean.max())]
     panel.plot(ends, ends, color=RED, linestyle="--", linewidth=1.2, zorder=3)
@@ -324,12 +325,12 @@ def _losses(panel: Axes, curves: dict[str, pd.Series]) -> None:
 
 
 def _r2_curves(panel: Axes, curves: dict[str, pd.Series], target: str) -> None:
-    train, val = (curves.get(f"{part}/r2/{target}") for part in ("train", "val"))
+    train, val = curves.get(f"train/r2/{target}"), curves[f"val/r2/{target}"]
     if train is not None:
         panel.plot(train.index, train, color=ORANGE, linewidth=1, linestyle="--", label="training")
     panel.plot(val.index, val, color=DARK, linewidth=1.2, label="validation")
     low, high = (curves.get(f"val/r2/{target}/{end}") for end in ("low", "high"))
-    if low is not None:
+    if low is not None and high is not None:
         panel.fill_between(low.index, low, high, color=BLUE, alpha=0.4, linewidth=0, label="± over the members")
     panel.set_ylabel("R²")
     panel.grid(alpha=0.3)

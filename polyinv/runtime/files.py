@@ -1,14 +1,20 @@
 """Files that can be trusted: what stands under its final name is complete."""
 
-import fcntl
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
 from polyinv.errors import InputError
+
+LOCK = ".lock"
+"""File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
 
 @contextmanager
@@ -60,17 +66,32 @@ def check_new(path: Path | str, *, overwrite: bool = False) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder while the block runs.
 
+    The lock is the operating system's and ends with the process that holds it, however that ends. A killed process
+    leaves the file of the lock behind, which locks nobody out. A folder that the block leaves empty is removed.
+
     Raises:
         InputError: Another process is in it.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    lock = FileLock(folder / LOCK)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
+        lock.acquire(blocking=False)
+    except Timeout:
         raise InputError(f"another process is at work in {folder}") from None
+    try:
+        yield
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # Windows removes no open file; there, the release does it
+            (folder / LOCK).unlink()
+        lock.release()
+        with suppress(OSError):  # not empty, as a rule
+            folder.rmdir()
+
+
+def empty(folder: Path) -> None:
+    """Remove everything from a locked folder, so that it goes with its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            _remove(path)
 
 
 def discard_unfinished(folder: Path) -> None:
@@ -80,8 +101,21 @@ def discard_unfinished(folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where what can be computed again is kept between calls: ``$XDG_CACHE_HOME/polyinv`` or ``~/.cache/polyinv``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "polyinv")
+    """Where what can be computed again is kept between calls.
+
+    That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or the temporary
+    one for a user without a home or with one that cannot be written.
+    """
+    folder = user_cache_path("polyinv", appauthor=False)
+    return folder if folder.is_absolute() and _is_writable(folder) else Path(tempfile.gettempdir(), "polyinv")
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,17 @@
-"""How many threads torch uses."""
+"""How many cores there are, and how many threads torch uses."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def available_cores() -> int:
+    """Cores that this process may use: fewer than the machine has where a scheduler or a container says so."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -6,9 +6,10 @@ Each process sees one device at most, the same from its first job to its last.
 import itertools
 import os
 import signal
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, parent_process
@@ -19,6 +20,10 @@ from polyinv.runtime.devices import VISIBLE, environment
 
 ASKED_TO_END = (0, -signal.SIGTERM)
 """Exit codes of a process that was asked to, in a training, which ends by itself, or elsewhere."""
+NAMES = {9: "SIGKILL"} | {number.value: number.name for number in signal.Signals}
+"""Of signals; Windows knows a few only, and no SIGKILL."""
+MOST = 30 if sys.platform == "win32" else 1000
+"""Processes at once: Windows waits for 63 handles at most, and each process has two."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -45,7 +50,7 @@ class Outcome:
 
 def work(
     task: Callable[..., Any], jobs: Mapping[str, tuple], count: int, devices: Sequence[str] = ()
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Call ``task`` with the arguments of each job, and give the outcomes as they come.
 
     A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops
@@ -60,7 +65,7 @@ def work(
     """
     waiting, workers = list(jobs.items())[::-1], []
     try:
-        for device in itertools.islice(itertools.cycle(devices or (None,)), min(count, len(jobs))):
+        for device in itertools.islice(itertools.cycle(devices or (None,)), min(count, len(jobs), MOST)):
             workers.append(_Worker(task, device))
         for worker in workers:
             worker.start(*waiting.pop())
@@ -131,8 +136,9 @@ def _cause(code: int) -> str:
         return "its process was asked to end (SIGTERM)"
     if code > 0:
         return f"its process ended with exit code {code}"
-    hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
-    return f"its process was killed by signal {-code} ({signal.Signals(-code).name}){hint}"
+    name = NAMES.get(-code, "unknown here")
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"its process was killed by signal {-code} ({name}){hint}"
 
 
 def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:

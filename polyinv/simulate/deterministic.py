@@ -87,7 +87,8 @@ def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator:
         (k.k_ttt * Q**2, chemistry.d_tt),
     )
     flory = transfer + sum(2 * d * events for events, d in terminations)
-    combined = sum((1 - d) * events for events, d in terminations)
+    by_ss, by_st, by_tt = ((1 - d) * events for events, d in terminations)
+    combined = by_ss + by_st + by_tt
     # Initiation and transfer start a chain each, which takes a monomer unit at once.
     consumption = (k.k_p * S + k.k_pt * Q) * monomer + initiation + transfer
     return Rates(ChainEnds((flory + 2 * combined) / consumption, flory, combined), consumption, S, Q)

@@ -153,7 +153,7 @@ class _Scatter:
         # What one more S, or Q, does to an output until it is gone.
         reach_S = [(s * loss[1][1] - q * loss[1][0]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
         reach_Q = [(q * loss[0][0] - s * loss[0][1]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
-        covariance = 0
+        covariance = torch.zeros((), dtype=monomer.dtype)
         for rate, change_S, change_Q, chains, decomposed in events:
             effect = [change_S * s + change_Q * q for s, q in zip(reach_S, reach_Q, strict=True)]
             w = torch.stack([effect[0], effect[1] + chains, none + decomposed], -1)

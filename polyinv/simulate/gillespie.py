@@ -115,12 +115,12 @@ def poisson(mean: float, state: np.ndarray) -> int:
         us = 0.5 - abs(u)
         k = nb.int64(math.floor((2.0 * a / us + b) * u + mean + 0.43))
         if us >= 0.07 and v <= squeeze:
-            return k
+            return int(k)
         if k < 0 or (us < 0.013 and v > us):
             continue
         scale = math.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / (us * us) + b))
         if scale <= k * math.log(mean) - mean - math.lgamma(k + 1.0):
-            return k
+            return int(k)
 
 
 @njit(nogil=True, cache=True)

@@ -5,7 +5,6 @@ The kernel, and why it need not execute propagation, is `polyinv.simulate.gilles
 (`polyinv.simulate.control_volume`), its random stream and a processor.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError, unknown
+from polyinv.runtime.threads import available_cores
 from polyinv.simulate import gillespie
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
@@ -99,7 +99,7 @@ class _Job:
 
 def _skip(job: _Job) -> dict[str, np.ndarray]:
     T, bins = len(job.times), len(job.longest) + 1
-    result = {name: np.zeros((T, bins), np.int64) for name in ("chains", "units")}
+    result: dict[str, np.ndarray] = {name: np.zeros((T, bins), np.int64) for name in ("chains", "units")}
     result |= {"squares": np.zeros((T, bins)), "counts": np.zeros(len(EVENTS), np.int64), "radicals": np.zeros(2)}
     result |= {name: np.zeros(T, np.int64) for name in ("residual", "live_units", "live_chains")}
     state = job.stream().generate_state(4, np.uint64)
@@ -202,7 +202,7 @@ def simulate_runs(
 def _jobs(
     conditions: Tensor, times: Tensor, chemistry: Chemistry, volumes: Volumes, replicates: int, engine: str, seed: int
 ) -> Iterator[_Job]:
-    conditions, times = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
+    conditions, ends = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
     rates = chemistry.at(conditions[:, 2])
     k = torch.stack([getattr(rates, field.name) for field in fields(rates)], -1).detach().numpy()
     fractions = np.array([chemistry.f, chemistry.d_ss, chemistry.d_st, chemistry.d_tt], dtype=float)
@@ -210,8 +210,8 @@ def _jobs(
     molecules = (volumes.per_molar[:, None] * conditions[:, :2]).round().long().numpy()
     for run, per_molar in enumerate(volumes.per_molar.tolist()):
         for replicate in range(replicates):
-            inputs = (k[run], fractions, per_molar, molecules[run], times[run], longest)
-            yield _Job(*inputs, engine, seed, (run, replicate))
+            of_run = (k[run], fractions, per_molar, molecules[run], ends[run], longest)
+            yield _Job(*of_run, engine=engine, seed=seed, key=(run, replicate))
 
 
 def _run_all(
@@ -226,7 +226,7 @@ def _run_all(
         return result
 
     results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
-    pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
+    pool = ThreadPoolExecutor(workers or available_cores())
     try:
         places = {pool.submit(work, jobs[place]): place for place in order}
         for future in as_completed(places):

@@ -61,4 +61,4 @@ def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     times[run, snapshot] = recipes["time"]
     times = pd.DataFrame(times).ffill(axis=1).to_numpy(copy=True)
     conditions = recipes.loc[~pd.Series(run).duplicated(), list(CONDITIONS)].to_numpy(dtype=float, copy=True)
-    return tuple(torch.from_numpy(array.copy()) for array in (conditions, times, run, snapshot))
+    return torch.tensor(conditions), torch.tensor(times), torch.tensor(run), torch.tensor(snapshot)

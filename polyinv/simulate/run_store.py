@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -55,22 +56,16 @@ class RunStore:
         except (BadZipFile, EOFError, ValueError, KeyError, zlib.error):
             raise InputError(f"{path} is damaged; remove it to compute the run again") from None
 
-    def write(self, inputs: tuple, result: dict[str, np.ndarray]) -> None:
-        """Keep ``result``."""
+    def write(self, inputs: tuple, result: Mapping[str, Any]) -> None:
+        """Keep ``result``, arrays by name."""
         with written(self.path(inputs), overwrite=True) as passing:
             np.savez_compressed(passing, **result)
 
     def discard(self) -> None:
-        """Remove the finished runs, and the folder if nothing else is in it."""
+        """Remove the finished runs."""
         discard_unfinished(self.folder)
         for path in self.folder.glob("*.npz"):
             path.unlink()
-        self.discard_if_empty()
-
-    def discard_if_empty(self) -> None:
-        """Remove the folder if nothing is in it."""
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 @contextmanager
@@ -83,9 +78,5 @@ def kept_until_written(path: Path) -> Iterator[Path]:
     store = RunStore(path.with_name(f"{path.name}.runs"))
     with locked(store.folder):
         log.info("finished runs are kept in %s until %s is written", store.folder, path)
-        try:
-            yield store.folder
-        except InputError:
-            store.discard_if_empty()
-            raise
+        yield store.folder
         store.discard()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
 from polyinv.quantities import RECIPE
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Progress = Callable[[int], None]
 """Called by a simulator with the number of runs it has just finished."""
@@ -82,7 +85,7 @@ class Growth:
         )
 
 
-Batch = TypeVar("Batch")
+Batch = TypeVar("Batch", bound="DataclassInstance")
 
 
 def mapped(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:

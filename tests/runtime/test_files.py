@@ -1,7 +1,15 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from polyinv.errors import InputError
-from polyinv.runtime.files import discard_unfinished, written
+from polyinv.runtime import files
+from polyinv.runtime.files import LOCK, cache_folder, discard_unfinished, empty, locked, written
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -35,3 +43,108 @@ def test_what_a_killed_process_left_is_discarded_and_nothing_else(tmp_path):
     (tmp_path / "scores.csv").write_text("whole")
     discard_unfinished(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A folder with a result in it."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "scores.csv").write_text("whole")
+    return folder
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from polyinv.runtime.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(folder):
+    """A process that has locked a folder."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, folder], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def end(process):
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_two_processes_do_not_work_in_one_folder(work):
+    process = hold(work)
+    try:
+        with pytest.raises(InputError, match=r"^another process is at work in .*work$"), locked(work):
+            pytest.fail("entered")
+    finally:
+        end(process)
+
+
+def test_a_killed_process_leaves_no_stuck_lock(work):
+    end(hold(work))
+    with locked(work):
+        pass
+    assert [path.name for path in work.iterdir()] == ["scores.csv"]
+
+
+def test_a_lock_leaves_no_trace_even_where_the_block_fails(work):
+    with pytest.raises(TimeoutError, match="of the block"), locked(work):
+        assert sorted(path.name for path in work.glob("[!.]*")) == ["scores.csv"]
+        raise TimeoutError("of the block")
+    assert [path.name for path in work.iterdir()] == ["scores.csv"]
+
+
+def test_a_folder_that_was_emptied_goes_with_its_lock(work):
+    with locked(work):
+        empty(work)
+        assert [path.name for path in work.iterdir()] == [LOCK]
+    assert not work.exists()
+
+
+def test_never_two_are_in_a_folder_though_the_file_of_the_lock_comes_and_goes(work):
+    inside, most, entered = [], [], []
+
+    def enter():
+        for _ in range(200):
+            with suppress(InputError), locked(work):
+                inside.append(1)
+                most.append(len(inside))
+                entered.append(1)
+                inside.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(enter) for _ in range(4)]:
+            done.result()
+    assert max(most) == 1
+    assert len(entered) > 100
+
+
+def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
+    if sys.platform == "linux":
+        assert cache_folder() == tmp_path / "mine" / "polyinv"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if sys.platform == "linux":
+        assert cache_folder() == tmp_path / ".cache" / "polyinv"
+
+
+@pytest.mark.parametrize("home", ["a file", "no home", "not writable"])
+def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    if home == "a file":
+        (tmp_path / "file").write_text("")
+        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path / "file" / "polyinv")
+    elif home == "no home":  # of a user number without a name: "~" stays as it is
+        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
+    else:
+        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path)
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path / "passing"))
+    assert cache_folder() == tmp_path / "passing" / "polyinv"

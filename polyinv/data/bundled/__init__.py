@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 @cache
 def card() -> dict[str, dict[str, Any]]:
     """What each bundled data set says about itself, by name."""
-    return yaml.safe_load((FOLDER / "card.yaml").read_text())
+    return yaml.safe_load((FOLDER / "card.yaml").read_text(encoding="utf-8"))
 
 
 def load_bundled(name: str) -> pd.DataFrame:

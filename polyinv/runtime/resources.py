@@ -1,0 +1,36 @@
+"""What comes with polyinv: configs and the released model, beside the package in a clone and inside it in a wheel."""
+
+from pathlib import Path
+
+from polyinv.errors import InputError
+
+INSIDE = Path(__file__).parents[1] / "shipped"
+"""Made by ``setup.py`` in a wheel, where nothing stands beside the package."""
+SHIPPED = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2]
+CONFIGS = SHIPPED / "configs"
+STUDIES = CONFIGS / "ablations"
+RELEASED = SHIPPED / "checkpoints" / "conditional"
+"""The conditional model, which takes missing inputs."""
+
+
+def shipped_or(given: Path | str, folder: Path) -> Path:
+    """A path; for a bare name that is no file here, the file of that name in a folder that comes with polyinv.
+
+    Args:
+        given: As a user writes it.
+        folder: ``CONFIGS`` or ``STUDIES``.
+
+    Raises:
+        InputError: A bare name that is in neither place.
+
+    Example:
+        >>> shipped_or("mlp.yaml", CONFIGS).relative_to(SHIPPED).as_posix()
+        'configs/mlp.yaml'
+    """
+    path = Path(given).expanduser()
+    if path.exists() or len(path.parts) != 1:
+        return path
+    if not (folder / path).is_file():
+        known = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
+        raise InputError(f"{given}: no such file here, and none that comes with polyinv: {known}")
+    return folder / path
