@@ -10,6 +10,7 @@ LAYERS = (
     "errors",
     "quantities",
     "reactions",
+    "r2",
     "mmd",
     "runtime",
     "chemistry",
