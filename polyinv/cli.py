@@ -285,7 +285,7 @@ def predict(arguments: list[str]) -> None:
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
         rows = predictor.read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = predictor.Predictor(model[0] if model else None).answer(*rows, known, asked)
+        answers = predictor.load(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
             predictor.plot_answers(rows[0], answers, config.plot)
         predictor.write_answers(answers, out)

@@ -14,6 +14,7 @@ LAYERS = (
     "errors",
     "quantities",
     "reactions",
+    "r2",
     "mmd",
     "runtime",
     "chemistry",
