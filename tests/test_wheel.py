@@ -13,7 +13,7 @@ import torch
 
 import polyinv
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import rows_of
+from polyinv.data.rows import rows_of
 from polyinv.data.masks import masked_inputs
 from polyinv.domain.expectations import FILE
 from polyinv.errors import InputError
