@@ -204,7 +204,7 @@ class Observations:
 def _numbers(values: Any) -> Tensor:
     if not isinstance(values, Tensor):
         values = torch.from_numpy(np.array(values, dtype=float))  # a copy: pandas hands out read-only arrays
-    return values.detach().double().contiguous()  # sums over a curve depend on the layout, in the last bit
+    return values.detach().double()
 
 
 def _check_shape(name: str, values: Tensor, expected: tuple[int, ...]) -> None:

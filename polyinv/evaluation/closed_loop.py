@@ -276,7 +276,8 @@ def closed_loop(
         )
     answer = simulated(recipes, method=method, seed=2 * seed, **settings)
     observations = observations.to("cpu")
-    curve = observations.mmd / (observations.mmd.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
+    w = observations.mmd.contiguous()  # a sum depends on the layout, in its last bit
+    curve = w / (w.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
     apart = distance(answer.mmd, curve[:, None]).mean(1)
     floor = torch.where(apart.isnan(), torch.nan, _floor(reference, method, seed=2 * seed + 1, **settings))
     reacted = 1 - answer.cBA_time.mean(1) / recipes[:, 0]

@@ -138,9 +138,9 @@ def test_errors_are_those_of_the_simulated_polymer(rows):
     loop = brief_loop(predicted, x, true=rows.recipe, method="deterministic")
     for name in ("Mn", "Mw"):
         expected = getattr(made, name) / getattr(shown, name) - 1
-        torch.testing.assert_close(torch.from_numpy(loop[f"error_{name}"].to_numpy()), expected[:, 0])
+        torch.testing.assert_close(torch.from_numpy(loop[f"error_{name}"].to_numpy(copy=True)), expected[:, 0])
     consumed = (shown.cBA_time - made.cBA_time)[:, 0] / rows.recipe[:, 0]  # cBA_0 is the same
-    torch.testing.assert_close(torch.from_numpy(loop["error_conversion"].to_numpy()), consumed)
+    torch.testing.assert_close(torch.from_numpy(loop["error_conversion"].to_numpy(copy=True)), consumed)
     from_curves = brief_loop(predicted, Observations(mmd=x.mmd), true=rows.recipe, method="deterministic")
     assert from_curves["error_conversion"].isna().all()
     assert (from_curves["error_Mn"] - loop["error_Mn"]).abs().max() < 0.002
@@ -225,7 +225,7 @@ def test_a_floor_is_the_mean_over_pairs_of_replicates(rows, replicates):
     other = {"replicates": replicates, "seed": 1, "horizon": HORIZON}  # other random numbers than the answer's
     seen = simulated(rows.recipe[:5], **other).mmd
     pairs = [distance(seen[:, one], seen[:, other]) for one, other in itertools.combinations(range(replicates), 2)]
-    torch.testing.assert_close(torch.from_numpy(floor.to_numpy()), torch.stack(pairs).mean(0))
+    torch.testing.assert_close(torch.from_numpy(floor.to_numpy(copy=True)), torch.stack(pairs).mean(0))
 
 
 def test_a_summary_counts_what_it_can():
