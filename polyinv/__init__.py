@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from polyinv.domain.assessment import assess
     from polyinv.errors import InputError
     from polyinv.evaluation.closed_loop import closed_loop
-    from polyinv.models import CNN as CurveCNN
-    from polyinv.models import MLP, MODELS
-    from polyinv.models import Forest as RandomForest
-    from polyinv.models import Trees as ExtraTrees
-    from polyinv.models.training import RecipeModule
+    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, RandomForest
+    from polyinv.models.module import RecipeModule
+    from polyinv.models.networks import NETWORKS
     from polyinv.predict.predictor import load
 
 __version__ = "0.1.0"
@@ -30,6 +28,7 @@ __all__ = [
     "FEATURES",
     "MLP",
     "MODELS",
+    "NETWORKS",
     "SPLITS",
     "CurveCNN",
     "ExtraTrees",
@@ -50,14 +49,15 @@ _HOMES = {
     "FEATURES": "data.features",
     "MLP": "models",
     "MODELS": "models",
+    "NETWORKS": "models.networks",
     "SPLITS": "data.splits",
-    "CurveCNN": "models:CNN",
-    "ExtraTrees": "models:Trees",
+    "CurveCNN": "models",
+    "ExtraTrees": "models",
     "InputError": "errors",
     "Observations": "data.observations",
-    "RandomForest": "models:Forest",
+    "RandomForest": "models",
     "RecipeDataModule": "data.datamodule",
-    "RecipeModule": "models.training",
+    "RecipeModule": "models.module",
     "assess": "domain.assessment",
     "closed_loop": "evaluation.closed_loop",
     "load": "predict.predictor",
@@ -65,14 +65,13 @@ _HOMES = {
     "simulate_table": "data.source",
     "split_rows": "data.splits",
 }
-"""The module of each public name, and behind a colon what it is called there if otherwise."""
+"""The module of each public name."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"polyinv has no {name!r}; known: {', '.join(sorted(__all__, key=str.lower))}")
-    module, _, there = _HOMES[name].partition(":")
-    globals()[name] = found = getattr(import_module(f"polyinv.{module}"), there or name)
+    globals()[name] = found = getattr(import_module(f"polyinv.{_HOMES[name]}"), name)
     return found
 
 

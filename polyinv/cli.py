@@ -30,6 +30,7 @@ from polyinv.experiment.configuration import Parser, add_experiment, data_config
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
 from polyinv.runtime.flags import bare
+from polyinv.runtime.plugins import import_files, taken_out
 from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        arguments, imported = taken_out(arguments)
         if not arguments or arguments[0] in ("-h", "--help"):
             print(_usage())
             return 0 if arguments else 2
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
         with _speaking(), _terminable():
+            import_files(imported)
             COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
             if sys.stdout:
                 sys.stdout.flush()  # here, where a full disk gets its line
@@ -361,7 +364,12 @@ def _usage() -> str:
 
 
 def _parser(name: str, command: Callable) -> Parser:
-    return Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+    parser = Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+    # Taken out of the arguments before: what a file adds, a parser has to know.
+    parser.add_argument(
+        "--import", metavar="FILE", help="Python file that adds a network, a model or a split of your own"
+    )
+    return parser
 
 
 def _first_line(command: Callable) -> str:

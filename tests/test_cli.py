@@ -193,7 +193,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, train"),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
-            "no model 'forrest'; known: cnn, forest, mlp, trees",
+            "no model 'forrest'; known: cnn, forest, mlp, network",
         ),
         (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.grid.chains"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),

@@ -24,7 +24,7 @@ from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.models import InverseModel, load
+from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
 from polyinv.quantities import TARGETS
 from polyinv.reactions import conversion
@@ -73,7 +73,7 @@ def evaluate(
     from polyinv.evaluation.closed_loop import METHODS
 
     folder = model_folder(path)
-    model = load(folder)
+    model = load_model(folder)
     if given is not None and not model.conditional:
         raise InputError(
             f"{path} is no conditional model: it is given all of {features_of(model.columns)}, not {given}"
@@ -308,7 +308,6 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
         permutation_importance,
         with_whole_curve,
     )
-    from polyinv.models import Forest
     from polyinv.report.html import Section
     from polyinv.report.panels import importance_bars
 
@@ -323,7 +322,7 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
         caption = f"Drop in R² when an input is not known; {subset.subset}; ± over the members"
         tables.append((caption, importance_table(missing)))
         figures.append((caption, importance_bars(missing, subset.subset)))
-    if isinstance(model, Forest):
+    if hasattr(model, "impurity_importance"):
         impurity = impurity_importance(model, cut)
         caption = "Share of the decrease in variance that the splits on a block bring, as in the study; training rows"
         tables.append((caption, importance_table(impurity, "share")))

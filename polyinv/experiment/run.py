@@ -20,8 +20,8 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
-from polyinv.models.base import mean_answer, read_card
+from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
+from polyinv.models.base import read_card
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.quantities import TARGETS
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from polyinv.data.datamodule import RecipeDataModule
     from polyinv.data.rows import Rows
+    from polyinv.evaluation.evaluated import Evaluated
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
 
@@ -85,30 +86,6 @@ class Experiment:
         """The experiment in a few words."""
         source = "" if self.data.source == "table" else f" {self.data.source}"
         return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What a model is evaluated on and what it answers.
-
-    Args:
-        subset: Name of the rows.
-        features: What is given of them: the feature set, or for ``conditional`` one of its patterns.
-        rows: The rows.
-        predictions: Recipes that each member names, (R, N, 4).
-        at: The rows' numbers in their table, (N,).
-    """
-
-    subset: str
-    features: str
-    rows: "Rows"
-    predictions: "Tensor"
-    at: np.ndarray
-
-    @property
-    def predicted(self) -> "Tensor":
-        """What the model as a whole answers, (N, 4)."""
-        return mean_answer(self.predictions)
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
@@ -165,18 +142,21 @@ def _table(experiment: Experiment) -> pd.DataFrame:
 def _fit_and_score(
     experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
 ) -> pd.DataFrame:
+    # torch takes seconds to import: not before bad input has been refused.
+    from polyinv.evaluation.evaluated import Evaluated
+
     discard_unfinished(folder)
     data = _prepared(experiment, table)
     _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
-        model = load(folder / "model")
+        model = load_model(folder / "model")
     else:
         model.fit(data, folder)
         model.save(folder / "model")
     evaluated = [
-        Evaluated(subset, features, rows, model.predict_members(x), at)
-        for subset, rows, at in _tests(experiment, data, split)
-        for features, x in _given(experiment, data.columns, rows.x)
+        Evaluated(subset, given, rows.y, model.predict_members(x), numbers)
+        for subset, rows, numbers in _tests(experiment, data, split)
+        for given, x in _given(experiment, data.columns, rows.x)
     ]
     scores = _score(experiment, evaluated)
     _show(experiment, evaluated, scores, config, folder)
@@ -336,12 +316,11 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
         yield pattern, masked_inputs(x, columns, pattern)
 
 
-def _score(experiment: Experiment, evaluated: list[Evaluated]) -> pd.DataFrame:
+def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score_members
 
     parts = [
-        score_members(each.rows.y, each.predictions).assign(features=each.features, subset=each.subset)
-        for each in evaluated
+        score_members(each.y, each.predictions).assign(features=each.given, subset=each.subset) for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
     columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
@@ -349,7 +328,7 @@ def _score(experiment: Experiment, evaluated: list[Evaluated]) -> pd.DataFrame:
 
 
 def _show(
-    experiment: Experiment, evaluated: list[Evaluated], scores: pd.DataFrame, config: dict[str, Any], folder: Path
+    experiment: Experiment, evaluated: list["Evaluated"], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
     """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
@@ -360,18 +339,18 @@ def _show(
     r2 = {}
     with SummaryWriter(folder) as writer:
         for each in evaluated:
-            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.features)]
+            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.given)]
             # A pattern of a conditional model is a level of the tag: the others are to be compared with its composite.
-            apart = "" if each.features in (experiment.features, "composite") else f"{each.features}/"
+            apart = "" if each.given in (experiment.features, "composite") else f"{each.given}/"
             tags = {f"{each.subset}/{apart}{row.metric}/{row.target}": row.value for row in scored.itertuples()}
             for tag, value in tags.items():
                 writer.add_scalar(tag, value)
             if each.subset == "test":  # not off the grid: nothing may be chosen there
                 r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
-            pattern = "" if each.features == experiment.features else f" from {each.features}"
+            pattern = "" if each.given == experiment.features else f" from {each.given}"
             title = f"{experiment.title}{pattern}: {len(each.predicted)} {each.subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.predictions, title)
-            name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
+            figure = parity(each.y, each.predictions, title)
+            name = f"parity_{each.subset}" + (f"_{each.given}" if pattern else "")
             with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
             writer.add_figure(f"{each.subset}/{apart}parity", figure)
@@ -395,11 +374,11 @@ def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
     return pd.DataFrame({"row": np.arange(rows), "part": part})
 
 
-def _predictions(evaluated: list[Evaluated]) -> pd.DataFrame:
+def _predictions(evaluated: list["Evaluated"]) -> pd.DataFrame:
     parts = []
     for each in evaluated:
-        named = {"subset": each.subset, "features": each.features, "row": each.at}
-        true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
+        named = {"subset": each.subset, "features": each.given, "row": each.rows}
+        true = pd.DataFrame(each.y.numpy(), columns=list(TARGETS))
         predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
         parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)

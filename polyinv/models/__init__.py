@@ -4,12 +4,12 @@ from pathlib import Path
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, read_card
-from polyinv.models.forest import Forest, Trees
+from polyinv.models.forest import ExtraTrees, RandomForest
 from polyinv.models.neural import MLP, CurveCNN, Network
 
 MODELS: dict[str, type[InverseModel]] = {
-    "forest": Forest,
-    "trees": Trees,
+    "forest": RandomForest,
+    "trees": ExtraTrees,
     "mlp": MLP,
     "cnn": CurveCNN,
     "network": Network,
@@ -37,7 +37,7 @@ def check_takes_gaps(name: str) -> None:
         raise InputError(f"a {name} needs every input; the features 'conditional' go with {others}")
 
 
-def load(folder: Path | str) -> InverseModel:
+def load_model(folder: Path | str) -> InverseModel:
     """Load a saved model of any kind.
 
     Raises:
@@ -53,11 +53,11 @@ __all__ = [
     "MLP",
     "MODELS",
     "CurveCNN",
-    "Forest",
+    "ExtraTrees",
     "InverseModel",
     "Network",
-    "Trees",
+    "RandomForest",
     "check_goes_on",
     "check_takes_gaps",
-    "load",
+    "load_model",
 ]

@@ -241,7 +241,7 @@ def load(path: Path | str | None = None) -> Predictor:
         >>> load().predict(polymers)["inputs"].tolist()
         ['composite+temp', 'composite+temp']
     """
-    from polyinv.models import load as load_model
+    from polyinv.models import load_model
 
     folder = model_folder(path)
     return Predictor(load_model(folder), folder)

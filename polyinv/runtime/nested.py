@@ -7,7 +7,7 @@ makes namespaces of values that are mappings, and raises for keys that its parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LEAVES = ("data.patterns",)
+LEAVES = ("data.patterns", "trainer", "logger")
 """Keys whose value is a mapping."""
 
 

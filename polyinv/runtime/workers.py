@@ -17,6 +17,7 @@ from typing import Any
 
 from polyinv.errors import InputError
 from polyinv.runtime.devices import VISIBLE, environment
+from polyinv.runtime.plugins import import_again
 
 ASKED_TO_END = (0, -signal.SIGTERM)
 """Exit codes of a process that was asked to, in a training, which ends by itself, or elsewhere."""
@@ -144,6 +145,7 @@ def _cause(code: int) -> str:
 def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_again()
     # Lightning makes an interrupt of a request to end (SIGTERM), which the parent answers for.
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:

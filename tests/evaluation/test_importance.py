@@ -18,7 +18,7 @@ from polyinv.evaluation.importance import (
     permutation_importance,
     with_whole_curve,
 )
-from polyinv.models import MLP, Forest, Trees
+from polyinv.models import MLP, ExtraTrees, RandomForest
 from polyinv.models.base import InverseModel
 from polyinv.quantities import MMD, SCALARS, TARGETS
 
@@ -201,7 +201,7 @@ def test_a_network_that_takes_gaps_can_be_asked(small):
         assert np.isfinite(found[["drop", "spread"]]).all(axis=None)
 
 
-@pytest.mark.parametrize("kind", [Forest, Trees])
+@pytest.mark.parametrize("kind", [RandomForest, ExtraTrees])
 def test_the_shares_of_a_forest_sum_to_one_and_outlive_a_save(kind, small, tmp_path):
     data = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
     model = kind(n_estimators=5, jobs=1)
