@@ -100,7 +100,7 @@ def ablate(
 
 
 def _check_all_done(failed: set[str], ended: set[str], count: int, output: Path) -> None:
-    said = f"asked to end (SIGTERM) were {len(ended)} of {count} cells; the same command goes on with them"
+    said = f"{len(ended)} of {count} cells: process was asked to end (SIGTERM); the same command goes on with them"
     if failed:
         also = f"; {said}" if ended else ""
         raise InputError(
