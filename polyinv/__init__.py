@@ -1,21 +1,79 @@
-"""Inverse engineering of polymerizations: which recipe made this molar mass distribution?"""
+"""Inverse engineering of polymerizations: which recipe made this molar mass distribution?
 
-from typing import TYPE_CHECKING
+What a researcher imports is listed here and loaded when it is first used: torch takes seconds to import, this package
+does not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from polyinv.predict.predictor import Predictor
+    from polyinv.data.bundled import load_bundled
+    from polyinv.data.datamodule import RecipeDataModule
+    from polyinv.data.features import FEATURES
+    from polyinv.data.observations import Observations
+    from polyinv.data.source import simulate_table
+    from polyinv.data.splits import SPLITS, split_rows
+    from polyinv.domain.assessment import assess
+    from polyinv.errors import InputError
+    from polyinv.evaluation.closed_loop import closed_loop
+    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, RandomForest
+    from polyinv.models.module import RecipeModule
+    from polyinv.models.networks import NETWORKS
+    from polyinv.predict.predictor import load
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "FEATURES",
+    "MLP",
+    "MODELS",
+    "NETWORKS",
+    "SPLITS",
+    "CurveCNN",
+    "ExtraTrees",
+    "InputError",
+    "Observations",
+    "RandomForest",
+    "RecipeDataModule",
+    "RecipeModule",
+    "assess",
+    "closed_loop",
+    "load",
+    "load_bundled",
+    "simulate_table",
+    "split_rows",
+]
 
-def load(path: "Path | str | None" = None) -> "Predictor":
-    """A saved model that answers from files and tables, see `polyinv.predict.predictor.Predictor`.
+_HOMES = {
+    "FEATURES": "data.features",
+    "MLP": "models",
+    "MODELS": "models",
+    "NETWORKS": "models.networks",
+    "SPLITS": "data.splits",
+    "CurveCNN": "models",
+    "ExtraTrees": "models",
+    "InputError": "errors",
+    "Observations": "data.observations",
+    "RandomForest": "models",
+    "RecipeDataModule": "data.datamodule",
+    "RecipeModule": "models.module",
+    "assess": "domain.assessment",
+    "closed_loop": "evaluation.closed_loop",
+    "load": "predict.predictor",
+    "load_bundled": "data.bundled",
+    "simulate_table": "data.source",
+    "split_rows": "data.splits",
+}
+"""The module of each public name."""
 
-    Args:
-        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
-    """
-    from polyinv.predict.predictor import Predictor
 
-    return Predictor(path)
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"polyinv has no {name!r}; known: {', '.join(sorted(__all__, key=str.lower))}")
+    globals()[name] = found = getattr(import_module(f"polyinv.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -29,6 +29,8 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
+from polyinv.runtime.flags import bare
+from polyinv.runtime.plugins import import_files, taken_out
 from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        arguments, imported = taken_out(arguments)
         if not arguments or arguments[0] in ("-h", "--help"):
             print(_usage())
             return 0 if arguments else 2
@@ -51,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
         with _speaking(), _terminable():
-            COMMANDS[name](rest)
+            import_files(imported)
+            COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
             if sys.stdout:
                 sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
@@ -91,7 +95,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
     parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
-    parser.add_argument("--allow_few", type=bool | None, help="kmc: run volumes with too few radicals, too")
+    parser.add_argument("--allow-few", action="store_true", help="kmc: run volumes with too few radicals, too")
     config = parse(parser, arguments)
     out = check_new_table(config.out)
     if config.recipes is not None and config.random is not None:
@@ -135,10 +139,11 @@ def _recipes(config: Namespace) -> pd.DataFrame:
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
     known = {"deterministic": (), "kmc": ("horizon", "workers", "allow_few")}
-    options = {name: config[name] for name in ("horizon", "workers", "allow_few") if config[name] is not None}
+    options = {name: config[name] for name in ("horizon", "workers") if config[name] is not None}
+    options |= {"allow_few": True} if config.allow_few else {}
     for name in options:
         if name not in known.get(config.method, ("horizon",)):
-            raise InputError(f"--{name} does not go with --method {config.method}")
+            raise InputError(f"--{name.replace('_', '-')} does not go with --method {config.method}")
     return options
 
 
@@ -159,7 +164,7 @@ def train(arguments: list[str]) -> None:
     """Train and score one model; everything is kept in a run folder."""
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
-    parser.add_argument("--resume", type=bool, default=False, help="go on with an unfinished run folder")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
     add_experiment(parser, arguments)
     config = parse(parser, arguments)
     experiment = experiment_of(config)
@@ -210,15 +215,21 @@ def ablate(arguments: list[str]) -> None:
         "by split, with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
-    parser.add_argument("--workers", type=int | None, help="cells at once; one per core by default")
-    parser.add_argument("--retry", type=bool, default=False, help="run the cells again that failed before")
+    parser.add_argument(
+        "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
+    )
+    parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
+    parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    if config.workers is not None and config.workers < 1:
-        raise InputError(f"--workers is {config.workers}; needs 1 or more")
+    for option in ("workers", "workers_per_device"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
+    if config.workers is not None and config.workers_per_device is not None:
+        raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.ablate import check_same_study, summarize
@@ -229,13 +240,14 @@ def ablate(arguments: list[str]) -> None:
         return
     study = read_study(shipped_or(config.study, STUDIES))
     output = Path(config.output or Path("runs", "ablations", study.name))
+    at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
         from polyinv.ablation.estimate import plan
 
         check_same_study(study, output)
-        _say(plan(study, output, config.workers))
+        _say(plan(study, output, **at_once))
         return
-    run_study(study, output, workers=config.workers, retry=config.retry, say=_say)
+    run_study(study, output, **at_once, retry=config.retry, say=_say)
 
 
 def predict(arguments: list[str]) -> None:
@@ -251,7 +263,7 @@ def predict(arguments: list[str]) -> None:
     )
     parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
     parser.add_argument("--ask", action="append", default=[], help="values to answer though the file has them: cAIBN_0")
-    parser.add_argument("--normalize", type=bool, default=False, help="divide each distribution by its area")
+    parser.add_argument("--normalize", action="store_true", help="divide each distribution by its area")
     parser.add_argument("--signal", default="auto", help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), sec")
     parser.add_argument("--unit", default="g/mol", help="of M where the header of a curve names none: g/mol or kg/mol")
     parser.add_argument("--baseline", default="none", help="taken off a curve: none or linear (through both ends)")
@@ -276,7 +288,7 @@ def predict(arguments: list[str]) -> None:
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
         rows = predictor.read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = predictor.Predictor(model[0] if model else None).answer(*rows, known, asked)
+        answers = predictor.load(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
             predictor.plot_answers(rows[0], answers, config.plot)
         predictor.write_answers(answers, out)
@@ -334,6 +346,13 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "reproduce": reproduce,
     "ablate": ablate,
 }
+FLAGS = {
+    "simulate": ("--allow-few",),
+    "train": ("--resume",),
+    "predict": ("--normalize",),
+    "ablate": ("--retry", "--dry-run"),
+}
+"""Options without a value, whose old spellings (``--resume true``) are still understood."""
 
 
 def _usage() -> str:
@@ -345,7 +364,12 @@ def _usage() -> str:
 
 
 def _parser(name: str, command: Callable) -> Parser:
-    return Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+    parser = Parser(prog=f"polyinv {name}", description=_first_line(command), exit_on_error=False, allow_abbrev=False)
+    # Taken out of the arguments before: what a file adds, a parser has to know.
+    parser.add_argument(
+        "--import", metavar="FILE", help="Python file that adds a network, a model or a split of your own"
+    )
+    return parser
 
 
 def _first_line(command: Callable) -> str:

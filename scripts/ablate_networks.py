@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polyinv
 from polyinv.data.source import SimulatedConfig
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
@@ -59,7 +60,6 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
     """Train one line, or find it trained."""
     from polyinv.data.simulated import SimulatedData
     from polyinv.evaluation.metrics import score
-    from polyinv.models import load
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     whole = experiment(variant, features)
@@ -71,7 +71,7 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
     spent = time.process_time() - start
     if not (folder / "seconds.txt").exists():
         (folder / "seconds.txt").write_text(f"{spent}\n", encoding="utf-8")
-    model = load(folder / "model")
+    model = polyinv.load(folder).model
     common = SimulatedData(SimulatedConfig(rows=2), features, no_test(features))
     larger = SimulatedData(SimulatedConfig(rows=2, chains=(1.25e6, 1.25e6)), features, no_test(features))
     members = model.predict_members(common.val.x)

@@ -15,23 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
-from torch import Tensor
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import feature_columns
-from polyinv.data.masks import masked_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
 from polyinv.data.workbook import read_table
 from polyinv.domain.assessment import GRADES, LIMITS, Deviations, assess, calibrate
-from polyinv.domain.expectations import simulated_rows
+from polyinv.domain.expectations import simulated_observations
 from polyinv.mmd import LOG_M, STEP, unit_area
 from polyinv.quantities import MMD, TARGETS
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 
-COLUMNS = feature_columns("conditional")
 GIVEN = ("mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means")
 """The measured inputs that an observation may have."""
 ROWS = 8192
@@ -113,24 +109,19 @@ ARTEFACTS: dict[str, dict[str, Change]] = {
 
 def calibrated() -> dict[str, dict[str, float]]:
     """Limits for each of ``GIVEN``."""
-    x = simulated_rows(COLUMNS, ROWS).x
+    observations, _ = simulated_observations(ROWS)
     found = {}
     for given in GIVEN:
         logging.info("calibrating on %d observations with %s", ROWS, given)
-        found[given] = calibrate(Deviations.of(masked_inputs(x, COLUMNS, given), COLUMNS).kinds)
+        found[given] = calibrate(Deviations.of(observations.masked(given)).kinds)
     return found
-
-
-def observations(table: pd.DataFrame, given: str) -> Tensor:
-    """Rows of a table with only some inputs given, (N, F)."""
-    return masked_inputs(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
 
 
 def false_alarms(tables: dict[str, pd.DataFrame]) -> Iterator[dict[str, str]]:
     """Shares of grades on rows that all come from inside the box, by the name of their table."""
     for name, table in tables.items():
         for given in GIVEN:
-            assessments = assess(observations(table, given), COLUMNS)["applicability"]
+            assessments = assess(Observations.from_table(table).masked(given))["applicability"]
             shares = {grade: f"{(assessments == grade).mean():.1%}" for grade in GRADES}
             yield {"rows": name, "given": given, **shares}
 
@@ -144,11 +135,11 @@ def caught(table: pd.DataFrame) -> Iterator[dict[str, str]]:
                 if given == "mmd" and artefact.split()[0] in ("Mn", "Mw", "residual"):
                     line[given] = ""
                     continue
-                kept = observations(changed, given)
+                kept = Observations.from_table(changed).masked(given)
                 if artefact.split()[0] in ("molar", "broadened,", "baseline", "second"):
                     # Mn and Mw come from the same instrument: they go with the curve.
-                    kept = masked_inputs(kept, COLUMNS, given.replace("+means", ""))
-                assessments = assess(kept, COLUMNS)["applicability"]
+                    kept = kept.forgetting(["means"])
+                assessments = assess(kept)["applicability"]
                 line[given] = f"{(assessments != 'inside').mean():.0%} ({(assessments == 'outside').mean():.0%})"
             yield line
 

@@ -10,18 +10,20 @@ polynomial in all four values of the recipe. Posteriors that are done are found 
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+import polyinv
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
-from polyinv.data.masks import masked_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import INPUTS, inputs_of
 from polyinv.evaluation.information import BOX_VARIANCE, expected_variance, respond
-from polyinv.models import InverseModel, load
+from polyinv.models import InverseModel
 from polyinv.quantities import MMD, TARGETS
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
@@ -179,8 +181,8 @@ def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
 def compared(found: pd.DataFrame, pattern: str, chains: float, model: InverseModel) -> pd.DataFrame:
     """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
     seen, recipes = observations(chains, len(found))
-    x = torch.cat([seen, recipes], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
-    predicted, lines = model.predict(masked_inputs(x, model.columns, pattern)), []
+    given = replace(Observations.from_tensor(seen, OBSERVABLES), recipe=recipes).masked(pattern)
+    predicted, lines = model.predict(given.x(model.columns)), []
     for at, name in enumerate(TARGETS):
         if name in inputs_of(pattern):
             continue
@@ -211,7 +213,7 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model, parts = load(given.model), []
+    model, parts = polyinv.load(given.model).model, []
     with one_thread():
         for chains in given.chains:
             for pattern in given.patterns:

@@ -5,6 +5,7 @@ python scripts/foreign_curves.py                           # a minute of one cor
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ import pandas as pd
 import torch
 from scipy.interpolate import CubicSpline
 
+import polyinv
 from polyinv.data.bundled import load_bundled
-from polyinv.data.masks import masked_inputs
 from polyinv.data.measured import curve_of
+from polyinv.data.observations import Observations
 from polyinv.domain.assessment import assess
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, without_oligomers
-from polyinv.models import load
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import TARGETS
 from polyinv.report.tables import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,19 +68,18 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "conditional")
     parser.add_argument("--rows", type=int, default=200)
     given = parser.parse_args()
-    model, table = load(given.model), load_bundled("off_grid").head(given.rows)
-    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (model.columns, TARGETS))
-    at = [model.columns.index(name) for name in MMD]
-    lines = []
+    model, true = polyinv.load(given.model).model, Observations.from_table(load_bundled("off_grid").head(given.rows))
+    y, lines = true.recipe, []
     for name, export in WAYS.items():
-        other = x.clone()
-        for row, curve in enumerate(x[:, at].numpy()):
+        exported = true.mmd.clone()
+        for row, curve in enumerate(true.mmd.numpy()):
             text = "\n".join(f"{a:.5f};{b:.7g}" for a, b in zip(*export(curve), strict=True))
-            other[row, at] = torch.from_numpy(without_oligomers(curve_of(text, name).w))
-        line = {"exported": name, "mass elsewhere": f"{distance(x[:, at], other[:, at]).mean():.2%}"}
-        line["not inside"] = f"{(assess(other[:, at], MMD)['applicability'] != 'inside').mean():.0%}"
+            exported[row] = torch.from_numpy(without_oligomers(curve_of(text, name).w))
+        other = replace(true, mmd=exported)
+        line = {"exported": name, "mass elsewhere": f"{distance(true.mmd, exported).mean():.2%}"}
+        line["not inside"] = f"{(assess(other.masked('mmd'))['applicability'] != 'inside').mean():.0%}"
         for pattern in ("mmd", "mmd+temp+time"):
-            before, after = (model.predict_members(masked_inputs(part, model.columns, pattern)) for part in (x, other))
+            before, after = (model.predict_members(part.masked(pattern).x(model.columns)) for part in (true, other))
             moved = after.mean(0) - before.mean(0)
             typical = (before.mean(0) - y).square().mean(0).sqrt()
             for target in ("cBA_0", "cAIBN_0"):

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+import polyinv
 from polyinv import __version__
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
@@ -66,22 +67,19 @@ def patterns(name: str) -> tuple[str, ...]:
 
 def scores(name: str) -> pd.DataFrame:
     """Tidy scores off the grid, and on the by_recipe test rows of each split seed."""
-    from polyinv.data.masks import masked_inputs
-    from polyinv.data.rows import rows_of
+    from polyinv.data.observations import Observations
     from polyinv.evaluation.metrics import score_members
-    from polyinv.models import load
 
-    model = load(RUNS / name / "model")
+    model = polyinv.load(RUNS / name).model
     grid, parts = load_bundled("grid"), []
     tests = {("off_grid", 0): load_bundled("off_grid")}
     tests |= {("by_recipe", seed): grid.iloc[split_rows(grid, "by_recipe", seed).test] for seed in SEEDS}
     for (subset, seed), table in tests.items():
-        rows = rows_of(table, model.columns)
+        rows = Observations.from_table(table)
         for features in patterns(name):
-            members = model.predict_members(
-                masked_inputs(rows.x, model.columns, features) if model.conditional else rows.x
-            )
-            parts.append(score_members(rows.y, members).assign(features=features, subset=subset, seed=seed))
+            given = rows.masked(features) if model.conditional else rows
+            members = model.predict_members(given.x(model.columns))
+            parts.append(score_members(rows.recipe, members).assign(features=features, subset=subset, seed=seed))
     return pd.concat(parts)[["features", "subset", "seed", "member", "target", "metric", "value"]]
 
 
@@ -142,7 +140,6 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
 def release(name: str, seconds: float, folder: Path) -> str:
     """Write one checkpoint; returns its card."""
     from polyinv.domain.expectations import expect
-    from polyinv.models import load
 
     table = scores(name)
     said = yaml.safe_dump(card(name, seconds, table), sort_keys=False, allow_unicode=True, width=110)
@@ -156,7 +153,9 @@ def release(name: str, seconds: float, folder: Path) -> str:
         table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
         (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] == CONDITIONAL:
-            expect(load(passing), every_pattern()).to_csv(passing / FILE, index=False, lineterminator="\n")
+            expect(polyinv.load(passing).model, every_pattern()).to_csv(
+                passing / FILE, index=False, lineterminator="\n"
+            )
     return said
 
 

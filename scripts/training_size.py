@@ -26,6 +26,7 @@ from torch import Tensor
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
+from polyinv.data.observations import Observations
 from polyinv.data.splits import VALIDATION_SHARE, Split
 from polyinv.evaluation.closed_loop import closed_loop, simulated
 from polyinv.mmd import LOG_M
@@ -105,12 +106,10 @@ def answers(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
 
 def with_loop(answered: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """The answers with the columns of `closed_loop`."""
-    target = table.iloc[[target_row(table)] * len(answered)]
-    recipes, x, true = (
-        torch.from_numpy(part.to_numpy(dtype=float, copy=True))
-        for part in (answered[list(TARGETS)], target[list(MMD)], target[list(TARGETS)])
-    )
-    return answered.join(closed_loop(recipes, x, MMD, true))
+    target = Observations.from_table(table.iloc[[target_row(table)] * len(answered)])
+    recipes = torch.from_numpy(answered[list(TARGETS)].to_numpy(dtype=float, copy=True))
+    loop = closed_loop(recipes, target.masked("mmd"), target.recipe)
+    return answered.join(loop.set_axis(answered.index))
 
 
 def lines_of(evaluated: pd.DataFrame) -> str:

@@ -11,25 +11,26 @@ import argparse
 import hashlib
 import itertools
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
+import polyinv
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import OBSERVABLES, load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.masks import masked_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
-from polyinv.data.rows import rows_of
 from polyinv.domain.expectations import FILE, Expectations
 from polyinv.domain.words import WORDS, conflicts, leaving_box
 from polyinv.evaluation.information import expected_variance, respond
-from polyinv.models import InverseModel, load
+from polyinv.models import InverseModel
 from polyinv.quantities import RECIPE, TARGETS
+from polyinv.r2 import r2
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 from polyinv.runtime.threads import one_thread
@@ -96,14 +97,13 @@ def compare(model: InverseModel, chains: float) -> pd.DataFrame:
     """The model's R² and the limit for every pattern, on the same simulated recipes in the same volume."""
     bank = load_bank(ROWS, SEED, BUTYL_ACRYLATE, 3600.0)
     y, generator = bank.recipes, torch.Generator().manual_seed(SEED)
-    seen = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), generator).double()
-    x = torch.cat([seen, y], 1)[:, [(*OBSERVABLES, *TARGETS).index(column) for column in model.columns]]
+    drawn = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), generator)
+    observations = replace(Observations.from_tensor(drawn, OBSERVABLES), recipe=y)
     response, variance = respond(y), y.var(0, correction=0)
     lines = []
     for pattern in every_pattern():
-        members = model.predict_members(masked_inputs(x, model.columns, pattern))
-        network = 1 - (members.mean(0) - y).square().mean(0) / variance
-        spread = (1 - (members - y).square().mean(1) / variance).std(0, correction=int(len(members) > 1))
+        members = model.predict_members(observations.masked(pattern).x(model.columns))
+        network, spread = r2(y, members.mean(0)), r2(y, members).std(0, correction=int(len(members) > 1))
         limit = 1 - expected_variance(response, pattern, chains).mean(0) / variance
         for at, name in enumerate(TARGETS):
             if name not in inputs_of(pattern):
@@ -139,30 +139,30 @@ def agreement(compared: pd.DataFrame) -> str:
 
 def alarms(model: InverseModel, expectations: Expectations) -> str:
     """Share of off-grid rows that are warned of when their temperature is right or wrong, as Markdown."""
-    rows = rows_of(load_bundled("off_grid"), model.columns)
+    rows = Observations.from_table(load_bundled("off_grid"))
     lines = []
     for pattern in ("mmd+temp", "mmd+temp+time", "composite+temp", "composite+temp+time"):
-        line = {"given": words(pattern), "right": f"{warned(model, expectations, rows.x, pattern, 0.0):.1%}"}
+        line = {"given": words(pattern), "right": f"{warned(model, expectations, rows, pattern, 0.0):.1%}"}
         for error in WRONG:
-            line[f"wrong by {error:g} °C"] = f"{warned(model, expectations, rows.x, pattern, error):.0%}"
+            line[f"wrong by {error:g} °C"] = f"{warned(model, expectations, rows, pattern, error):.0%}"
         lines.append(line)
     return markdown(pd.DataFrame(lines))
 
 
-def warned(model: InverseModel, expectations: Expectations, x: Tensor, pattern: str, error: float) -> float:
-    """Share of rows (N, F) of which ``polyinv predict`` warns when their temperature is off by so much, up or down.
+def warned(model: InverseModel, expectations: Expectations, rows: Observations, pattern: str, error: float) -> float:
+    """Share of rows of which ``polyinv predict`` warns when their temperature is off by so much, up or down.
 
     Either the rest of the inputs speaks against it, or with it the answers leave the box.
     """
-    at, found = model.columns.index("temp"), []
+    at, found = TARGETS.index("temp"), []
     for sign in (-1, 1):
-        said = x.clone()
-        said[:, at] += sign * error
-        said = said[(said[:, at] >= RECIPE[2].low) & (said[:, at] <= RECIPE[2].high)]
-        given = torch.tensor([name in inputs_of(pattern) for name in TARGETS]).expand(len(said), -1)
-        recipes = model.predict(masked_inputs(said, model.columns, pattern))
+        recipe = rows.recipe.clone()
+        recipe[:, at] += sign * error
+        inside = (recipe[:, at] >= RECIPE[2].low) & (recipe[:, at] <= RECIPE[2].high)
+        said = replace(rows, recipe=recipe)[inside].masked(pattern)
+        recipes = model.predict(said.x(model.columns))
         against = conflicts(model, said, pattern, "temp", expectations)[0]
-        found.append(against | leaving_box(recipes, given).any(-1))
+        found.append(against | leaving_box(recipes, ~said.recipe.isnan()).any(-1))
     return torch.cat(found).double().mean().item()
 
 
@@ -174,7 +174,7 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = load(given.model)
+    model = polyinv.load(given.model).model
     weights = hashlib.sha256((given.model / "weights.pt").read_bytes()).hexdigest()
     expectations = Expectations(model, given.model)
     expected = pd.read_csv(given.model / FILE)

@@ -1,6 +1,7 @@
 """The commands as a person types them: bad input is one line and exit code 2."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,10 @@ import torch
 import yaml
 
 import polyinv
-from polyinv.cli import COMMANDS, main
+from polyinv.cli import COMMANDS, FLAGS, main
 from polyinv.data.workbook import read_table, write_table
 from polyinv.runtime.files import locked
+from polyinv.runtime.flags import bare
 
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
 
@@ -176,6 +178,10 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "--workers does not go with --method sampled",
         ),
         (
+            ["simulate", "--out", "{tmp}/a.csv", "--allow-few"],
+            "--allow-few does not go with --method sampled",
+        ),
+        (
             ["simulate", "--out", "{tmp}/a.csv", "--method", "deterministic", "--horizon", "3600"],
             "--horizon does not go with --method deterministic",
         ),
@@ -187,7 +193,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, train"),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
-            "no model 'forrest'; known: cnn, forest, mlp, trees",
+            "no model 'forrest'; known: cnn, forest, mlp, network",
         ),
         (["train", "--output", "{tmp}/run", "--model.trees", "3"], "known: data.grid.chains"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
@@ -240,8 +246,8 @@ def kmc(tmp_path, name, *options):
 
 
 def test_kmc_replicates_are_independent_and_the_first_is_the_run_alone(tmp_path):
-    assert kmc(tmp_path, "one.npz", "--allow_few", "true") == 0
-    assert kmc(tmp_path, "three.npz", "--allow_few", "true", "--replicates", "3", "--workers", "1") == 0
+    assert kmc(tmp_path, "one.npz", "--allow-few") == 0
+    assert kmc(tmp_path, "three.npz", "--allow-few", "--replicates", "3", "--workers", "1") == 0
     one, three = (read_table(tmp_path / f"{name}.npz") for name in ("one", "three"))
     assert (len(one), len(three)) == (3, 9)
     pd.testing.assert_frame_equal(three.head(3), one)
@@ -255,14 +261,14 @@ def test_kmc_says_when_its_volume_is_too_small(tmp_path, capsys):
     assert "live radicals on average" in error
     assert "would give 10" in error
     assert not (tmp_path / "a.npz").exists()
-    assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4", "--allow_few", "true") == 0
+    assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4", "--allow-few") == 0
     assert "polyinv: warning: run 2 (cBA_0 1, cAIBN_0 0.01, temp 75) has" in capsys.readouterr().err
 
 
 def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):
     from polyinv.simulate import montecarlo
 
-    assert kmc(tmp_path, "whole.npz", "--allow_few", "true", "--workers", "1") == 0
+    assert kmc(tmp_path, "whole.npz", "--allow-few", "--workers", "1") == 0
     engine, done = montecarlo.ENGINES["skip"], []
 
     def die_in_the_second_run(job):
@@ -273,10 +279,10 @@ def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setitem(montecarlo.ENGINES, "skip", die_in_the_second_run)
-        assert kmc(tmp_path, "killed.npz", "--allow_few", "true", "--workers", "1") == 130
+        assert kmc(tmp_path, "killed.npz", "--allow-few", "--workers", "1") == 130
     assert not (tmp_path / "killed.npz").exists()
     assert len(list((tmp_path / "killed.npz.runs").glob("*.npz"))) == 1
-    assert kmc(tmp_path, "killed.npz", "--allow_few", "true") == 0
+    assert kmc(tmp_path, "killed.npz", "--allow-few") == 0
     assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
@@ -296,6 +302,51 @@ BEHIND_ANOTHER = {"table.yaml", "finetune.yaml"}
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 600)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (["--resume", "true"], ["--resume"]),
+        (["--resume=True", "--out", "x"], ["--resume", "--out", "x"]),
+        (["--resume", "false"], []),
+        (["--resume=false"], []),
+        (["--allow_few", "true"], ["--allow-few"]),
+        (["--allow_few"], ["--allow-few"]),
+    ],
+)
+def test_an_old_spelling_of_a_flag_is_understood_with_a_word(typed, read, caplog):
+    assert list(bare(typed, ["--resume", "--allow-few"])) == read
+    (record,) = caplog.records
+    assert "is an old spelling" in record.message
+    assert ("leave --resume out" if not read else f"write {read[0]}") in record.message
+
+
+def test_a_bare_flag_swallows_nothing(caplog):
+    typed = ["--resume", "mine.csv", "--resume=maybe", "--data.normalize", "true", "--", "--resume", "true"]
+    assert list(bare(typed, ["--resume"])) == typed
+    assert not caplog.records
+
+
+def test_flags_stand_before_what_is_named(small, tmp_path, capsys):
+    """Each command is refused for the file behind its flag, and so has seen both."""
+    for arguments in (["predict", "--normalize"], ["ablate", "--retry"], ["ablate", "--dry-run"]):
+        assert "nowhere.csv" in refused(capsys, *arguments, "nowhere.csv")
+    curves = small.head(3).assign(**{f"MMD{node}": small[f"MMD{node}"].head(3) * 2 for node in range(1, 101)})
+    curves.to_csv(tmp_path / "curves.csv", index=False)
+    model = CONFIGS.parent / "checkpoints" / "mlp"
+    assert "integrates to 2 instead of 1" in refused(capsys, "predict", model, tmp_path / "curves.csv")
+    assert main(["predict", "--normalize", str(model), str(tmp_path / "curves.csv")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 3
+
+
+def test_every_option_without_a_value_is_a_flag(capsys):
+    """So that its old spelling, with a value, is understood."""
+    for name in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        usage = capsys.readouterr().out.split("\n\n")[0]
+        assert set(re.findall(r"\[(--[a-z-]+)\]", usage)) == set(FLAGS.get(name, ()))
 
 
 def test_every_shipped_config_is_tried():
@@ -395,9 +446,9 @@ def test_two_kmc_processes_do_not_share_a_store_and_foreign_files_stay(tmp_path,
     store.mkdir()
     (store / "notes.txt").write_text("mine")
     with locked(store):
-        assert kmc(tmp_path, "a.npz", "--allow_few", "true") == 2
+        assert kmc(tmp_path, "a.npz", "--allow-few") == 2
     assert "another process is at work" in capsys.readouterr().err
-    assert kmc(tmp_path, "a.npz", "--allow_few", "true") == 0
+    assert kmc(tmp_path, "a.npz", "--allow-few") == 0
     assert [path.name for path in store.iterdir()] == ["notes.txt"]
 
 

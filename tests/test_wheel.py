@@ -13,11 +13,11 @@ import torch
 
 import polyinv
 from polyinv.data.bundled import load_bundled
-from polyinv.data.datamodule import rows_of
 from polyinv.data.masks import masked_inputs
+from polyinv.data.rows import rows_of
 from polyinv.domain.expectations import FILE
 from polyinv.errors import InputError
-from polyinv.models import load
+from polyinv.models import load_model
 from polyinv.models.neural import WEIGHTS
 from polyinv.quantities import TARGETS
 from polyinv.runtime.resources import CONFIGS, RELEASED, STUDIES, shipped_or
@@ -68,7 +68,7 @@ def test_what_half_precision_leaves_open_hardly_moves_an_answer():
     stored = torch.load(RELEASED / WEIGHTS, weights_only=True)
     assert {value.dtype for value in stored.values()} == {torch.float16, torch.float32, torch.float64}
     assert all(value.dtype == torch.float64 for key, value in stored.items() if key.startswith("scaling"))
-    model, other = load(RELEASED), load(RELEASED)
+    model, other = load_model(RELEASED), load_model(RELEASED)
     generator = torch.Generator().manual_seed(0)
     other._module.load_state_dict({key: unrounded(value, generator) for key, value in stored.items()})
     rows = rows_of(load_bundled("off_grid"), [name for name in model.columns if name not in TARGETS])

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from polyinv.ablation.places import Places, places
 from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.summary import GIVEN, in_words, summary, text
 from polyinv.data.features import CONDITIONAL, current_name
@@ -26,7 +27,6 @@ from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run import CONFIG, SCORES, Experiment, check_goes_on_with, run
 from polyinv.report.tables import global_r2
 from polyinv.runtime.files import discard_unfinished, locked, written
-from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import Outcome, work
 
 STUDY, TABLE, STATES, CELLS, FAILED, SECONDS = (
@@ -49,6 +49,7 @@ def ablate(
     output: Path | str,
     *,
     workers: int | None = None,
+    per_device: int = 1,
     retry: bool = False,
     say: Callable[[str], None] = print,
 ) -> pd.DataFrame:
@@ -57,7 +58,8 @@ def ablate(
     Args:
         study: From `polyinv.ablation.study.read_study`.
         output: Folder; new, or of an earlier call, whose finished cells are kept. Values and seeds may have been added.
-        workers: Cells at once; by default one per core.
+        workers: Cells at once; by default ``per_device`` on each GPU, or one per core.
+        per_device: Cells at once on one GPU.
         retry: Run the cells again that failed before.
         say: Called with each line of progress and result.
 
@@ -65,7 +67,8 @@ def ablate(
         All scores, see `gather`.
 
     Raises:
-        InputError: The folder holds other results, another process is at work in it, or a cell failed, now or before.
+        InputError: The folder holds other results, another process is at work in it, or a cell failed, now or before,
+            or was asked to end.
     """
     output = Path(output)
     check_same_study(study, output)
@@ -83,15 +86,28 @@ def ablate(
         for cell in study.cells if retry else ():
             if states[cell.name] == BROKEN:
                 _discard_other(cell, output / CELLS / cell.name)
-        say(_beginning(states, failed, waiting, output))
+        ended: set[str] = set()
         if waiting:
-            failed |= _run(study, output, waiting, workers or available_cores(), say)
-        table = summarize(output, say=say) if len(failed) < len(states) else gather(output)
-    if failed:
-        raise InputError(
-            f"{len(failed)} of {len(states)} cells failed; {output / FAILED} says why, and --retry true runs them again"
-        )
+            at = places([cell.experiment for cell in study.cells if cell.name in waiting], workers, per_device)
+            say(f"{_beginning(states, failed, waiting, output)}; {at}")
+            broken, ended = _run(study, output, waiting, at, say)
+            failed |= broken
+        else:
+            say(_beginning(states, failed, waiting, output))
+        table = summarize(output, say=say) if len(failed | ended) < len(states) else gather(output)
+    _check_all_done(failed, ended, len(states), output)
     return table
+
+
+def _check_all_done(failed: set[str], ended: set[str], count: int, output: Path) -> None:
+    said = f"{len(ended)} of {count} cells: process was asked to end (SIGTERM); the same command goes on with them"
+    if failed:
+        also = f"; {said}" if ended else ""
+        raise InputError(
+            f"{len(failed)} of {count} cells failed; {output / FAILED} says why, and --retry runs them again{also}"
+        )
+    if ended:
+        raise InputError(said)
 
 
 def check_same_study(study: Study, output: Path) -> None:
@@ -143,7 +159,7 @@ def _report_of(name: str, output: Path) -> Path:
 
 def _beginning(states: Mapping[str, str], failed: set[str], waiting: list[str], output: Path) -> str:
     done = sum(state == DONE for state in states.values())
-    left_out = f", {len(failed)} failed before and left out (--retry true runs them again)" if failed else ""
+    left_out = f", {len(failed)} failed before and left out (--retry runs them again)" if failed else ""
     others = {path.parent.name for path in (output / CELLS).glob(f"*/{SCORES}")} - {*states}
     not_named = f"; {len(others)} more that the study does not name any more are not in the tables" if others else ""
     return f"{len(states)} cells in {output}: {done} done, {len(waiting)} to run{left_out}{not_named}"
@@ -167,22 +183,28 @@ def _kept_study(output: Path) -> dict[str, Any]:
     return kept
 
 
-def _run(study: Study, output: Path, waiting: list[str], workers: int, say: Callable[[str], None]) -> set[str]:
-    """Run cells; returns the names of those that failed."""
+def _run(
+    study: Study, output: Path, waiting: list[str], at: Places, say: Callable[[str], None]
+) -> tuple[set[str], set[str]]:
+    """Run cells; returns the names of those that failed, and of those that were asked to end."""
     cells = {cell.name: cell for cell in study.cells}
     jobs = {name: (cells[name].experiment, output / CELLS / name) for name in waiting}
-    failed, start = set(), time.monotonic()
-    with closing(work(run_cell, jobs, workers)) as outcomes:
+    failed, ended, start = set(), set(), time.monotonic()
+    with closing(work(run_cell, jobs, at.workers, at.devices)) as outcomes:
         for number, outcome in enumerate(outcomes, start=1):
             if outcome.error is None:
                 _report_of(outcome.name, output).unlink(missing_ok=True)
+            elif outcome.is_ended:
+                ended.add(outcome.name)
             else:
                 failed.add(outcome.name)
                 _keep_failure(outcome, output, say)
-            said = outcome.value if outcome.error is None else f"failed: {outcome.error}"
+            said = (
+                outcome.value if outcome.error is None else f"{'' if outcome.is_ended else 'failed: '}{outcome.error}"
+            )
             spent = time.monotonic() - start
             say(f"[{number:{len(str(len(jobs)))}d}/{len(jobs)}] {cells[outcome.name].title}: {said} ({spent:.0f} s)")
-    return failed
+    return failed, ended
 
 
 def _keep_failure(outcome: Outcome, output: Path, say: Callable[[str], None]) -> None:

@@ -10,53 +10,56 @@ from pathlib import Path
 import pandas as pd
 
 from polyinv.ablation.ablate import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.ablation.places import places
 from polyinv.ablation.study import Study
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError
-from polyinv.experiment.configuration import with_value
+from polyinv.experiment.configuration import value_of, with_value
 from polyinv.experiment.run import Experiment, run
-from polyinv.models import MODELS, NeuralModel
+from polyinv.models import MODELS
 from polyinv.report.tables import markdown
-from polyinv.runtime.threads import available_cores
+from polyinv.runtime.devices import NONE, VISIBLE, environment
 
-EPOCHS, TREES = (1, 4, 24), (4, 24, 120)
-"""Lengths that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
+SHORT, *LONGER = (1, 4, 24, 120)
+"""Lengths (epochs, trees) that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
 ENOUGH = 3.0
 """Seconds that cannot be chance."""
 
 
-def plan(study: Study, output: Path, workers: int | None = None) -> str:
+def plan(study: Study, output: Path, workers: int | None = None, per_device: int = 1) -> str:
     """The cells of a study, what is done of them, and the time that the rest takes, as text.
 
     A combination that has finished cells takes what they took. Another one is tried, briefly, in a folder that is
-    thrown away: a few epochs or trees, extrapolated to all of them. Networks that stop early take less.
+    thrown away: a few epochs or trees, on the CPU, extrapolated to all of them. Networks that stop early take less, as
+    do those that a GPU will train.
 
     Args:
         study: The study.
         output: Its folder, which may not be there yet.
-        workers: Cells at once; by default one per core.
+        workers, per_device: See `polyinv.ablation.places.places`.
     """
-    workers = workers or available_cores()
     states, tried, lines, total = states_of(study, output), {}, [], 0.0
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]
-        unfinished = sum(states[name] != DONE for name in names)
+        missing = sum(states[name] != DONE for name in names)
         spent = [spent_on(output / CELLS / name) for name in names]
         took = [each["wall_seconds"] for each in spent if each["resumed"] is False]
         each, said = (sum(took) / len(took), f"{sum(took) / len(took):.0f} s") if took else (0.0, "")
-        if unfinished and not took:
+        if missing and not took:
             kind = _kind(cell.experiment)
             tried[kind] = tried.get(kind) or _tried(cell.experiment)
             each, said = tried[kind]
-        total += unfinished * each
+        total += missing * each
         count = {state: sum(states[name] == state for name in names) for state in (DONE, BROKEN, LEFT)}
         lines.append({**dict(zip(study.axes, key, strict=True)), **count, "a cell": said})
-    unfinished = sum(state != DONE for state in states.values())
-    minutes = total / min(workers, max(1, unfinished)) / 60
+    unfinished = [cell.experiment for cell in study.cells if states[cell.name] != DONE]
+    at = places(unfinished, workers, per_device)
+    faster = " or train on a GPU: they were tried on the CPU" if tried and at.devices else ""
     return (
-        f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {unfinished} of them not done: about "
-        f"{minutes:.1f} minutes on {workers} processes with nothing beside them, less where networks stop early"
+        f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {len(unfinished)} of them not done: "
+        f"about {total / at.workers / 60:.1f} minutes in {at} with nothing beside them, "
+        f"less where networks stop early{faster}"
     )
 
 
@@ -68,7 +71,7 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
         return 0.0, f"fails: {error}"
     if seconds is None:
         return 0.0, "not known"
-    bound = "at most about" if issubclass(MODELS[experiment.model], NeuralModel) else "about"
+    bound = "at most about" if ".max_" in _length(experiment) else "about"  # it may stop earlier
     return seconds, f"{bound} {seconds:.0f} s"
 
 
@@ -78,24 +81,38 @@ def _kind(experiment: Experiment) -> str:
 
 
 def _try(experiment: Experiment) -> float | None:
-    """Seconds that a cell takes, from short ones of it; None for a search, which takes any time."""
-    if experiment.options.get("search"):
+    """Seconds that a cell takes, from short ones of it; None for a search and others that take any time."""
+    key = _length(experiment)
+    if not key or experiment.options.get("search"):
         return None
-    (short, *longer), whole = _lengths(experiment)
+    whole = value_of(experiment, key)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        _seconds(experiment, short, Path(folder, "first"))  # loads what is loaded once
-        base = _seconds(experiment, short, Path(folder, str(short)))
-        for length in longer:
-            more = _seconds(experiment, length, Path(folder, str(length))) - base
+        _seconds(with_value(experiment, key, SHORT), Path(folder, "first"))  # loads what is loaded once
+        base = _seconds(with_value(experiment, key, SHORT), Path(folder, str(SHORT)))
+        for length in LONGER:
+            more = _seconds(with_value(experiment, key, length), Path(folder, str(length))) - base
             if more > ENOUGH or length >= whole:
                 break
-    return base + max(0.0, more) * (whole - short) / (length - short)
+    return base + max(0.0, more) * (whole - SHORT) / (length - SHORT)
 
 
-def _seconds(experiment: Experiment, length: int, folder: Path) -> float:
+def _length(experiment: Experiment) -> str:
+    """The key that its time is linear in, empty if there is none."""
+    option = MODELS[experiment.model].length_option
+    return f"model.{option}" if option else ""
+
+
+def _seconds(experiment: Experiment, folder: Path) -> float:
     start = time.monotonic()
-    run(_shortened(experiment, length), folder)
+    with environment({VISIBLE: NONE}):
+        run(_on_cpu(experiment), folder)
     return time.monotonic() - start
+
+
+def _on_cpu(experiment: Experiment) -> Experiment:
+    """The same without a GPU, which the machine that plans a study may not have, or others may be at work on."""
+    is_told = "accelerator" in experiment.options.get("training", {})
+    return with_value(experiment, "model.training.accelerator", "cpu") if is_told else experiment
 
 
 @contextmanager
@@ -106,16 +123,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _lengths(experiment: Experiment) -> tuple[tuple[int, ...], int]:
-    """What is tried, and the length of the whole."""
-    model = MODELS[experiment.model](**experiment.options)
-    if isinstance(model, NeuralModel):
-        return EPOCHS, model.training.max_epochs
-    return TREES, model.n_estimators
-
-
-def _shortened(experiment: Experiment, length: int) -> Experiment:
-    is_network = issubclass(MODELS[experiment.model], NeuralModel)
-    return with_value(experiment, "model.training.max_epochs" if is_network else "model.n_estimators", length)

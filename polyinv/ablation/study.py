@@ -11,7 +11,7 @@
         wide: {config: ../mlp.yaml, model.hidden: [512, 512]}
     seeds: [42, 43, 44, 45, 46]        # of the splits; or {from: 42, count: 5}
     also_seeded: [model.seed]          # optional: other keys that take the seed, so that more than the split varies
-    members: 4                         # optional: networks trained at once in each cell
+    members: 4                         # optional: members trained at once in each cell, of models that have some
 
 What is compared is said by the order: a cell's reference has the first value of the *first* axis and the same values on
 all others, so that the first axis is the question and the others are where it is asked.
@@ -30,7 +30,7 @@ from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, read_yaml, value_of, with_value
 from polyinv.experiment.run import Experiment
-from polyinv.models import MODELS, NeuralModel
+from polyinv.models import MODELS
 from polyinv.runtime.files import folder_name
 from polyinv.runtime.nested import dotted
 
@@ -247,6 +247,8 @@ def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: S
         if source and all(experiment.data.source != source for experiment in experiments):
             raise InputError(f"also_seeded has {key}, which decides nothing: no cell has data.source {source}")
     if "model.seed" in also:
+        if not any(_has_seed(experiment) for experiment in experiments):
+            raise InputError("also_seeded has model.seed, which decides nothing: no model has a seed")
         for experiment in experiments:
             _check(_seeded(experiment, max(seeds), also))
         _check_apart(seeds, max(experiment.options.get("members", 1) for experiment in experiments))
@@ -280,15 +282,21 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
         values[key] = value
     try:
         experiment = read_experiment(files, values)
-        is_network = issubclass(MODELS[experiment.model], NeuralModel)
-        key, value = ("model.members", members) if is_network else ("model.jobs", 1)  # the processes fill the cores
-        if value is not None and key not in values:
-            experiment = with_value(experiment, key, value)
+        for option, value in _of_study(experiment.model, members).items():
+            if f"model.{option}" not in values:
+                experiment = with_value(experiment, f"model.{option}", value)
         _check(experiment)
     except InputError as error:
         raise InputError(f"{title({axis: option.label for axis, option in options.items()})}: {error}") from None
     named = {axis: value_of(experiment, axis) if each.typed else each.label for axis, each in options.items()}
     return named, experiment
+
+
+def _of_study(name: str, members: int | None) -> dict[str, int]:
+    """The options of a model that a study decides, unless an axis does."""
+    model = MODELS[name]
+    options = {"members": members} if model.has_members and members is not None else {}
+    return options | ({model.parallel_option: 1} if model.parallel_option else {})  # the processes fill the cores
 
 
 def _check(experiment: Experiment) -> None:
@@ -329,8 +337,13 @@ def _study(
 
 def _seeded(experiment: Experiment, seed: int, also: Sequence[str]) -> Experiment:
     for key in (SEED, *also):
-        experiment = with_value(experiment, key, seed)
+        if key != "model.seed" or _has_seed(experiment):
+            experiment = with_value(experiment, key, seed)
     return experiment
+
+
+def _has_seed(experiment: Experiment) -> bool:
+    return "seed" in experiment.options
 
 
 def title(values: Mapping[str, Any]) -> str:

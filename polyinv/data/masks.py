@@ -52,13 +52,6 @@ def given_inputs(x: Tensor, columns: Sequence[str]) -> Tensor:
     return torch.stack([~x[..., at].isnan().any(-1) for at in places], dim=-1)
 
 
-def picked(x: Tensor, columns: Sequence[str], names: Sequence[str]) -> Tensor:
-    """Columns of observations (N, F) by name, (N, len(names)); NaN where there is no such column."""
-    places = {column: at for at, column in enumerate(columns)}
-    beside = torch.cat([x, torch.full_like(x[:, :1], torch.nan)], dim=1)
-    return beside[:, [places.get(name, -1) for name in names]]
-
-
 def masked_inputs(x: Tensor, columns: Sequence[str], pattern: str) -> Tensor:
     """Observations (N, F) with NaN in every column that the pattern does not give.
 

@@ -318,7 +318,7 @@ def _refuse(bad: pd.Series, values: pd.Series, place: str, rule: str) -> None:
 
 
 def _with_unit_area(
-    table: pd.DataFrame, place: str, *, normalize: bool, option: str = "--data.normalize"
+    table: pd.DataFrame, place: str, *, normalize: bool, option: str = "--data.normalize true"
 ) -> pd.DataFrame:
     if MMD[0] not in table:
         return table
@@ -333,7 +333,7 @@ def _with_unit_area(
     if off.any():
         raise InputError(
             f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} "
-            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); {option} true rescales them"
+            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); {option} rescales them"
         )
     return table
 

@@ -7,7 +7,6 @@ that all kinds together raise a false alarm in 5 % of them; the limits are measu
 """
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,14 +18,14 @@ import yaml
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.masks import given_inputs, picked
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import MEASURED
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
 from polyinv.mmd import LOG_M, mean_molar_masses
-from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.quantities import SCALARS, TARGETS
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.deterministic import TRACE
-from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
+from polyinv.simulate.polynomial import Polynomial, from_unit, to_unit
 
 LIMITS = Path(__file__).with_name("limits.yaml")
 FALSE_ALARMS = 0.05
@@ -69,39 +68,34 @@ class Deviations:
     measured: list[str]
 
     @classmethod
-    def of(cls, x: Tensor, columns: Sequence[str]) -> "Deviations":
-        """Of observations (B, F) in physical units, NaN where something is missing; known recipe values are held."""
-        observations, known = observed_numbers(x, columns)
+    def of(cls, observations: Observations) -> "Deviations":
+        """Of B observations; known recipe values are held."""
+        observed = observed_numbers(observations)
         with one_thread():
-            closest = fit(references(), observations, known)
+            closest = fit(references(), observed, observations.recipe)
             noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
             misfit = closest.misfit / noise.sqrt()
             # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
             nodes = closest.populated[:, CURVE].sum(-1)
-            misfit[(nodes < LEAST_NODES) & ~observations[:, CURVE].isnan().any(-1)] = torch.inf
+            misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
             fitted = references().forward(to_unit(closest.recipes))
-        apart = _means_less_curve(observations, closest.measured) - _means_less_curve(fitted, closest.measured)
+        apart = _means_less_curve(observed, closest.measured) - _means_less_curve(fitted, closest.measured)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
-        given = given_inputs(torch.cat([observations, known], dim=-1), (*OBSERVED, *TARGETS))[:, : len(MEASURED)]
+        given = observations.present[:, : len(MEASURED)]
         measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
         return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), measured)
 
 
-def observed_numbers(x: Tensor, columns: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """What observations (B, F) in physical units hold, NaN where it is missing.
-
-    Returns:
-        Observed numbers (B, 103), the scalars as logarithms; known values of the recipe (B, 4).
-    """
-    scalars, curve, known = (picked(x.double(), columns, names) for names in (SCALARS, MMD, TARGETS))
-    return torch.cat([scalars.clamp(min=TRACE).log(), curve], dim=-1), known
+def observed_numbers(observations: Observations) -> Tensor:
+    """What was observed, `polyinv.simulate.polynomial.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
+    return torch.cat([observations.x(SCALARS).clamp(min=TRACE).log(), observations.mmd], dim=-1)
 
 
-def _means_less_curve(observations: Tensor, measured: Tensor) -> Tensor:
+def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:
     """ln Mn and ln Mw less those of the curve where it was measured, (B, 2); its bins blur them a little, too."""
-    kept = torch.where(measured | ~measured.any(-1, keepdim=True), observations[:, CURVE].clamp(min=0), 0.0)
+    kept = torch.where(measured | ~measured.any(-1, keepdim=True), observed[:, CURVE].clamp(min=0), 0.0)
     of_curve = np.log(mean_molar_masses(kept.numpy()))
-    return observations[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
+    return observed[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
 
 
 @cache
@@ -147,16 +141,16 @@ def _limits(kinds: Tensor, share: float) -> list[float]:
     return limit.tolist()
 
 
-def assess(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
-    """Assess whether B observations (B, F) in physical units, NaN where something is missing, lie inside the domain.
+def assess(observations: Observations) -> pd.DataFrame:
+    """Assess whether observations lie inside the domain; a known recipe value is believed.
 
     Returns:
-        ``applicability``: inside, edge or outside; ``distance``: the largest deviation over its limit, above 1 not
-        inside; ``false_alarms``: share of observations from inside the box that get as far as 1; ``reason``: what
-        deviates most, in words, empty inside; ``closest_<value>``: the closest recipe of the box;
-        ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
+        A line for each, under its label. ``applicability``: inside, edge or outside; ``distance``: the largest
+        deviation over its limit, above 1 not inside; ``false_alarms``: share of observations from inside the box that
+        get as far as 1; ``reason``: what deviates most, in words, empty inside; ``closest_<value>``: the closest
+        recipe of the box; ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
     """
-    found = Deviations.of(x, columns)
+    found = Deviations.of(observations)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
     limits_of_rows = [
         {kind: values[row] for kind, values in limits()[inputs].items()}
@@ -175,7 +169,7 @@ def assess(x: Tensor, columns: Sequence[str]) -> pd.DataFrame:
     nearest = from_unit(references().unit[found.fit.nearest])
     for at, name in enumerate(TARGETS):
         table[f"closest_{name}"], table[f"nearest_{name}"] = found.fit.recipes[:, at].numpy(), nearest[:, at].numpy()
-    return table
+    return table.set_axis(observations.labels)
 
 
 def _in_words(kind: str, fit: Fit, row: int) -> str:

@@ -12,18 +12,18 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
-from polyinv.data.masks import masked_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
-from polyinv.data.rows import Rows, rows_of
 from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, mean_answer
-from polyinv.quantities import TARGETS
+from polyinv.quantities import COLUMNS, TARGETS
+from polyinv.r2 import r2
 
 FILE = "patterns.csv"
 """Name of the table beside a released model."""
-COLUMNS = ("pattern", "target", "r2", "r2_members", "rmse", "error_99")
+LINES = ("pattern", "target", "r2", "r2_members", "rmse", "error_99")
 SURE = 0.99
 """Share of the errors that ``error_99`` covers."""
 ROWS, SEED = 8192, 3_141_592_653  # no training has the recipes of this seed, unless its own is 1 570 796 326
@@ -41,31 +41,32 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
         deviation of R² over the members; ``error_99``, the error that 99 % of simulated recipes stay below, with the
         noise of as many chains as are trained on.
     """
-    off_grid, simulated = rows_of(load_bundled("off_grid"), model.columns), simulated_rows(model.columns, ROWS)
-    lines = []
+    off_grid, (simulated, recipes) = Observations.from_table(load_bundled("off_grid")), simulated_observations(ROWS)
+    y, lines = off_grid.recipe, []
     for pattern in patterns:
-        members = model.predict_members(masked_inputs(off_grid.x, model.columns, pattern))
-        error = (model.predict(masked_inputs(simulated.x, model.columns, pattern)) - simulated.y).abs()
+        members = model.predict_members(off_grid.masked(pattern).x(model.columns))
+        error = (model.predict(simulated.masked(pattern).x(model.columns)) - recipes).abs()
         predicted = mean_answer(members)
-        r2, spread = _r2(predicted, off_grid.y), _r2(members, off_grid.y).std(0, correction=int(len(members) > 1))
-        rmse = (predicted - off_grid.y).square().mean(0).sqrt()
+        score, spread = r2(y, predicted), r2(y, members).std(0, correction=int(len(members) > 1))
+        rmse = (predicted - y).square().mean(0).sqrt()
         for at, name in enumerate(TARGETS):
             if name not in inputs_of(pattern):
-                numbers = [r2[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
+                numbers = [score[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
                 lines.append([pattern, name, *(float(f"{number.item():.4g}") for number in numbers)])
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return pd.DataFrame(lines, columns=list(LINES))
 
 
 @cache
-def simulated_rows(columns: tuple[str, ...], count: int) -> Rows:
-    """Simulated recipes that no training has, with the noise of as many chains as are trained on by default."""
+def simulated_observations(count: int) -> tuple[Observations, Tensor]:
+    """Simulated recipes that no training has, with the noise of as many chains as are trained on by default.
+
+    Returns:
+        Observations with their recipes as a model would be given them, in single precision; the recipes, (N, 4).
+    """
     config = SimulatedConfig()
-    source = Source(config, columns, load_bank(count, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
-    return source.rows(torch.Generator().manual_seed(SEED))
-
-
-def _r2(predicted: Tensor, y: Tensor) -> Tensor:
-    return 1 - (predicted - y).square().mean(-2) / y.var(0, correction=0)
+    source = Source(config, COLUMNS, load_bank(count, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
+    rows = source.rows(torch.Generator().manual_seed(SEED))
+    return Observations.from_tensor(rows.x, COLUMNS), rows.y
 
 
 class Expectations:
@@ -81,14 +82,14 @@ class Expectations:
 
     def __init__(self, model: InverseModel, folder: Path | str) -> None:
         self.model, path = model, Path(folder, FILE)
-        self.table = pd.DataFrame(columns=list(COLUMNS))
+        self.table = pd.DataFrame(columns=list(LINES))
         if path.is_file():
             try:
                 self.table = pd.read_csv(path)
             except ValueError as error:
                 raise InputError(f"{path} is damaged: {error}") from None
-            if list(self.table.columns) != list(COLUMNS):
-                raise InputError(f"{path} is damaged: it needs the columns {', '.join(COLUMNS)}")
+            if list(self.table.columns) != list(LINES):
+                raise InputError(f"{path} is damaged: it needs the columns {', '.join(LINES)}")
             if self.table.duplicated(["pattern", "target"]).any():
                 raise InputError(f"{path} is damaged: it has a line twice")
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.masks import masked_inputs, picked
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
@@ -59,14 +59,14 @@ def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
     return (recipes < LOW - margin) | (recipes > HIGH + margin)
 
 
-def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[str]:
+def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
     """A line for each value of the recipe that leaves the box in which models have learned, known or answered.
 
     Args:
         recipes: Known and answered values, (N, 4).
-        given: Which of them are known, (N, 4).
-        rows: What each row is called.
+        observations: Which of them are known, and what each row is called.
     """
+    given, rows = ~observations.recipe.isnan(), observations.labels
     lines, leaving = [], leaving_box(recipes, given)
     for at, quantity in enumerate(RECIPE):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
@@ -87,7 +87,7 @@ def outside_box(recipes: Tensor, given: Tensor, rows: Sequence[object]) -> list[
 
 
 def conflicts(
-    model: InverseModel, x: Tensor, pattern: str, name: str, expectations: Expectations
+    model: InverseModel, observations: Observations, pattern: str, name: str, expectations: Expectations
 ) -> tuple[Tensor, Tensor, pd.Series]:
     """Whether the other inputs of a pattern speak against a known value of the recipe.
 
@@ -97,8 +97,8 @@ def conflicts(
 
     Args:
         model: A conditional one.
-        x: Observations (N, F) of the pattern.
-        pattern: Their inputs.
+        observations: N of them, with the inputs of the pattern at least.
+        pattern: The inputs that count.
         name: The known value.
         expectations: Of the model.
 
@@ -107,26 +107,26 @@ def conflicts(
     """
     at = TARGETS.index(name)
     without = name_of([other for other in inputs_of(pattern) if other != name])
-    known = x[:, model.columns.index(name)]
-    answer = model.predict(masked_inputs(x, model.columns, without))[:, at]
+    recipes = observations.recipe
+    known = recipes[:, at]
+    answer = model.predict(observations.masked(without).x(model.columns))[:, at]
     expected = expectations.of(without).loc[name]
-    recipes = picked(x, model.columns, TARGETS)
     inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
     return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
 
 
 def contradictions(
-    model: InverseModel, x: Tensor, pattern: str, expectations: Expectations, rows: Sequence[object]
+    model: InverseModel, observations: Observations, pattern: str, expectations: Expectations
 ) -> list[str]:
     """A line for each known value of the recipe that the rest of the inputs speaks against, see `conflicts`."""
-    given, lines = inputs_of(pattern), []
-    for quantity in RECIPE:
+    given, rows, lines = inputs_of(pattern), observations.labels, []
+    for at, quantity in enumerate(RECIPE):
         if quantity.name not in given:
             continue
-        against, answer, expected = conflicts(model, x, pattern, quantity.name, expectations)
+        against, answer, expected = conflicts(model, observations, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
-            known = _first(against, x[:, model.columns.index(quantity.name)], rows, "g")
+            known = _first(against, observations.recipe[:, at], rows, "g")
             rest = in_words([name for name in given if name != quantity.name])
             lines.append(
                 f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "

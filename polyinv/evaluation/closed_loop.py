@@ -39,10 +39,10 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
-from polyinv.data.masks import picked
+from polyinv.data.observations import Observations
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import TARGETS
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate import deterministic
@@ -216,8 +216,7 @@ def simulated(
 @one_thread()
 def closed_loop(
     recipes: Tensor,
-    x: Tensor,
-    columns: Sequence[str],
+    observations: Observations,
     true: Tensor | None = None,
     *,
     method: str = "sampled",
@@ -232,8 +231,7 @@ def closed_loop(
 
     Args:
         recipes: Predicted, (B, 4), in physical units.
-        x: Observations (B, F) they were predicted from, in physical units, NaN for what is missing.
-        columns: Names of the F columns.
+        observations: What they were predicted from, B; recipe values in them are not looked at.
         true: True recipes, (B, 4); where they are None or NaN the floor, and the cBA_0 of the observed conversion, are
             those of the predicted recipe.
         method: One of ``METHODS``.
@@ -247,20 +245,20 @@ def closed_loop(
         store: Folder in which finished runs are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
-        A line for each observation.
+        A line for each observation, under its label.
 
         - ``distance``: between the observed and the simulated curve, mean over the simulated answers.
         - ``floor``: what the true recipe would reach; ``ratio``: distance over floor. All three are NaN without a
           whole curve, and all of the line without a recipe.
-        - ``error_Mn``, ``error_Mw``: simulated less observed, relative to observed. Where x has no Mn (or Mw) both are
-          those of the curves.
-        - ``error_conversion``: simulated less observed, NaN where x has no cBA_time.
+        - ``error_Mn``, ``error_Mw``: simulated less observed, relative to observed. Where no Mn (or Mw) was
+          observed both are those of the curves.
+        - ``error_conversion``: simulated less observed, NaN where no cBA_time was.
         - ``clamped``: whether a recipe had to be moved into ``LIMITS``, or is NaN.
 
     Raises:
         InputError: The method is unknown, shapes do not fit, or a number cannot be.
     """
-    _check_shapes(recipes, x, columns, true)
+    _check_shapes(len(observations), recipes, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")
     settings = {"chains": chains, "horizon": horizon, "replicates": replicates, "chemistry": chemistry, "store": store}
@@ -277,8 +275,9 @@ def closed_loop(
             len(clamped),
         )
     answer = simulated(recipes, method=method, seed=2 * seed, **settings)
-    x = x.detach().double().cpu()
-    curve = _curve(x, columns)
+    observations = observations.to("cpu")
+    w = observations.mmd.contiguous()  # a sum depends on the layout, in its last bit
+    curve = w / (w.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
     apart = distance(answer.mmd, curve[:, None]).mean(1)
     floor = torch.where(apart.isnan(), torch.nan, _floor(reference, method, seed=2 * seed + 1, **settings))
     reacted = 1 - answer.cBA_time.mean(1) / recipes[:, 0]
@@ -286,28 +285,18 @@ def closed_loop(
         "distance": apart,
         "floor": floor,
         "ratio": apart / floor,
-        **_errors_of_means(answer, curve, x, columns),
-        "error_conversion": reacted - (1 - picked(x, columns, ["cBA_time"])[:, 0] / reference[:, 0]),
+        **_errors_of_means(answer, curve, observations),
+        "error_conversion": reacted - (1 - observations.cBA_time / reference[:, 0]),
         "clamped": clamped,
     }
-    return pd.DataFrame({name: part.numpy() for name, part in parts.items()})
+    return pd.DataFrame({name: part.numpy() for name, part in parts.items()}, observations.labels)
 
 
-def _check_shapes(recipes: Tensor, x: Tensor, columns: Sequence[str], true: Tensor | None) -> None:
-    expected = (len(x), len(TARGETS))
-    if x.ndim != 2 or x.shape[1] != len(columns):
-        raise InputError(
-            f"observations of {len(columns)} columns need the shape (B, {len(columns)}), got {(*x.shape,)}"
-        )
+def _check_shapes(count: int, recipes: Tensor, true: Tensor | None) -> None:
+    expected = (count, len(TARGETS))
     for name, part in {"predicted": recipes, "true": true}.items():
         if part is not None and part.shape != expected:
-            raise InputError(f"{name} recipes of {len(x)} observations need the shape {expected}, got {(*part.shape,)}")
-
-
-def _curve(x: Tensor, columns: Sequence[str]) -> Tensor:
-    """Observed curves (B, 100) of unit area; NaN where one has a gap."""
-    w = picked(x, columns, MMD)
-    return w / (w.sum(-1, keepdim=True) * STEP)
+            raise InputError(f"{name} recipes of {count} observations need the shape {expected}, got {(*part.shape,)}")
 
 
 def _floor(recipes: Tensor, method: str, **settings: object) -> Tensor:
@@ -320,12 +309,12 @@ def _floor(recipes: Tensor, method: str, **settings: object) -> Tensor:
     return torch.stack([distance(seen, other).mean(1) for other in others]).mean(0)
 
 
-def _errors_of_means(answer: Snapshots, curve: Tensor, x: Tensor, columns: Sequence[str]) -> dict[str, Tensor]:
+def _errors_of_means(answer: Snapshots, curve: Tensor, observations: Observations) -> dict[str, Tensor]:
     """Relative errors of Mn and Mw, (B,) each."""
     of_curve, of_answer = (map(torch.from_numpy, mean_molar_masses(w.numpy())) for w in (curve, answer.mmd))
     errors = {}
     for name, seen, made in zip(("Mn", "Mw"), of_curve, of_answer, strict=True):
-        given = picked(x, columns, [name])[:, 0]
+        given = getattr(observations, name)
         # Means of a curve are blurred by its bins: both sides by the same.
         made = torch.where(given.isnan(), made.mean(1), getattr(answer, name).mean(1))
         errors[f"error_{name}"] = made / torch.where(given.isnan(), seen, given) - 1

@@ -17,17 +17,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.masks import given_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.patterns import INPUTS, SHOWING
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
 from polyinv.models.base import InverseModel
-from polyinv.models.forest import Forest
+from polyinv.models.forest import RandomForest
 from polyinv.quantities import MMD, TARGETS
+from polyinv.r2 import r2
 from polyinv.runtime.threads import one_thread
 
-Blocks = Mapping[str, Sequence[int]]
-"""Positions of the columns of each block, by its name."""
+Blocks = Mapping[str, Sequence[str]]
+"""Columns of each block, by its name."""
 WHOLE_CURVE = "whole MMD"
 MISSING = {"mmd": WHOLE_CURVE, "means": "Mn and Mw"}
 """What inputs are called as blocks; others by their name."""
@@ -38,25 +39,25 @@ POPULATED = 0.01
 """A node counts as populated where the mean curve has this share of its maximum."""
 
 
-def blocks(x: Tensor, columns: Sequence[str], pieces: int = PIECES) -> dict[str, list[int]]:
-    """Cut the columns into blocks that hold each column once.
+def blocks(columns: Sequence[str], observations: Observations, pieces: int = PIECES) -> dict[str, list[str]]:
+    """Cut the columns of a model into blocks that hold each column once.
 
     The curve is cut into stretches of the same number of nodes over the range where the mean curve is populated; what
     lies beyond joins the first and the last stretch.
 
     Args:
-        x: Observations (N, F), which say where curves are populated.
-        columns: Their names.
+        columns: Those that the model was fitted on.
+        observations: Say where curves are populated.
         pieces: Stretches of the curve; fewer if it is narrower than that.
 
     Returns:
         The scalars and values of the recipe by their name, then the stretches by their range of log10(M / g/mol).
     """
-    curve = [at for at, name in enumerate(columns) if name in MMD]
-    single = {name: [at] for at, name in enumerate(columns) if name not in MMD}
+    curve = [name for name in columns if name in MMD]
+    single = {name: [name] for name in columns if name not in MMD}
     if not curve:
         return single
-    ends = _ends(x[:, curve], pieces)
+    ends = _ends(observations.mmd, pieces)
     stretches = {}
     for first, last in pairwise(ends):
         stretches[_range(first, last, len(curve))] = curve[first:last]
@@ -82,16 +83,16 @@ def _range(first: int, last: int, nodes: int) -> str:
     return f"log M {BIN_EDGES[first]:.2f}–{BIN_EDGES[last]:.2f}"
 
 
-def with_whole_curve(cut: Blocks, columns: Sequence[str]) -> dict[str, list[int]]:
+def with_whole_curve(cut: Blocks) -> dict[str, list[str]]:
     """Blocks and, as one more, the curve as a whole."""
-    curve = [at for at, name in enumerate(columns) if name in MMD]
-    return {**{name: list(at) for name, at in cut.items()}, **({WHOLE_CURVE: curve} if curve else {})}
+    curve = [column for columns in cut.values() for column in columns if column in MMD]
+    return {**{name: list(columns) for name, columns in cut.items()}, **({WHOLE_CURVE: curve} if curve else {})}
 
 
 @one_thread()
 def permutation_importance(
     model: InverseModel,
-    x: Tensor,
+    observations: Observations,
     y: Tensor,
     cut: Blocks | None = None,
     *,
@@ -106,9 +107,9 @@ def permutation_importance(
     importance, see the module.
 
     Args:
-        model: Any. A conditional one may be given observations with NaN.
-        x: Observations (N, F) in physical units. Rows that lack a block (NaN) keep their gap, the others swap it; a
-            block that no row has is left out, and so is a value of the recipe that is given: it is not asked for.
+        model: Any. A conditional one may be given observations with gaps.
+        observations: N. Rows that lack a block keep their gap, the others swap it; a block that no row has is left
+            out, and so is a value of the recipe that is given: it is not asked for.
         y: True recipes (N, 4).
         cut: Blocks to shuffle; by default `blocks` and the curve as a whole.
         repeats: Shuffles of each block, two or more.
@@ -126,31 +127,32 @@ def permutation_importance(
     """
     if repeats < 2:
         raise InputError(f"repeats is {repeats}; needs two or more for a spread")
-    cut = with_whole_curve(blocks(x, model.columns), model.columns) if cut is None else cut
+    cut = with_whole_curve(blocks(model.columns, observations)) if cut is None else cut
     generator = torch.Generator().manual_seed(seed)
-    true = _asked(x, y, model.columns)
+    true, x = _asked(model, observations, y), observations.x(model.columns)
 
-    def r2_of(observations: Tensor) -> Tensor:
-        predicted = model.predict(observations)
-        return _r2(predicted.clamp(y.amin(0), y.amax(0)) if bounded else predicted, true)
+    def r2_of(x: Tensor) -> Tensor:
+        predicted = model.predict(x)
+        return r2(true, predicted.clamp(y.amin(0), y.amax(0)) if bounded else predicted)
 
-    r2, lines = r2_of(x), []
-    for name, at in cut.items():
-        rows = (~x[:, list(at)].isnan().any(1)).nonzero()[:, 0]
+    unspoilt, lines = r2_of(x), []
+    for name, columns in cut.items():
+        places = [model.columns.index(column) for column in columns]
+        rows = (~x[:, places].isnan().any(1)).nonzero()[:, 0]
         if len(rows):
-            shuffled = (_shuffled(x, at, rows, generator) for _ in range(repeats))
-            drops = torch.stack([r2 - r2_of(each) for each in shuffled])
+            shuffled = (_shuffled(x, places, rows, generator) for _ in range(repeats))
+            drops = torch.stack([unspoilt - r2_of(each) for each in shuffled])
             lines += _lines(name, drops.mean(0), drops.std(0), true)
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
 
 
 @one_thread()
-def missing_importance(model: InverseModel, x: Tensor, y: Tensor) -> pd.DataFrame:
+def missing_importance(model: InverseModel, observations: Observations, y: Tensor) -> pd.DataFrame:
     """How much R² drops when an input is not known: what knowing it is worth beside the others.
 
     Args:
         model: A conditional one.
-        x: Observations (N, F); inputs that no row has are left out, and so are those without which a row would show no
+        observations: N; inputs that no row has are left out, and so are those without which a row would show no
             polymer.
         y: True recipes (N, 4).
 
@@ -163,25 +165,21 @@ def missing_importance(model: InverseModel, x: Tensor, y: Tensor) -> pd.DataFram
     """
     if not model.conditional:
         raise InputError(f"{model.name} was not fitted on the features 'conditional': it needs all of its inputs")
-    true = _asked(x, y, model.columns)
-    whole, lines = model.predict_members(x), []
+    true = _asked(model, observations, y)
+    whole, lines = model.predict_members(observations.x(model.columns)), []
     showing = [list(INPUTS).index(name) for name in SHOWING]
-    for at, (name, of_input) in enumerate(INPUTS.items()):
-        without = x.clone()
-        without[:, [model.columns.index(column) for column in of_input]] = torch.nan
-        if (
-            given_inputs(x, model.columns)[:, at].any()
-            and given_inputs(without, model.columns)[:, showing].any(1).all()
-        ):
-            less = model.predict_members(without)
-            drop = _r2(whole.mean(0), true) - _r2(less.mean(0), true)
-            of_members = torch.stack([_r2(a, true) - _r2(b, true) for a, b in zip(whole, less, strict=True)])
+    for at, name in enumerate(INPUTS):
+        without = observations.forgetting([name])
+        if observations.present[:, at].any() and without.present[:, showing].any(1).all():
+            less = model.predict_members(without.x(model.columns))
+            drop = r2(true, whole.mean(0)) - r2(true, less.mean(0))
+            of_members = r2(true, whole) - r2(true, less)
             spread = of_members.std(0) if len(whole) > 1 else torch.full_like(drop, torch.nan)
             lines += _lines(MISSING.get(name, name), drop, spread, true)
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
 
 
-def impurity_importance(model: Forest, cut: Blocks) -> pd.DataFrame:
+def impurity_importance(model: RandomForest, cut: Blocks) -> pd.DataFrame:
     """Share of the decrease in variance that splits on a block bring, as the study quotes it for its forest.
 
     It counts what the trees did on their training rows, is one number for all targets, and favours columns with many
@@ -194,8 +192,8 @@ def impurity_importance(model: Forest, cut: Blocks) -> pd.DataFrame:
     Returns:
         ``block``, ``target`` (``all targets``) and ``share``.
     """
-    of_columns = model.impurity_importance().to_numpy()
-    lines = [(name, ALL_TARGETS, float(of_columns[list(at)].sum())) for name, at in cut.items()]
+    of_columns = model.impurity_importance()
+    lines = [(name, ALL_TARGETS, float(of_columns[list(columns)].sum())) for name, columns in cut.items()]
     return pd.DataFrame(lines, columns=["block", "target", "share"])
 
 
@@ -216,26 +214,15 @@ def importance_table(importance: pd.DataFrame, value: str = "drop") -> pd.DataFr
     return wide.rename_axis(columns=None).reset_index()
 
 
-def _asked(x: Tensor, y: Tensor, columns: Sequence[str]) -> Tensor:
-    """Recipes (N, 4) with NaN where the observation gives the value: a model hands it back, and is not judged on it."""
-    given = torch.zeros_like(y, dtype=torch.bool)
-    for at, name in enumerate(TARGETS):
-        if name in columns:
-            given[:, at] = ~x[:, columns.index(name)].isnan()
-    return y.masked_fill(given, torch.nan)
+def _asked(model: InverseModel, observations: Observations, y: Tensor) -> Tensor:
+    """Recipes (N, 4) with NaN where a model is given the value: it hands it back, and is not judged on it."""
+    takes = torch.tensor([name in model.columns for name in TARGETS])
+    return y.masked_fill(takes & ~observations.recipe.isnan(), torch.nan)
 
 
-def _r2(predicted: Tensor, y: Tensor) -> Tensor:
-    """R² (4,) of guesses (N, 4), each over the rows whose true value is not NaN; NaN where that never varies."""
-    asked = ~y.isnan()
-    error, about_mean = ((other - y).where(asked, 0.0).square().sum(0) for other in (predicted, y.nanmean(0)))
-    varies = y.where(asked, -torch.inf).amax(0) > y.where(asked, torch.inf).amin(0)
-    return torch.where(varies, 1 - error / about_mean, torch.nan)
-
-
-def _shuffled(x: Tensor, at: Sequence[int], rows: Tensor, generator: torch.Generator) -> Tensor:
+def _shuffled(x: Tensor, places: list[int], rows: Tensor, generator: torch.Generator) -> Tensor:
     """Observations of which some rows have swapped a block."""
-    shuffled, columns = x.clone(), torch.tensor(list(at))
+    shuffled, columns = x.clone(), torch.tensor(places)
     other = rows[torch.randperm(len(rows), generator=generator)]
     shuffled[rows[:, None], columns] = x[other[:, None], columns]
     return shuffled

@@ -10,6 +10,7 @@ from torchmetrics.functional import mean_absolute_error, mean_squared_error
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models.base import mean_answer
 from polyinv.quantities import RECIPE, TARGETS
+from polyinv.r2 import r2
 
 GLOBAL = "global"
 """Target name of the plain means over the four targets."""
@@ -18,10 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
-    r"""Scores of predicted recipes.
+    """Scores of predicted recipes.
 
-    - ``r2``: :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`; undefined (NaN, with a warning) where y is
-      constant.
+    - ``r2``: see `polyinv.r2.r2`; undefined (NaN, with a warning) where y is constant.
     - ``mae``, ``mse``: in units of the target, and their square.
     - ``relative_mae``: MAE over `polyinv.quantities.Quantity.span`, as the study divides it.
     - target ``global``: plain means of ``r2``, ``mse`` and ``relative_mae`` over the targets, as published; that of
@@ -45,22 +45,15 @@ def score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
 
 
 def _say_what_is_constant(y: Tensor) -> None:
-    for name, flat in zip(TARGETS, _constant(y).tolist(), strict=True):
+    for name, flat in zip(TARGETS, (y == y[:1]).all(0).tolist(), strict=True):
         if flat:
             log.warning("R² of %s is undefined: its true value is the same in all %d rows", name, len(y))
-
-
-def _constant(y: Tensor) -> Tensor:
-    return (y == y[:1]).all(0)
 
 
 def _score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
     mae = mean_absolute_error(predicted, y, num_outputs=len(TARGETS))
     values = {
-        # torchmetrics takes sums of squares below 1e-4 for zero, which those of cAIBN_0 in mol/L often are.
-        "r2": torch.where(
-            _constant(y), torch.nan, 1 - (y - predicted).square().sum(0) / (y - y.mean(0)).square().sum(0)
-        ),
+        "r2": r2(y, predicted),
         "mae": mae,
         "mse": mean_squared_error(predicted, y, num_outputs=len(TARGETS)),
         "relative_mae": mae / torch.tensor([quantity.span for quantity in RECIPE], dtype=y.dtype),

@@ -120,6 +120,15 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     )
     parser.add_argument("--features", default="composite", help=f"one of {', '.join(FEATURES)}")
     parser.add_argument("--model.name", default=MODEL, help=f"one of {', '.join(MODELS)}; it decides the other values")
+    parser.add_argument(
+        "--trainer", type=dict[str, Any], default={}, help="options of Lightning's Trainer: max_time, ..."
+    )
+    parser.add_argument(
+        "--logger",
+        type=dict[str, Any] | list[Any] | str,
+        default="tensorboard",
+        help="tensorboard, csv, mlflow, wandb, a class of Lightning's with class_path and init_args, or a list of such",
+    )
     parser.add_argument("--init", type=str | None, help="folder of a saved network to go on from (fine-tuning)")
     parser.add_class_arguments(MODELS[name], "model")
     parser.add_class_arguments(SplitConfig, "split")
@@ -173,6 +182,8 @@ def experiment_of(config: Namespace) -> "Experiment":
         SplitConfig(**config.split),
         data_config(config.data),
         config.init,
+        config.trainer,
+        config.logger,
     )
 
 

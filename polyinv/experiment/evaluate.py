@@ -5,9 +5,9 @@ numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``assessments.csv``.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,19 +24,17 @@ from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.models import InverseModel, load
-from polyinv.models.base import mean_answer
+from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
-from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+from polyinv.quantities import TARGETS
 from polyinv.reactions import conversion
 from polyinv.runtime.files import refuse_existing, written
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from polyinv.data.observations import Observations
+    from polyinv.evaluation.evaluated import Evaluated
     from polyinv.report.html import Section
 
-OBSERVED = SCALARS + MMD
 SEED = 42
 """Of the by_recipe split of the bundled grid whose test rows a model is evaluated on, unless its run had another."""
 CHAINS = 1e6
@@ -49,42 +47,6 @@ LIMIT = (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Rows that a model is evaluated on, and what it answers.
-
-    Args:
-        name: What they are.
-        table: The rows, (N), with the columns `polyinv.quantities.COLUMNS`.
-        x: What the model is given of them, (N, F).
-        predictions: What its members answer, (R, N, 4).
-    """
-
-    name: str
-    table: pd.DataFrame
-    x: "Tensor"
-    predictions: "Tensor"
-
-    @property
-    def y(self) -> "Tensor":
-        """True recipes, (N, 4)."""
-        import torch
-
-        return torch.from_numpy(self.table[list(TARGETS)].to_numpy(dtype=float, copy=True))
-
-    @property
-    def observed(self) -> "Tensor":
-        """Everything that was observed of the rows, given to the model or not, (N, 103)."""
-        import torch
-
-        return torch.from_numpy(self.table[list(OBSERVED)].to_numpy(dtype=float, copy=True))
-
-    @property
-    def predicted(self) -> "Tensor":
-        """What the model as a whole answers, (N, 4)."""
-        return mean_answer(self.predictions)
 
 
 def evaluate(
@@ -111,7 +73,7 @@ def evaluate(
     from polyinv.evaluation.closed_loop import METHODS
 
     folder = model_folder(path)
-    model = load(folder)
+    model = load_model(folder)
     if given is not None and not model.conditional:
         raise InputError(
             f"{path} is no conditional model: it is given all of {features_of(model.columns)}, not {given}"
@@ -170,22 +132,25 @@ def _write_report(
     model: InverseModel,
     folder: Path,
     run: Path,
-    tables: dict[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
     given: str,
     loop: Callable[..., pd.DataFrame],
     output: Path,
 ) -> pd.DataFrame:
+    from polyinv.data.observations import Observations
     from polyinv.report.html import report
 
-    subsets = [_answered(model, name, table, given) for name, table in tables.items()]
-    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()]
+    observations = {name: Observations.from_table(table) for name, table in tables.items()}
     pattern = given if model.conditional else pattern_of(model.columns)
-    scores, sections = _scores(subsets, asked, pattern)
-    sections += _training(run)
-    assessments = _assessments(subsets, output)
-    sections += [_loop(subsets, assessments, loop, output), _domain(assessments), _importance(model, subsets[-1])]
-    sections += [_high_conversion()]
     what = pattern if model.conditional else features_of(model.columns)
+    subsets = [_answered(model, name, rows, what) for name, rows in observations.items()]
+    last = subsets[-1]
+    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()]
+    scores, sections = _scores(subsets, tables, asked, pattern)
+    sections += _training(run)
+    assessments = _assessments(observations, output)
+    sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
+    sections += [_importance(model, last, _given(model, observations[last.subset], what)), _high_conversion()]
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
@@ -196,18 +161,22 @@ def _write_report(
     return scores
 
 
-def _answered(model: InverseModel, name: str, table: pd.DataFrame, given: str) -> Evaluated:
-    from polyinv.data.masks import masked_inputs
-    from polyinv.data.rows import rows_of
+def _answered(model: InverseModel, name: str, observations: "Observations", given: str | None) -> "Evaluated":
+    from polyinv.evaluation.evaluated import Evaluated
 
-    x = rows_of(table, model.columns).x
-    if model.conditional:
-        x = masked_inputs(x, model.columns, given)
-    log.info("answering %d rows: %s", len(table), name)
-    return Evaluated(name, table[list(COLUMNS)].reset_index(drop=True), x, model.predict_members(x))
+    log.info("answering %d rows: %s", len(observations), name)
+    members = model.predict_members(_given(model, observations, given).x(model.columns))
+    return Evaluated(name, given or "", observations.recipe, members, np.arange(len(observations)))
 
 
-def _scores(subsets: list[Evaluated], asked: list[str], pattern: str | None) -> tuple[pd.DataFrame, "list[Section]"]:
+def _given(model: InverseModel, observations: "Observations", given: str | None) -> "Observations":
+    """What a model is given of observations: a conditional one a pattern of inputs, any other what it needs."""
+    return observations.masked(given) if model.conditional else observations
+
+
+def _scores(
+    subsets: "list[Evaluated]", tables: Mapping[str, pd.DataFrame], asked: list[str], pattern: str | None
+) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.metrics import score_members
     from polyinv.report.html import Section
     from polyinv.report.panels import parity, residuals
@@ -216,29 +185,30 @@ def _scores(subsets: list[Evaluated], asked: list[str], pattern: str | None) -> 
     parts, sections = [], []
     for subset in subsets:
         scored = pd.concat([score_members(subset.y, subset.predictions), _limit(subset, asked, pattern)])
-        parts.append(scored.assign(subset=subset.name))
-        caption = f"{subset.name}, {len(subset.table)} rows; ± is the standard deviation over the members"
+        parts.append(scored.assign(subset=subset.subset))
+        caption = f"{subset.subset}, {len(subset)} rows; ± is the standard deviation over the members"
+        reacted = conversion(tables[subset.subset]).to_numpy()
         figures = (
-            (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.name, asked)),
+            (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.subset, asked)),
             (
-                f"Predicted less true against conversion; {subset.name}; band from 16 to 84 % of the rows",
-                residuals(subset.y, subset.predicted, conversion(subset.table).to_numpy(), subset.name, asked),
+                f"Predicted less true against conversion; {subset.subset}; band from 16 to 84 % of the rows",
+                residuals(subset.y, subset.predicted, reacted, subset.subset, asked),
             ),
         )
         sections.append(
-            Section(f"Scores: {subset.name}", LIMIT if pattern else "", ((caption, score_frame(scored)),), figures)
+            Section(f"Scores: {subset.subset}", LIMIT if pattern else "", ((caption, score_frame(scored)),), figures)
         )
     columns = ["subset", "member", "target", "metric", "value"]
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 
-def _limit(subset: Evaluated, asked: list[str], pattern: str | None) -> pd.DataFrame:
+def _limit(subset: "Evaluated", asked: list[str], pattern: str | None) -> pd.DataFrame:
     """The R² that such rows allow, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
 
     if pattern is None:
         return pd.DataFrame()
-    log.info("information limit: %s", subset.name)
+    log.info("information limit: %s", subset.subset)
     limit = dict(zip(TARGETS, limit_of_rows(subset.y, pattern, CHAINS).tolist(), strict=True))
     lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
     table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
@@ -257,7 +227,11 @@ def _training(run: Path) -> "list[Section]":
 
 
 def _loop(
-    subsets: list[Evaluated], assessments: dict[str, pd.DataFrame], closed: Callable[..., pd.DataFrame], output: Path
+    subsets: "list[Evaluated]",
+    observations: "Mapping[str, Observations]",
+    assessments: Mapping[str, pd.DataFrame],
+    closed: Callable[..., pd.DataFrame],
+    output: Path,
 ) -> "Section":
     import torch
 
@@ -267,15 +241,15 @@ def _loop(
 
     loops, lines, figures = [], [], []
     for subset in subsets:
-        log.info("closed loop: %s", subset.name)
-        loop = closed(subset.predicted, subset.observed, OBSERVED, subset.y)
-        loops.append(loop.assign(subset=subset.name, row=np.arange(len(loop))))
-        closest = assessments[subset.name][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
-        fitted = closed_loop(torch.from_numpy(closest), subset.observed, OBSERVED, subset.y, method="sampled")
+        log.info("closed loop: %s", subset.subset)
+        loop = closed(subset.predicted, observations[subset.subset], subset.y)
+        loops.append(loop.assign(subset=subset.subset, row=subset.rows))
+        closest = assessments[subset.subset][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
+        fitted = closed_loop(torch.from_numpy(closest), observations[subset.subset], subset.y, method="sampled")
         for answer, part in {"the model": loop, "the closest recipe of the box": fitted}.items():
-            lines.append(summary(part).assign(subset=subset.name, answer=answer))
-        caption = f"Ratio to the distance of two replicates of the true recipe; {subset.name}, {len(loop)} rows"
-        figures.append((caption, picture(loop, subset.name)))
+            lines.append(summary(part).assign(subset=subset.subset, answer=answer))
+        caption = f"Ratio to the distance of two replicates of the true recipe; {subset.subset}, {len(loop)} rows"
+        figures.append((caption, picture(loop, subset.subset)))
     pd.concat(loops).to_csv(output / "closed_loop.csv", index=False, lineterminator="\n")
     table = pd.concat(lines)
     first = ["subset", "answer"]
@@ -289,14 +263,14 @@ def _loop(
     return Section("Closed loop", text, ((caption, table[[*first, *table.columns.drop(first)]]),), tuple(figures))
 
 
-def _assessments(subsets: list[Evaluated], output: Path) -> dict[str, pd.DataFrame]:
-    """Assessment of every row by the applicability domain, by subset."""
+def _assessments(observations: "Mapping[str, Observations]", output: Path) -> dict[str, pd.DataFrame]:
+    """Assessment of every row by the applicability domain, by subset; the true recipes are not shown to it."""
     from polyinv.domain.assessment import assess
 
     found = {}
-    for subset in subsets:
-        log.info("applicability domain: %s", subset.name)
-        found[subset.name] = assess(subset.observed, OBSERVED)
+    for name, rows in observations.items():
+        log.info("applicability domain: %s", name)
+        found[name] = assess(rows.forgetting(TARGETS))
     parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
     pd.concat(parts).to_csv(output / "assessments.csv", index=False, lineterminator="\n")
     return found
@@ -325,7 +299,7 @@ def _domain(found: dict[str, pd.DataFrame]) -> "Section":
     )
 
 
-def _importance(model: InverseModel, subset: Evaluated) -> "Section":
+def _importance(model: InverseModel, subset: "Evaluated", given: "Observations") -> "Section":
     from polyinv.evaluation.importance import (
         blocks,
         importance_table,
@@ -334,23 +308,22 @@ def _importance(model: InverseModel, subset: Evaluated) -> "Section":
         permutation_importance,
         with_whole_curve,
     )
-    from polyinv.models import Forest
     from polyinv.report.html import Section
     from polyinv.report.panels import importance_bars
 
-    log.info("importance: %s", subset.name)
-    cut = with_whole_curve(blocks(subset.x.nan_to_num(0.0), model.columns), model.columns)
-    found = permutation_importance(model, subset.x, subset.y, cut)
-    caption = f"Drop in R² when a block is shuffled among the rows; {subset.name}; ± over five shuffles"
+    log.info("importance: %s", subset.subset)
+    cut = blocks(model.columns, given)
+    found = permutation_importance(model, given, subset.y, with_whole_curve(cut))
+    caption = f"Drop in R² when a block is shuffled among the rows; {subset.subset}; ± over five shuffles"
     tables = [(caption, importance_table(found))]
-    figures = [(caption, importance_bars(found, subset.name))]
+    figures = [(caption, importance_bars(found, subset.subset))]
     if model.conditional:
-        missing = missing_importance(model, subset.x, subset.y)
-        caption = f"Drop in R² when an input is not known; {subset.name}; ± over the members"
+        missing = missing_importance(model, given, subset.y)
+        caption = f"Drop in R² when an input is not known; {subset.subset}; ± over the members"
         tables.append((caption, importance_table(missing)))
-        figures.append((caption, importance_bars(missing, subset.name)))
-    if isinstance(model, Forest):
-        impurity = impurity_importance(model, blocks(subset.x, model.columns))
+        figures.append((caption, importance_bars(missing, subset.subset)))
+    if hasattr(model, "impurity_importance"):
+        impurity = impurity_importance(model, cut)
         caption = "Share of the decrease in variance that the splits on a block bring, as in the study; training rows"
         tables.append((caption, importance_table(impurity, "share")))
     text = (

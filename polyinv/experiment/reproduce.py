@@ -16,6 +16,7 @@ from polyinv.evaluation.published import PUBLISHED
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.report.tables import global_r2, markdown, reproduction_table
+from polyinv.runtime.devices import NONE
 from polyinv.runtime.files import written
 from polyinv.runtime.resources import CONFIGS
 from polyinv.runtime.threads import available_cores
@@ -67,7 +68,7 @@ def reproduce(
     start = time.monotonic()
     scores = []
     jobs = {name: (experiment, output / name) for name, experiment in plan.items()}
-    with closing(work(_train, jobs, workers)) as outcomes:  # after an error the others need not end first
+    with closing(work(_train, jobs, workers, [NONE])) as outcomes:  # after an error the others need not end first
         for done in outcomes:
             if done.error is not None:
                 raise InputError(done.error) if done.refused else RuntimeError(f"{done.error}\n{done.trace}")

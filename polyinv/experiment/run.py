@@ -20,8 +20,9 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load
-from polyinv.models.base import mean_answer, read_card
+from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
+from polyinv.models.base import read_card
+from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.quantities import TARGETS
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from polyinv.data.datamodule import RecipeDataModule
     from polyinv.data.rows import Rows
+    from polyinv.evaluation.evaluated import Evaluated
 
 CONFIG, SCORES = "config.yaml", "scores.csv"
 
@@ -64,6 +66,10 @@ class Experiment:
         split: How rows are divided.
         data: Where they come from.
         init: Folder of a saved model to start from instead of from nothing (networks only).
+        trainer: Options passed on to Lightning's Trainer, see ``polyinv.models.options.TRAINER_OPTIONS`` (networks
+            only). They do not decide the result: a run goes on with others.
+        logger: ``tensorboard``, ``csv``, ``mlflow`` or ``wandb``, or a mapping with ``class_path`` and ``init_args`` of
+            one of Lightning's loggers, or a list of such (networks only).
     """
 
     model: str
@@ -72,36 +78,14 @@ class Experiment:
     split: SplitConfig = field(default_factory=SplitConfig)
     data: DataConfig = field(default_factory=DataConfig)
     init: str | None = None
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    logger: Any = "tensorboard"
 
     @property
     def title(self) -> str:
         """The experiment in a few words."""
         source = "" if self.data.source == "table" else f" {self.data.source}"
         return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What a model is evaluated on and what it answers.
-
-    Args:
-        subset: Name of the rows.
-        features: What is given of them: the feature set, or for ``conditional`` one of its patterns.
-        rows: The rows.
-        predictions: Recipes that each member names, (R, N, 4).
-        at: The rows' numbers in their table, (N,).
-    """
-
-    subset: str
-    features: str
-    rows: "Rows"
-    predictions: "Tensor"
-    at: np.ndarray
-
-    @property
-    def predicted(self) -> "Tensor":
-        """What the model as a whole answers, (N, 4)."""
-        return mean_answer(self.predictions)
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
@@ -158,18 +142,21 @@ def _table(experiment: Experiment) -> pd.DataFrame:
 def _fit_and_score(
     experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
 ) -> pd.DataFrame:
+    # torch takes seconds to import: not before bad input has been refused.
+    from polyinv.evaluation.evaluated import Evaluated
+
     discard_unfinished(folder)
     data = _prepared(experiment, table)
     _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
-        model = load(folder / "model")
+        model = load_model(folder / "model")
     else:
         model.fit(data, folder)
         model.save(folder / "model")
     evaluated = [
-        Evaluated(subset, features, rows, model.predict_members(x), at)
-        for subset, rows, at in _tests(experiment, data, split)
-        for features, x in _given(experiment, data.columns, rows.x)
+        Evaluated(subset, given, rows.y, model.predict_members(x), numbers)
+        for subset, rows, numbers in _tests(experiment, data, split)
+        for given, x in _given(experiment, data.columns, rows.x)
     ]
     scores = _score(experiment, evaluated)
     _show(experiment, evaluated, scores, config, folder)
@@ -210,13 +197,18 @@ def _new_model(experiment: Experiment) -> InverseModel:
             f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
             "simulated; data.simulated.rows says how many recipes there are"
         )
+    model = MODELS[experiment.model](**experiment.options)
+    if MODELS[experiment.model].uses_trainer:
+        check_trainer(experiment.trainer, experiment.logger)
+        model.trainer, model.logger = experiment.trainer, experiment.logger
+    elif experiment.trainer or experiment.logger != LOGGERS[0]:
+        raise InputError(f"trainer and logger are Lightning's; a {experiment.model} is trained without it")
     if experiment.init is None:
-        return MODELS[experiment.model](**experiment.options)
+        return model
     check_goes_on(experiment.model)
     card = read_card(experiment.init)
     if tuple(card["columns"]) != feature_columns(experiment.features):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
-    model = MODELS[experiment.model](**experiment.options)
     model.start_from(experiment.init)
     return model
 
@@ -228,6 +220,8 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
         "split": asdict(experiment.split),
         "data": _data(experiment.data),
         "init": experiment.init,
+        **({"trainer": dict(experiment.trainer)} if experiment.trainer else {}),
+        **({"logger": experiment.logger} if experiment.logger != LOGGERS[0] else {}),
         "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
@@ -255,7 +249,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:
         finished = (folder / SCORES).is_file()
-        state = "a finished run" if finished else "an unfinished run (--resume true goes on with it)"
+        state = "a finished run" if finished else "an unfinished run (--resume goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
     _check_same(folder, config)
     return False
@@ -279,10 +273,11 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """The entries that decide the result: not where the rows lay, nor on what they were computed."""
-    entries = dict(dotted({key: value for key, value in config.items() if key not in ("data", "init")}))
+    idle = ("data", "init", "trainer", "logger")
+    entries = dict(dotted({key: value for key, value in config.items() if key not in idle}))
     entries["features"] = current_name(entries["features"])
-    for idle in ("model.jobs", "model.training.accelerator"):
-        entries.pop(idle, None)
+    for key in ("model.jobs", "model.training.accelerator", "model.training.steps_per_call"):
+        entries.pop(key, None)
     source = config.get("data", {}).get("source", "table")
     simulated = {source: config.get("data", {}).get(source, {})} if source != "table" else {}
     patterns = config.get("data", {}).get("patterns")
@@ -321,12 +316,11 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
         yield pattern, masked_inputs(x, columns, pattern)
 
 
-def _score(experiment: Experiment, evaluated: list[Evaluated]) -> pd.DataFrame:
+def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score_members
 
     parts = [
-        score_members(each.rows.y, each.predictions).assign(features=each.features, subset=each.subset)
-        for each in evaluated
+        score_members(each.y, each.predictions).assign(features=each.given, subset=each.subset) for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
     columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
@@ -334,7 +328,7 @@ def _score(experiment: Experiment, evaluated: list[Evaluated]) -> pd.DataFrame:
 
 
 def _show(
-    experiment: Experiment, evaluated: list[Evaluated], scores: pd.DataFrame, config: dict[str, Any], folder: Path
+    experiment: Experiment, evaluated: list["Evaluated"], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
     """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
@@ -345,18 +339,18 @@ def _show(
     r2 = {}
     with SummaryWriter(folder) as writer:
         for each in evaluated:
-            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.features)]
+            scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.given)]
             # A pattern of a conditional model is a level of the tag: the others are to be compared with its composite.
-            apart = "" if each.features in (experiment.features, "composite") else f"{each.features}/"
+            apart = "" if each.given in (experiment.features, "composite") else f"{each.given}/"
             tags = {f"{each.subset}/{apart}{row.metric}/{row.target}": row.value for row in scored.itertuples()}
             for tag, value in tags.items():
                 writer.add_scalar(tag, value)
             if each.subset == "test":  # not off the grid: nothing may be chosen there
                 r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
-            pattern = "" if each.features == experiment.features else f" from {each.features}"
+            pattern = "" if each.given == experiment.features else f" from {each.given}"
             title = f"{experiment.title}{pattern}: {len(each.predicted)} {each.subset} rows of {experiment.data}"
-            figure = parity(each.rows.y, each.predictions, title)
-            name = f"parity_{each.subset}" + (f"_{each.features}" if pattern else "")
+            figure = parity(each.y, each.predictions, title)
+            name = f"parity_{each.subset}" + (f"_{each.given}" if pattern else "")
             with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
             writer.add_figure(f"{each.subset}/{apart}parity", figure)
@@ -380,11 +374,11 @@ def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
     return pd.DataFrame({"row": np.arange(rows), "part": part})
 
 
-def _predictions(evaluated: list[Evaluated]) -> pd.DataFrame:
+def _predictions(evaluated: list["Evaluated"]) -> pd.DataFrame:
     parts = []
     for each in evaluated:
-        named = {"subset": each.subset, "features": each.features, "row": each.at}
-        true = pd.DataFrame(each.rows.y.numpy(), columns=list(TARGETS))
+        named = {"subset": each.subset, "features": each.given, "row": each.rows}
+        true = pd.DataFrame(each.y.numpy(), columns=list(TARGETS))
         predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
         parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, read_card
-from polyinv.models.forest import Forest, Trees
-from polyinv.models.neural import MLP, CurveCNN, Network, NeuralModel
+from polyinv.models.forest import ExtraTrees, RandomForest
+from polyinv.models.neural import MLP, CurveCNN, Network
 
 MODELS: dict[str, type[InverseModel]] = {
-    "forest": Forest,
-    "trees": Trees,
+    "forest": RandomForest,
+    "trees": ExtraTrees,
     "mlp": MLP,
     "cnn": CurveCNN,
     "network": Network,
@@ -20,9 +20,9 @@ def check_goes_on(name: str) -> None:
     """Refuse a model that cannot be started from a saved one.
 
     Raises:
-        InputError: It is no network, or unknown.
+        InputError: It cannot, or is unknown.
     """
-    if not issubclass(MODELS.get(name, InverseModel), NeuralModel):
+    if not MODELS.get(name, InverseModel).can_start_from:
         raise InputError(f"--init starts a network from a saved one; a {name} cannot go on learning")
 
 
@@ -30,14 +30,14 @@ def check_takes_gaps(name: str) -> None:
     """Refuse a model that needs every input.
 
     Raises:
-        InputError: It is no network, or unknown.
+        InputError: It does, or is unknown.
     """
-    if not issubclass(MODELS.get(name, InverseModel), NeuralModel):
-        networks = ", ".join(name for name, kind in MODELS.items() if issubclass(kind, NeuralModel))
-        raise InputError(f"a {name} needs every input; the features 'conditional' go with {networks}")
+    if not MODELS.get(name, InverseModel).takes_missing_inputs:
+        others = ", ".join(name for name, kind in MODELS.items() if kind.takes_missing_inputs)
+        raise InputError(f"a {name} needs every input; the features 'conditional' go with {others}")
 
 
-def load(folder: Path | str) -> InverseModel:
+def load_model(folder: Path | str) -> InverseModel:
     """Load a saved model of any kind.
 
     Raises:
@@ -53,11 +53,11 @@ __all__ = [
     "MLP",
     "MODELS",
     "CurveCNN",
-    "Forest",
+    "ExtraTrees",
     "InverseModel",
     "Network",
-    "Trees",
+    "RandomForest",
     "check_goes_on",
     "check_takes_gaps",
-    "load",
+    "load_model",
 ]

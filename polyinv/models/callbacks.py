@@ -101,15 +101,19 @@ class KeepLast(L.Callback):
         self.path, self.saved = path, time.monotonic()
 
     def discard_damaged(self) -> None:
-        """Remove what a killed process has left half-written, and a checkpoint that cannot be read: start over."""
+        """Remove what a killed process has left half-written, and a checkpoint that cannot be gone on with."""
         if self.path.parent.is_dir():
             discard_unfinished(self.path.parent)
         if not self.path.is_file():
             return
         try:
-            torch.load(self.path, weights_only=True)
+            state = torch.load(self.path, weights_only=True)["state_dict"]
         except Exception:  # torch raises many kinds for a damaged file
-            log.warning("%s is damaged; the training starts over", self.path)
+            fault = "is damaged"
+        else:
+            fault = "" if "lr_scale" in state else "was written by another version of polyinv"
+        if fault:
+            log.warning("%s %s; the training starts over", self.path, fault)
             self.path.unlink()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:

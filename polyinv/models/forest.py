@@ -31,7 +31,7 @@ FOLDS = 3
 log = logging.getLogger(__name__)
 
 
-class Forest(InverseModel):
+class RandomForest(InverseModel):
     """Random forest on all four targets at once, as in the published study.
 
     Trees split on the summed variance of the targets, which are standardized first so that time does not outweigh all
@@ -140,7 +140,7 @@ class Forest(InverseModel):
             _check_tree(tree.tree_, len(self.columns), folder)
 
 
-class Trees(Forest):
+class ExtraTrees(RandomForest):
     """Extremely randomized trees [Geurts et al. 2006]: thresholds are drawn at random instead of searched.
 
     A fifth of the price of the random forest and, with leaves of several rows, the better of the two.
@@ -150,7 +150,7 @@ class Trees(Forest):
         max_depth: Depth limit of a tree; none grows until the leaves are as small as allowed.
         min_samples_split: Rows a node needs to be split.
         min_samples_leaf: Rows a leaf keeps at least.
-        search: Choose the four values above by the published random search, see `Forest`.
+        search: Choose the four values above by the published random search, see `RandomForest`.
         jobs: Threads; -1 takes all cores. The result does not depend on it.
         seed: Of the thresholds and of the search.
     """

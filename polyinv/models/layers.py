@@ -65,33 +65,55 @@ class Dropout(nn.Module):
     """Dropout [Srivastava et al. 2014] whose choice follows from the member's seed and the step alone.
 
     The mask is a hash of key, row and unit, 16 bits for each: the same on every device, alone or beside other members,
-    and after a training has been resumed, without a state to keep.
+    and after a training has been resumed, without a state to keep. Masks of small layers are made for several steps at
+    once. Without keys it is PyTorch's own dropout.
 
     Args:
         rate: Share of units that is set to 0; the others are scaled by 1 / (1 - rate).
     """
 
+    AT_ONCE = 2**17
+    """Numbers of a mask that are made at once: more would leave the cache of a core."""
+
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.keys: Tensor | None = None
         self._drops = round(rate * 2**16) - 2**15
-        self._places = torch.empty(0, dtype=torch.int32)
+        self._keys, self._step = torch.empty(0), -1
+        self._masks, self._first = torch.empty(0), 0
+
+    def choose(self, keys: Tensor, step: int) -> None:
+        """Set the masks of a step.
+
+        Args:
+            keys: Of several steps and R members, (S, R), int32.
+            step: Number of the step among them.
+        """
+        if keys is not self._keys:
+            self._keys, self._masks = keys, torch.empty(0)
+        self._step = step
 
     def forward(self, x: Tensor) -> Tensor:
         """(R, B, units) to the same."""
         if not self.training or self.rate == 0.0:
             return x
-        if self.keys is None:  # in a module that does not say the step
+        if self._step < 0:  # in a module that does not say the step
             return nn.functional.dropout(x, self.rate)
         return x * self._mask(x.shape[1:].numel(), x.device).view(x.shape).to(x.dtype)
 
     def _mask(self, units: int, device: torch.device) -> Tensor:
-        """What the units of each member are multiplied by, (R, units): 0, or 1 / (1 - rate)."""
-        pairs = -(-units // 2)
-        if self._places.shape[0] != pairs or self._places.device != device:
-            self._places = torch.arange(pairs, dtype=torch.int32, device=device) * _ODD
-        halves = _mixed(self._places + self.keys.to(device)[:, None]).view(torch.int16)[:, :units]
+        """What the units of each member are multiplied by in this step, (R, units): 0, or 1 / (1 - rate)."""
+        masks, after = self._masks, self._step - self._first
+        if not (0 <= after < len(masks) and masks.shape[-1] == units and masks.device == device):
+            count = max(1, self.AT_ONCE // (units * self._keys.shape[1]))
+            keys = self._keys[self._step : self._step + count].to(device)
+            self._masks, self._first, after = self._made(keys, units), self._step, 0
+        return self._masks[after]
+
+    def _made(self, keys: Tensor, units: int) -> Tensor:
+        """Masks (S, R, units) for keys (S, R)."""
+        places = torch.arange(-(-units // 2), dtype=torch.int32, device=keys.device) * _ODD
+        halves = _mixed(places + keys[..., None]).view(torch.int16)[..., :units]
         # Whole numbers less the last one that drops, cut at 0 and 1: comparisons of int16 take three times as long.
         return halves.float().sub_(self._drops - 1).clamp_(0, 1).mul_(1 / (1 - self.rate))
 
@@ -111,7 +133,7 @@ class DropoutKeys:
         self.layers = [module for module in network.modules() if isinstance(module, Dropout) and module.rate > 0]
         signed = [seed - 2**32 if seed >= 2**31 else seed for seed in seeds]
         self.members = _mixed(torch.tensor(signed, dtype=torch.int32))
-        self.first, self.keys = -1, torch.empty(0)
+        self.first, self.keys = -1, []
 
     def __call__(self, step: int) -> None:
         """Set the masks of a step."""
@@ -121,10 +143,9 @@ class DropoutKeys:
         if first != self.first:
             steps = torch.arange(first, first + self.AT_ONCE).to(torch.int32)
             keys = _mixed(self.members + steps[:, None])
-            self.keys = torch.stack([_mixed(keys + number) for number in range(len(self.layers))], 1)
-            self.first = first
-        for layer, keys in zip(self.layers, self.keys[step - first], strict=True):
-            layer.keys = keys
+            self.keys, self.first = [_mixed(keys + number) for number in range(len(self.layers))], first
+        for layer, keys in zip(self.layers, self.keys, strict=True):
+            layer.choose(keys, step - first)
 
 
 _ODD = -1640531535  # 2654435761, Knuth's multiplicative constant, as a signed number

@@ -14,7 +14,7 @@ from polyinv.data.features import current_name, feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError
 from polyinv.models.layers import DropoutKeys
-from polyinv.models.losses import LOSSES, mean, weighted
+from polyinv.models.losses import LOSSES, mean
 from polyinv.models.networks import built, check_network
 from polyinv.models.optimizer import adamw, clip_members, cosine
 from polyinv.models.options import Training, plain
@@ -79,7 +79,8 @@ class RecipeModule(L.LightningModule):
             self.network = built(network, self.scaling, outputs, self.seeds, **(network_options or {}))
         check_network(self.network, self.scaling.width, outputs, members)
         self.dropout = DropoutKeys(self.network, self.seeds)
-        self.register_buffer("loss_weights", torch.tensor(self.training_options.loss_weights))
+        weights = torch.tensor(self.training_options.loss_weights)
+        self.register_buffer("loss_shares", weights / weights.sum())
         of_members = {"lr_scale": 1.0, "plateau_loss": torch.inf, "plateau_epoch": 0.0}
         for name, value in of_members.items():
             self.register_buffer(name, torch.full((len(self.seeds),), value))
@@ -143,9 +144,13 @@ class RecipeModule(L.LightningModule):
         x, z = batch
         self.dropout(step)
         output = self._of_members(x)
-        losses = weighted(self.criterion.of_targets(output, z), self.loss_weights)
+        losses = self._losses(output, z)
         self._epoch["train"].append((mean(output).detach(), z, losses.detach()))
         return losses.sum()
+
+    def _losses(self, output: Tensor, z: Tensor) -> Tensor:
+        """Of each member, (R,)."""
+        return self.criterion.of_targets(output, z, complete=not self.scaling.conditional) @ self.loss_shares
 
     def _steps(self, block: list[Batch]) -> None:
         """Optimizer steps on a list of batches, each of them counted by the Trainer."""
@@ -235,7 +240,7 @@ class RecipeModule(L.LightningModule):
     def _collect(self, part: str, batch: Batch) -> None:
         x, z = batch
         output = self._of_members(x)
-        losses = weighted(self.criterion.of_targets(output, z), self.loss_weights)
+        losses = self._losses(output, z)
         self._epoch[part].append((mean(output), z, losses))
 
     def _log_epoch(self, part: str, collected: list[tuple[Tensor, Tensor, Tensor]]) -> None:

@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
@@ -134,9 +134,7 @@ def _trainer(
     if options.get("max_time") is not None:
         callbacks = [MaxTime(options["max_time"]), *callbacks]
     options.pop("max_time", None)
-    if SLURMEnvironment.detect() and "plugins" not in options:
-        # A requeued job calls the same command, which goes on from the last checkpoint between two epochs.
-        options["plugins"] = [SLURMEnvironment(auto_requeue=False)]
+    options.setdefault("plugins", _environment(options))
     known: dict[str, Any] = {
         "max_epochs": training.max_epochs,
         "accelerator": "gpu" if _on_gpu(training) else "cpu",
@@ -156,6 +154,17 @@ def _trainer(
         return L.Trainer(**known | options)
     except (TypeError, ValueError, RuntimeError, L.utilities.exceptions.MisconfigurationException) as error:
         raise InputError(f"Lightning refuses the options of trainer: {' '.join(str(error).split())[:300]}") from None
+
+
+def _environment(options: Mapping[str, Any]) -> list[ClusterEnvironment] | None:
+    """Who says which processes train together: inside SLURM, too, one device is trained on by one process.
+
+    A requeued job calls the same command again, which goes on from the last checkpoint between two epochs.
+    """
+    if not SLURMEnvironment.detect():
+        return None
+    is_single = options.get("devices", 1) in (1, "1") and options.get("num_nodes", 1) == 1
+    return [LightningEnvironment() if is_single else SLURMEnvironment(auto_requeue=False)]
 
 
 @contextmanager

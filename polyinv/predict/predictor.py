@@ -4,26 +4,29 @@ import difflib
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from polyinv.data.features import features_of, is_conditional
+from polyinv.data.features import features_of
 from polyinv.data.measured import looks_like_curve, read_curve
-from polyinv.data.patterns import INPUTS, SHOWING, name_of
-from polyinv.data.workbook import check_physical, observations_of, read_observations
+from polyinv.data.patterns import INPUTS, SHOWING, inputs_of
+from polyinv.data.workbook import observations_of, read_observations
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, mean_molar_masses, without_oligomers
 from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
 from polyinv.models.released import DEFAULT, model_folder
-from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
+from polyinv.quantities import MMD, RECIPE, SCALARS, TARGETS
 from polyinv.runtime.files import check_new, written
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from polyinv.data.observations import Observations
 
 FORMATS = (".csv", ".xlsx")
 DIGITS = 7
@@ -82,37 +85,9 @@ def checked_value(name: str, value: float | str) -> float:
     return number
 
 
-def with_known(table: pd.DataFrame, known: Mapping[str, float], asked: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows with known values filled in, and what is asked for left empty.
-
-    Args:
-        table: N rows with the columns `polyinv.quantities.COLUMNS`, NaN for what is missing.
-        known: Values that hold for every row.
-        asked: Values of the recipe to answer even where the table has them.
-
-    Raises:
-        InputError: A value is known twice and not the same, or known and asked for.
-    """
-    table = table.copy()
-    for name in asked:
-        if name not in TARGETS:
-            raise unknown("value of the recipe", name, TARGETS)
-        if name in known:
-            raise InputError(f"{name} is both known and asked for")
-        table[name] = np.nan
-    for name, value in known.items():
-        other = table[name].notna() & ~np.isclose(table[name], value, rtol=1e-9, atol=0)
-        if other.any():
-            row = other.idxmax()
-            raise InputError(f"row {row} has {name} {table[name][row]:g}, but --known says {value:g}; leave out one")
-        table[name] = value
-    check_physical(table, "with what is known")
-    return table
-
-
 def read_rows(
     path: Path | str, *, normalize: bool = False, called: str | None = None, **curve: Any
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple["Observations", pd.DataFrame]:
     """Rows of a table with gaps, or one measured curve as the only row; what was taken for what goes to the log.
 
     Args:
@@ -123,16 +98,31 @@ def read_rows(
         curve: Options of `read_curve`.
 
     Returns:
-        The columns `polyinv.quantities.COLUMNS`, NaN for what is missing, and the other columns of the file.
+        What is known of the rows, labelled as a person counts them, and the other columns of the file.
 
     Raises:
         InputError: As those two.
     """
-    if not looks_like_curve(path):
+    if looks_like_curve(path):
+        table, others = _one_curve(path, called or str(path), **curve)
+    else:
         table, others = read_observations(path, normalize=normalize)
         _say_what_is_not_used(others, table)
-        return table, others
-    measured, called = read_curve(path, **curve), called or str(path)
+    # torch takes a second or more to import: not before a file has been refused.
+    from polyinv.data.observations import Observations
+
+    return Observations.from_table(table), others
+
+
+def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The only row of a file that holds a measured curve, and its name.
+
+    Args:
+        path: Of the file.
+        called: What it is called in notes.
+        options: Of `read_curve`.
+    """
+    measured = read_curve(path, **options)
     for note in measured.notes:
         log.info("%s: %s", called, note)
     log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", called, measured.Mn, measured.Mw)
@@ -141,7 +131,7 @@ def read_rows(
         raise InputError(f"{called}: {below:.0%} of the curve lies below 1000 g/mol; is the unit right?")
     if below > 0:
         log.info("%s: below 1000 g/mol, %.2g %% of the mass, it is not used", called, 100 * below)
-    table = pd.DataFrame([w], index=[1], columns=list(MMD)).reindex(columns=list(COLUMNS))
+    table = pd.DataFrame([w], index=[1], columns=list(MMD))
     return table, pd.DataFrame({"curve": [Path(called).name]}, index=[1])
 
 
@@ -157,31 +147,21 @@ def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:
             log.warning("column %r is not used; is it meant for %r?", name, empty[close[0]])
 
 
+@dataclass(frozen=True)
 class Predictor:
-    """A saved model that answers from files and tables.
+    """A saved model that answers from files and tables; `load` finds one.
 
     Args:
-        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
-
-    Raises:
-        InputError: There is none.
-
-    Example:
-        >>> from polyinv.data.bundled import load_bundled
-        >>> polymers = load_bundled("off_grid").drop(columns=["cBA_0", "cAIBN_0", "time"]).head(2)  # temp is known
-        >>> Predictor().predict(polymers)["inputs"].tolist()
-        ['composite+temp', 'composite+temp']
+        model: What answers from tensors: ``model.predict(observations.x(model.columns))`` gives recipes (B, 4).
+        folder: Where it was saved.
     """
 
-    def __init__(self, path: Path | str | None = None) -> None:
-        from polyinv.models import load
-
-        self.folder = model_folder(path)
-        self.model = load(self.folder)
+    model: InverseModel
+    folder: Path
 
     def predict(
         self,
-        rows: Path | str | pd.DataFrame,
+        rows: "Path | str | pd.DataFrame | Observations",
         known: Mapping[str, float] | None = None,
         ask: Sequence[str] = (),
         **options: Any,
@@ -189,7 +169,8 @@ class Predictor:
         """Recipes of rows, each from what is known of it; what speaks against an answer goes to the log.
 
         Args:
-            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`.
+            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`,
+                or `polyinv.data.observations.Observations`.
             known: Values that hold for every row.
             ask: Values of the recipe to answer even where the rows have them.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
@@ -212,87 +193,125 @@ class Predictor:
             InputError: A row lacks what the model needs, or asks for nothing.
         """
         known = {name: checked_value(name, value) for name, value in (known or {}).items()}
-        ask = [ask] if isinstance(ask, str) else ask
-        if isinstance(rows, pd.DataFrame):
-            return self.answer(*observations_of(rows, **options), known, ask)
-        return self.answer(*read_rows(rows, **options), known, ask)
+        return self.answer(*_observed(rows, **options), known, [ask] if isinstance(ask, str) else ask)
 
     def answer(
-        self, table: pd.DataFrame, others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
+        self, observations: "Observations", others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
     ) -> pd.DataFrame:
-        """As `predict`, from the two tables that `read_rows` gives."""
-        if not is_conditional(self.model.columns):
+        """As `predict`, from what `read_rows` gives."""
+        if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
             if idle:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {DEFAULT.name} does")
-        table = with_known(table, known, ask)
-        answers = self._answers(table)
+        _check_asked(ask, known)
+        observations = observations.forgetting(ask).with_known(known)
+        answers = self._answers(observations)
         replaced = [str(name) for name in others.columns if name in answers]
         if replaced:
             log.warning("columns of the file replaced by answers: %s", ", ".join(replaced))
         log.info("%s are kept one release longer, as copies of %s", *map(", ".join, (FORMERLY, FORMERLY.values())))
         answers = answers.assign(**{before: answers[name] for before, name in FORMERLY.items()})
-        return others.drop(columns=replaced).join(_rounded(answers, table))
+        return others.drop(columns=replaced).join(_rounded(answers, observations))
 
-    def _answers(self, table: pd.DataFrame) -> pd.DataFrame:
-        if is_conditional(self.model.columns):
-            answers = _from_what_is_known(self.model, self.folder, table)
+    def _answers(self, observations: "Observations") -> pd.DataFrame:
+        if self.model.conditional:
+            answers = _from_what_is_known(self.model, self.folder, observations)
         else:
-            table = _with_means(table, self.model.columns)
-            answers = _from_all(self.model, self.folder, table)
-            known = [name for name in TARGETS if table[name].notna().any()]
+            observations = _with_means(observations, self.model.columns)
+            answers = _from_all(self.model, self.folder, observations)
+            known = [name for name, given in zip(TARGETS, (~observations.recipe.isnan()).any(0), strict=True) if given]
             if known:
                 log.warning("%s takes no known values: not used are %s", self.folder, ", ".join(known))
-            table = table.assign(**dict.fromkeys(TARGETS, np.nan))  # the check may not see them either
-        return answers.join(_checked(answers, table))
+            observations = observations.forgetting(TARGETS)  # the check may not see them either
+        return answers.join(_checked(answers, observations))
 
 
-def _rounded(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def load(path: Path | str | None = None) -> Predictor:
+    """A saved model, wherever it lies; it answers from files and tables, and its ``model`` from tensors.
+
+    Args:
+        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
+
+    Raises:
+        InputError: There is none.
+
+    Example:
+        >>> from polyinv.data.bundled import load_bundled
+        >>> polymers = load_bundled("off_grid").drop(columns=["cBA_0", "cAIBN_0", "time"]).head(2)  # temp is known
+        >>> load().predict(polymers)["inputs"].tolist()
+        ['composite+temp', 'composite+temp']
+    """
+    from polyinv.models import load_model
+
+    folder = model_folder(path)
+    return Predictor(load_model(folder), folder)
+
+
+def _observed(rows: "Path | str | pd.DataFrame | Observations", **options: Any) -> tuple["Observations", pd.DataFrame]:
+    """Rows of any kind, and what else is said of them."""
+    from polyinv.data.observations import Observations
+
+    if isinstance(rows, Observations):
+        if not rows.labels.is_unique:
+            raise InputError(f"two rows are called {rows.labels[rows.labels.duplicated()][0]!r}; number them")
+        return rows, pd.DataFrame(index=rows.labels)
+    if not isinstance(rows, pd.DataFrame):
+        return read_rows(rows, **options)
+    table, others = observations_of(rows, **options)
+    return Observations.from_table(table), others
+
+
+def _check_asked(asked: Sequence[str], known: Mapping[str, float]) -> None:
+    for name in asked:
+        if name not in TARGETS:
+            raise unknown("value of the recipe", name, TARGETS)
+        if name in known:
+            raise InputError(f"{name} is both known and asked for")
+
+
+def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
     """Answers with as many digits as mean anything; known values as they were given."""
     numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
-    for name in TARGETS:
-        numbers[name] = numbers[name].where(answers[name] != table[name], answers[name])
+    for name, given in zip(TARGETS, observations.recipe.T.numpy(), strict=True):
+        numbers[name] = numbers[name].where(answers[name] != given, answers[name])
     return answers.assign(**dict(numbers.items()))
 
 
-def _with_means(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def _with_means(observations: "Observations", columns: Sequence[str]) -> "Observations":
     """Rows with Mn and Mw taken from the curve where a model needs them and they are missing."""
-    means = dict(zip(("Mn", "Mw"), mean_molar_masses(table[list(MMD)].to_numpy()), strict=True))
-    for name, of_curve in means.items():
-        absent = table[name].isna() & table[MMD[0]].notna()
-        if name in columns and absent.any():
-            log.info("%s of %d row%s taken from the curve", name, absent.sum(), "s" if absent.sum() > 1 else "")
-            table = table.assign(**{name: table[name].where(~absent, of_curve)})
-    return table
-
-
-def _from_all(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    from polyinv.data.rows import rows_of
-
-    absent = table[list(model.columns)].isna().any()
-    if absent.any():
-        column = absent.idxmax()
-        row = table[column].isna().idxmax()
-        raise InputError(f"row {row} has no {column}, which {folder} needs; {DEFAULT.name} takes missing inputs")
-    answered = _of_members(model, rows_of(table, model.columns).x, table.index)
-    return answered.assign(inputs=features_of(model.columns))
-
-
-def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """May the answers be believed? The applicability domain with the known values of each row, and the closed loop."""
     import torch
 
-    from polyinv.data.rows import rows_of
+    for name, of_curve in zip(("Mn", "Mw"), mean_molar_masses(observations.mmd.numpy()), strict=True):
+        given = getattr(observations, name)
+        absent = given.isnan() & ~observations.mmd[:, 0].isnan()
+        if name in columns and absent.any():
+            log.info("%s of %d row%s taken from the curve", name, absent.sum(), "s" if absent.sum() > 1 else "")
+            observations = replace(observations, **{name: torch.where(absent, torch.from_numpy(of_curve), given)})
+    return observations
+
+
+def _from_all(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
+    x = observations.x(model.columns)
+    absent = x.isnan().T.nonzero().tolist()
+    if absent:
+        column, row = absent[0]
+        raise InputError(
+            f"row {observations.labels[row]} has no {model.columns[column]}, which {folder} needs; "
+            f"{DEFAULT.name} takes missing inputs"
+        )
+    return _of_members(model, observations).assign(inputs=features_of(model.columns))
+
+
+def _checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
+    """May the answers be believed? The applicability domain with the known values of each row, and the closed loop."""
     from polyinv.domain.assessment import assess
     from polyinv.domain.words import assessments_in_words
     from polyinv.evaluation.closed_loop import closed_loop
 
-    x = rows_of(table, COLUMNS).x
-    assessments = assess(x, COLUMNS).set_index(answers.index)
+    assessments = assess(observations)
     for line in assessments_in_words(assessments):
         log.warning(line)
-    recipes = torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
-    loop = closed_loop(recipes, x, COLUMNS).set_index(answers.index)[["distance", "floor"]]
+    loop = closed_loop(_recipes(answers), observations)[["distance", "floor"]]
     if loop["distance"].notna().any():
         here, least = 100 * loop.median()
         log.info("simulated, the answers have an MMD distance of %.1f %%, replicates %.1f %% (medians)", here, least)
@@ -300,55 +319,59 @@ def _checked(answers: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return assessments[["applicability", "distance", "reason"]].join(loop).join(assessments.filter(like="closest_"))
 
 
-def _from_what_is_known(model: InverseModel, folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+def _recipes(answers: pd.DataFrame) -> "Tensor":
     import torch
 
-    from polyinv.data.masks import given_inputs
-    from polyinv.data.rows import rows_of
+    return torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
+
+
+def _from_what_is_known(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
     from polyinv.domain.expectations import Expectations
     from polyinv.domain.words import cannot_be_told, contradictions, in_words, outside_box
 
-    x = rows_of(table, model.columns).x
-    present = given_inputs(x, model.columns)
-    given = [tuple(itertools.compress(INPUTS, row)) for row in present.tolist()]
-    _check_answerable(table, given)
-    names = [str(row) for row in table.index]
-    expectations, parts = Expectations(model, folder), []
-    for inputs in dict.fromkeys(given):
-        at = [row for row, each in enumerate(given) if each == inputs]
-        pattern, rows = name_of(inputs), [names[row] for row in at]
-        log.info("%d row%s answered from %s", len(at), "s" if len(at) > 1 else "", in_words(inputs))
-        for line in cannot_be_told(pattern, expectations) + contradictions(model, x[at], pattern, expectations, rows):
+    _check_answerable(observations)
+    patterns, expectations, parts = np.array(observations.patterns()), Expectations(model, folder), []
+    for pattern in dict.fromkeys(patterns.tolist()):
+        part = observations[patterns == pattern]
+        log.info("%d row%s answered from %s", len(part), "s" if len(part) > 1 else "", in_words(inputs_of(pattern)))
+        for line in cannot_be_told(pattern, expectations) + contradictions(model, part, pattern, expectations):
             log.warning(line)
-        part, rmse = _of_members(model, x[at], table.index[at]), expectations.of(pattern)["rmse"]
-        for name in TARGETS:
-            part[f"{name}_rmse"] = rmse.get(name, np.nan)
-            if name in inputs:
-                part[f"{name}_spread"] = np.nan
-        parts.append(part.assign(inputs=pattern))
-    answers = pd.concat(parts).loc[table.index]
-    recipes = torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
-    for line in outside_box(recipes, present[:, -len(TARGETS) :], names):
+        parts.append(_of_pattern(model, part, pattern, expectations.of(pattern)["rmse"]))
+    answers = pd.concat(parts).loc[observations.labels]
+    for line in outside_box(_recipes(answers), observations):
         log.warning(line)
     return answers
 
 
-def _check_answerable(table: pd.DataFrame, given: Sequence[Sequence[str]]) -> None:
+def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:
+    """Answers to rows of one pattern of inputs; what is given has neither spread nor error."""
+    answers = _of_members(model, observations)
+    for name in TARGETS:
+        answers[f"{name}_rmse"] = rmse.get(name, np.nan)
+        if name in inputs_of(pattern):
+            answers[f"{name}_spread"] = np.nan
+    return answers.assign(inputs=pattern)
+
+
+def _check_answerable(observations: "Observations") -> None:
     """Refuse rows that show no polymer or ask for nothing; say what of a row is not used."""
-    for row, inputs in zip(table.index, given, strict=True):
-        if not set(inputs) & set(SHOWING):
+    names, present = list(INPUTS), observations.present
+    for row, given in zip(observations.labels, present.tolist(), strict=True):
+        inputs = set(itertools.compress(names, given))
+        if not inputs & set(SHOWING):
             raise InputError(f"row {row} has neither the MMD nor Mn and Mw; needs one of them")
-        if set(TARGETS) <= set(inputs):
+        if set(TARGETS) <= inputs:
             raise InputError(f"row {row} has the whole recipe and asks for nothing; --ask names what to leave open")
-    single = table["Mn"].isna() != table["Mw"].isna()
-    if single.any():
-        row = single.idxmax()
-        there, other = ("Mn", "Mw") if pd.isna(table["Mw"][row]) else ("Mw", "Mn")
-        log.warning("row %s has %s without %s, which is not used (%d such rows)", row, there, other, single.sum())
+    single = (observations.Mn.isnan() != observations.Mw.isnan()).nonzero()[:, 0].tolist()
+    if single:
+        first = observations[single[0]]
+        there, other = ("Mn", "Mw") if first.Mw.isnan() else ("Mw", "Mn")
+        said = "row %s has %s without %s, which is not used (%d such rows)"
+        log.warning(said, first.labels[0], there, other, len(single))
 
 
-def _of_members(model: InverseModel, x: "Tensor", index: pd.Index) -> pd.DataFrame:
-    members = model.predict_members(x)
+def _of_members(model: InverseModel, observations: "Observations") -> pd.DataFrame:
+    members, index = model.predict_members(observations.x(model.columns)), observations.labels
     recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
     spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
     return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in TARGETS]))
@@ -386,15 +409,15 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
             answers.to_excel(passing, index=False, engine="openpyxl")
 
 
-def plot_answers(table: pd.DataFrame, answers: pd.DataFrame, path: Path | str) -> None:
+def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path | str) -> None:
     """Write a picture of observed curves and those that the answered recipes make.
 
     Args:
-        table: The rows, with the columns of the MMD.
+        observations: The rows.
         answers: Of `Predictor.answer`, of the same rows.
         path: A new .png.
     """
     from polyinv.report.curves import compared
 
     with written(path) as passing:
-        compared(table, answers).savefig(passing, dpi=150)
+        compared(observations.to_table(), answers).savefig(passing, dpi=150)

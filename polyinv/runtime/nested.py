@@ -1,9 +1,13 @@
-"""Configurations as nested mappings, and as flat ones with dotted keys."""
+"""Configurations as nested mappings, and as flat ones with dotted keys.
+
+Not by ``jsonargparse.Namespace``, which takes over one spelling of a section and drops the other where a file has both,
+makes namespaces of values that are mappings, and raises for keys that its parser would refuse in one line.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LEAVES = ("data.patterns",)
+LEAVES = ("data.patterns", "trainer", "logger")
 """Keys whose value is a mapping."""
 
 
@@ -13,6 +17,8 @@ def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
     Example:
         >>> dict(dotted({"model": {"name": "mlp", "training.patience": 3}, "data": {"patterns": {"mmd": 1}}}))
         {'model.name': 'mlp', 'model.training.patience': 3, 'data.patterns': {'mmd': 1}}
+        >>> dict(dotted({"model.seed": 1, "model": {"name": "mlp"}}))
+        {'model.seed': 1, 'model.name': 'mlp'}
     """
     for key, value in values.items():
         name = f"{before}{key}"

@@ -1,18 +1,26 @@
-"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced."""
+"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced.
 
+Each process sees one device at most, the same from its first job to its last.
+"""
+
+import itertools
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 from polyinv.errors import InputError
+from polyinv.runtime.devices import VISIBLE, environment
+from polyinv.runtime.plugins import import_again
 
+ASKED_TO_END = (0, -signal.SIGTERM)
+"""Exit codes of a process that was asked to, in a training, which ends by itself, or elsewhere."""
 NAMES = {9: "SIGKILL"} | {number.value: number.name for number in signal.Signals}
 """Of signals; Windows knows a few only, and no SIGKILL."""
 MOST = 30 if sys.platform == "win32" else 1000
@@ -30,6 +38,7 @@ class Outcome:
         error: Why it failed, in one line; None if it did not.
         refused: Whether the line says all there is: bad input, or a system that does not give what it needs.
         trace: Where it failed.
+        is_ended: Whether its process was asked to end (SIGTERM), which is no fault of the job.
     """
 
     name: str
@@ -37,9 +46,12 @@ class Outcome:
     error: str | None = None
     refused: bool = False
     trace: str = ""
+    is_ended: bool = False
 
 
-def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Generator[Outcome]:
+def work(
+    task: Callable[..., Any], jobs: Mapping[str, tuple], count: int, devices: Sequence[str] = ()
+) -> Generator[Outcome]:
     """Call ``task`` with the arguments of each job, and give the outcomes as they come.
 
     A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops
@@ -49,10 +61,13 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Gen
         task: A function of a module, so that other processes find it.
         jobs: Its arguments by the name of the job, in the order to start them in.
         count: Processes at once.
+        devices: What they see of the GPUs, in turn, one each; with none, what this process sees. See
+            `polyinv.runtime.devices`.
     """
     waiting, workers = list(jobs.items())[::-1], []
     try:
-        workers += [_Worker(task) for _ in range(min(count, len(jobs), MOST))]
+        for device in itertools.islice(itertools.cycle(devices or (None,)), min(count, len(jobs), MOST)):
+            workers.append(_Worker(task, device))
         for worker in workers:
             worker.start(*waiting.pop())
         while busy := [worker for worker in workers if worker.job is not None]:
@@ -62,7 +77,7 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Gen
                     outcome = worker.outcome()
                     if not worker.process.is_alive():
                         workers.remove(worker)
-                        worker = _Worker(task) if waiting else None
+                        worker = _Worker(task, worker.device) if waiting else None
                         workers += [worker] if worker else []
                     if waiting:
                         worker.start(*waiting.pop())
@@ -73,15 +88,16 @@ def work(task: Callable[..., Any], jobs: Mapping[str, tuple], count: int) -> Gen
 
 
 class _Worker:
-    """A process and the pipe to it."""
+    """A process on a device, and the pipe to it."""
 
-    def __init__(self, task: Callable[..., Any]) -> None:
+    def __init__(self, task: Callable[..., Any], device: str | None) -> None:
         # Forked children would inherit the threads of torch, which then hang.
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, task), daemon=True)
         self.job: str | None = None
-        with _environment(ONE_THREAD):  # read when the libraries are loaded
+        self.device = device
+        with environment(ONE_THREAD | ({} if device is None else {VISIBLE: device})):  # read as libraries are loaded
             self.process.start()
         theirs.close()
 
@@ -101,7 +117,8 @@ class _Worker:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            return Outcome(name, error=_cause(self.process.exitcode))
+            code = self.process.exitcode
+            return Outcome(name, error=_cause(code), is_ended=code in ASKED_TO_END)
 
     def end(self) -> None:
         self.process.kill()  # files appear whole or not at all
@@ -116,7 +133,7 @@ def _cause(code: int) -> str:
         >>> _cause(-9)
         'its process was killed by signal 9 (SIGKILL), as the system does when memory runs out'
     """
-    if code == 0:
+    if code in ASKED_TO_END:
         return "its process was asked to end (SIGTERM)"
     if code > 0:
         return f"its process ended with exit code {code}"
@@ -125,23 +142,10 @@ def _cause(code: int) -> str:
     return f"its process was killed by signal {-code} ({name}){hint}"
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def _serve(pipe: connection.Connection, task: Callable[..., Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_again()
     # Lightning makes an interrupt of a request to end (SIGTERM), which the parent answers for.
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:

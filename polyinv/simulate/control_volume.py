@@ -156,7 +156,7 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
         f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} runs have fewer)"
     )
     if number < TOO_FEW and not allow_few:
-        raise InputError(message + "; allow_few true runs it nevertheless")
+        raise InputError(message + "; --allow-few runs it nevertheless")
     warnings.warn(message, FewRadicals, stacklevel=3)
 
 

@@ -173,8 +173,8 @@ def test_called_again_it_repeats_nothing_and_leaves_out_what_failed(whole, capsy
     table = (out / "table.csv").read_bytes()
     assert main(["ablate", str(path), "--output", str(out)]) == 2
     said, error = capsys.readouterr()
-    assert "6 done, 0 to run, 2 failed before and left out (--retry true runs them again)" in said
-    assert error.splitlines()[-1].endswith("says why, and --retry true runs them again")
+    assert "6 done, 0 to run, 2 failed before and left out (--retry runs them again)" in said
+    assert error.splitlines()[-1].endswith("says why, and --retry runs them again")
     assert {file: file.stat().st_mtime_ns for file in out.glob("cells/*/scores.csv")} == before
     assert (out / "table.csv").read_bytes() == table
     (out / "table.csv").unlink()
@@ -276,7 +276,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     mended = ENDLESS | {"model.training": {"max_epochs": 1}}
     study = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(study | {"axes": {"network": {"endless": mended, "forest": {}}}}))
-    subprocess.run(command(path, out, "--retry", "true"), check=True, capture_output=True)
+    subprocess.run(command(path, out, "--retry"), check=True, capture_output=True)
     assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
 
@@ -286,18 +286,43 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def test_an_interrupt_ends_it_with_a_word_and_no_children(small, tmp_path):
-    path = write_study(tmp_path / "study", small, axes={"network": {"endless": ENDLESS, "forest": {}}}, seeds=[1])
-    process = start(command(path, tmp_path / "out"))
-    wait_for(lambda: list((tmp_path / "out").glob("cells/endless-1/events.*")))
-    process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "the study",
+        pytest.param("all its processes", marks=pytest.mark.slow),
+        pytest.param("a process of it", marks=pytest.mark.slow),
+    ],
+)
+def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_path, asked):
+    """A batch system asks the study or all its processes before it kills them, a system short of memory one of them."""
+    long = {"model.name": "mlp", "model.training": {"max_epochs": 200, "patience": 200}}
+    path = write_study(tmp_path / "study", small, axes={"network": {"long": long, "forest": {}}}, seeds=[1])
+    out = tmp_path / "out"
+    process = start(command(path, out))
+    wait_for(lambda: list(out.glob("cells/long-1/events.*")))
+    if asked == "all its processes":
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        os.kill(process.pid if asked == "the study" else _workers(process.pid)[0], signal.SIGTERM)
     _, error = process.communicate(timeout=60)
-    assert (process.returncode, error.splitlines()[-1]) == (130, "polyinv: interrupted")
-    assert not list((tmp_path / "out" / "failed").iterdir())
+    if asked == "a process of it":
+        assert (process.returncode, (out / "cells" / "forest-1" / "scores.csv").is_file()) == (2, True)
+        assert error.splitlines()[-1].startswith("polyinv: error: 1 of 2 cells: process was asked to end")
+    else:
+        assert (process.returncode, error.splitlines()[-1]) == (130, "polyinv: interrupted")
+    assert not list((out / "failed").iterdir())
+    assert not (out / "cells" / "long-1" / "scores.csv").exists()
     with pytest.raises(ProcessLookupError):
         for _ in range(50):
             os.killpg(process.pid, 0)
             time.sleep(0.2)
+    with locked(out), locked(out / "cells" / "long-1"):
+        pass
+    subprocess.run(command(path, out), check=True, capture_output=True)
+    cells = pd.read_csv(out / "cells.csv").set_index("cell")
+    assert set(cells["state"]) == {"done"}
+    assert str(cells.loc["long-1", "resumed"]) == "True"
 
 
 def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
@@ -311,7 +336,7 @@ def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("polyinv: error: 2 of 2 cells failed; ")
     assert not list(out.glob("cells/*/scores.csv"))
     assert "OSError: [Errno 27]" in next((out / "failed").iterdir()).read_text()
-    subprocess.run(command(study, out, "--retry", "true"), check=True, capture_output=True)
+    subprocess.run(command(study, out, "--retry"), check=True, capture_output=True)
     assert set(gather(out)["axis.features"]) == {"composite", "scalars"}
     assert not list((out / "failed").iterdir())
 
@@ -331,7 +356,7 @@ def test_the_plan_counts_cells_and_adds_up_their_time(study, tmp_path, capsys, m
     said = capsys.readouterr().out
     assert "| composite | 1    | 0      | 1    | 30 s       |" in said
     assert "| scalars   | 0    | 1      | 1    | about 90 s |" in said
-    assert "4 cells, 3 of them not done: about 1.8 minutes on 2 processes" in said  # (30 + 2 * 90) / 2
+    assert "4 cells, 3 of them not done: about 1.8 minutes in 2 processes on the CPU" in said  # (30 + 2 * 90) / 2
 
 
 def test_a_cell_is_tried_by_a_short_one(study, tmp_path, capsys):

@@ -14,7 +14,7 @@ from polyinv.data.features import feature_columns
 from polyinv.data.rows import rows_of
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
-from polyinv.models import MLP, Forest
+from polyinv.models import MLP, RandomForest
 from polyinv.models.options import Training
 from polyinv.quantities import RECIPE
 from polyinv.simulate import deterministic
@@ -161,7 +161,7 @@ def test_networks_and_forests_learn_from_it(monkeypatch):
         activation="silu",
         training=Training(learning_rate=3e-3, batch_size=200, max_epochs=8, schedule="cosine"),
     )
-    for model in (network, Forest(n_estimators=20, jobs=1)):
+    for model in (network, RandomForest(n_estimators=20, jobs=1)):
         model.fit(data)
         error = data.scaling.targets(model.predict(data.val.x)) - data.scaling.targets(data.val.y)
         # Half of the variance is what next to nothing learned leaves; most of what can be learned is.

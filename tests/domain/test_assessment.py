@@ -1,5 +1,7 @@
 """Applicability domain: polymers of the box are inside, spoilt ones are not, and false alarms are as stated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,7 @@ import torch
 from torch.autograd.functional import jvp
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import feature_columns
-from polyinv.data.masks import masked_inputs
+from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
 from polyinv.domain.assessment import (
     FALSE_ALARMS,
@@ -25,20 +26,18 @@ from polyinv.domain.closest import CURVE, _rooted, _slopes_of_root, fit
 from polyinv.mmd import LOG_M, unit_area
 from polyinv.quantities import MMD, RECIPE, TARGETS
 
-COLUMNS = feature_columns("conditional")
-
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     return load_bundled("off_grid").head(400)
 
 
-def seen(table: pd.DataFrame, given: str = "composite") -> torch.Tensor:
-    return masked_inputs(torch.from_numpy(table[list(COLUMNS)].to_numpy(dtype=float, copy=True)), COLUMNS, given)
+def observed(table: pd.DataFrame, given: str = "composite") -> Observations:
+    return Observations.from_table(table).masked(given)
 
 
 def not_inside(table: pd.DataFrame, given: str = "composite") -> float:
-    return (assess(seen(table, given), COLUMNS)["applicability"] != "inside").mean()
+    return (assess(observed(table, given))["applicability"] != "inside").mean()
 
 
 def curves(table: pd.DataFrame, change) -> pd.DataFrame:
@@ -49,7 +48,7 @@ def test_polymers_of_the_box_raise_the_stated_share_of_false_alarms(table):
     """Real kinetic Monte Carlo, which the limits have not seen; 400 rows: three standard errors."""
     alarms = not_inside(table)
     assert abs(alarms - FALSE_ALARMS) < 3 * (FALSE_ALARMS * (1 - FALSE_ALARMS) / len(table)) ** 0.5
-    assert (assess(seen(table), COLUMNS)["applicability"] == "outside").mean() < 0.02
+    assert (assess(observed(table))["applicability"] == "outside").mean() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -76,20 +75,20 @@ def test_a_recipe_far_outside_is_not_inside(table, values):
 
 
 def test_the_wrong_temperature_is_caught_where_no_recipe_of_the_box_could_have_made_the_curve(table):
-    right = seen(table.head(100), "mmd+temp+time")
-    wrong = right.clone()
-    at = COLUMNS.index("temp")
-    wrong[:, at] = torch.where(right[:, at] > 70, right[:, at] - 10, right[:, at] + 10)
-    alarms = [(assess(x, COLUMNS)["applicability"] != "inside").mean() for x in (right, wrong)]
+    right = observed(table.head(100), "mmd+temp+time")
+    said = right.recipe.clone()
+    said[:, 2] = torch.where(said[:, 2] > 70, said[:, 2] - 10, said[:, 2] + 10)
+    wrong = replace(right, recipe=said)
+    alarms = [(assess(observations)["applicability"] != "inside").mean() for observations in (right, wrong)]
     assert alarms[0] < 0.15
     assert alarms[1] > 3 * alarms[0]
 
 
 def test_what_is_out_is_named(table):
     spoilt = table.head(20).assign(Mw=1.1 * table["Mw"])
-    assert set(assess(seen(spoilt), COLUMNS)["reason"]) == {"Mw against the MMD"}
+    assert set(assess(observed(spoilt))["reason"]) == {"Mw against the MMD"}
     bump = 0.05 * np.exp(-0.5 * ((LOG_M - 3.0) / 0.3) ** 2)
-    out = assess(seen(curves(table.head(20), lambda w: w + bump), "mmd"), COLUMNS)["reason"]
+    out = assess(observed(curves(table.head(20), lambda w: w + bump), "mmd"))["reason"]
     low = out.str.extract(r"at log10 M ([\d.]+) to ([\d.]+)").astype(float)
     assert ((low[0] < 3.6) & (low[1] > 2.4)).mean() > 0.8
 
@@ -97,29 +96,29 @@ def test_what_is_out_is_named(table):
 @pytest.mark.parametrize("nodes", [1, 2, 5])
 def test_a_spike_is_outside(table, nodes):
     spike = curves(table.head(2), lambda w: np.tile((np.arange(100) - 55) % 100 < nodes, (len(w), 1)).astype(float))
-    assessment = assess(seen(spike, "mmd"), COLUMNS)
+    assessment = assess(observed(spike, "mmd"))
     assert (assessment["applicability"] == "outside").all()
     assert (assessment["reason"] == f"the MMD, {nodes} nodes wide").all()
 
 
 def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
-    assessments = assess(seen(table.head(50)), COLUMNS)
+    assessments = assess(observed(table.head(50)))
     for quantity in RECIPE:
         for kind in ("closest", "nearest"):
             values = assessments[f"{kind}_{quantity.name}"]
             assert ((values >= quantity.low - 1e-9) & (values <= quantity.high + 1e-9)).all()
-    numbers, known = observed_numbers(seen(table.head(50), "composite+temp"), COLUMNS)
-    found = fit(references(), numbers, known)
+    at_temperature = observed(table.head(50), "composite+temp")
+    found = fit(references(), observed_numbers(at_temperature), at_temperature.recipe)
     torch.testing.assert_close(found.recipes[:, 2], torch.tensor(table["temp"].head(50).to_numpy(copy=True)))
     assert (found.misfit / found.noise.sqrt()).median() < 1.1
 
 
 def test_a_noise_free_polymer_of_the_box_is_fitted_to_the_last_digit():
     recipes = pd.DataFrame([[1.3, 0.008, 66.0, 1500.0]], columns=list(TARGETS))
-    made = simulate_table(recipes, method="deterministic")
-    numbers, known = observed_numbers(seen(made), COLUMNS)
-    assert fit(references(), numbers, known).misfit.item() < 3e-4  # as a run of ten million chains
-    assert assess(seen(made), COLUMNS)["applicability"].item() == "inside"
+    made = observed(simulate_table(recipes, method="deterministic"))
+    found = fit(references(), observed_numbers(made), made.recipe)
+    assert found.misfit.item() < 3e-4  # as a run of ten million chains
+    assert assess(made)["applicability"].item() == "inside"
 
 
 @pytest.mark.parametrize("lowest", [3.0, 3.48])
@@ -138,10 +137,10 @@ def test_slopes_of_the_fit_are_those_of_its_curve(rng):
 
 
 def test_rows_are_judged_one_by_one(table):
-    together = assess(seen(table.head(5)), COLUMNS)
-    alone = assess(seen(table.iloc[[3]]), COLUMNS)
-    assert together["applicability"][3] == alone["applicability"][0]
-    assert together["distance"][3] == pytest.approx(alone["distance"][0], rel=1e-6)
+    together = assess(observed(table.head(5)))
+    alone = assess(observed(table.iloc[[3]]))
+    assert together["applicability"][3] == alone["applicability"][3]
+    assert together["distance"][3] == pytest.approx(alone["distance"][3], rel=1e-6)
 
 
 def test_limits_hold_for_everything_that_can_be_given():

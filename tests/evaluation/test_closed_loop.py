@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -9,45 +10,42 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import observables
+from polyinv.data.bank import OBSERVABLES, observables
 from polyinv.data.bundled import load_bundled
-from polyinv.data.features import feature_columns
-from polyinv.data.rows import Rows, rows_of
+from polyinv.data.observations import Observations
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import LIMITS, METHODS, closed_loop, distance, physical, simulated, summary
 from polyinv.mmd import LOG_M, STEP
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import TARGETS
 from polyinv.simulate import deterministic, sampling
 from polyinv.simulate.recipes import random_recipes
 
-COLUMNS = feature_columns("composite")
 
-
-def bundled(name: str, every: int) -> Rows:
+def bundled(name: str, every: int) -> Observations:
     """Kinetic Monte Carlo runs: of the grid those that a by_recipe split tests on."""
     table = load_bundled(name)
     if name == "grid":
         table = table.iloc[split_rows(table, "by_recipe", 42).test]
-    return rows_of(table.iloc[::every], COLUMNS)
+    return Observations.from_table(table.iloc[::every])
 
 
 HORIZON = 300.0
-brief_loop = partial(closed_loop, columns=COLUMNS, horizon=HORIZON)
+brief_loop = partial(closed_loop, horizon=HORIZON)
 
 
 @pytest.fixture(scope="module")
-def rows() -> Rows:
+def rows() -> Observations:
     """40 drawn runs of five minutes at most, which take a twelfth of the time of an hour."""
     recipes = random_recipes(40, torch.Generator().manual_seed(0))
     recipes[:, 3] *= HORIZON / 3600
     seen = sampling.simulate(recipes[:, :3], recipes[:, 3:], BUTYL_ACRYLATE, seed=0, horizon=HORIZON)
-    return Rows(observables(seen), recipes)
+    return replace(Observations.from_tensor(observables(seen), OBSERVABLES), recipe=recipes)
 
 
 @pytest.fixture(scope="module")
 def truth(rows) -> pd.DataFrame:
-    return brief_loop(rows.y, rows.x, true=rows.y)
+    return brief_loop(rows.recipe, rows, true=rows.recipe)
 
 
 def changed(recipes: torch.Tensor, name: str, by: float) -> torch.Tensor:
@@ -61,7 +59,7 @@ def changed(recipes: torch.Tensor, name: str, by: float) -> torch.Tensor:
 def test_the_true_recipe_of_a_kinetic_monte_carlo_run_scores_one(name, method):
     """The floor of drawn replicates is the scatter of the bundled runs."""
     rows = bundled(name, 3)
-    line = summary(closed_loop(rows.y, rows.x, COLUMNS, rows.y, method=method)).loc[0]
+    line = summary(closed_loop(rows.recipe, rows, rows.recipe, method=method)).loc[0]
     assert line["rows"] == len(rows) > 300
     assert abs(line["ratio"] - 1) < 0.1
     assert line["close"] > 0.95
@@ -71,9 +69,9 @@ def test_the_true_recipe_of_a_kinetic_monte_carlo_run_scores_one(name, method):
 
 def test_drawn_replicates_stand_for_real_ones():
     table = load_bundled("grid")
-    early = rows_of(table[table["time"] == 300].iloc[::72], COLUMNS)  # a run of 300 s takes 0.02 s
-    true = {"true": early.y, "columns": COLUMNS, "replicates": 8}
-    real, drawn = (closed_loop(early.y, early.x, method=method, **true) for method in ("kmc", "sampled"))
+    early = Observations.from_table(table[table["time"] == 300].iloc[::72])  # a run of 300 s takes 0.02 s
+    true = {"true": early.recipe, "replicates": 8}
+    real, drawn = (closed_loop(early.recipe, early, method=method, **true) for method in ("kmc", "sampled"))
     # A floor of 8 replicates scatters by 6 %, the mean of 6 by 2.5 %, two means by 3.5 % against each other.
     assert real["floor"].mean() == pytest.approx(drawn["floor"].mean(), rel=0.14)
     assert real["ratio"].mean() == pytest.approx(1, abs=0.2)
@@ -82,7 +80,7 @@ def test_drawn_replicates_stand_for_real_ones():
 @pytest.mark.parametrize(("name", "steps"), {"temp": (1.0, 8.0), "cBA_0": (0.05, 0.4)}.items())
 @pytest.mark.parametrize("method", ["sampled", "deterministic"])
 def test_the_further_from_the_truth_the_worse(rows, name, steps, method):
-    loops = [brief_loop(changed(rows.y, name, by), rows.x, true=rows.y, method=method) for by in (0.0, *steps)]
+    loops = [brief_loop(changed(rows.recipe, name, by), rows, true=rows.recipe, method=method) for by in (0.0, *steps)]
     medians = [loop["ratio"].median() for loop in loops]
     assert medians == sorted(medians)
     assert medians[-1] > 5
@@ -93,21 +91,21 @@ def test_the_further_from_the_truth_the_worse(rows, name, steps, method):
 
 def test_neither_order_nor_company_matters(rows, truth):
     order = torch.randperm(len(rows))
-    turned = brief_loop(rows.y[order], rows.x[order], true=rows.y[order])
-    pd.testing.assert_frame_equal(turned, truth.iloc[order.numpy()].reset_index(drop=True))
-    alone = brief_loop(rows.y[7:8], rows.x[7:8], true=rows.y[7:8])
-    pd.testing.assert_frame_equal(alone, truth.iloc[7:8].reset_index(drop=True))
+    turned = brief_loop(rows.recipe[order], rows[order], true=rows.recipe[order])
+    pd.testing.assert_frame_equal(turned, truth.iloc[order.numpy()])
+    alone = brief_loop(rows.recipe[7:8], rows[7], true=rows.recipe[7:8])
+    pd.testing.assert_frame_equal(alone, truth.iloc[7:8])
 
 
 def test_another_seed_is_another_draw_of_the_same(rows, truth):
-    other = brief_loop(rows.y, rows.x, true=rows.y, seed=1)
+    other = brief_loop(rows.recipe, rows, true=rows.recipe, seed=1)
     assert (other["distance"] != truth["distance"]).all()
     # 40 rows, whose floors scatter by 3 % each
     assert (other["floor"] / truth["floor"]).mean() == pytest.approx(1, abs=0.04)
 
 
 def test_the_floor_falls_with_the_root_of_the_chains(rows):
-    few, many = (brief_loop(rows.y, rows.x, chains=chains)["floor"] for chains in (2.5e5, 1e6))
+    few, many = (brief_loop(rows.recipe, rows, chains=chains)["floor"] for chains in (2.5e5, 1e6))
     # A floor scatters by 3 %, the mean ratio of 40 by 1 %; bins of a handful of chains are no Gaussians.
     assert (few / many).mean() == pytest.approx(2, rel=0.05)
 
@@ -123,41 +121,41 @@ def test_the_horizon_fixes_the_volume_of_runs_that_go_beyond_it():
 
 
 def test_without_the_truth_the_answer_is_the_yardstick(rows):
-    near = changed(rows.y, "cBA_0", 0.01)
-    unknown = brief_loop(near, rows.x)
-    pd.testing.assert_frame_equal(unknown, brief_loop(near, rows.x, true=near))
-    half = rows.y.clone()
+    near = changed(rows.recipe, "cBA_0", 0.01)
+    unknown = brief_loop(near, rows)
+    pd.testing.assert_frame_equal(unknown, brief_loop(near, rows, true=near))
+    half = rows.recipe.clone()
     half[::2, 0] = torch.nan
-    mixed, known = (brief_loop(near, rows.x, true=true) for true in (half, rows.y))
+    mixed, known = (brief_loop(near, rows, true=true) for true in (half, rows.recipe))
     pd.testing.assert_frame_equal(mixed[::2], unknown[::2])
     pd.testing.assert_frame_equal(mixed[1::2], known[1::2])
 
 
 def test_errors_are_those_of_the_simulated_polymer(rows):
-    predicted = changed(rows.y, "temp", 2.0)
-    shown, made = (deterministic.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.y, predicted))
-    x = observables(shown)
-    loop = brief_loop(predicted, x, true=rows.y, method="deterministic")
+    predicted = changed(rows.recipe, "temp", 2.0)
+    shown, made = (deterministic.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.recipe, predicted))
+    x = Observations.from_tensor(observables(shown), OBSERVABLES)
+    loop = brief_loop(predicted, x, true=rows.recipe, method="deterministic")
     for name in ("Mn", "Mw"):
         expected = getattr(made, name) / getattr(shown, name) - 1
-        torch.testing.assert_close(torch.tensor(loop[f"error_{name}"]), expected[:, 0])
-    consumed = (shown.cBA_time - made.cBA_time)[:, 0] / rows.y[:, 0]  # cBA_0 is the same
-    torch.testing.assert_close(torch.tensor(loop["error_conversion"]), consumed)
-    from_curves = brief_loop(predicted, x[:, 3:], columns=MMD, true=rows.y, method="deterministic")
+        torch.testing.assert_close(torch.from_numpy(loop[f"error_{name}"].to_numpy(copy=True)), expected[:, 0])
+    consumed = (shown.cBA_time - made.cBA_time)[:, 0] / rows.recipe[:, 0]  # cBA_0 is the same
+    torch.testing.assert_close(torch.from_numpy(loop["error_conversion"].to_numpy(copy=True)), consumed)
+    from_curves = brief_loop(predicted, Observations(mmd=x.mmd), true=rows.recipe, method="deterministic")
     assert from_curves["error_conversion"].isna().all()
     assert (from_curves["error_Mn"] - loop["error_Mn"]).abs().max() < 0.002
     pd.testing.assert_series_equal(from_curves["ratio"], loop["ratio"])
-    no_error = brief_loop(rows.y, x, true=rows.y, method="deterministic")
+    no_error = brief_loop(rows.recipe, x, true=rows.recipe, method="deterministic")
     assert no_error.filter(like="error").abs().max().max() < 1e-12
     assert (no_error["distance"] < 1e-12).all()
 
 
 def test_recipes_that_cannot_be_are_marked_and_do_not_stop_the_rest(rows, caplog):
-    predicted = rows.y[:6].clone()
+    predicted = rows.recipe[:6].clone()
     predicted[0, 0], predicted[1, 3], predicted[2, 2], predicted[3, 1] = -0.2, -1800.0, 1e4, torch.inf
     predicted[4, 0] = torch.nan
     with caplog.at_level(logging.WARNING):
-        loop = brief_loop(predicted, rows.x[:6], true=rows.y[:6])
+        loop = brief_loop(predicted, rows[:6], true=rows.recipe[:6]).reset_index(drop=True)
     assert loop["clamped"].tolist() == [True] * 5 + [False]
     assert "5 of 6 recipes cannot be simulated" in caplog.text
     assert (loop["ratio"][:4] > 5).all()
@@ -183,23 +181,23 @@ def test_recipes_within_the_limits_stay_what_they_are(recipes):
 
 
 def test_without_a_curve_there_is_no_distance(rows):
-    gap = rows.x.clone()
-    gap[0, 3:], gap[1, 50] = torch.nan, torch.nan
-    loop = brief_loop(rows.y, gap, true=rows.y)
+    mmd, Mn, Mw = (part.clone() for part in (rows.mmd, rows.Mn, rows.Mw))
+    mmd[0], mmd[1, 50] = torch.nan, torch.nan
+    loop = brief_loop(rows.recipe, replace(rows, mmd=mmd), true=rows.recipe)
     lacking = loop[["distance", "floor", "ratio"]].isna().all(axis=1)
     assert lacking.tolist() == [True, True, *[False] * (len(rows) - 2)]
     assert loop[["error_Mn", "error_Mw", "error_conversion"]].notna().all(axis=None)  # known without it
-    scalars = brief_loop(rows.y, rows.x[:, :3], columns=COLUMNS[:3], true=rows.y)
+    scalars = brief_loop(rows.recipe, rows.forgetting(["mmd"]), true=rows.recipe)
     assert scalars["ratio"].isna().all()
     assert summary(scalars).loc[0, "rows"] == 0
-    gap[0, 1:3] = torch.nan
-    assert brief_loop(rows.y, gap, true=rows.y).loc[0, ["error_Mn", "error_Mw"]].isna().all()
+    Mn[0], Mw[0] = torch.nan, torch.nan
+    bare = replace(rows, mmd=mmd, Mn=Mn, Mw=Mw)
+    assert brief_loop(rows.recipe, bare, true=rows.recipe)[["error_Mn", "error_Mw"]].iloc[0].isna().all()
 
 
 def test_the_area_of_an_observed_curve_does_not_matter(rows, truth):
-    x = rows.x.clone()
-    x[:, 3:] *= 7
-    pd.testing.assert_series_equal(brief_loop(rows.y, x, true=rows.y)["ratio"], truth["ratio"])
+    larger = replace(rows, mmd=7 * rows.mmd)
+    pd.testing.assert_series_equal(brief_loop(rows.recipe, larger, true=rows.recipe)["ratio"], truth["ratio"])
 
 
 def test_a_distance_is_the_share_of_mass_that_lies_elsewhere():
@@ -223,10 +221,11 @@ def test_replicates_are_runs_of_their_own(recipes):
 
 @pytest.mark.parametrize("replicates", [2, 5])
 def test_a_floor_is_the_mean_over_pairs_of_replicates(rows, replicates):
-    floor = brief_loop(rows.y[:5], rows.x[:5], replicates=replicates)["floor"]
-    seen = simulated(rows.y[:5], replicates=replicates, seed=1, horizon=HORIZON).mmd  # other numbers than the answer's
+    floor = brief_loop(rows.recipe[:5], rows[:5], replicates=replicates)["floor"]
+    other = {"replicates": replicates, "seed": 1, "horizon": HORIZON}  # other random numbers than the answer's
+    seen = simulated(rows.recipe[:5], **other).mmd
     pairs = [distance(seen[:, one], seen[:, other]) for one, other in itertools.combinations(range(replicates), 2)]
-    torch.testing.assert_close(torch.tensor(floor), torch.stack(pairs).mean(0))
+    torch.testing.assert_close(torch.from_numpy(floor.to_numpy(copy=True)), torch.stack(pairs).mean(0))
 
 
 def test_a_summary_counts_what_it_can():
@@ -255,9 +254,8 @@ def test_a_summary_counts_what_it_can():
         ({"chains": -1}, "chains is -1"),
         ({"horizon": 0.0}, "horizon is 0 s"),
         ({"true": torch.ones(3, 4)}, r"true recipes of 40 observations need the shape \(40, 4\), got \(3, 4\)"),
-        ({"columns": COLUMNS[1:]}, "observations of 102 columns"),
     ],
 )
 def test_a_call_that_cannot_be_says_so(rows, change, message):
     with pytest.raises(InputError, match=message):
-        closed_loop(rows.y, rows.x, **({"columns": COLUMNS} | change))
+        closed_loop(rows.recipe, rows, **change)

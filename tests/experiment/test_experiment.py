@@ -16,7 +16,7 @@ from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
 from polyinv.experiment.run import Experiment, SplitConfig, run
-from polyinv.models import Forest, load
+from polyinv.models import RandomForest, load_model
 from polyinv.quantities import TARGETS
 
 
@@ -36,7 +36,7 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     assert list(kept.columns) == ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
 
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert config["model"] == {"name": "forest", **Forest(**experiment.options).options}
+    assert config["model"] == {"name": "forest", **RandomForest(**experiment.options).options}
     assert config["split"] == {"name": "by_recipe", "seed": 7, "share": 1.0}
 
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
@@ -47,7 +47,7 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     again = score(y, predicted)["value"]
     np.testing.assert_allclose(again, kept["value"], rtol=1e-9)
     np.testing.assert_array_equal(y, small.loc[predictions["row"], list(TARGETS)])
-    model = load(tmp_path / "run" / "model")
+    model = load_model(tmp_path / "run" / "model")
     x = torch.tensor(small.loc[predictions["row"], list(model.columns)].to_numpy())
     np.testing.assert_allclose(model.predict(x), predicted, rtol=1e-12)
 
@@ -105,18 +105,18 @@ def test_two_processes_do_not_share_a_folder(experiment, tmp_path, monkeypatch):
             run(experiment, folder, resume=True)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Forest, "fit", somebody_else_comes)
+    monkeypatch.setattr(RandomForest, "fit", somebody_else_comes)
     with pytest.raises(KeyboardInterrupt):
         run(experiment, tmp_path / "run")
 
 
 def test_a_finished_run_is_read_and_not_repeated(experiment, tmp_path, monkeypatch):
     scores = run(experiment, tmp_path / "run")
-    monkeypatch.setattr(Forest, "fit", None)
+    monkeypatch.setattr(RandomForest, "fit", None)
     pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), scores)
 
 
-@pytest.mark.parametrize("fatal", ["Forest.fit", "Forest._save", "Forest.predict_members", "_show", "_predictions"])
+@pytest.mark.parametrize("fatal", ["fit", "_save", "predict_members", "_show", "_predictions"])
 def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experiment, tmp_path, monkeypatch, fatal):
     import polyinv.experiment.run as module
 
@@ -128,7 +128,7 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
 
     whole = run(experiment, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        owner, name = (Forest, fatal.split(".")[1]) if "." in fatal else (module, fatal)
+        owner, name = (RandomForest if hasattr(RandomForest, fatal) else module), fatal
         patch.setattr(owner, name, die)
         run(experiment, tmp_path / "run")
     assert not (tmp_path / "run" / "scores.csv").exists()

@@ -9,7 +9,7 @@ from polyinv.data.masks import masked_inputs
 from polyinv.data.patterns import INPUTS, every_pattern, inputs_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.models import MLP, CurveCNN, load
+from polyinv.models import MLP, CurveCNN, load_model
 from polyinv.quantities import TARGETS
 
 COLUMNS = feature_columns("conditional")
@@ -80,7 +80,7 @@ def test_nothing_and_infinity_are_refused(fitted, data):
 def test_comes_back_from_disk_as_it_was(fitted, data, tmp_path):
     fitted.save(tmp_path / "model")
     x = masked_inputs(data.test.x, COLUMNS, "mmd+temp")
-    assert torch.equal(load(tmp_path / "model").predict(x), fitted.predict(x))
+    assert torch.equal(load_model(tmp_path / "model").predict(x), fitted.predict(x))
 
 
 def test_a_member_is_what_its_seed_gives_alone(data):

@@ -17,7 +17,7 @@ from polyinv.data.rows import rows_of
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
-from polyinv.models import MODELS, load
+from polyinv.models import MODELS, load_model
 from polyinv.models.base import CARD
 from polyinv.quantities import TARGETS
 
@@ -61,7 +61,7 @@ def test_the_answer_is_the_mean_of_the_members(fitted, data):
 
 def test_comes_back_from_disk_as_it_was(fitted, data, tmp_path):
     fitted.save(tmp_path / "model")
-    for again in (type(fitted).load(tmp_path / "model"), load(tmp_path / "model")):
+    for again in (type(fitted).load(tmp_path / "model"), load_model(tmp_path / "model")):
         assert torch.equal(again.predict(data.test.x), fitted.predict(data.test.x))
         assert (again.columns, again.options) == (fitted.columns, fitted.options)
 
@@ -116,7 +116,7 @@ def test_a_damaged_model_is_refused(fitted, tmp_path, damage):
         content["options"]["trees"] = 3
         card.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"damaged|holds no whole model"):
-        load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_a_folder_that_exists_is_not_overwritten(fitted, tmp_path):
@@ -138,12 +138,12 @@ def test_a_model_for_something_else_is_refused(fitted, tmp_path, key, value, sai
     card = json.loads((tmp_path / "model" / CARD).read_text())
     (tmp_path / "model" / CARD).write_text(json.dumps(card | {key: value}))
     with pytest.raises(InputError, match=said):
-        load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_no_model_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds no model: there is no model\.json"):
-        load(tmp_path)
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -158,7 +158,7 @@ def test_every_option_has_a_default_and_is_documented(name):
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
     frozen = Path(__file__).parents[1] / "data" / "frozen"
-    model = load(frozen / name)
+    model = load_model(frozen / name)
     x = rows_of(load_bundled("off_grid").head(3), model.columns).x
     answers = torch.tensor(json.loads((frozen / f"{name}_answers.json").read_text()), dtype=torch.float64)
     torch.testing.assert_close(model.predict(x), answers, rtol=1e-5, atol=1e-7)
@@ -172,7 +172,7 @@ def answers(model, x, y, pattern):
 @pytest.mark.parametrize("name", RELEASED)
 def test_a_released_model_answers_as_its_card_says(name):
     folder = CHECKPOINTS / name
-    model, card = load(folder), yaml.safe_load((folder / "card.yaml").read_text())
+    model, card = load_model(folder), yaml.safe_load((folder / "card.yaml").read_text())
     observed = [column for column in model.columns if column not in TARGETS]
     rows = rows_of(load_bundled("off_grid"), observed)
     for pattern, said in (card["r2"] if model.conditional else {"": card["r2"]}).items():
@@ -186,7 +186,7 @@ def test_a_released_model_answers_as_its_card_says(name):
 def test_a_released_model_has_not_learned_the_volume_of_a_simulation(name, monkeypatch):
     """Single chains in the tail give the number of chains away; who relies on it fails where it is another."""
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 1000)
-    model = load(CHECKPOINTS / name)
+    model = load_model(CHECKPOINTS / name)
     bank = load_bank(1000, 99, BUTYL_ACRYLATE, 3600.0)
     at = [OBSERVABLES.index(column) for column in model.columns if column not in TARGETS]
     r2 = []

@@ -5,7 +5,7 @@ import torch
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.models import Forest
+from polyinv.models import RandomForest
 from polyinv.models import forest as forest_module
 
 
@@ -21,13 +21,13 @@ def test_the_search_is_scikit_learns(quick, small, split, tmp_path):
     from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV
 
     data = RecipeDataModule.from_table(small, "composite", split_rows(small, split, 0))
-    model = Forest(search=True, jobs=1)
+    model = RandomForest(search=True, jobs=1)
     model.fit(data, tmp_path)
 
     rows = data.training_and_validation()
     folds = KFold(3) if split == "random_rows" else GroupKFold(3)
     space = {f"regressor__{key}": values for key, values in forest_module.SPACE.items()}
-    search = RandomizedSearchCV(Forest(jobs=1)._new(), space, n_iter=4, cv=folds, random_state=42)
+    search = RandomizedSearchCV(RandomForest(jobs=1)._new(), space, n_iter=4, cv=folds, random_state=42)
     search.fit(rows.x.numpy(), rows.y.numpy(), groups=rows.groups)
     assert {f"regressor__{key}": getattr(model, key) for key in forest_module.SPACE} == search.best_params_
     assert pd.read_csv(tmp_path / "search.csv")["r2"].tolist() == pytest.approx(
@@ -39,7 +39,7 @@ def test_a_killed_search_goes_on_where_it_was(quick, small, tmp_path, monkeypatc
     import sklearn.model_selection
 
     data = RecipeDataModule.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
-    whole = Forest(search=True, jobs=1)
+    whole = RandomForest(search=True, jobs=1)
     whole.fit(data, tmp_path)
     table = pd.read_csv(tmp_path / "search.csv")
     table.head(3).to_csv(tmp_path / "search.csv", index=False)
@@ -49,7 +49,7 @@ def test_a_killed_search_goes_on_where_it_was(quick, small, tmp_path, monkeypatc
     monkeypatch.setattr(
         sklearn.model_selection, "cross_val_score", lambda *a, **k: calls.append(1) or original(*a, **k)
     )
-    resumed = Forest(search=True, jobs=1)
+    resumed = RandomForest(search=True, jobs=1)
     resumed.fit(data, tmp_path)
     assert len(calls) == 1
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "search.csv"), table)
@@ -58,7 +58,7 @@ def test_a_killed_search_goes_on_where_it_was(quick, small, tmp_path, monkeypatc
 
 def test_it_learns_from_training_and_validation_rows(small):
     data = RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
-    model = Forest(n_estimators=1, jobs=1)
+    model = RandomForest(n_estimators=1, jobs=1)
     model.fit(data)
     assert model._regressor.regressor_.estimators_[0].tree_.n_node_samples[0] <= len(data.train) + len(data.val)
     assert model._regressor.regressor_.n_features_in_ == 103
@@ -68,10 +68,10 @@ def test_it_learns_from_training_and_validation_rows(small):
 
 def test_a_tree_that_points_outside_itself_is_refused(small, tmp_path):
     data = RecipeDataModule.from_table(small, "mmd", split_rows(small, "by_recipe", 0))
-    model = Forest(n_estimators=2, jobs=1)
+    model = RandomForest(n_estimators=2, jobs=1)
     model.fit(data)
     tree = model._regressor.regressor_.estimators_[1].tree_
     tree.children_left[0] = 10**6
     model.save(tmp_path / "model")
     with pytest.raises(InputError, match="a tree points outside itself"):
-        Forest.load(tmp_path / "model")
+        RandomForest.load(tmp_path / "model")

@@ -7,6 +7,7 @@ from torch import nn
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.models import losses, neural, options
 from polyinv.models.layers import Convolution, Dense, Dropout, DropoutKeys
+from polyinv.models.module import RecipeModule
 from polyinv.models.networks import ACTIVATIONS, CurveNetwork, FullyConnected, member_streams
 
 SEEDS = (3, 4, 5)
@@ -113,9 +114,10 @@ def test_losses_are_the_textbooks():
 
 
 def test_the_loss_weighs_the_targets():
-    weights = torch.tensor([1.0, 1.0, 2.0, 0.0])
-    of_targets = torch.tensor([[1.0, 2.0, 9.0, 81.0], [0.0, 0.0, 0.0, 5.0]])
-    torch.testing.assert_close(losses.weighted(of_targets, weights), torch.tensor([(1 + 2 + 18) / 4, 0.0]))
+    module = RecipeModule(members=2, training={"loss_weights": [1.0, 1.0, 2.0, 0.0]})
+    output = torch.tensor([[1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 0.0, 5.0]])[:, None]
+    expected = torch.tensor([(1 + 4 + 2 * 9) / 4, 0.0])
+    torch.testing.assert_close(module._losses(output, torch.zeros(1, 4)), expected)
 
 
 def test_choices_named_for_the_command_line_are_those_there_are():

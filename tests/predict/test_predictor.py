@@ -11,16 +11,16 @@ import polyinv
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
-from polyinv.data.masks import masked_inputs
-from polyinv.data.rows import rows_of
+from polyinv.data.observations import Observations
 from polyinv.data.splits import split_rows
 from polyinv.domain import expectations as expectations_module
-from polyinv.domain.expectations import COLUMNS as LINES
+from polyinv.domain.expectations import LINES
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
-from polyinv.models import MLP, load
+from polyinv.models import MLP
 from polyinv.predict.predictor import DEFAULT, known_values
 from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.r2 import r2
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +219,12 @@ def test_the_expectations_beside_the_released_model_are_its_own():
     kept = pd.read_csv(DEFAULT / expectations_module.FILE)
     assert list(kept.columns) == list(LINES)
     assert kept["pattern"].nunique() == 90
-    model, table = load(DEFAULT), load_bundled("off_grid")
-    rows = rows_of(table, model.columns)
-    predicted = model.predict(masked_inputs(rows.x, model.columns, "composite+temp"))
-    r2 = 1 - (predicted - rows.y).square().mean(0) / rows.y.var(0, correction=0)
+    model, off_grid = polyinv.load(DEFAULT).model, Observations.from_table(load_bundled("off_grid"))
+    predicted = model.predict(off_grid.masked("composite+temp").x(model.columns))
+    score = r2(off_grid.recipe, predicted)
     said = kept[kept["pattern"] == "composite+temp"].set_index("target")
     for target, line in said.iterrows():
-        assert r2[TARGETS.index(target)].item() == pytest.approx(line["r2"], abs=2e-3)
+        assert score[TARGETS.index(target)].item() == pytest.approx(line["r2"], abs=2e-3)
 
 
 def test_the_value_of_knowing():
@@ -296,6 +295,18 @@ def test_the_same_from_python(measured):
     assert {"applicability", "mmd_distance", "cAIBN_0_rmse"} <= set(answers.columns)
 
 
+def test_observations_answer_as_their_table_does(measured):
+    """Under their own labels; and the model behind takes what they give."""
+    table, model = measured.drop(columns=["sample", "cAIBN_0", "time"]).set_index(measured["sample"]), polyinv.load()
+    observations = Observations.from_table(table)
+    answers = model.predict(observations)
+    pd.testing.assert_frame_equal(answers, model.predict(table))
+    predicted = model.model.predict(observations.x(model.model.columns))
+    np.testing.assert_allclose(answers[list(TARGETS)], predicted, rtol=1e-6)
+    with pytest.raises(InputError, match="two rows are called 'S1'"):
+        model.predict(observations[[1, 1]])
+
+
 @pytest.mark.parametrize(
     ("change", "known", "said"),
     [
@@ -318,7 +329,7 @@ def test_tables_from_python_are_checked_as_files_are(measured, change, known, sa
 def test_damaged_expectations_are_refused(tmp_path):
     (tmp_path / expectations_module.FILE).write_text("pattern,r2\nmmd,1\n")
     with pytest.raises(InputError, match="is damaged: it needs the columns"):
-        expectations_module.Expectations(load(DEFAULT), tmp_path)
+        expectations_module.Expectations(polyinv.load().model, tmp_path)
 
 
 def test_values_are_read_as_they_stand():

@@ -1,0 +1,52 @@
+"""Where the cells of a study are run: how many at once, and on which devices."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from polyinv.experiment.run import Experiment
+from polyinv.models import MODELS
+from polyinv.runtime.devices import devices
+
+
+@dataclass(frozen=True)
+class Places:
+    """Processes, which take the devices in turn.
+
+    Example:
+        >>> print(Places(3, ("0", "1")), Places(1, ("0", "1")), Places(2), sep=" | ")
+        3 processes on devices 0, 1 | 1 process on device 0 | 2 processes on the CPU
+    """
+
+    workers: int
+    devices: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        used = self.devices[: self.workers]
+        where = f"device{'s' * (len(used) > 1)} {', '.join(used)}" if used else "the CPU"
+        return f"{self.workers} process{'es' * (self.workers > 1)} on {where}"
+
+
+def places(experiments: Sequence[Experiment], workers: int | None = None, per_device: int = 1) -> Places:
+    """Places for experiments, no more than there are experiments.
+
+    Args:
+        experiments: Where none of them can use a device, as forests cannot, all of them are run on the CPU.
+        workers: Processes; by default ``per_device`` for each device, without any one per core.
+        per_device: See ``workers``.
+    """
+    found = devices() if any(map(_takes_a_device, experiments)) else ()
+    most = workers or len(found) * per_device or cores()
+    return Places(max(1, min(most, len(experiments))), found)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _takes_a_device(experiment: Experiment) -> bool:
+    """Whether it may, for all that is known: what takes threads, or is told so, stays on the CPU."""
+    training = experiment.options.get("training")
+    is_told = isinstance(training, dict) and training.get("accelerator") == "cpu"
+    return MODELS[experiment.model].parallel_option is None and not is_told

@@ -1,0 +1,35 @@
+"""What a model is evaluated on, and what it answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from polyinv.models.base import mean_answer
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """N rows that a model has answered, and the truth.
+
+    Args:
+        subset: Name of the rows, such as ``test``.
+        given: What the model was given of them: a feature set, or for a conditional model a pattern of inputs.
+        y: True recipes, (N, 4).
+        predictions: Recipes that each of the R members names, (R, N, 4).
+        rows: Numbers of the rows in their table, (N,).
+    """
+
+    subset: str
+    given: str
+    y: Tensor
+    predictions: Tensor
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def predicted(self) -> Tensor:
+        """What the model as a whole answers, (N, 4)."""
+        return mean_answer(self.predictions)
