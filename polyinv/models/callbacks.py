@@ -79,12 +79,13 @@ class MaxTime(Timer):
             super().__init__(duration, interval="epoch")
         except (TypeError, ValueError, L.utilities.exceptions.MisconfigurationException) as error:
             raise InputError(f"trainer.max_time is {duration}; needs DD:HH:MM:SS ({error})") from None
+        self.has_cut_off = False
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the training was ended before it was done."""
-        left = self.time_remaining()
-        return left is not None and left <= 0
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See the class; a training that is done anyway is not cut off."""
+        was_done = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        super().on_train_epoch_end(trainer, pl_module)
+        self.has_cut_off = trainer.should_stop and not was_done
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: each call has the whole time."""
@@ -92,6 +93,11 @@ class MaxTime(Timer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See `state_dict`."""
+
+
+def was_cut_off(trainer: L.Trainer) -> bool:
+    """Whether ``max_time`` has ended a training before it was done."""
+    return any(isinstance(callback, MaxTime) and callback.has_cut_off for callback in trainer.callbacks)
 
 
 class KeepLast(L.Callback):
@@ -117,8 +123,7 @@ class KeepLast(L.Callback):
             self.path.unlink()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        is_cut_off = any(isinstance(callback, MaxTime) and callback.is_over for callback in trainer.callbacks)
-        if is_cut_off or time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
+        if was_cut_off(trainer) or time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.path.parent.mkdir(exist_ok=True)
             with written(self.path, overwrite=True) as passing:
                 trainer.save_checkpoint(passing)

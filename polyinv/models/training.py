@@ -14,7 +14,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, Lightning
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
-from polyinv.models.callbacks import BestOfEachMember, EpochProgress, KeepLast, MaxTime
+from polyinv.models.callbacks import BestOfEachMember, EpochProgress, KeepLast, MaxTime, was_cut_off
 from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training
@@ -92,12 +92,11 @@ def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resum
         raise KeyboardInterrupt from end
     if trainer.received_sigterm:
         raise KeyboardInterrupt
-    for callback in trainer.callbacks:
-        if isinstance(callback, MaxTime) and callback.is_over:
-            raise InputError(
-                f"trainer.max_time is over after {trainer.current_epoch} of {trainer.max_epochs} epochs; "
-                "the same command with --resume goes on from there"
-            )
+    if was_cut_off(trainer):
+        raise InputError(
+            f"trainer.max_time is over after {trainer.current_epoch} of {trainer.max_epochs} epochs; "
+            "the same command with --resume goes on from there"
+        )
 
 
 def check_device(options: Training) -> None:
