@@ -38,7 +38,8 @@ def plan(study: Study, output: Path, workers: int | None = None, per_device: int
         output: Its folder, which may not be there yet.
         workers, per_device: See `polyinv.ablation.places.places`.
     """
-    states, tried, lines, total = states_of(study, output), {}, [], 0.0
+    tried: dict[str, tuple[float, str]] = {}
+    states, lines, total = states_of(study, output), [], 0.0
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]

@@ -12,6 +12,7 @@ much the *model* leans on the block, not how much the block could tell. What a *
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import pandas as pd
 import torch
@@ -22,7 +23,6 @@ from polyinv.data.patterns import INPUTS, SHOWING
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
 from polyinv.models.base import InverseModel
-from polyinv.models.forest import RandomForest
 from polyinv.quantities import MMD, TARGETS
 from polyinv.r2 import r2
 from polyinv.runtime.threads import one_thread
@@ -179,7 +179,13 @@ def missing_importance(model: InverseModel, observations: Observations, y: Tenso
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
 
 
-def impurity_importance(model: RandomForest, cut: Blocks) -> pd.DataFrame:
+class Impurity(Protocol):
+    """A model that knows what its splits bring, as a forest does."""
+
+    def impurity_importance(self) -> pd.Series: ...
+
+
+def impurity_importance(model: Impurity, cut: Blocks) -> pd.DataFrame:
     """Share of the decrease in variance that splits on a block bring, as the study quotes it for its forest.
 
     It counts what the trees did on their training rows, is one number for all targets, and favours columns with many

@@ -171,7 +171,7 @@ def _answered(model: InverseModel, name: str, observations: "Observations", give
 
 def _given(model: InverseModel, observations: "Observations", given: str | None) -> "Observations":
     """What a model is given of observations: a conditional one a pattern of inputs, any other what it needs."""
-    return observations.masked(given) if model.conditional else observations
+    return observations.masked(given) if model.conditional and given else observations
 
 
 def _scores(

@@ -67,7 +67,7 @@ def report(title: str, summary: Sequence[str], sections: Sequence[Section]) -> s
 def _template() -> "Template":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    options = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     pages = Environment(loader=PackageLoader("polyinv.report"), autoescape=True, undefined=StrictUndefined, **options)
     return pages.get_template("report.html.j2")
 

@@ -77,8 +77,9 @@ def work(
                     outcome = worker.outcome()
                     if not worker.process.is_alive():
                         workers.remove(worker)
-                        worker = _Worker(task, worker.device) if waiting else None
-                        workers += [worker] if worker else []
+                        if waiting:
+                            worker = _Worker(task, worker.device)
+                            workers.append(worker)
                     if waiting:
                         worker.start(*waiting.pop())
                     yield outcome
@@ -112,12 +113,12 @@ class _Worker:
             self.pipe.send((name, arguments))
 
     def outcome(self) -> Outcome:
-        name, self.job = self.job, None
+        name, self.job = self.job or "", None
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            code = self.process.exitcode
+            code = self.process.exitcode or 0
             return Outcome(name, error=_cause(code), is_ended=code in ASKED_TO_END)
 
     def end(self) -> None:
@@ -168,5 +169,6 @@ def _line(text: str) -> str:
 
 def _end_with_parent() -> None:
     """A parent that was killed takes its workers with it, so that nobody else works on what it worked on."""
-    connection.wait([parent_process().sentinel])
+    if parent := parent_process():
+        connection.wait([parent.sentinel])
     os._exit(1)
