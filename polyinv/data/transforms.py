@@ -26,6 +26,7 @@ def _log(x: Tensor) -> Tensor:
     return x.clamp(min=SMALLEST).log()
 
 
+_ROOTS: dict[str, dict[str, Function]] = {node: {f"√{node}": _root} for node in MMD}
 TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {
     "plain": {},
     "root_log": {
@@ -36,7 +37,7 @@ TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {
         "cAIBN_0": {"ln cAIBN_0": _log},
         "time": {"ln time": _log},
     }
-    | {node: {f"√{node}": _root} for node in MMD},
+    | _ROOTS,
 }
 """By name, for each column: the features it becomes. A column that is not named stays as it is.
 
