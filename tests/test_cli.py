@@ -401,6 +401,7 @@ def test_random_recipes_are_simulated_by_their_seed(tmp_path):
     assert abs((tables[0]["cBA_0"].iloc[0] - 0.5) / 2.5 - first[0].item()) > 1e-6
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize(
     ("command", "number"), [("train", signal.SIGINT), ("train", signal.SIGTERM), ("reproduce", signal.SIGTERM)]
 )
@@ -427,6 +428,7 @@ def test_an_interrupt_ends_a_training_with_a_word_and_no_children(command, numbe
             time.sleep(0.2)
 
 
+@pytest.mark.linux
 def test_an_interrupt_does_not_wait_for_a_kmc_run(tmp_path):
     (tmp_path / "recipes.csv").write_text("cBA_0,cAIBN_0,temp,time\n1,0.02,70,3600\n")
     arguments = ["simulate", "--method", "kmc", "--chains", "1e9", "--recipes", str(tmp_path / "recipes.csv")]
@@ -468,6 +470,7 @@ def test_kmc_refusals_leave_nothing(tmp_path, capsys, options, said):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipes.csv"]
 
 
+@pytest.mark.linux
 def test_killed_while_it_writes_nothing_looks_finished(tmp_path):
     out = tmp_path / "grid.xlsx"
     command = [sys.executable, "-m", "polyinv.cli", "simulate", "--method", "deterministic", "--out", str(out)]

@@ -1,12 +1,12 @@
 """Where the cells of a study are run: how many at once, and on which devices."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.devices import devices
+from polyinv.runtime.threads import available_cores
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,8 @@ def places(experiments: Sequence[Experiment], workers: int | None = None, per_de
         per_device: See ``workers``.
     """
     found = devices() if any(map(_takes_a_device, experiments)) else ()
-    most = workers or len(found) * per_device or cores()
+    most = workers or len(found) * per_device or available_cores()
     return Places(max(1, min(most, len(experiments))), found)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _takes_a_device(experiment: Experiment) -> bool:

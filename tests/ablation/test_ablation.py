@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -229,6 +228,7 @@ def wait_for(found, seconds=90):
     assert found()
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize(
     "moment",
     [
@@ -254,6 +254,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_table(study, tmp_path, whole, 
     )
 
 
+@pytest.mark.linux
 def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed_cell(small, tmp_path):
     path = write_study(tmp_path / "study", small, axes={"network": {"endless": ENDLESS, "forest": {}}}, seeds=[1])
     out = tmp_path / "out"
@@ -286,6 +287,7 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize(
     "asked",
     [
@@ -325,8 +327,11 @@ def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_pa
     assert str(cells.loc["long-1", "resumed"]) == "True"
 
 
+@pytest.mark.linux
 def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     def nothing_large():  # stands for a disk without room: what is written beyond 20 kB fails
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     study, out = write_study(tmp_path / "study", small, seeds=[1]), tmp_path / "out"

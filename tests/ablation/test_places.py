@@ -7,11 +7,12 @@ import yaml
 
 import polyinv.ablation.ablate
 import polyinv.ablation.estimate
-from polyinv.ablation.places import Places, cores, places
+from polyinv.ablation.places import Places, places
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.devices import NONE, VISIBLE
+from polyinv.runtime.threads import available_cores
 
 NETWORK = read_experiment(values={"model.name": "mlp"})
 FOREST = read_experiment(values={"model.name": "forest"})
@@ -32,8 +33,8 @@ def _two_devices(monkeypatch):
         ([NETWORK] * 9, {"workers": 3}, Places(3, ("0", "MIG-4f"))),
         ([NETWORK], {}, Places(1, ("0", "MIG-4f"))),
         ([FOREST, NETWORK], {}, Places(2, ("0", "MIG-4f"))),
-        ([FOREST] * 99, {}, Places(min(99, cores()))),
-        ([ON_CPU] * 99, {}, Places(min(99, cores()))),
+        ([FOREST] * 99, {}, Places(min(99, available_cores()))),
+        ([ON_CPU] * 99, {}, Places(min(99, available_cores()))),
         ([], {}, Places(1)),
     ],
 )
@@ -43,7 +44,7 @@ def test_processes_are_counted_by_devices_if_there_is_something_for_them(experim
 
 def test_without_devices_there_is_one_process_per_core(monkeypatch):
     monkeypatch.setenv(VISIBLE, NONE)
-    assert places([NETWORK] * 999) == Places(min(999, cores()))
+    assert places([NETWORK] * 999) == Places(min(999, available_cores()))
 
 
 @pytest.fixture

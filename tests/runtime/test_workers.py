@@ -35,6 +35,7 @@ def job(what, path=None):
     return what, os.getpid(), os.environ["OMP_NUM_THREADS"], os.environ.get(VISIBLE)
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_job_has_one_outcome_whatever_becomes_of_it(count):
     names = ["a", "killed", "b", "refused", "broken", "exit", "asked to end", "c"]
@@ -58,6 +59,7 @@ def test_processes_live_on_between_jobs():
     assert len({outcome.value[1] for outcome in outcomes}) == 1
 
 
+@pytest.mark.linux
 def test_who_stops_listening_ends_the_processes():
     with closing(work(job, {"a": ("a",), "asleep": ("asleep",), "b": ("b",)}, 2)) as outcomes:
         first = next(outcomes)
