@@ -58,7 +58,7 @@ def train(name: str) -> float:
 
 
 def patterns(name: str) -> tuple[str, ...]:
-    """Patterns of inputs that a network answers from: its features, or those that the config of a conditional one names."""
+    """Patterns of inputs that a network answers from: its features, or of a conditional one those of its config."""
     whole = experiment(name)
     if whole.features != CONDITIONAL:
         return (whole.features,)
