@@ -44,12 +44,12 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
 
     Args:
         table: Scores with a column for each axis and those of a ``scores.csv``, in the order of the study; given, the
-            pattern of inputs, where models take gaps.
+            pattern of inputs, where models are conditional.
         axes: Columns of the axes, the first one being what is compared.
         reference: What its values are compared with.
 
     Returns:
-        The axes; given (the pattern of inputs, for models that take gaps; else empty), subset, target; seeds, mean,
+        The axes; given (the pattern of inputs, for conditional models; else empty), subset, target; seeds, mean,
         low, high: over the seeds whose R² is defined, with the 95 % interval; pairs, difference, difference_low,
         difference_high: to the reference, over the seeds of both, NaN for the reference itself.
 

@@ -1,6 +1,6 @@
 """Observations: measured inputs of polymers and known values of their recipes, the one type that a file becomes.
 
-A file has any selection of columns, and gaps in them. It becomes `Observations` once, at the door; from then on a
+A file has any selection of columns, with missing cells. It becomes `Observations` once, at the door; from then on a
 quantity is an attribute and a missing value NaN, and only a model is handed columns again, those it was fitted on.
 """
 

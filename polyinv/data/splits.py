@@ -6,7 +6,7 @@ Carlo noise tells them apart. ``by_recipe`` keeps every reaction on one side and
 training rows in the same manner.
 
 Four more ask for extrapolation along the reaction. They hold out the reactions that ``by_recipe`` holds out with the
-same seed, and cut all of them: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the
+same seed, and cut them all: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the
 other way round; ``low_conversion`` trains below `polyinv.reactions.HIGH_CONVERSION` and is tested from there on,
 ``high_conversion`` the other way round. The rows on the other side of the cut are in no part. Test rows differ between
 these splits, and R² with them: a set that spans half of the times has a smaller variance of time to explain.

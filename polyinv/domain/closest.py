@@ -114,7 +114,7 @@ def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
 
 
 def where_measured(curve: Tensor) -> Tensor:
-    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with gaps."""
+    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with missing nodes."""
     return span(curve > 0, curve > 0) & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
 
 

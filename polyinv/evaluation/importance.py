@@ -7,7 +7,7 @@ Read with care: inputs that tell the same share what they tell. Mn and Mw follow
 from one another, so that a block may look idle because the others say it too, and no two numbers may be added. A
 shuffled block also makes observations that no polymer shows, on which a model is not to be trusted: its number says how
 much the *model* leans on the block, not how much the block could tell. What a *missing* block costs
-(`missing_importance`) is free of that, but only models that take gaps can say it.
+(`missing_importance`) is free of that, but needs a conditional model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ def permutation_importance(
     importance, see the module.
 
     Args:
-        model: Any. A conditional one may be given observations with gaps.
+        model: Any. A conditional one may be given observations with missing inputs.
         observations: N. Rows that lack a block keep their gap, the others swap it; a block that no row has is left
             out, and so is a value of the recipe that is given: it is not asked for.
         y: True recipes (N, 4).

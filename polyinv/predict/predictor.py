@@ -169,8 +169,8 @@ class Predictor:
         """Predict recipes of rows with missing inputs and known values; warnings go to the log.
 
         Args:
-            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`,
-                or `polyinv.data.observations.Observations`.
+            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, NaN where missing, or a file, see
+                `read_rows`, or `polyinv.data.observations.Observations`.
             known: Values that hold for every row.
             ask: Values of the recipe to answer even where the rows have them.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
