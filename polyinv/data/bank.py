@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -62,8 +62,12 @@ class CurveBank:
 
     def to(self, device: torch.device | str) -> Self:
         """The bank on another device."""
-        growth, scatter = (mapped(part, lambda tensor: tensor.to(device)) for part in (self.growth, self.scatter))
-        return type(self)(self.recipes.to(device), growth, scatter, self.dead_chains.to(device))
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device)
+
+        parts = mapped(self.growth, moved), mapped(self.scatter, moved)
+        return type(self)(moved(self.recipes), *parts, moved(self.dead_chains))
 
     @classmethod
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
@@ -71,8 +75,8 @@ class CurveBank:
         conditions, times = recipes[:, :3], recipes[:, 3:]
         growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
         scatter = fluctuations(conditions, times, chemistry)
-        growth, scatter = (mapped(part, torch.Tensor.float) for part in (growth, scatter))
-        return cls(recipes, growth, scatter, dead_chains.float())
+        parts = mapped(growth, torch.Tensor.float), mapped(scatter, torch.Tensor.float)
+        return cls(recipes, *parts, dead_chains.float())
 
     def observe(self, chemistry: Chemistry, chains: Tensor, generator: torch.Generator) -> Tensor:
         """What runs of that many chains (N,) at their horizon show: (N, 103), columns ``OBSERVABLES``, float32."""
@@ -146,6 +150,7 @@ def _keep(block: list[Tensor], file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with written(file, overwrite=True) as passing:
-            np.savez(passing, **{str(at): part.numpy() for at, part in enumerate(block)})
+            arrays: dict[str, Any] = {str(number): part.numpy() for number, part in enumerate(block)}
+            np.savez(passing, **arrays)
     except OSError as error:
         log.warning("simulated recipes are not kept: %s", error)

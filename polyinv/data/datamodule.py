@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy, deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, Self
 
 import lightning.pytorch as L
@@ -20,6 +20,7 @@ from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig, load_ta
 from polyinv.data.splits import Split, check_split, split_columns, split_rows
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.errors import InputError, unknown
+from polyinv.runtime.nested import plain
 
 ROWS_AT_ONCE = 8192
 """Largest batch of validation, test and prediction rows."""
@@ -92,9 +93,9 @@ class RecipeDataModule(L.LightningDataModule):
         table: pd.DataFrame | None = None,
     ) -> None:
         super().__init__()
-        simulated, grid = _config(SimulatedConfig, simulated), _config(GridConfig, grid)
+        sections = _config(SimulatedConfig, simulated), _config(GridConfig, grid)
         self.features, self.columns = current_name(features), feature_columns(current_name(features))
-        self.config = DataConfig(source, path, normalize, simulated, grid, dict(patterns or {}))
+        self.config = DataConfig(source, path, normalize, *sections, dict(patterns or {}))
         check_split(split, share)
         if transform not in TRANSFORMS:
             raise unknown("transform", transform, TRANSFORMS)
@@ -107,10 +108,12 @@ class RecipeDataModule(L.LightningDataModule):
         self.split, self.seed, self.share, self.transform = split, seed, share, transform
         self.batch_size, self.members, self.steps_per_call = batch_size, members, steps_per_call
         self.batch_seed = seed if batch_seed is None else batch_seed
-        self._table, self._parts = table, None
+        self._table = table
+        self._parts: tuple[Rows, ...] | None = None
         self.source: Source | None = None
         self._scaling: Scaling | None = None
-        features, simulated, grid, patterns = self.features, _plain(simulated), _plain(grid), dict(patterns or {})
+        features, patterns = self.features, dict(patterns or {})
+        simulated, grid = (plain(asdict(section)) for section in sections)
         # Plain types. Not for the logger: Lightning refuses names that a module has with another value.
         self.save_hyperparameters(ignore=["table"], logger=False)
 
@@ -187,6 +190,7 @@ class RecipeDataModule(L.LightningDataModule):
 
     def _part(self, number: int) -> Rows:
         self.setup()
+        assert self._parts is not None
         return self._parts[number]
 
     @property
@@ -250,8 +254,9 @@ class RecipeDataModule(L.LightningDataModule):
     def train_dataloader(self) -> Batches | Blocks:
         """Shuffled batches of the training rows, or of random recipes with noise of their own."""
         self._check_batch_size()
-        common = {"seed": self.batch_seed, "repeat": self._overfits, "shard": self._shard}
+        common: dict[str, Any] = {"seed": self.batch_seed, "repeat": self._overfits, "shard": self._shard}
         if self._redraws:
+            assert self.source is not None
             count, device = self.rows_per_epoch // self.batch_size, self._device
             draws = self.source.to(device), self.scaling, self.batch_size, count, self.seeds, self.input_mask()
             batches: Batches = SimulatedBatches(*draws, device=device, **common)
@@ -299,7 +304,7 @@ class RecipeDataModule(L.LightningDataModule):
 
     @property
     def _overfits(self) -> bool:
-        return bool(self.trainer and self.trainer.overfit_batches)
+        return bool(getattr(self.trainer, "overfit_batches", 0))
 
 
 def _config(kind: type, given: Any) -> Any:
@@ -310,13 +315,8 @@ def _config(kind: type, given: Any) -> Any:
     """
     if isinstance(given, kind):
         return given
-    known = kind.__dataclass_fields__
+    known = [field.name for field in fields(kind)]
     for name in given or {}:
         if name not in known:
             raise InputError(f"{kind.__name__} has no option {name!r}; known: {', '.join(known)}")
     return replace(kind(), **(given or {}))
-
-
-def _plain(config: Any) -> dict[str, Any]:
-    """The options as plain types, as a checkpoint keeps them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}

@@ -33,6 +33,11 @@ class Standardize(nn.Module):
     Buffers: ``mean``, ``std``, ``kept`` (0 or 1) of shape (F,), and the scalar ``limit``.
     """
 
+    mean: Tensor
+    std: Tensor
+    kept: Tensor
+    limit: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
@@ -67,6 +72,8 @@ class Scaling(nn.Module):
         conditional: Whether columns may be missing.
         width: Numbers that a network sees, G or G + 7.
     """
+
+    _input: Tensor
 
     def __init__(self, columns: Sequence[str], transform: str = "plain") -> None:
         super().__init__()

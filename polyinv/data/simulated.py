@@ -50,7 +50,7 @@ class Source:
         """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
         if self.config.fresh:
             # A stream of its own: that of a member may be the one that the recipes of a bank came from.
-            apart = torch.randint(2**31, (1,), generator=generator, device=generator.device).item()
+            apart = int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
             fresh = torch.Generator(device=generator.device).manual_seed(apart)
             entries = CurveBank.simulate(random_recipes(count, fresh), self.chemistry, self.config.horizon)
         else:
@@ -68,8 +68,8 @@ class Source:
         share = torch.rand(len(entries), generator=generator, device=generator.device)
         chains = torch.exp(low + (high - low) * share)
         observations = entries.observe(self.chemistry, chains.float(), generator)
-        if share := round(self.config.exported * len(observations)):  # the first ones: entries come in no order
-            observations[:share, CURVE] = exported(observations[:share, CURVE], generator)
+        if first := round(self.config.exported * len(observations)):  # entries come in no order
+            observations[:first, CURVE] = exported(observations[:first, CURVE], generator)
         return torch.cat([observations, entries.recipes.to(observations)], dim=-1)[:, self._at]
 
 

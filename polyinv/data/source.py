@@ -152,7 +152,7 @@ def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.Dat
     """
     if config.source == "grid":
         return _simulated_grid(config.grid)[list(columns)]
-    if config.is_bundled:
+    if config.path is None:
         return load_bundled("grid")[list(columns)]
     return read_table(config.path, columns, normalize=config.normalize)
 

@@ -26,18 +26,12 @@ def _log(x: Tensor) -> Tensor:
     return x.clamp(min=SMALLEST).log()
 
 
-TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {
-    "plain": {},
-    "root_log": {
-        "cBA_time": {"ln cBA_time": _log, "cBA_time": _same},
-        "Mn": {"ln Mn": _log},
-        "Mw": {"ln Mw": _log},
-        "cBA_0": {"ln cBA_0": _log},
-        "cAIBN_0": {"ln cAIBN_0": _log},
-        "time": {"ln time": _log},
-    }
-    | {node: {f"√{node}": _root} for node in MMD},
+_ROOT_LOG: dict[str, dict[str, Function]] = {
+    "cBA_time": {"ln cBA_time": _log, "cBA_time": _same},
+    **{name: {f"ln {name}": _log} for name in ("Mn", "Mw", "cBA_0", "cAIBN_0", "time")},
+    **{node: {f"√{node}": _root} for node in MMD},
 }
+TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {"plain": {}, "root_log": _ROOT_LOG}
 """By name, for each column: the features it becomes. A column that is not named stays as it is.
 
 ``root_log`` takes the square root of the curve, whose noise by counted chains is then equal at all heights, and the

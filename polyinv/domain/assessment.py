@@ -94,8 +94,8 @@ def observed_numbers(observations: Observations) -> Tensor:
 def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:
     """ln Mn and ln Mw less those of the curve where it was measured, (B, 2); its bins blur them a little, too."""
     kept = torch.where(measured | ~measured.any(-1, keepdim=True), observed[:, CURVE].clamp(min=0), 0.0)
-    of_curve = np.log(mean_molar_masses(kept.numpy()))
-    return observed[:, [MN, MW]] - torch.from_numpy(np.stack(of_curve, -1))
+    of_curve = np.log(np.stack(mean_molar_masses(kept.numpy()), -1))
+    return observed[:, [MN, MW]] - torch.from_numpy(of_curve)
 
 
 @cache
@@ -167,8 +167,9 @@ def assess(observations: Observations) -> pd.DataFrame:
         for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))
     ]
     nearest = from_unit(references().unit[found.fit.nearest])
-    for at, name in enumerate(TARGETS):
-        table[f"closest_{name}"], table[f"nearest_{name}"] = found.fit.recipes[:, at].numpy(), nearest[:, at].numpy()
+    for number, name in enumerate(TARGETS):
+        table[f"closest_{name}"] = found.fit.recipes[:, number].numpy()
+        table[f"nearest_{name}"] = nearest[:, number].numpy()
     return table.set_axis(observations.labels)
 
 
@@ -181,7 +182,7 @@ def _in_words(kind: str, fit: Fit, row: int) -> str:
     deviation = (fit.deviation[row].square() * fit.populated[row]).numpy()
     scalars = {name: deviation[at] for at, name in enumerate(SCALARS)}
     curve = deviation[CURVE]
-    largest = max(scalars, key=scalars.get)
+    largest = max(scalars, key=lambda name: scalars[name])
     if kind == "misfit" and scalars[largest] > curve.sum():
         return largest
     # The shortest piece of the curve that holds half of the misfit.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -112,7 +113,8 @@ class Expectations:
         """
         given = inputs_of(pattern)
         missing = [name for name in EASY if name not in given]
-        known, best = set(self.table["pattern"]), ((), pd.Series(dtype=float))
+        known = set(self.table["pattern"])
+        best: tuple[tuple[str, ...], Any] = ((), pd.Series(dtype=float))
         for count in (1, 2):
             found = []
             for more in combinations(missing, count):

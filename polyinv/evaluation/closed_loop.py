@@ -33,6 +33,7 @@ import logging
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -261,7 +262,13 @@ def closed_loop(
     _check_shapes(len(observations), recipes, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")
-    settings = {"chains": chains, "horizon": horizon, "replicates": replicates, "chemistry": chemistry, "store": store}
+    settings: dict[str, Any] = {
+        "chains": chains,
+        "horizon": horizon,
+        "replicates": replicates,
+        "chemistry": chemistry,
+        "store": store,
+    }
     recipes, clamped = physical(recipes)
     reference = recipes
     if true is not None:
@@ -299,7 +306,7 @@ def _check_shapes(count: int, recipes: Tensor, true: Tensor | None) -> None:
             raise InputError(f"{name} recipes of {count} observations need the shape {expected}, got {(*part.shape,)}")
 
 
-def _floor(recipes: Tensor, method: str, **settings: object) -> Tensor:
+def _floor(recipes: Tensor, method: str, **settings: Any) -> Tensor:
     """Mean distance (B,) that the recipes have from their own replicates, when they are simulated by a method."""
     if method == "deterministic":
         smooth = simulated(recipes, method=method, **settings)

@@ -25,7 +25,7 @@ from polyinv.models.base import read_card
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.quantities import TARGETS
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
-from polyinv.runtime.nested import dotted
+from polyinv.runtime.nested import dotted, plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -215,7 +215,7 @@ def _new_model(experiment: Experiment) -> InverseModel:
 
 def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) -> dict[str, Any]:
     return {
-        "model": {"name": model.name, **_plain(model.options)},
+        "model": {"name": model.name, **plain(model.options)},
         "features": experiment.features,
         "split": asdict(experiment.split),
         "data": _data(experiment.data),
@@ -230,7 +230,7 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
 def _data(config: DataConfig) -> dict[str, Any]:
     idle = {"simulated", "grid"} - {config.source}
     idle |= set() if config.patterns else {"patterns"}
-    return {key: value for key, value in _plain(asdict(config)).items() if key not in idle}
+    return {key: value for key, value in plain(asdict(config)).items() if key not in idle}
 
 
 def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
@@ -258,13 +258,13 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
 def _check_same(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made."""
     theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
-    defaults = dict(dotted({"split": asdict(SplitConfig()), "data": _plain(asdict(DataConfig()))}))
+    defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
         if was != ours[key] and key == "sha256":
             now = config["data"].get("path") or "those asked for now"
             raise InputError(
-                f"{folder} was made of other rows than {now} (sha256 {was[:8]}, not {ours[key][:8]}); "
+                f"{folder} was made of other rows than {now} (sha256 {str(was)[:8]}, not {ours[key][:8]}); "
                 "choose another --output"
             )
         if was != ours[key]:
@@ -283,12 +283,6 @@ def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     patterns = config.get("data", {}).get("patterns")
     decisive = {"data.source": source, "data.patterns": patterns, "init": config.get("init")}
     return entries | decisive | dict(dotted(simulated, "data."))
-
-
-def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with lists for tuples, as YAML has them."""
-    kinds = {dict: _plain, tuple: list}
-    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in config.items()}
 
 
 def _yaml(config: dict[str, Any]) -> str:
@@ -336,7 +330,7 @@ def _show(
     from polyinv.report.panels import parity
 
     whole = scores[scores["member"] == ENSEMBLE]
-    r2 = {}
+    r2: dict[str, float] = {}
     with SummaryWriter(folder) as writer:
         for each in evaluated:
             scored = whole[(whole["subset"] == each.subset) & (whole["features"] == each.given)]
@@ -355,7 +349,11 @@ def _show(
                 figure.savefig(passing, dpi=120)
             writer.add_figure(f"{each.subset}/{apart}parity", figure)
         writer.add_text("config", f"```yaml\n{_yaml(config)}```")
-        hparams = {"model": experiment.model, "features": experiment.features, "split": experiment.split.name}
+        hparams: dict[str, Any] = {
+            "model": experiment.model,
+            "features": experiment.features,
+            "split": experiment.split.name,
+        }
         options = dict(dotted({"model": config["model"], "data": {"source": experiment.data.source}}))
         hparams |= {
             key: value if isinstance(value, int | float | str) else str(value)

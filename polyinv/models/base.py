@@ -7,8 +7,10 @@ libraries that take seconds to import (torch, lightning, scikit-learn) are impor
 import inspect
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from zipfile import BadZipFile
 
@@ -50,14 +52,19 @@ class InverseModel(ABC):
     can_start_from: ClassVar[bool] = False
     """Whether `start_from` lets it go on from a saved model."""
     uses_trainer: ClassVar[bool] = False
-    """Whether it is trained by Lightning's Trainer, and takes the attributes ``trainer`` and ``logger``."""
+    """Whether it is trained by Lightning's Trainer."""
+    trainer: Mapping[str, Any] = MappingProxyType({})
+    """Options for that Trainer, see ``polyinv.models.options.TRAINER_OPTIONS``."""
+    logger: Any = "tensorboard"
+    """One of ``polyinv.models.options.LOGGERS``, a mapping with ``class_path`` and ``init_args`` of one of Lightning's,
+    or a list of such."""
     columns: tuple[str, ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:
         """The constructor arguments, as plain types."""
         given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-        return {name: asdict(value) if is_dataclass(value) else value for name, value in given.items()}
+        return {name: _as_plain(value) for name, value in given.items()}
 
     @property
     def conditional(self) -> bool:
@@ -75,6 +82,14 @@ class InverseModel(ABC):
             folder: Where TensorBoard events and what is needed to resume are kept. A fit that was killed and is
                 called again with the same folder ends where the uninterrupted one would have.
         """
+
+    def start_from(self, folder: Path | str) -> None:
+        """Let `fit` go on from a saved model; for models that can, see ``can_start_from``.
+
+        Raises:
+            InputError: This one cannot, or the folder holds no model that it can go on from.
+        """
+        raise InputError(f"a {self.name} cannot go on from a saved model")
 
     def predict(self, x: "Tensor") -> "Tensor":
         """Recipes (B, 4) of observations (B, F), both in physical units and float64: the mean of the members' answers.
@@ -153,6 +168,10 @@ class InverseModel(ABC):
 
     @abstractmethod
     def _load(self, folder: Path) -> None: ...
+
+
+def _as_plain(option: Any) -> Any:
+    return asdict(option) if is_dataclass(option) and not isinstance(option, type) else option
 
 
 def mean_answer(members: "Tensor") -> "Tensor":

@@ -41,7 +41,7 @@ class BestOfEachMember(L.Callback):
         self.loss = self.epoch = self.stopped = torch.empty(0)
         self.weights: dict[str, Tensor] = {}
 
-    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_fit_start(self, trainer: L.Trainer, module: Any) -> None:
         if not self.weights:
             members = len(module.seeds)
             self.loss = torch.full((members,), torch.inf)
@@ -49,7 +49,7 @@ class BestOfEachMember(L.Callback):
             self.stopped = torch.zeros(members, dtype=torch.bool)
             self.weights = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
 
-    def on_validation_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_validation_end(self, trainer: L.Trainer, module: Any) -> None:
         loss, now = module.validation_loss.detach().cpu(), trainer.current_epoch
         better = (loss < self.loss) & ~self.stopped
         self.loss = torch.where(better, loss, self.loss)
@@ -97,7 +97,7 @@ class MaxTime(Timer):
 
 def was_cut_off(trainer: L.Trainer) -> bool:
     """Whether ``max_time`` has ended a training before it was done."""
-    return any(isinstance(callback, MaxTime) and callback.has_cut_off for callback in trainer.callbacks)
+    return any(isinstance(callback, MaxTime) and callback.has_cut_off for callback in trainer.callbacks)  # type: ignore[attr-defined]
 
 
 class KeepLast(L.Callback):
@@ -122,7 +122,7 @@ class KeepLast(L.Callback):
             log.warning("%s %s; the training starts over", self.path, fault)
             self.path.unlink()
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
         if was_cut_off(trainer) or time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.path.parent.mkdir(exist_ok=True)
             with written(self.path, overwrite=True) as passing:
@@ -137,10 +137,10 @@ class EpochProgress(L.Callback):
         self.best, self.shown = best, ExitStack()
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        shown = counted("training", "epochs", trainer.max_epochs, trainer.current_epoch)
+        shown = counted("training", "epochs", trainer.max_epochs or 0, trainer.current_epoch)
         self.advance = self.shown.enter_context(shown)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
         loss, best = module.validation_loss.mean().item(), self.best.loss.mean().item()
         self.advance(1, f"validation loss {loss:.4f}, best {best:.4f}")
 

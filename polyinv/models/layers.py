@@ -133,7 +133,8 @@ class DropoutKeys:
         self.layers = [module for module in network.modules() if isinstance(module, Dropout) and module.rate > 0]
         signed = [seed - 2**32 if seed >= 2**31 else seed for seed in seeds]
         self.members = _mixed(torch.tensor(signed, dtype=torch.int32))
-        self.first, self.keys = -1, []
+        self.first = -1
+        self.keys: list[Tensor] = []
 
     def __call__(self, step: int) -> None:
         """Set the masks of a step."""

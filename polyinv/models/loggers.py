@@ -57,7 +57,7 @@ def logger_of(wanted: str | Mapping[str, Any], folder: Path) -> Logger:
     Raises:
         InputError: It is unknown, not installed, or refuses its arguments.
     """
-    given = {"class_path": wanted} if isinstance(wanted, str) else dict(wanted)
+    given: dict[str, Any] = {"class_path": wanted} if isinstance(wanted, str) else dict(wanted)
     name, options = given.get("class_path"), dict(given.get("init_args") or {})
     if name == "tensorboard":
         return Events(folder, name="", version="", default_hp_metric=False, **options)

@@ -17,8 +17,9 @@ from polyinv.models.layers import DropoutKeys
 from polyinv.models.losses import LOSSES, mean
 from polyinv.models.networks import built, check_network
 from polyinv.models.optimizer import adamw, clip_members, cosine
-from polyinv.models.options import Training, plain
+from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
+from polyinv.runtime.nested import plain
 
 SLOWER = 0.5
 """What the learning rate is multiplied by on a plateau."""
@@ -54,6 +55,12 @@ class RecipeModule(L.LightningModule):
     Raises:
         InputError: An unknown name, an option that cannot be, or a network that does not fit the data.
     """
+
+    loss_shares: Tensor
+    lr_scale: Tensor
+    plateau_loss: Tensor
+    plateau_epoch: Tensor
+    trainer: Any  # Lightning's own type does not know its datamodule
 
     def __init__(
         self,
@@ -132,8 +139,13 @@ class RecipeModule(L.LightningModule):
                 f"steps_per_call of the module is {self.steps_per_call}; the data module needs the same option"
             )
 
-    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> Tensor | None:
-        """The loss of a batch, summed over the members: the gradient of a member is that of its own loss."""
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """The loss of a batch, summed over the members: the gradient of a member is that of its own loss.
+
+        Args:
+            batch: Observations and recipes; with ``steps_per_call`` a list of such.
+            batch_idx: Its number in the epoch.
+        """
         if self.automatic_optimization:
             every = self.trainer.accumulate_grad_batches
             return self._loss(batch, self.global_step * every + batch_idx % every)
@@ -154,7 +166,8 @@ class RecipeModule(L.LightningModule):
 
     def _steps(self, block: list[Batch]) -> None:
         """Optimizer steps on a list of batches, each of them counted by the Trainer."""
-        optimizer, schedulers = self.optimizers(), self.lr_schedulers()
+        optimizer: Any = self.optimizers()
+        scheduler: Any = self.lr_schedulers()
         # Only the scaler of 16-mixed needs Lightning's wrapper around a step.
         wrapped = self.training_options.precision == "16-mixed"
         for step, batch in enumerate(block, start=self.global_step):
@@ -169,8 +182,8 @@ class RecipeModule(L.LightningModule):
                 optimizer._on_before_step()
                 optimizer.optimizer.step()
                 optimizer._on_after_step()
-            if schedulers is not None:
-                schedulers.step()
+            if scheduler is not None:
+                scheduler.step()
 
     def configure_gradient_clipping(
         self,
@@ -194,7 +207,8 @@ class RecipeModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Log the loss and R² of the training batches, as they were when they were trained on."""
         self._log_epoch("train", self._epoch["train"])
-        self.log("learning_rate", self.optimizers().param_groups[0]["lr"] * self.lr_scale.mean())
+        optimizer: Any = self.optimizers()
+        self.log("learning_rate", optimizer.param_groups[0]["lr"] * self.lr_scale.mean())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions of the validation rows."""
@@ -222,7 +236,7 @@ class RecipeModule(L.LightningModule):
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.scaling.y.inverse(self(x))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """AdamW, with the schedule of the training options."""
         optimizer = adamw(self.network, self.training_options, self.lr_scale)
         if self.training_options.schedule != "cosine":

@@ -107,6 +107,8 @@ class Stacked(nn.Module):
         networks: R modules of one architecture, each from (B, G) to (B, outputs).
     """
 
+    _one: nn.Module
+
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = len(networks)

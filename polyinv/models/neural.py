@@ -1,6 +1,6 @@
 """Networks behind the interface of every inverse model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,11 +25,6 @@ class NeuralModel(InverseModel):
     The members differ in initialization, dropout and batch order, are trained at once, and each keeps its own best
     epoch. Member k is what the seed ``seed + k`` gives alone, but for rounding. A subclass names a network of
     `polyinv.models.networks`, and which of its own options are that network's.
-
-    Attributes:
-        trainer: Options for Lightning's Trainer, see ``polyinv.models.options.TRAINER_OPTIONS``.
-        logger: One of ``polyinv.models.options.LOGGERS``, or a mapping with ``class_path`` and ``init_args`` of one of
-            Lightning's, or a list of such.
     """
 
     has_members = True
@@ -42,8 +37,6 @@ class NeuralModel(InverseModel):
     members: int
     seed: int
     training: Training
-    trainer: Mapping[str, Any] = {}
-    logger: "str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]" = "tensorboard"
     _module: "ScaledNetwork | None" = None
     _start: "NeuralModel | None" = None
 
@@ -56,6 +49,12 @@ class NeuralModel(InverseModel):
     def network_options(self) -> dict[str, Any]:
         """Options of that network."""
         return {option: getattr(self, option) for option in (*self.architecture, "dropout")}
+
+    @property
+    def _fitted(self) -> "ScaledNetwork":
+        if self._module is None:
+            raise InputError(f"this {self.name} has learned nothing yet; fit it, or load a saved one")
+        return self._module
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -76,7 +75,7 @@ class NeuralModel(InverseModel):
         if self._start is not None and self._start.columns != data.columns:
             raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
         self.columns = data.columns
-        self._module = train(self, data, folder, self._start and self._start._module)
+        self._module = train(self, data, folder, self._start._fitted if self._start else None)
 
     def start_from(self, folder: Path | str) -> None:
         """Fine-tune: `fit` goes on from a saved model, with its weights and its scaling, instead of from nothing.
@@ -95,7 +94,7 @@ class NeuralModel(InverseModel):
 
     def predict_members(self, x: "Tensor") -> "Tensor":
         """See `InverseModel.predict_members`."""
-        return self._module.predict(self._checked(x))
+        return self._fitted.predict(self._checked(x))
 
     def spread(self, x: "Tensor") -> "Tensor":
         """Standard deviation (B, 4) of the answers to observations (B, F), in physical units.
@@ -104,14 +103,14 @@ class NeuralModel(InverseModel):
         on top [Lakshminarayanan et al. 2017]. Zero for a single member with another loss, which knows of none.
         """
         x = self._checked(x)
-        between = self._module.predict(x).var(0, correction=0)
-        within = self._module.variance(x).mean(0) if self.training.loss == "nll" else 0.0
+        between = self._fitted.predict(x).var(0, correction=0)
+        within = self._fitted.variance(x).mean(0) if self.training.loss == "nll" else 0.0
         return (between + within).sqrt()
 
     def _save(self, folder: Path) -> None:
         import torch
 
-        torch.save(self._module.state_dict(), folder / WEIGHTS)
+        torch.save(self._fitted.state_dict(), folder / WEIGHTS)
 
     def _load(self, folder: Path) -> None:
         from polyinv.data.scaling import Scaling

@@ -61,7 +61,7 @@ def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.opti
     # A fifth of the time of a step; the scaler of 16-mixed wants to divide the gradients before they are clipped.
     fused = first.device.type in ("cpu", "cuda") and training.precision != "16-mixed"
     # Without decay this is Adam, with the epsilon of Keras.
-    options = {"lr": training.learning_rate, "eps": 1e-7, "fused": fused}
+    options: dict[str, Any] = {"lr": training.learning_rate, "eps": 1e-7, "fused": fused}
     return (
         MemberAdamW(groups, lr_scale, **options)
         if training.schedule == "plateau"
@@ -95,7 +95,8 @@ def clip_members(parameters: Iterable[nn.Parameter], largest: float) -> None:
         largest: Norm of the gradient of one member.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.sqrt(sum(gradient.flatten(1).square().sum(1) for gradient in gradients))
+    squares = [gradient.flatten(1).square().sum(1) for gradient in gradients]
+    norm = torch.stack(squares).sum(0).sqrt()
     shortened = (largest / norm.clamp(min=1e-12)).clamp(max=1)
     for gradient in gradients:
         gradient.mul_(beside(shortened, gradient))

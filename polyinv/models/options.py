@@ -141,17 +141,6 @@ def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
         if name not in TRAINER_OPTIONS:
             raise unknown("option of the trainer", name, TRAINER_OPTIONS)
     for each in logger if isinstance(logger, list | tuple) else [logger]:
-        name = each.get("class_path") if isinstance(each, Mapping) else each
-        if name not in LOGGERS and not str(name).startswith("lightning.pytorch.loggers."):
-            raise unknown("logger", name, (*LOGGERS, "lightning.pytorch.loggers.…"))
-
-
-def plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with lists for tuples, as YAML and checkpoints have them.
-
-    Example:
-        >>> plain({"hidden": (64, 32), "training": {"loss_weights": (1.0, 1.0)}})
-        {'hidden': [64, 32], 'training': {'loss_weights': [1.0, 1.0]}}
-    """
-    kinds: dict[type, Callable] = {dict: plain, tuple: list}
-    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in options.items()}
+        wanted = each.get("class_path") if isinstance(each, Mapping) else each
+        if wanted not in LOGGERS and not str(wanted).startswith("lightning.pytorch.loggers."):
+            raise unknown("logger", wanted, (*LOGGERS, "lightning.pytorch.loggers.…"))

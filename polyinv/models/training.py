@@ -118,7 +118,7 @@ def _on_gpu(options: Training) -> bool:
 def _loggers(model: "NeuralModel", folder: Path | None, *, is_new: bool) -> Sequence[Logger] | bool:
     if folder is None:
         return False
-    wanted = model.logger if isinstance(model.logger, list | tuple) else [model.logger]
+    wanted: Sequence[Any] = model.logger if isinstance(model.logger, list | tuple) else [model.logger]
     loggers = [logger_of(each, folder) for each in wanted]
     for logger in loggers:
         if isinstance(logger, Events) and is_new:

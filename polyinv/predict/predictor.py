@@ -286,7 +286,8 @@ def _with_means(observations: "Observations", columns: Sequence[str]) -> "Observ
         absent = given.isnan() & ~observations.mmd[:, 0].isnan()
         if name in columns and absent.any():
             log.info("%s of %d row%s taken from the curve", name, absent.sum(), "s" if absent.sum() > 1 else "")
-            observations = replace(observations, **{name: torch.where(absent, torch.from_numpy(of_curve), given)})
+            filled: dict[str, Any] = {name: torch.where(absent, torch.from_numpy(of_curve), given)}
+            observations = replace(observations, **filled)
     return observations
 
 

@@ -4,7 +4,7 @@ Not by ``jsonargparse.Namespace``, which takes over one spelling of a section an
 makes namespaces of values that are mappings, and raises for keys that its parser would refuse in one line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 LEAVES = ("data.patterns", "trainer", "logger")
@@ -26,3 +26,14 @@ def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
             yield from dotted(value, f"{name}.")
         else:
             yield name, value
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, as YAML and checkpoints have them.
+
+    Example:
+        >>> plain({"hidden": (64, 32), "training": {"loss_weights": (1.0, 1.0)}})
+        {'hidden': [64, 32], 'training': {'loss_weights': [1.0, 1.0]}}
+    """
+    kinds: dict[type, Callable] = {dict: plain, tuple: list}
+    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in options.items()}

@@ -4,12 +4,13 @@
 ``chains``, ``seed`` and ``progress``, and returns `Snapshots`.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from polyinv.simulate import deterministic, montecarlo, sampling
 from polyinv.simulate.snapshots import Growth, Snapshots
 
-SIMULATORS = {
+SIMULATORS: dict[str, Callable[..., Snapshots]] = {
     "deterministic": deterministic.simulate,
     "sampled": sampling.simulate,
     "kmc": montecarlo.simulate,
