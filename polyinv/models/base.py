@@ -110,6 +110,8 @@ class InverseModel(ABC):
         """
 
     def _checked(self, x: "Tensor") -> "Tensor":
+        if not self.columns:
+            raise InputError(f"this {self.name} has learned nothing yet; fit it, or load a saved one")
         if x.ndim != 2 or x.shape[1] != len(self.columns):
             raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
         bad = x.isinf() if self.conditional else ~x.isfinite()
