@@ -91,7 +91,8 @@ class RandomForest(InverseModel):
         """See `InverseModel.predict_members`: the trees are one member."""
         import torch
 
-        return torch.from_numpy(self._regressor.predict(self._checked(x).numpy()))[None]
+        x = self._checked(x)
+        return torch.from_numpy(self._regressor.predict(x.numpy()))[None]
 
     def impurity_importance(self) -> pd.Series:
         """Impurity importance: share of the decrease in variance by the splits on each column; they sum to one."""
