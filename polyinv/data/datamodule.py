@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import copy, deepcopy
 from dataclasses import asdict, fields, replace
+from numbers import Integral
 from typing import Any, Self
 
 import lightning.pytorch as L
@@ -94,6 +95,7 @@ class RecipeDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         sections = _config(SimulatedConfig, simulated), _config(GridConfig, grid)
+        path = None if path is None else str(path)  # a checkpoint keeps plain types
         self.features, self.columns = current_name(features), feature_columns(current_name(features))
         self.config = DataConfig(source, path, normalize, *sections, dict(patterns or {}))
         check_split(split, share)
@@ -103,8 +105,11 @@ class RecipeDataModule(L.LightningDataModule):
             raise InputError(f"patterns go with the features {CONDITIONAL!r}, not with {features!r}")
         counts = {"batch_size": batch_size, "members": members, "steps_per_call": steps_per_call}
         for name, value in counts.items():
-            if value is not None and value < 1:
+            if value is not None and (not isinstance(value, Integral) or value < 1):
                 raise InputError(f"{name} is {value}; needs 1 or more")
+        # Not numbers of NumPy, which a checkpoint cannot keep.
+        seed, batch_size, steps_per_call = int(seed), int(batch_size), int(steps_per_call)
+        members, batch_seed = (value if value is None else int(value) for value in (members, batch_seed))
         self.split, self.seed, self.share, self.transform = split, seed, share, transform
         self.batch_size, self.members, self.steps_per_call = batch_size, members, steps_per_call
         self.batch_seed = seed if batch_seed is None else batch_seed

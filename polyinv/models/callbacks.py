@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 
+from polyinv.data.batches import LARGE_PRIME
 from polyinv.errors import InputError
 from polyinv.runtime.files import discard_unfinished, written
 from polyinv.runtime.progress import counted
@@ -50,6 +51,8 @@ class BestOfEachMember(L.Callback):
             self.weights = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
 
     def on_validation_end(self, trainer: L.Trainer, module: Any) -> None:
+        if trainer.sanity_checking:
+            return
         loss, now = module.validation_loss.detach().cpu(), trainer.current_epoch
         better = (loss < self.loss) & ~self.stopped
         self.loss = torch.where(better, loss, self.loss)
@@ -66,6 +69,16 @@ class BestOfEachMember(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         vars(self).update(state_dict)
+
+
+class EpochSeeds(L.Callback):
+    """Starts each epoch with random numbers of its own, so that a network with PyTorch's dropout can be resumed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        torch.manual_seed((self.seed * LARGE_PRIME + trainer.current_epoch) * trainer.world_size + trainer.global_rank)
 
 
 class MaxTime(Timer):

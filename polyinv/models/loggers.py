@@ -47,6 +47,16 @@ class Events(TensorBoardLogger):
         self.experiment.add_custom_scalars(layout)
 
 
+def _events(folder: Path, options: Mapping[str, Any]) -> Events:
+    usual: dict[str, Any] = {"name": "", "version": "", "default_hp_metric": False}
+    try:
+        events = Events(folder, **usual | dict(options))
+        _ = events.experiment  # made now: what is not the logger's goes to its writer
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the logger tensorboard refuses its arguments: {error}") from None
+    return events
+
+
 def logger_of(wanted: str | Mapping[str, Any], folder: Path) -> Logger:
     """Make the logger of a configuration.
 
@@ -58,9 +68,11 @@ def logger_of(wanted: str | Mapping[str, Any], folder: Path) -> Logger:
         InputError: It is unknown, not installed, or refuses its arguments.
     """
     given: dict[str, Any] = {"class_path": wanted} if isinstance(wanted, str) else dict(wanted)
-    name, options = given.get("class_path"), dict(given.get("init_args") or {})
+    name, options = given.get("class_path"), given.get("init_args") or {}
+    if not isinstance(options, Mapping):
+        raise InputError(f"init_args of the logger {name} are {options}; needs names with values")
     if name == "tensorboard":
-        return Events(folder, name="", version="", default_hp_metric=False, **options)
+        return _events(folder, options)
     path = CLASSES.get(str(name), str(name))
     module, _, kind = path.rpartition(".")
     if not module.startswith("lightning.pytorch.loggers"):

@@ -15,7 +15,7 @@ from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError
 from polyinv.models.layers import DropoutKeys
 from polyinv.models.losses import LOSSES, mean
-from polyinv.models.networks import built, check_network
+from polyinv.models.networks import built, check_network, replicas_of
 from polyinv.models.optimizer import adamw, clip_members, cosine
 from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
@@ -74,8 +74,9 @@ class RecipeModule(L.LightningModule):
         steps_per_call: int = 1,
     ) -> None:
         super().__init__()
-        self.training_options = training if isinstance(training, Training) else Training(**(training or {}))
+        self.training_options = training if isinstance(training, Training) else Training(**plain(training or {}))
         self.criterion = LOSSES[self.training_options.loss]
+        seed = int(seed)  # not one of NumPy, which a checkpoint cannot keep
         columns = feature_columns(current_name(features))
         self.scaling, self.members, self.seed = Scaling(columns, transform), members, seed
         self.steps_per_call, self.automatic_optimization = steps_per_call, steps_per_call == 1
@@ -107,7 +108,7 @@ class RecipeModule(L.LightningModule):
     @property
     def replicated(self) -> bool:
         """Whether the parameters of the network have a leading dimension of members."""
-        return hasattr(self.network, "members")
+        return replicas_of(self.network) is not None
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardized observations (B, G) to standardized recipes (B, 4); with members (R, B, 4)."""
@@ -121,6 +122,9 @@ class RecipeModule(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Take the scaling of the data, which predictions need."""
+        members = getattr(self.trainer.datamodule, "members", None)
+        if stage == "fit" and isinstance(members, int) and members != len(self.seeds):
+            raise InputError(f"the data are served for members={members}, the module has members={self.members}")
         scaling = getattr(self.trainer.datamodule, "scaling", None)
         if stage == "fit" and isinstance(scaling, Scaling):
             if scaling.x.mean.shape != self.scaling.x.mean.shape:
@@ -132,6 +136,10 @@ class RecipeModule(L.LightningModule):
 
     def on_fit_start(self) -> None:
         """Refuse data that are served otherwise than this module takes them."""
+        if self.scaling.y.mean.dtype != torch.float64:
+            raise InputError(
+                "in half precision (16-true, bf16-true) the scaling is rounded; take 16-mixed or bf16-mixed"
+            )
         self.trainer.fit_loop.setup_data()
         is_blocks = isinstance(self.trainer.train_dataloader, Blocks)
         if is_blocks == self.automatic_optimization:
@@ -249,7 +257,12 @@ class RecipeModule(L.LightningModule):
         if steps == float("inf"):
             raise InputError("the cosine schedule needs to know how long the training is; give max_epochs or max_steps")
         loader = self.trainer.train_dataloader
-        return self.trainer.max_epochs * len(loader.batches) if isinstance(loader, Blocks) else int(steps)
+        if not isinstance(loader, Blocks):
+            return int(steps)
+        calls = int(self.trainer.num_training_batches)  # in an epoch
+        of_epochs = self.trainer.max_epochs * min(calls * loader.steps, len(loader.batches))
+        limits = [limit for limit in (of_epochs, self.trainer.max_steps) if limit >= 0]
+        return min(limits)
 
     def _collect(self, part: str, batch: Batch) -> None:
         x, z = batch
@@ -258,6 +271,8 @@ class RecipeModule(L.LightningModule):
         self._epoch[part].append((mean(output), z, losses))
 
     def _log_epoch(self, part: str, collected: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+        if not collected:  # resumed where an epoch was at its end
+            return
         predicted, z, _ = zip(*collected, strict=True)
         loss = _mean_loss(collected)
         collected.clear()

@@ -114,20 +114,19 @@ class Stacked(nn.Module):
         self.members = len(networks)
         parameters, buffers = stack_module_state(list(networks))
         self._names = {name: name.replace(".", "-") for name in (*parameters, *buffers)}
-        for name, value in parameters.items():
-            self.register_parameter(self._names[name], nn.Parameter(value.detach()))
+        for name, value in parameters.items():  # what the network has frozen stays frozen
+            self.register_parameter(self._names[name], nn.Parameter(value.detach(), value.requires_grad))
         for name, value in buffers.items():
             self.register_buffer(self._names[name], value)
-        self._parts = tuple(parameters), tuple(buffers)
+        ties = _ties(networks[0])
+        self._names |= {name: self._names[first] for name, first in ties.items()}
+        self._parts = (*parameters, *ties), tuple(buffers)
         self.__dict__["_one"] = deepcopy(networks[0]).to("meta")  # the architecture, without weights of its own
-
-    def train(self, mode: bool = True) -> "Stacked":
-        """Switch to training mode, the stacked architecture included."""
-        self._one.train(mode)
-        return super().train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardized features (B, G), or (R, B, G) with rows of each member's own, to (R, B, outputs)."""
+        if self._one.training != self.training:  # Lightning sets the attribute of the modules that it knows
+            self._one.train(self.training)
         parameters, buffers = ({name: getattr(self, self._names[name]) for name in part} for part in self._parts)
 
         def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -186,19 +185,33 @@ def built(name: str, scaling: Scaling, outputs: int, seeds: Sequence[int], **opt
         InputError: An unknown name or option, or a network that does not fit the data.
     """
     if name in ENSEMBLES:
+        if name in NETWORKS:
+            raise InputError(f"NETWORKS has a network {name!r}, the name of one of polyinv's own; give it another")
         return ENSEMBLES[name](scaling, outputs, seeds, **options)
     if name not in NETWORKS:
         raise unknown("network", name, {**ENSEMBLES, **NETWORKS})
-    networks = [_seeded(NETWORKS[name], scaling.width, outputs, seed, **options) for seed in seeds]
-    for network in networks:
-        check_network(network, scaling.width, outputs)
+    networks = [_seeded(name, scaling.width, outputs, seed, **options) for seed in seeds]
     return _stacked(name, networks, scaling.width)
 
 
-def _seeded(build: Callable[..., nn.Module], inputs: int, outputs: int, seed: int, **options: Any) -> nn.Module:
+def _seeded(name: str, inputs: int, outputs: int, seed: int, **options: Any) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build(inputs, outputs, **options)
+        try:
+            network = NETWORKS[name](inputs, outputs, **options)
+        except Exception as error:  # whatever somebody's function raises
+            raise InputError(f"network {name!r} cannot be built for {inputs} inputs: {_first_line(error)}") from None
+        if not isinstance(network, nn.Module):
+            raise InputError(f"network {name!r} is a {type(network).__name__}; needs a torch.nn.Module")
+        check_network(network, inputs, outputs)  # here, where lazy layers get their weights from this seed
+        return network
+
+
+def _ties(network: nn.Module) -> dict[str, str]:
+    """Further names of parameters that several layers share, and the first name of each."""
+    first: dict[nn.Parameter, str] = {}
+    named = network.named_parameters(remove_duplicate=False)
+    return {name: first[value] for name, value in named if first.setdefault(value, name) != name}
 
 
 def _stacked(name: str, networks: Sequence[nn.Module], inputs: int) -> nn.Module:
@@ -209,7 +222,7 @@ def _stacked(name: str, networks: Sequence[nn.Module], inputs: int) -> nn.Module
         with torch.random.fork_rng(devices=[]):
             together.train()(torch.randn(len(networks), 2, inputs))
         together.load_state_dict(before)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever somebody's network raises
         raise InputError(f"network {name!r} cannot be trained as members at once: {_first_line(error)}") from None
     return together
 
@@ -220,7 +233,7 @@ def check_network(network: nn.Module, inputs: int, outputs: int, members: int | 
     Raises:
         InputError: Says what it does instead.
     """
-    replicas = getattr(network, "members", None)
+    replicas = replicas_of(network)
     if members is not None and replicas != members:
         raise InputError(
             f"members={members} needs as many networks side by side; give the name of one in "
@@ -229,14 +242,21 @@ def check_network(network: nn.Module, inputs: int, outputs: int, members: int | 
     was_training = network.training
     try:
         with torch.no_grad():
-            shape = tuple(network.eval()(torch.zeros(2, inputs)).shape)
+            output = network.eval()(torch.zeros(2, inputs))
     except Exception as error:  # whatever somebody's network raises
         raise InputError(f"the network cannot take observations (2, {inputs}): {_first_line(error)}") from None
     finally:
         network.train(was_training)
     needed = (2, outputs) if replicas is None else (replicas, 2, outputs)
+    shape = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
     if shape != needed:
         raise InputError(f"the network gives {shape} for two observations (2, {inputs}); needs {needed}")
+
+
+def replicas_of(network: nn.Module) -> int | None:
+    """How many networks side by side a module is; None for a network without that dimension."""
+    members = getattr(network, "members", None)  # of an ensemble of somebody's own, a list of modules perhaps
+    return members if isinstance(members, int) else None
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from polyinv.errors import InputError
 from polyinv.models.options import Training
 
 WARM_UP = 0.05
@@ -47,11 +48,17 @@ class MemberAdamW(torch.optim.AdamW):
 
 
 def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.optim.AdamW:
-    """Make AdamW for the parameters of a module, with weight decay for weights but not for biases."""
+    """Make AdamW for the parameters of a module, with weight decay for weights but not for biases.
+
+    Raises:
+        InputError: There is nothing to train.
+    """
     decaying: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             decaying[name.endswith("weight")].append(parameter)
+    if not any(decaying.values()):
+        raise InputError("the network has no parameters to train")
     groups = [
         {"params": parameters, "weight_decay": training.weight_decay if decays else 0.0}
         for decays, parameters in decaying.items()

@@ -14,7 +14,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, Lightning
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
-from polyinv.models.callbacks import BestOfEachMember, EpochProgress, KeepLast, MaxTime, was_cut_off
+from polyinv.models.callbacks import BestOfEachMember, EpochProgress, EpochSeeds, KeepLast, MaxTime, was_cut_off
 from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training
@@ -61,8 +61,13 @@ def train(
         last.discard_damaged()
         resumed = last.path if last.path.is_file() else None
         loggers = _loggers(model, folder, is_new=resumed is None)
-        trainer = _trainer(model, [best, last, EpochProgress(best)], loggers, Path(passing))
+        trainer = _trainer(model, [EpochSeeds(model.seed), best, last, EpochProgress(best)], loggers, Path(passing))
         _fit(trainer, module, data, resumed)
+        if not best.loss.isfinite().all():
+            raise InputError(
+                "no epoch was validated, so that none is the best; see trainer.limit_val_batches, "
+                "trainer.limit_train_batches and trainer.check_val_every_n_epoch"
+            )
     module.network.load_state_dict(best.weights)
     return ScaledNetwork(module.network, module.scaling).cpu()
 
@@ -88,6 +93,10 @@ def _module(model: "NeuralModel", data: RecipeDataModule, start: ScaledNetwork |
 def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resumed: Path | None) -> None:
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed)
+    except (L.utilities.exceptions.MisconfigurationException, ValueError) as error:
+        if isinstance(error, ValueError) and "`val_check_interval`" not in str(error):
+            raise
+        raise InputError(f"Lightning refuses the options of trainer: {' '.join(str(error).split())[:300]}") from None
     except SystemExit as end:  # that is what Lightning makes of an interrupt
         raise KeyboardInterrupt from end
     if trainer.received_sigterm:

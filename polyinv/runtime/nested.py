@@ -36,4 +36,6 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
         {'hidden': [64, 32], 'training': {'loss_weights': [1.0, 1.0]}}
     """
     kinds: dict[type, Callable] = {dict: plain, tuple: list}
-    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in options.items()}
+    # A number of NumPy, as a sweep over np.logspace gives them, cannot be read back without pickle.
+    numbers = {key: value.item() if hasattr(value, "dtype") else value for key, value in options.items()}
+    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in numbers.items()}

@@ -1,6 +1,7 @@
 """What a Lightning user does with the DataModule, and with the module, as with any other."""
 
 import lightning.pytorch as L
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -375,3 +376,123 @@ def test_a_network_that_cannot_be_members_is_refused(monkeypatch):
     monkeypatch.setitem(NETWORKS, "asks", Asks)
     with pytest.raises(InputError, match="network 'asks' cannot be trained as members at once"):
         built("asks", RecipeModule().scaling, 4, (1, 2))
+
+
+def test_layers_of_a_strangers_network_stay_in_training_mode(table, trainer, monkeypatch):
+    """Lightning sets the mode after a validation without calling `train`."""
+    calls = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            calls.append(self.training)
+            return super().forward(x)
+
+    monkeypatch.setitem(NETWORKS, "watched", Watched)
+    own = RecipeModule("watched", members=2)
+    calls.clear()
+    trainer(max_epochs=2, num_sanity_val_steps=0).fit(own, datamodule=table(members=2))
+    steps = len(table().train_dataloader())
+    assert calls == 2 * (steps * [True] + [False])
+
+
+def test_frozen_and_shared_parameters_of_members_stay_so(table, trainer, monkeypatch):
+    def build(inputs, outputs):
+        network = nn.Sequential(nn.Linear(inputs, 8), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, outputs))
+        network[0].requires_grad_(False)
+        network[2].weight = network[1].weight
+        return network
+
+    monkeypatch.setitem(NETWORKS, "tied", build)
+    own = RecipeModule("tied", members=2)
+    before = {name: value.clone() for name, value in own.network.named_parameters()}
+    trainer().fit(own, datamodule=table(members=2))
+    moved = {name for name, value in own.network.named_parameters() if not torch.equal(value, before[name])}
+    assert moved == {"1-weight", "1-bias", "2-bias", "3-weight", "3-bias"}
+
+
+def test_lazy_layers_start_from_the_seed(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "lazy", lambda inputs, outputs: nn.Sequential(nn.LazyLinear(outputs)))
+    one, other = (built("lazy", RecipeModule().scaling, 4, (7,)).state_dict()["0-weight"] for _ in range(2))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda inputs: nn.Linear(inputs, 4), "network 'own' cannot be built for 103 inputs: TypeError"),
+        (lambda inputs, outputs: None, "network 'own' is a NoneType; needs a torch.nn.Module"),
+        (lambda inputs, outputs: nn.LSTM(inputs, outputs), "the network gives a tuple for two observations"),
+    ],
+)
+def test_a_function_that_builds_no_network_is_refused(build, said, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "own", build)
+    with pytest.raises(InputError, match=said):
+        RecipeModule("own")
+
+
+def test_a_network_of_a_name_that_is_taken_is_refused(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "mlp", nn.Linear)
+    with pytest.raises(InputError, match="the name of one of polyinv's own"):
+        RecipeModule("mlp")
+
+
+def test_a_network_without_parameters_is_refused(table, trainer):
+    with pytest.raises(InputError, match="no parameters to train"):
+        trainer().fit(RecipeModule(nn.Linear(103, 4).requires_grad_(False)), datamodule=table())
+
+
+def test_a_network_may_call_its_parts_members(table, trainer):
+    class Averaged(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.members = nn.ModuleList(nn.Linear(103, 4) for _ in range(3))
+
+        def forward(self, x):
+            return torch.stack([member(x) for member in self.members]).mean(0)
+
+    its = trainer(gradient_clip_val=1.0)
+    its.fit(RecipeModule(Averaged()), datamodule=table())
+    assert its.callback_metrics["val/loss"] < 2
+
+
+@pytest.mark.parametrize("members", [None, 2])
+def test_other_members_than_the_datas_are_refused(table, trainer, members):
+    with pytest.raises(InputError, match=f"served for members=3, the module has members={members}"):
+        trainer().fit(module(members=members), datamodule=table(members=3))
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint", "ignore:Be aware that when using `ckpt_path`")
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_a_training_resumes_from_the_checkpoint_of_any_validation(table, trainer, tmp_path):
+    kept = ModelCheckpoint(tmp_path, "{step}", monitor="val/loss", save_top_k=-1)
+    its = trainer(max_epochs=2, callbacks=[kept], val_check_interval=0.5)
+    its.fit(module(), datamodule=table())
+    for path in tmp_path.glob("*.ckpt"):
+        resumed = trainer(max_epochs=2, val_check_interval=0.5)
+        resumed.fit(module(), datamodule=table(), ckpt_path=path)
+        assert resumed.global_step == its.global_step
+
+
+@pytest.mark.parametrize("options", [{"max_epochs": 50, "max_steps": 8}, {"max_epochs": 4, "limit_train_batches": 1}])
+def test_the_cosine_ends_with_the_training_by_the_block_too(table, trainer, options):
+    own = module(steps_per_call=2, training={"schedule": "cosine"})
+    its = trainer(**options)
+    its.fit(own, datamodule=table(steps_per_call=2))
+    assert its.global_step == 8
+    assert own.optimizers().param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+
+
+def test_half_precision_that_rounds_the_scaling_is_refused(table, trainer):
+    with pytest.raises(InputError, match="take 16-mixed or bf16-mixed"):
+        trainer(precision="bf16-true").fit(module(), datamodule=table())
+
+
+def test_paths_and_numbers_of_numpy_can_be_read_back(small, trainer, tmp_path):
+    small.to_csv(tmp_path / "own.csv", index=False)
+    data = RecipeDataModule(path=tmp_path / "own.csv", seed=np.int64(3), batch_size=np.int64(32))
+    own = module(seed=np.int64(5), training={"learning_rate": np.float64(1e-3)})
+    its = trainer()
+    its.fit(own, datamodule=data)
+    its.save_checkpoint(tmp_path / "own.ckpt")
+    assert RecipeModule.load_from_checkpoint(tmp_path / "own.ckpt").seed == 5
+    assert RecipeDataModule.load_from_checkpoint(tmp_path / "own.ckpt").batch_size == 32

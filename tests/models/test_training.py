@@ -2,12 +2,14 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.rows import Rows
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.models import MLP, CurveCNN, callbacks
+from polyinv.models import MLP, CurveCNN, Network, callbacks, networks
+from polyinv.models.loggers import logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.optimizer import clip_members, cosine
 from polyinv.models.options import Training
@@ -362,3 +364,60 @@ def test_the_ensemble_says_how_far_its_members_spread(data):
     between = likely.predict_members(data.test.x).std(0, correction=0)
     assert (likely.spread(data.test.x) > between).all()
     assert isinstance(likely._module, ScaledNetwork)
+
+
+def test_a_network_with_dropout_of_pytorch_ends_the_same_when_resumed(data, tmp_path, monkeypatch):
+    build = lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, 16), nn.Dropout(0.3), nn.Linear(16, outputs))  # noqa: E731
+    monkeypatch.setitem(networks.NETWORKS, "dropped", build)
+    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    options = {"network": "dropped", "members": 2, "training": Training(max_epochs=6, patience=6)}
+    whole, resumed = Network(**options), Network(**options)
+    whole.fit(data)
+    original = RecipeModule.training_step
+
+    def interrupted(module, batch, at):
+        if module.current_epoch == 3:
+            raise InterruptedError
+        return original(module, batch, at)
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr(RecipeModule, "training_step", interrupted)
+        Network(**options).fit(data, tmp_path)
+    torch.rand(5)  # a new process has other random numbers
+    resumed.fit(data, tmp_path)
+    assert torch.equal(resumed.predict_members(data.test.x), whole.predict_members(data.test.x))
+
+
+@pytest.mark.parametrize("options", [{"limit_val_batches": 0}, {"check_val_every_n_epoch": 9}])
+def test_a_training_that_validates_nothing_is_refused(data, options):
+    model = MLP(**TINY, training=Training(max_epochs=2))
+    model.trainer = options
+    with pytest.raises(InputError, match="no epoch was validated"):
+        model.fit(data)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps_per_call"),
+    [({"val_check_interval": 500}, 1), ({"limit_train_batches": 0.001}, 1), ({"accumulate_grad_batches": 2}, 2)],
+)
+def test_what_lightning_refuses_in_fit_is_a_line(data, options, steps_per_call):
+    model = MLP(**TINY, training=Training(max_epochs=2, steps_per_call=steps_per_call))
+    model.trainer = options
+    with pytest.raises(InputError, match="Lightning refuses the options of trainer"):
+        model.fit(data)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"class_path": "tensorboard", "init_args": {"foo": 1}}, "tensorboard refuses its arguments: .*'foo'"),
+        ({"class_path": "csv", "init_args": [1]}, r"init_args of the logger csv are \[1\]; needs names with values"),
+    ],
+)
+def test_arguments_that_no_logger_takes_are_refused(given, said, tmp_path):
+    with pytest.raises(InputError, match=said):
+        logger_of(given, tmp_path)
+
+
+def test_arguments_of_tensorboard_go_to_it(tmp_path):
+    assert logger_of({"class_path": "tensorboard", "init_args": {"name": "own"}}, tmp_path).name == "own"
