@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. ``polyinv COMMAND --help`` tells the rest.
+"""Command line: parse, call, print. ``polyinv COMMAND --help`` lists the options.
 
 What takes seconds to import (torch, lightning, scikit-learn) is imported by what is called, after the arguments and
 the input files have been refused or accepted.
@@ -40,7 +40,7 @@ log = logging.getLogger("polyinv")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
+    """Run one command and return its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         arguments, imported = taken_out(arguments)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """A request to end (SIGTERM) is an interrupt: what is open gets closed, and child processes end, too."""
+    """Treat a request to end (SIGTERM) as an interrupt: what is open gets closed, and child processes end, too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -149,7 +149,7 @@ def _options_of_method(config: Namespace) -> dict[str, Any]:
 
 @contextmanager
 def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
-    """The folder that keeps the finished runs of a kinetic Monte Carlo until the table is written."""
+    """Folder that keeps finished kinetic Monte Carlo reactions until the table is written."""
     if method != "kmc":
         yield {}
         return
@@ -161,7 +161,7 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
 
 
 def train(arguments: list[str]) -> None:
-    """Train and score one model; everything is kept in a run folder."""
+    """Train and evaluate one model; everything is kept in a run folder."""
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
@@ -251,7 +251,7 @@ def ablate(arguments: list[str]) -> None:
 
 
 def predict(arguments: list[str]) -> None:
-    """Name the recipes behind measured polymers, from whatever is known of them."""
+    """Predict the recipes of measured polymers, with missing inputs and known values."""
     parser = _parser("predict", predict)
     parser.add_argument(
         "paths",
@@ -296,7 +296,7 @@ def predict(arguments: list[str]) -> None:
 
 @contextmanager
 def _file_or_standard_input(file: str) -> Iterator[Path]:
-    """The path of a file; of what stands on standard input if it is ``-``."""
+    """Path of a file, or of a copy of standard input if it is ``-``."""
     if file != "-":
         yield Path(file)
         return
@@ -384,7 +384,7 @@ class _Plain(logging.Formatter):
 
 @contextmanager
 def _speaking() -> Iterator[None]:
-    """What the package logs goes to standard error, as do Python's warnings, marked as such."""
+    """Send the package's log and Python's warnings, marked as such, to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Plain("%(message)s"))
     level = log.level

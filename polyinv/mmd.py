@@ -1,4 +1,4 @@
-r"""The molar mass distribution as a curve: its grid, its area, its means.
+r"""Molar mass distribution (MMD) as a curve: its grid, its area, its means.
 
 A curve is :math:`w(\log_{10} M)`, the mass fraction per decade of molar mass, on 100 nodes at multiples of 0.08 in
 :math:`\log_{10}(M / \mathrm{g\,mol^{-1}})`. The value at a node is the mean over its bin, half a step to either side,
@@ -27,7 +27,7 @@ def area(w: np.ndarray) -> np.ndarray:
 
 
 def unit_area(w: np.ndarray) -> np.ndarray:
-    """Curves of shape (*, 100), each divided by its area.
+    """Normalize curves of shape (*, 100) to unit area.
 
     Example:
         >>> float(area(unit_area(np.exp(-(LOG_M - 4.0) ** 2))).round(12))
@@ -37,7 +37,7 @@ def unit_area(w: np.ndarray) -> np.ndarray:
 
 
 def without_oligomers(w: np.ndarray) -> np.ndarray:
-    """Curves of shape (*, 100) without what lies below ``OLIGOMERS``, unit area; NaN where nothing is left.
+    """Cut curves of shape (*, 100) off below ``OLIGOMERS``, unit area; NaN where nothing is left.
 
     Example:
         >>> float(without_oligomers(np.ones(100))[LOG_M < 3].sum())
@@ -59,7 +59,7 @@ def mean_molar_masses(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resample(log_m: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A curve given by points elsewhere, brought onto the grid: the means over the bins, shape (100,).
+    """Resample a curve given at other points onto the grid: the means over the bins, shape (100,).
 
     The curve runs smoothly from point to point, never beyond either (monotone cubic pieces), and is zero beyond the
     outermost. Its integral over each bin is exact, so what lies on the grid keeps its area whatever the spacing of the

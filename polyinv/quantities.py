@@ -1,4 +1,4 @@
-"""Names, units and ranges of everything that is measured or predicted, written once.
+"""Names, units and ranges of all measured and predicted quantities, written once.
 
 A *recipe* is a row of the four targets; an *observation* is what the polymer shows: the residual monomer, the mean
 molar masses and the molar mass distribution (MMD). Columns keep the names of the published workbook.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """One column of a table.
+    """Quantity: one column of a table, with unit and range.
 
     Args:
         name: Column name, as in the published workbook.

@@ -1,4 +1,4 @@
-"""The coefficient of determination, once for everything that is scored."""
+"""Coefficient of determination R², the one implementation for all scores."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""What makes rows snapshots of one run, and how far a run has gone."""
+"""Reactions in a table: which rows are snapshots of one reaction, and their conversion."""
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,10 @@ _DIGITS = 9
 
 
 def run_numbers(recipes: pd.DataFrame) -> np.ndarray:
-    """The run of each row, numbered from 0 in the order of appearance: rows that differ in time only share one.
+    """Number the reaction of each row from 0 in the order of appearance: rows that differ in time only share one.
 
-    Conditions are compared to nine digits: a spreadsheet that computes a recipe leaves the rest to chance, and a run
-    must not be torn apart by it.
+    Conditions are compared to nine digits: a spreadsheet that computes a recipe leaves the rest to chance, and a
+    reaction must not be torn apart by it.
 
     Example:
         >>> recipes = pd.DataFrame({"cBA_0": [1, 2, 1], "cAIBN_0": [0.01, 0.01, 0.01 + 1e-17], "temp": [70, 70, 70]})

@@ -1,4 +1,4 @@
-"""Every model on runs it has never seen and off the grid: the comparison of docs/networks.md.
+"""Every model on reactions it has never seen and off the grid: the comparison of docs/networks.md.
 
 python scripts/compare_networks.py --output runs/reproduce     # after `make reproduce`, whose trainings it takes over
 
@@ -83,7 +83,7 @@ def table(scores: pd.DataFrame) -> str:
     """Mean ± standard deviation over the split seeds, as Markdown."""
     r2 = scores[(scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
     lines = [
-        "| features | model | learned from | R², runs never seen | cAIBN_0 | R², off the grid | cAIBN_0 |",
+        "| features | model | learned from | R², reactions never seen | cAIBN_0 | R², off the grid | cAIBN_0 |",
         "|---|---|---|---|---|---|---|",
     ]
     for (features, source, model), part in r2.groupby(["features", "learned_from", "model"], sort=False):

@@ -76,7 +76,7 @@ def main() -> None:
             text = "\n".join(f"{a:.5f};{b:.7g}" for a, b in zip(*export(curve), strict=True))
             exported[row] = torch.from_numpy(without_oligomers(curve_of(text, name).w))
         other = replace(true, mmd=exported)
-        line = {"exported": name, "mass elsewhere": f"{distance(true.mmd, exported).mean():.2%}"}
+        line = {"exported": name, "MMD distance": f"{distance(true.mmd, exported).mean():.2%}"}
         line["not inside"] = f"{(assess(other.masked('mmd'))['applicability'] != 'inside').mean():.0%}"
         for pattern in ("mmd", "mmd+temp+time"):
             before, after = (model.predict_members(part.masked(pattern).x(model.columns)) for part in (true, other))

@@ -58,7 +58,7 @@ def train(name: str) -> float:
 
 
 def patterns(name: str) -> tuple[str, ...]:
-    """What a network answers from: its features, or of one that takes gaps the patterns its config names."""
+    """Patterns of inputs that a network answers from: its features, or of a conditional one those of its config."""
     whole = experiment(name)
     if whole.features != CONDITIONAL:
         return (whole.features,)
@@ -108,12 +108,12 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
     r2 = {pattern: r2_of(of[of["features"] == pattern]) for pattern in patterns(name)}
     curves = f"; {simulated.exported:.0%} of the curves as instruments export them" if simulated.exported else ""
-    answers, ridge = f"answer from the features {features!r}", "one observation hardly tells cAIBN_0 (see r2)"
+    kind, what, ridge = "", f"answer from the features {features!r}", "one observation hardly tells cAIBN_0 (see r2)"
     if features == CONDITIONAL:
-        answers = "take whatever is known of a polymer and its recipe and answer the rest"
+        kind, what = "a conditional model: ", "answer the recipe from any pattern of missing inputs"
         ridge = f"what can be told from which inputs: {FILE}"
     return {
-        "what": f"{members} networks that {answers}, and the mean of their answers",
+        "what": f"{kind}{members} networks that {what}, and the mean of their answers",
         "polyinv": __version__,
         "data": (
             f"{simulated.rows} random recipes of the box ({simulated.chemistry}, rate equations), noise of {volume} "
@@ -122,9 +122,9 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
         ),
         "command": f"polyinv train --config configs/{file} --features {features} --output runs/{name}",
         "cpu_minutes": {"all": round(seconds / 60, 1), "per_member": round(seconds / 60 / members, 1)},
-        "judged_on": (
-            f"off_grid: {data_card()['off_grid']['rows']} kinetic Monte Carlo runs at random recipes; by_recipe: the "
-            "test rows of the bundled grid, split seeds 42 to 46"
+        "evaluated_on": (
+            f"off_grid: {data_card()['off_grid']['rows']} kinetic Monte Carlo reactions at random recipes; by_recipe: "
+            "the test rows of the bundled grid, split seeds 42 to 46"
         ),
         "r2": r2 if features == CONDITIONAL else r2[features],
         "spread": "off_grid_members: standard deviation over the members; by_recipe: over the split seeds",

@@ -117,7 +117,7 @@ def lines_of(evaluated: pd.DataFrame) -> str:
     columns = {
         **{quantity.name: (quantity.name, 1, 4 if quantity.high < 1 else 2) for quantity in RECIPE[:3]},
         "time": ("time", 1, 0),
-        "mass elsewhere": ("distance", 100, 2),
+        "MMD distance": ("distance", 100, 2),
         "ratio to the floor": ("ratio", 1, 1),
         "error of Mn": ("error_Mn", 100, 1),
         "error of Mw": ("error_Mw", 100, 1),

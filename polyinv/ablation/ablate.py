@@ -1,4 +1,4 @@
-"""A study, run: every cell in a run folder of its own, all of them in one table, and what the table says.
+"""Run a study: every cell in a run folder of its own, all scores in one table, and a summary of the table.
 
 The folder of a study holds ``study.yaml`` (the axes and cells), ``cells/`` (a run folder each), ``failed/`` (a text for
 each cell that failed), ``cells.csv`` (state and seconds of each), ``table.csv`` (all scores), and the summary: see
@@ -134,7 +134,7 @@ def check_same_study(study: Study, output: Path) -> None:
 
 
 def _discard_other(cell: Cell, folder: Path) -> None:
-    """What a failed cell left behind is in the way if the study has been mended since: no score is in it."""
+    """Remove what a failed cell left behind if the study has been mended since: it holds no score."""
     try:
         if (folder / CONFIG).is_file():
             check_goes_on_with(cell.experiment, folder)
@@ -143,7 +143,7 @@ def _discard_other(cell: Cell, folder: Path) -> None:
 
 
 def states_of(study: Study, output: Path) -> dict[str, str]:
-    """Whether each cell is done, failed, or left."""
+    """State of each cell: done, failed, or left."""
     return {cell.name: _state(cell.name, output) for cell in study.cells}
 
 
@@ -186,7 +186,7 @@ def _kept_study(output: Path) -> dict[str, Any]:
 def _run(
     study: Study, output: Path, waiting: list[str], at: Places, say: Callable[[str], None]
 ) -> tuple[set[str], set[str]]:
-    """Run cells; returns the names of those that failed, and of those that were asked to end."""
+    """Run cells and return the names of those that failed, and of those that were asked to end."""
     cells = {cell.name: cell for cell in study.cells}
     jobs = {name: (cells[name].experiment, output / CELLS / name) for name in waiting}
     failed, ended, start = set(), set(), time.monotonic()
@@ -237,7 +237,7 @@ def run_cell(experiment: Experiment, folder: Path) -> str:
 
 
 def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.DataFrame:
-    """Gather the finished cells of a study and say what they show, while it runs or afterwards.
+    """Summarize the finished cells of a study, while it runs or afterwards.
 
     Written are ``table.csv`` and ``cells.csv`` (`gather`), ``summary.csv``, ``summary.md`` and ``summary.png`` (mean
     over the seeds, its interval, and paired differences), and ``tensorboard/`` with a row of hyper-parameters for
@@ -271,7 +271,7 @@ def summarize(output: Path | str, *, say: Callable[[str], None] = print) -> pd.D
 
 
 def gather(output: Path | str) -> pd.DataFrame:
-    """The scores of all finished cells, kept as ``table.csv``; and what became of each cell, as ``cells.csv``.
+    """Write the scores of all finished cells to ``table.csv``, and the state of each cell to ``cells.csv``.
 
     Returns:
         Tidy: a column for each axis, named ``axis.NAME``, then those of a ``scores.csv``, and ``given``, the pattern of
@@ -307,13 +307,13 @@ def _scores(path: Path) -> pd.DataFrame:
 
 
 def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
-    """Scores with the pattern of inputs that each is of, empty unless the model is conditional."""
+    """Add to scores the pattern of inputs that each is of, empty unless the model is conditional."""
     is_conditional = current_name(read_yaml(config)["features"]) == CONDITIONAL
     return scores.assign(**{GIVEN: scores["features"] if is_conditional else ""})
 
 
 def _scalar(value: Any) -> Any:
-    """A value as it stands in a table: numbers stay numbers."""
+    """Value of an axis as a table holds it: numbers stay numbers."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
 
 
@@ -325,7 +325,7 @@ def spent_on(folder: Path) -> dict[str, Any]:
 
 
 def _with_published(found: pd.DataFrame, axes: Sequence[str], output: Path, kept: Mapping[str, Any]) -> pd.DataFrame:
-    """A summary with the published R² where a combination repeats a published case, judged on test rows."""
+    """Add the published R² to a summary where a combination repeats a published case, evaluated on test rows."""
     cases = {}
     for name, cell in kept["cells"].items():
         path = output / CELLS / name / CONFIG

@@ -1,4 +1,4 @@
-"""The figure of a study: for each target a dot and an interval for every combination of values."""
+"""Dot plot of a study: for each target a mean and an interval for every combination of values."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
 
 
 def _label(row: Sequence, keys: Sequence[str]) -> str:
-    """Values as they stand at the left; a number with the name of its axis."""
+    """Row label of a combination; a number with the name of its axis."""
     said = [
         text(value) if isinstance(value, str) else f"{key.split('.')[-1]} {text(value)}"
         for key, value in zip(keys, row, strict=True)

@@ -1,4 +1,4 @@
-"""What a study will take: a table of its cells, and the time of those that are left."""
+"""Plan of a study: a table of its cells, and an estimate of the time of those that are left."""
 
 import logging
 import tempfile
@@ -27,7 +27,7 @@ ENOUGH = 3.0
 
 
 def plan(study: Study, output: Path, workers: int | None = None, per_device: int = 1) -> str:
-    """The cells of a study, what is done of them, and the time that the rest takes, as text.
+    """Describe the cells of a study, which are done, and the time that the rest takes, as text.
 
     A combination that has finished cells takes what they took. Another one is tried, briefly, in a folder that is
     thrown away: a few epochs or trees, on the CPU, extrapolated to all of them. Networks that stop early take less, as
@@ -65,7 +65,7 @@ def plan(study: Study, output: Path, workers: int | None = None, per_device: int
 
 
 def _tried(experiment: Experiment) -> tuple[float, str]:
-    """Seconds of a cell that was not run yet, and what to say of them."""
+    """Estimated seconds of a cell that has not been run yet, and a note on them."""
     try:
         seconds = _try(experiment)
     except InputError as error:
@@ -77,12 +77,12 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
 
 
 def _kind(experiment: Experiment) -> str:
-    """Experiments that take about as long: those that differ in the seed of their split alone."""
+    """Key of experiments that take about equally long: those that differ in the seed of their split alone."""
     return repr(with_value(experiment, "split.seed", 0))
 
 
 def _try(experiment: Experiment) -> float | None:
-    """Seconds that a cell takes, from short ones of it; None for a search and others that take any time."""
+    """Estimate the seconds of a cell from shortened ones; None for a search and others that take any time."""
     key = _length(experiment)
     if not key or experiment.options.get("search"):
         return None
@@ -98,7 +98,7 @@ def _try(experiment: Experiment) -> float | None:
 
 
 def _length(experiment: Experiment) -> str:
-    """The key that its time is linear in, empty if there is none."""
+    """Option that the time of an experiment is linear in, empty if there is none."""
     option = MODELS[experiment.model].length_option
     return f"model.{option}" if option else ""
 
@@ -111,14 +111,14 @@ def _seconds(experiment: Experiment, folder: Path) -> float:
 
 
 def _on_cpu(experiment: Experiment) -> Experiment:
-    """The same without a GPU, which the machine that plans a study may not have, or others may be at work on."""
+    """The same experiment on the CPU: the planning machine may have no GPU, or others may be at work on it."""
     is_told = "accelerator" in experiment.options.get("training", {})
     return with_value(experiment, "model.training.accelerator", "cpu") if is_told else experiment
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What these runs have to say, the true ones will say."""
+    """Silence the log of trial experiments: the true ones will log the same."""
     logging.disable(logging.INFO)
     try:
         yield

@@ -10,7 +10,7 @@ from polyinv.runtime.files import folder_name
 
 
 def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> None:
-    """Write a run of TensorBoard for each combination.
+    """Write an entry of TensorBoard's HPARAMS for each combination.
 
     Numbers stay numbers, so that the view of parallel coordinates has an axis to put them on; the domain of each axis
     is what its values are. Scores are means over the seeds, under ``SUBSET/r2/TARGET``.

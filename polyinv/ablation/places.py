@@ -1,4 +1,4 @@
-"""Where the cells of a study are run: how many at once, and on which devices."""
+"""Processes and devices for the cells of a study: how many at once, and on which GPUs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from polyinv.runtime.threads import available_cores
 
 @dataclass(frozen=True)
 class Places:
-    """Processes, which take the devices in turn.
+    """Number of processes and the devices that they take in turn.
 
     Example:
         >>> print(Places(3, ("0", "1")), Places(1, ("0", "1")), Places(2), sep=" | ")
@@ -28,7 +28,7 @@ class Places:
 
 
 def places(experiments: Sequence[Experiment], workers: int | None = None, per_device: int = 1) -> Places:
-    """Places for experiments, no more than there are experiments.
+    """Choose processes and devices for experiments, no more processes than experiments.
 
     Args:
         experiments: Where none of them can use a device, as forests cannot, all of them are run on the CPU.
@@ -41,7 +41,7 @@ def places(experiments: Sequence[Experiment], workers: int | None = None, per_de
 
 
 def _takes_a_device(experiment: Experiment) -> bool:
-    """Whether it may, for all that is known: what takes threads, or is told so, stays on the CPU."""
+    """Whether an experiment may use a GPU: models that take threads, or are told so, stay on the CPU."""
     training = experiment.options.get("training")
     is_told = isinstance(training, dict) and training.get("accelerator") == "cpu"
     return MODELS[experiment.model].parallel_option is None and not is_told

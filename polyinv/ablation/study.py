@@ -1,4 +1,4 @@
-"""A study: a base configuration, a few axes, seeds; every combination with every seed is a cell.
+"""Study file: a base configuration, a few axes, seeds; every combination with every seed is a cell.
 
 ::
 
@@ -51,7 +51,7 @@ CONFIG = "config"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study.
+    """One cell of a study: an experiment with the values of its axes and a seed.
 
     Args:
         name: Of its run folder.
@@ -67,13 +67,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The cell in a few words."""
+        """Title of the cell: its values and seed."""
         return f"{title(self.values)}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a study file asks for.
+    """Contents of a study file: its cells and how they are named.
 
     Args:
         name: That of the file.
@@ -118,7 +118,7 @@ def read_study(path: Path | str) -> Study:
 
 @dataclass(frozen=True)
 class _Option:
-    """A value of an axis: what it is called, and what it changes."""
+    """One value of an axis: its label, and the keys of the configuration that it changes."""
 
     label: Any
     files: tuple[Path, ...]
@@ -241,7 +241,7 @@ def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[
 
 
 def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: Sequence[Experiment]) -> None:
-    """Refuse what takes the seed and decides nothing, seeds that it cannot take, and those that share members."""
+    """Refuse keys of ``also_seeded`` that decide nothing, impossible seeds, and seeds that share members."""
     for key in also:
         source = ALSO_SEEDED[key]
         if source and all(experiment.data.source != source for experiment in experiments):
@@ -255,7 +255,7 @@ def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: S
 
 
 def _check_apart(seeds: Sequence[int], members: int) -> None:
-    """Member k of a network has its seed plus k: seeds that follow closely would share members."""
+    """Refuse seeds that share members: member k of a network has its seed plus k."""
     for one, next_one in itertools.pairwise(sorted(seeds)):
         if next_one - one < members:
             raise InputError(
@@ -271,7 +271,7 @@ def _members(given: Any) -> int | None:
 
 
 def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int | None) -> tuple[dict, Experiment]:
-    """The values, typed, and the experiment of one combination."""
+    """Resolve one combination: its values, typed, and its experiment."""
     files = [*base, *(file for option in options.values() for file in option.files)]
     changed = [(key, value, axis) for axis, option in options.items() for key, value in dotted(option.values)]
     values: dict[str, Any] = {}
@@ -293,7 +293,7 @@ def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int 
 
 
 def _of_study(name: str, members: int | None) -> dict[str, int]:
-    """The options of a model that a study decides, unless an axis does."""
+    """Options of a model that the study sets, unless an axis does."""
     model = MODELS[name]
     options = {"members": members} if model.has_members and members is not None else {}
     return options | ({model.parallel_option: 1} if model.parallel_option else {})  # the processes fill the cores
@@ -347,7 +347,7 @@ def _has_seed(experiment: Experiment) -> bool:
 
 
 def title(values: Mapping[str, Any]) -> str:
-    """Values of axes in a few words; numbers with the name of what they are.
+    """Short title of values of axes; numbers with the name of their axis.
 
     Example:
         >>> title({"features": "mmd", "data.simulated.rows": 1000, "model.hidden": [64, 32]})
@@ -361,7 +361,7 @@ def _said(axis: str, value: Any) -> str:
 
 
 def _slug(values: Mapping[str, Any]) -> str:
-    """The name of a folder that says the values.
+    """Folder name made of the values.
 
     Example:
         >>> _slug({"features": "mmd+Mn", "split.share": 0.1, "model": "published MLP"})

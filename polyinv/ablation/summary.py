@@ -1,4 +1,4 @@
-"""What a study shows: means over seeds, their intervals, and paired differences."""
+"""Summary of a study: means over seeds, their intervals, and paired differences."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -37,19 +37,19 @@ def mean_interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.DataFrame:
-    """R² of each combination of values, and what it gains on its reference.
+    """R² of each combination of values, and its paired difference to the reference.
 
     The reference of a combination has ``reference`` on the first axis and the same values on all others. Differences
     are taken seed by seed before they are averaged: the same split, so that what makes a split hard cancels.
 
     Args:
         table: Scores with a column for each axis and those of a ``scores.csv``, in the order of the study; given, the
-            pattern of inputs, where models take gaps.
+            pattern of inputs, where models are conditional.
         axes: Columns of the axes, the first one being what is compared.
         reference: What its values are compared with.
 
     Returns:
-        The axes; given (the pattern of inputs, for models that take gaps; else empty), subset, target; seeds, mean,
+        The axes; given (the pattern of inputs, for conditional models; else empty), subset, target; seeds, mean,
         low, high: over the seeds whose R² is defined, with the 95 % interval; pairs, difference, difference_low,
         difference_high: to the reference, over the seeds of both, NaN for the reference itself.
 
@@ -86,7 +86,7 @@ def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, 
 
 
 def in_words(found: pd.DataFrame, axes: Sequence[str], reference: Any, name: str, seeded: Sequence[str]) -> str:
-    """A `summary` as Markdown: for each subset, the means and the differences.
+    """Format a `summary` as Markdown: for each subset, the means and the differences.
 
     Args:
         found, axes, reference: See `summary`.
@@ -113,7 +113,7 @@ def _head(axis: str) -> str:
 
 
 def _wide(part: pd.DataFrame, axes: Sequence[str], column: str) -> pd.DataFrame:
-    """A line for each combination, a column for each target."""
+    """Pivot to a line for each combination and a column for each target."""
     keys, ends = [*axes, GIVEN], {"mean": ("low", "high"), "difference": ("difference_low", "difference_high")}[column]
     lines = []
     for key, rows in part.groupby(keys, sort=False):
@@ -129,7 +129,7 @@ def _wide(part: pd.DataFrame, axes: Sequence[str], column: str) -> pd.DataFrame:
 
 
 def _cell(mean: float, half: float, *, sign: bool) -> str:
-    """A mean and its interval.
+    """Format a mean and its interval.
 
     Example:
         >>> _cell(0.1234, 0.01, sign=True), _cell(0.5, float("nan"), sign=False), _cell(float("nan"), 0.1, sign=False)
@@ -141,7 +141,7 @@ def _cell(mean: float, half: float, *, sign: bool) -> str:
 
 
 def text(value: Any) -> str:
-    """A value of an axis as it stands in tables.
+    """Format a value of an axis for tables.
 
     Example:
         >>> text("mmd"), text(100000.0), text([64, 32]), text(None), text(True)

@@ -1,4 +1,4 @@
-"""What a chemistry is: a reaction scheme, and a rate coefficient with range and source for each of its reactions.
+"""Chemistry of a polymerization: reaction scheme, and a rate coefficient with range and source for each step.
 
 The scheme is that of an acrylate in solution with one initiator I. Secondary chain-end radicals S propagate;
 backbiting turns them into mid-chain radicals Q; a monomer unit added to Q makes it an S again.
@@ -113,7 +113,7 @@ class Chemistry:
         return RateCoefficients(**{field.name: getattr(self, field.name)(temp) for field in fields(RateCoefficients)})
 
     def outside(self, recipes: Tensor) -> list[str]:
-        """One line for each column of ``recipes`` (B, 4) that leaves the checked range; empty when all lie inside.
+        """Describe the columns of ``recipes`` (B, 4) that leave the checked range, a line each, if any.
 
         Example:
             >>> from polyinv.chemistry import BUTYL_ACRYLATE

@@ -1,4 +1,4 @@
-"""P1, a linear polymerization with a known answer: what every simulator is measured against.
+"""Reference problem P1: a linear polymerization with a known answer, to test every simulator against.
 
 Neither backbiting nor transfer; combination and disproportionation events at 1e7·S² each. From 1.0 mol/L of monomer
 and 0.02 mol/L of initiator, the quasi-steady rate equations give after an hour, with the unit that each chain start

@@ -1,4 +1,4 @@
-"""A bank of noise-free polymerizations, computed once, from which noisy observations are drawn at will.
+"""Bank of noise-free polymerizations, computed once, from which noisy observations are drawn.
 
 Each entry is a random recipe of the box at a random time. What costs is the smooth curve, a millisecond; the noise of
 a finite number of chains costs a hundredth of that, so that every batch of a training can have its own.
@@ -45,8 +45,9 @@ class CurveBank:
     Args:
         recipes: (N, 4), float64.
         growth: Everything made until the snapshot, as one interval (N, 1).
-        scatter: How far a run strays from it, (N, 1).
-        dead_chains: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a run.
+        scatter: How far a reaction strays from it, (N, 1).
+        dead_chains: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a
+            reaction.
     """
 
     recipes: Tensor
@@ -71,7 +72,7 @@ class CurveBank:
 
     @classmethod
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
-        """The bank of given recipes (N, 4), in float32 except for the recipes."""
+        """Simulate the bank of given recipes (N, 4), in float32 except for the recipes."""
         conditions, times = recipes[:, :3], recipes[:, 3:]
         growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
         scatter = fluctuations(conditions, times, chemistry)
@@ -79,19 +80,19 @@ class CurveBank:
         return cls(recipes, *parts, dead_chains.float())
 
     def observe(self, chemistry: Chemistry, chains: Tensor, generator: torch.Generator) -> Tensor:
-        """What runs of that many chains (N,) at their horizon show: (N, 103), columns ``OBSERVABLES``, float32."""
+        """Draw noisy observations (N, 103) for ``chains`` (N,) at the horizon; columns ``OBSERVABLES``, float32."""
         initial = self.recipes[:, 0].float()
         drawn = draw(self.growth, self.scatter, initial, volume=chains / self.dead_chains, generator=generator)
         return observables(drawn.snapshots(chemistry))
 
 
 def observables(snapshots: Snapshots) -> Tensor:
-    """Snapshots of shape (N, 1) as rows (N, 103) with the columns ``OBSERVABLES``."""
+    """Convert snapshots of shape (N, 1) to rows (N, 103) with the columns ``OBSERVABLES``."""
     return torch.cat([*(getattr(snapshots, name) for name in SCALARS), snapshots.mmd[:, 0]], dim=-1)
 
 
 def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> CurveBank:
-    """A bank of random recipes, from the cache where it is and computed where not.
+    """Load a bank of random recipes from the cache, or compute it.
 
     The first N entries are the same whatever the count. Killed while it computes, the finished blocks are found
     again.
@@ -100,7 +101,7 @@ def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Cu
         count: Entries.
         seed: Of the recipes.
         chemistry: Scheme and coefficients.
-        horizon: In s; the time that the number of chains of a run refers to.
+        horizon: In s; the time that the number of chains of a reaction refers to.
 
     Raises:
         InputError: The horizon lies before a time of the recipes.
@@ -132,7 +133,7 @@ def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder
 
 
 def _read(file: Path) -> list[Tensor] | None:
-    """A kept block; None where there is none, or one that cannot be read."""
+    """Read a cached block; None where there is none, or one that cannot be read."""
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             block = [torch.from_numpy(arrays[str(at)]) for at in range(len(arrays.files))]

@@ -31,7 +31,7 @@ LARGE_PRIME = 1_000_003
 
 @dataclass(frozen=True)
 class Shard:
-    """The part of every batch's random numbers or rows that belongs to one of several processes.
+    """Share of every batch, rows or random numbers, that belongs to one of several processes.
 
     Args:
         rank: Number of the process.
@@ -45,7 +45,7 @@ class Shard:
 def member_generators(
     seeds: Sequence[int], epoch: int, device: torch.device | str = "cpu", shard: Shard = Shard()
 ) -> list[torch.Generator]:
-    """The random numbers of one epoch, a stream for each member of an ensemble.
+    """Random number generators of one epoch, one for each member of an ensemble.
 
     They depend on the member's own seed and the epoch only: a member trains as it would alone, and a resumed training
     goes on with the right numbers. A second process draws numbers of its own.
@@ -57,7 +57,7 @@ def member_generators(
 
 
 class EpochSampler:
-    """Says which pass comes next: the epoch that Lightning has set, or one more than the last."""
+    """Epoch counter of batches: the epoch that Lightning has set, or one more than the last."""
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -67,13 +67,13 @@ class EpochSampler:
         self.epoch = epoch
 
     def next(self) -> int:
-        """The epoch of a pass that begins now."""
+        """Epoch of the pass that begins now."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         return epoch
 
 
 class Batches(ABC):
-    """An iterable of batches (x, z): standardized observations and recipes, float32.
+    """Iterable of batches (x, z): standardized observations and recipes, float32.
 
     Args:
         seeds: One for each of R members, whose batches are then (R, B, G) and (R, B, 4); None serves (B, G) and (B, 4).
@@ -90,7 +90,7 @@ class Batches(ABC):
 
     @property
     def sampler(self) -> EpochSampler | SequentialSampler:
-        """What Lightning tells the epoch, or, of batches that repeat, takes as the sign that they do."""
+        """Object that Lightning tells the epoch, or takes as the sign that batches repeat."""
         return SequentialSampler(range(len(self))) if self.repeat else self.epochs
 
     def set_epoch(self, epoch: int) -> None:
@@ -207,7 +207,7 @@ class SimulatedBatches(Batches):
 
 @dataclass(frozen=True)
 class InputMask:
-    """Leaves inputs out of batches, by patterns drawn for each row.
+    """Mask inputs of batches by patterns drawn for each row.
 
     Args:
         patterns: The patterns, and how often each is drawn.
@@ -218,7 +218,7 @@ class InputMask:
     scaling: Scaling
 
     def __call__(self, features: Tensor, z: Tensor, generators: Sequence[torch.Generator]) -> Batch:
-        """The same batch with inputs missing.
+        """Return the same batch with inputs missing.
 
         Args:
             features: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
@@ -259,7 +259,7 @@ class Blocks:
 
 
 class Observed:
-    """The observations of batches alone, for ``predict_step``."""
+    """Batches of observations alone, for ``predict_step``."""
 
     def __init__(self, batches: Batches) -> None:
         self.batches = batches

@@ -1,4 +1,4 @@
-"""The LightningDataModule: options in, standardized batches of observations and recipes out."""
+"""LightningDataModule: standardized batches of observations and recipes, by options."""
 
 from collections.abc import Mapping
 from copy import copy, deepcopy
@@ -195,27 +195,27 @@ class RecipeDataModule(L.LightningDataModule):
 
     @property
     def seeds(self) -> tuple[int, ...] | None:
-        """Of the batches, one for each member; None without members."""
+        """Seeds of the batches, one for each member; None without members."""
         return None if self.members is None else tuple(range(self.batch_seed, self.batch_seed + self.members))
 
     @property
     def width(self) -> int:
-        """Numbers G in a standardized observation."""
+        """Number of features G of a standardized observation."""
         return Scaling(self.columns, self.transform).width
 
     @property
     def scaling(self) -> Scaling:
-        """What standardizes the rows that the dataloaders serve."""
+        """Scaling of the rows that the dataloaders serve."""
         if self._scaling is None:
             self._scaling = self.fit_scaling(self.transform)
         return self._scaling
 
     def fit_scaling(self, transform: str = "plain") -> Scaling:
-        """A scaling fitted on the training rows alone."""
+        """Fit a scaling on the training rows alone."""
         return Scaling.fit(self.train.x, self.train.y, self.columns, transform)
 
     def serving(self, scaling: Scaling | None = None, **options: Any) -> Self:
-        """The same rows served in another way.
+        """Copy the data module with the same rows and other options of batches.
 
         Args:
             scaling: Standardizes them; None fits one on the training rows.
@@ -234,7 +234,7 @@ class RecipeDataModule(L.LightningDataModule):
 
     @property
     def rows_per_epoch(self) -> int:
-        """Training rows between two looks at the validation rows."""
+        """Number of training rows between two validations."""
         return self.config.simulated.epoch if self._redraws else len(self.train)
 
     @property
@@ -281,7 +281,7 @@ class RecipeDataModule(L.LightningDataModule):
         return TableBatches(*self.scaled(rows), ROWS_AT_ONCE, mask=self.input_mask(), shuffle=False)
 
     def input_mask(self) -> InputMask | None:
-        """What leaves inputs out of the batches; None with a feature set that is always whole."""
+        """Mask that leaves inputs out of the batches; None unless the features are ``conditional``."""
         if self.features != CONDITIONAL:
             return None
         return InputMask(InputPatterns.of(self.config.patterns), deepcopy(self.scaling).to(self._device))
@@ -295,7 +295,7 @@ class RecipeDataModule(L.LightningDataModule):
 
     @property
     def _device(self) -> torch.device:
-        """Where batches are made: the device of the trainer, so that none has to be copied there."""
+        """Device on which batches are made: that of the trainer, so that none has to be copied there."""
         return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
     @property

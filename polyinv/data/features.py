@@ -1,4 +1,4 @@
-"""Feature sets: which columns of a table a model may see, composed of blocks."""
+"""Feature sets: the columns of a table that a model is given, composed of blocks."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ FORMERLY = {"partial": CONDITIONAL}
 
 
 def current_name(features: str) -> str:
-    """The name of a feature set today, given that of 0.1.0.
+    """Translate the name of a feature set from 0.1.0 to today's.
 
     Example:
         >>> current_name("partial"), current_name("mmd")
@@ -48,7 +48,7 @@ def feature_columns(features: str) -> tuple[str, ...]:
 
 
 def features_of(columns: Sequence[str]) -> str | None:
-    """The feature set with these columns, None if there is none.
+    """Name of the feature set with these columns, None if there is none.
 
     Example:
         >>> features_of(MMD), features_of(("Mn",))
@@ -58,5 +58,5 @@ def features_of(columns: Sequence[str]) -> str | None:
 
 
 def is_conditional(columns: Sequence[str]) -> bool:
-    """Whether observations with these columns may have gaps, as those of ``conditional`` may."""
+    """Whether observations with these columns may have missing inputs, as those of ``conditional`` may."""
     return set(TARGETS) <= set(columns)

@@ -1,4 +1,4 @@
-"""Patterns of knowledge applied to rows: which inputs they have, leaving some out, drawing what to leave out."""
+"""Masks of inputs: which inputs rows have, leaving some out, and drawing patterns at random."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from polyinv.errors import InputError
 
 @dataclass(frozen=True)
 class InputPatterns:
-    """Patterns to draw from.
+    """Distribution over patterns of inputs, to draw from.
 
     Args:
         present: Whether each of the inputs is given in each of P patterns, (P, 7), in the order of ``INPUTS``.
@@ -24,7 +24,7 @@ class InputPatterns:
 
     @classmethod
     def of(cls, weights: Mapping[str, float]) -> "InputPatterns":
-        """Those of patterns and their weights, see `check_patterns`."""
+        """Make a distribution of patterns and their weights, see `check_patterns`."""
         shares: dict[str, float] = {}
         for pattern, weight in check_patterns(weights).items():
             meant = every_pattern() if pattern == ANY else (name_of(inputs_of(pattern)),)
@@ -35,7 +35,7 @@ class InputPatterns:
         return cls(present, share / share.sum())
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Patterns of that many rows, (count, 7), on the device of the random numbers."""
+        """Draw the patterns of that many rows, (count, 7), on the device of the generator."""
         ends = self.share.cumsum(0).to(generator.device)
         chance = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
         return self.present.to(generator.device)[torch.searchsorted(ends[:-1], chance, right=True)]

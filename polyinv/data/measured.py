@@ -64,7 +64,7 @@ Rows = dict[int, list[str]]
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCurve:
-    """A measured distribution.
+    """Measured molar mass distribution on the grid, with notes on how it was read.
 
     Args:
         w: w(log10 M) on the nodes of `polyinv.mmd`, unit area, shape (100,).
@@ -116,7 +116,7 @@ def read_curve(
 def curve_of(
     text: str, place: str, *, signal: str = "auto", unit: str = "g/mol", baseline: str = "none"
 ) -> MeasuredCurve:
-    r"""As `read_curve`, from text that has been read, such as standard input; ``place`` is what errors call it.
+    r"""Read a measured distribution from text, such as standard input; ``place`` names it in errors.
 
     Example:
         >>> lines = [f"{x / 10};{np.exp(-((x - 45) ** 2) / 20):.5f}" for x in range(30, 61)]
@@ -145,7 +145,7 @@ def looks_like_curve(path: Path | str) -> bool:
 
 
 def is_curve(text: str) -> bool:
-    """As `looks_like_curve`, of text that has been read."""
+    """Whether text is one curve, see `looks_like_curve`."""
     try:
         return _names_a_curve(_text_rows("\n".join(text.splitlines()[:HEAD]), "text")[0])
     except InputError:
@@ -179,7 +179,7 @@ def _text(path: Path) -> str:
 
 
 def _text_rows(text: str, place: str) -> tuple[Rows, Rows]:
-    """Rows and comments; a comment may hold the names of the columns, as `numpy.savetxt` writes them."""
+    """Split text into rows and comments, which may name the columns as `numpy.savetxt` does."""
     whole = text.removeprefix("\ufeff").replace("\N{MINUS SIGN}", "-").splitlines()
     lines = {row: line.strip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,")}
     comments = {row: line.lstrip("# ") for row, line in lines.items() if line.startswith("#")}
@@ -193,7 +193,7 @@ def _text_rows(text: str, place: str) -> tuple[Rows, Rows]:
 
 
 def _fit(lines: Iterable[str], separator: str) -> tuple[int, int, int]:
-    """How well a separator makes numbers: rows of nothing else, rows of two and more, most cells in a row."""
+    """Score of a separator: rows of numbers alone, rows of two numbers and more, most cells in a row."""
     numeric = [[_is_number(cell) for cell in _cells(line, separator)] for line in lines]
     alone = sum(len(row) > 1 and all(row) for row in numeric)
     return alone, sum(sum(row) > 1 for row in numeric), max(map(len, numeric), default=0)
@@ -212,7 +212,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _sheet_rows(path: Path, sheet: str | None) -> tuple[Rows, str, list[str]]:
-    """Rows of a sheet, its place, and a note if others were passed over."""
+    """Read the rows of a sheet, its place, and a note if other sheets were passed over."""
     from python_calamine import CalamineError
 
     try:
@@ -240,7 +240,7 @@ def _cells_of(book: pd.ExcelFile, sheet: str | int, most: int | None = None) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A column: how errors call it, what its name means, the unit in its header, its cells by row."""
+    """Column of a file: its name in errors, its meaning, the unit in its header, its cells by row."""
 
     label: str
     kind: str | None
@@ -277,7 +277,7 @@ def _columns(rows: Rows, comments: Rows, place: str) -> list[_Column]:
 
 
 def _names(above: Rows, comments: Rows, width: int) -> tuple[int, list[str]]:
-    """Where the names stand and what they are: the line with most known ones, else a comment of known ones only."""
+    """Find the header: the line with most known names, else a comment of known names only."""
     found = {row: names for row, cells in above.items() if (names := _as_names(cells, width))}
     best = max(found, key=lambda row: _known(found[row]), default=0)
     if best and _known(found[best]):
@@ -300,7 +300,7 @@ def _unit(header: str) -> str | None:
 
 
 def _chosen(columns: list[_Column], signal: str, place: str) -> tuple[_Column, _Column]:
-    """Abscissa and ordinate: by name, or what is left where that is clear."""
+    """Choose abscissa and ordinate: by name, or what is left where that is clear."""
     x = _by_name(columns, ABSCISSAE, place)
     y = _by_name(columns, ORDINATES if signal == "auto" else (signal,), place)
     numeric = [each for each in columns if each.cells.map(_is_number).mean() >= 0.5]
@@ -403,7 +403,7 @@ def _check_options(signal: str, unit: str, baseline: str) -> None:
 
 
 def _on_log_axis(points: pd.DataFrame, x: _Column, is_log: bool, unit: str, place: str) -> pd.DataFrame:
-    """Points with ``log_m``, log10 of M in g/mol, sorted by it."""
+    """Add ``log_m``, log10 of M in g/mol, to points and sort by it."""
     what, values = "log10 M" if is_log else "M", points["x"]
     if not is_log:
         _refuse(values <= 0, values, x, place, "M has to be more than 0")
@@ -426,7 +426,7 @@ def _refuse(bad: pd.Series, values: pd.Series, x: _Column, place: str, rule: str
 
 
 def _above_baseline(points: pd.DataFrame, baseline: str, place: str) -> tuple[np.ndarray, list[str]]:
-    """The ordinate without its baseline, up to a factor, and a note on what was taken off."""
+    """Subtract the baseline from the ordinate, up to a factor, with a note on what was taken off."""
     log_m, y = points["log_m"].to_numpy(), points["y"].to_numpy()
     y = y / (np.abs(y).max() or 1)
     line = BASELINES[baseline](log_m, y)
@@ -440,7 +440,7 @@ def _above_baseline(points: pd.DataFrame, baseline: str, place: str) -> tuple[np
 
 
 def _without_noise(w: np.ndarray, points: pd.DataFrame, baseline: str, place: str) -> tuple[np.ndarray, list[str]]:
-    """w with small negative values set to zero, and a note on it."""
+    """Set small negative values of w to zero, with a note on it."""
     lowest, depth = w.argmin(), -w.min() / w.max()
     if depth > NOISE:
         below = "the baseline" if baseline != "none" else "zero; baseline linear takes off a drift"

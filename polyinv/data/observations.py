@@ -1,6 +1,6 @@
-"""Observations: what is known of polymers and of the recipes behind them, the one type that a file becomes.
+"""Observations: measured inputs of polymers and known values of their recipes, the one type that a file becomes.
 
-A file has any selection of columns, and gaps in them. It becomes `Observations` once, at the door; from then on a
+A file has any selection of columns, with missing cells. It becomes `Observations` once, at the door; from then on a
 quantity is an attribute and a missing value NaN, and only a model is handed columns again, those it was fitted on.
 """
 
@@ -78,7 +78,7 @@ class Observations:
 
     @classmethod
     def from_table(cls, table: pd.DataFrame) -> Self:
-        """The rows of a table, called as its index calls them.
+        """Make observations of the rows of a table, labelled by its index.
 
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
 
@@ -125,7 +125,7 @@ class Observations:
         return self._mapped(lambda tensor: tensor[chosen.to(tensor.device)], self.labels[chosen.numpy()])
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on another device."""
+        """Copy the observations to another device."""
         return self._mapped(lambda tensor: tensor.to(device), self.labels)
 
     def _mapped(self, function: Callable[[Tensor], Tensor], labels: pd.Index) -> Self:
@@ -134,7 +134,7 @@ class Observations:
         return type(self)(**parts, errors=errors, labels=labels)
 
     def x(self, columns: Sequence[str]) -> Tensor:
-        """What a model that was fitted on these columns is given, (B, F).
+        """Features (B, F) of a model that was fitted on these columns.
 
         Raises:
             InputError: A column is unknown.
@@ -142,7 +142,7 @@ class Observations:
         return self._values()[:, _places(columns)]
 
     def to_table(self) -> pd.DataFrame:
-        """A table with the columns `polyinv.quantities.COLUMNS`, indexed by the labels."""
+        """Convert to a table with the columns `polyinv.quantities.COLUMNS`, indexed by the labels."""
         return pd.DataFrame(self._values().cpu().numpy(), self.labels, list(COLUMNS))
 
     @property
@@ -158,7 +158,7 @@ class Observations:
         ]
 
     def masked(self, pattern: str) -> Self:
-        """The same without what a pattern does not give.
+        """Leave out every input that a pattern does not give.
 
         Raises:
             InputError: The pattern cannot be, see `polyinv.data.patterns.inputs_of`.
@@ -167,7 +167,7 @@ class Observations:
         return self.forgetting([name for name in INPUTS if name not in given])
 
     def forgetting(self, inputs: Iterable[str]) -> Self:
-        """The same without some of `polyinv.data.patterns.INPUTS`, such as values of the recipe.
+        """Leave out some of `polyinv.data.patterns.INPUTS`, such as values of the recipe.
 
         Raises:
             InputError: One is unknown.
@@ -180,7 +180,7 @@ class Observations:
         return self._with(values)
 
     def with_known(self, known: Mapping[str, float]) -> Self:
-        """The same with values that hold for every row: of the recipe, residual monomer, Mn or Mw.
+        """Add known values that hold for every row: of the recipe, residual monomer, Mn or Mw.
 
         Raises:
             InputError: A row has another value, or no polymer could have it.

@@ -1,4 +1,4 @@
-"""Patterns of knowledge: which inputs are given, of those that a laboratory may have.
+"""Patterns of inputs: which are given and which are missing, of those that a laboratory may have.
 
 A pattern names the inputs that are there, joined by plus signs: ``mmd+temp`` is a curve and the temperature of the
 reactor. What is missing stands as NaN in a row of the feature set ``conditional``.
@@ -29,7 +29,7 @@ PRACTICAL = {"mmd": 1.0, "mmd+temp": 1.0, "mmd+temp+time": 1.0, "composite": 1.0
 
 
 def inputs_of(pattern: str) -> tuple[str, ...]:
-    """The inputs of a pattern, in the order of ``INPUTS``.
+    """Inputs of a pattern, in the order of ``INPUTS``.
 
     Raises:
         InputError: One is unknown, or nothing of the polymer or nothing of the recipe would be open.
@@ -52,7 +52,7 @@ def inputs_of(pattern: str) -> tuple[str, ...]:
 
 
 def name_of(inputs: Sequence[str]) -> str:
-    """The pattern of some inputs.
+    """Name of the pattern of some inputs.
 
     Example:
         >>> name_of(("temp", "mmd")), name_of(("mmd", "cBA_time", "means", "temp"))
@@ -66,7 +66,7 @@ def name_of(inputs: Sequence[str]) -> str:
 
 
 def named_patterns(weights: Mapping[str, float]) -> tuple[str, ...]:
-    """The patterns that are named singly, each once; those of ``PRACTICAL`` where none is.
+    """Patterns that are named singly, each once; those of ``PRACTICAL`` where none is.
 
     Example:
         >>> named_patterns({"temp+mmd": 1, "any": 2}), named_patterns({"any": 1})[:2]
@@ -89,7 +89,7 @@ def pattern_of(columns: Sequence[str]) -> str | None:
 
 
 def every_pattern() -> tuple[str, ...]:
-    """All patterns that show a polymer and ask for something, fewest inputs first.
+    """All patterns that show a polymer and leave a value of the recipe to answer, fewest inputs first.
 
     Example:
         >>> len(every_pattern()), every_pattern()[:3]
@@ -104,7 +104,7 @@ def every_pattern() -> tuple[str, ...]:
 
 
 def check_patterns(weights: Mapping[str, float]) -> dict[str, float]:
-    """The patterns to train on and their weights; none given are ``PRACTICAL``.
+    """Check the patterns to train on and their weights; none given are ``PRACTICAL``.
 
     Raises:
         InputError: A pattern that cannot be, or weights that are no shares.

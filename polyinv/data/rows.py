@@ -1,4 +1,4 @@
-"""Rows in physical units: what models that need a table learn from."""
+"""Training rows in physical units, for models that learn from a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from polyinv.quantities import TARGETS
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in physical units, float64.
+    """Observations and recipes in physical units, float64.
 
     Args:
         x: Observations, (N, F).
@@ -31,14 +31,14 @@ class Rows:
 
 
 def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
-    """All rows of a table, with the given columns as observations."""
+    """Convert all rows of a table, with the given columns as observations."""
     # pandas hands out read-only arrays
     x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, TARGETS))
     return Rows(x, y)
 
 
 def together(*parts: Rows) -> Rows:
-    """The rows of several parts, one after the other."""
+    """Concatenate the rows of several parts."""
     grouped = all(part.groups is not None for part in parts)
     groups = np.concatenate([part.groups for part in parts]) if grouped else None
     return Rows(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]), groups)

@@ -56,7 +56,7 @@ class Standardize(nn.Module):
 
 
 class Scaling(nn.Module):
-    """From physical rows to what a network learns from, and back.
+    """Scaling from physical rows to what a network learns from, and back.
 
     Columns of which any may be missing (the feature set ``conditional``, which has the recipe among them) become G
     features and, behind them, one number for each of the inputs of `polyinv.data.patterns`: 1 where it is given, 0
@@ -90,7 +90,7 @@ class Scaling(nn.Module):
 
     @classmethod
     def fit(cls, x: Tensor, y: Tensor, columns: Sequence[str], transform: str = "plain") -> Self:
-        """Scaling of observations x (N, F) and recipes y (N, 4).
+        """Fit the scaling of observations x (N, F) and recipes y (N, 4).
 
         Raises:
             InputError: No column varies.
@@ -109,7 +109,7 @@ class Scaling(nn.Module):
         return self.mask(torch.cat([z, torch.ones_like(present, dtype=z.dtype)], dim=-1), present)
 
     def mask(self, features: Tensor, present: Tensor) -> Tensor:
-        """What a network sees (*, width) when only some inputs are given, by the patterns of the rows (*, 7)."""
+        """Mask the features of a network (*, width) by the patterns of the rows (*, 7)."""
         given = torch.cat([present[..., self._input], present], dim=-1)
         return torch.where(given, features, 0.0)
 
@@ -123,7 +123,7 @@ class Scaling(nn.Module):
 
 
 def fit_targets(y: Tensor) -> Standardize:
-    """Scaling of recipes (N, 4), one-to-one. One that never varies keeps its unit."""
+    """Fit a one-to-one scaling of recipes (N, 4). A value that never varies keeps its unit."""
     scaling = Standardize(y.shape[-1])
     scaling.mean = y.mean(0)
     std = y.std(0, correction=0)
@@ -132,7 +132,7 @@ def fit_targets(y: Tensor) -> Standardize:
 
 
 def fit_features(x: Tensor, names: Sequence[str], curve: Sequence[int]) -> Standardize:
-    """Scaling of features (N, G) that drops near-constant ones and clips, and says so in the log.
+    """Fit a scaling of features (N, G) that drops near-constant ones and clips, and says so in the log.
 
     Args:
         x: The features.

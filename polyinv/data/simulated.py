@@ -24,7 +24,7 @@ LEAST_CHAINS = 30
 
 @dataclass(frozen=True)
 class Source:
-    """Draws noisy observations of random recipes.
+    """Source of noisy observations of random recipes.
 
     Args:
         config: What is drawn.
@@ -43,11 +43,11 @@ class Source:
         return [(*OBSERVABLES, *TARGETS).index(column) for column in self.columns]
 
     def to(self, device: torch.device | str) -> "Source":
-        """The same with its bank on another device."""
+        """Copy the source to another device."""
         return replace(self, bank=self.bank.to(device))
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
+        """Draw observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
         if self.config.fresh:
             # A stream of its own: that of a member may be the one that the recipes of a bank came from.
             apart = int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
@@ -59,7 +59,7 @@ class Source:
         return self._observe(entries, generator), entries.recipes
 
     def rows(self, generator: torch.Generator) -> Rows:
-        """Every entry of the bank once."""
+        """Draw every entry of the bank once."""
         parts = [self._observe(self.bank[at], generator) for at in torch.arange(len(self.bank)).split(8192)]
         return Rows(torch.cat(parts).double(), self.bank.recipes)
 
@@ -74,7 +74,7 @@ class Source:
 
 
 def sources(config: SimulatedConfig, columns: tuple[str, ...]) -> tuple[Source, Source]:
-    """What training and validation rows are drawn from; the banks are computed, or taken from the cache.
+    """Sources of training and validation rows; their banks are computed, or taken from the cache.
 
     Args:
         config: What is simulated.
@@ -97,7 +97,7 @@ def sources(config: SimulatedConfig, columns: tuple[str, ...]) -> tuple[Source, 
 
 
 def simulated_rows(config: SimulatedConfig, training: Source, validation: Source) -> list[Rows]:
-    """Every recipe of both banks once: a finite table of training rows and one of validation rows."""
+    """Draw every recipe of both banks once: a finite table of training rows and one of validation rows."""
     drawn = zip(STREAMS, (training, validation), strict=True)
     return [source.rows(torch.Generator().manual_seed(_seed(config, name))) for name, source in drawn]
 

@@ -1,4 +1,4 @@
-"""Where the rows of an experiment come from: the bundled data set, a user's file, or a simulation."""
+"""Source of the rows of an experiment: the bundled data set, a user's file, or a simulation."""
 
 import logging
 from collections.abc import Callable
@@ -27,9 +27,9 @@ class SimulatedConfig:
 
     Args:
         rows: Recipes in the bank of noise-free curves; models that need a finite table get each of them once.
-        chains: Dead chains of a run at the horizon, lowest and highest; drawn log-uniformly between. One number for
-            all is a trap: single chains in the tail of the curve give the number of chains away, and with a fixed
-            volume that tells how far the run is, which no measured curve does (docs/networks.md).
+        chains: Dead chains of a reaction at the horizon, lowest and highest; drawn log-uniformly between. One number
+            for all is a trap: single chains in the tail of the curve give the number of chains away, and with a fixed
+            volume that tells how far the reaction is, which no measured curve does (docs/networks.md).
         horizon: Time in s that the number of chains refers to; a snapshot before it holds fewer.
         epoch: Rows served between two looks at the validation rows.
         validation: Validation rows; their recipes and noise are their own.
@@ -76,12 +76,13 @@ class SimulatedConfig:
 
 @dataclass(frozen=True)
 class GridConfig:
-    """The published grid simulated on the spot.
+    """Published grid, simulated on the spot.
 
     Args:
-        method: One of ``polyinv.simulate.SIMULATORS``. ``sampled`` cumulates the noise along each run, as its chains
-            do; ``sampled_per_row`` draws it afresh for each row, so that snapshots of one run share no fingerprint.
-        chains: Dead chains of each run at its last snapshot; ``deterministic`` has no noise.
+        method: One of ``polyinv.simulate.SIMULATORS``. ``sampled`` cumulates the noise along each reaction, as its
+            chains do; ``sampled_per_row`` draws it afresh for each row, so that snapshots of one reaction share no
+            fingerprint.
+        chains: Dead chains of each reaction at its last snapshot; ``deterministic`` has no noise.
         seed: Of the random numbers.
     """
 
@@ -145,7 +146,7 @@ class DataConfig:
 
 
 def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.DataFrame:
-    """The rows that ``config`` names, with the given columns.
+    """Load the rows that ``config`` names, with the given columns.
 
     Raises:
         InputError: The file cannot be used, or the simulation is not possible.
@@ -188,20 +189,20 @@ def simulate_table(
     """Simulate recipes; the table keeps their order.
 
     Args:
-        recipes: N rows with the columns of ``TARGETS``; rows that differ in time only are snapshots of one run.
+        recipes: N rows with the columns of ``TARGETS``; rows that differ in time only are snapshots of one reaction.
         method: One of ``polyinv.simulate.SIMULATORS``.
-        chains: Dead chains of each run at its last snapshot.
+        chains: Dead chains of each reaction at its last snapshot.
         seed: Of the random numbers.
-        replicates: Independent runs of each recipe, R.
+        replicates: Independent reactions of each recipe, R.
         chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
-        progress: Called with the number of runs just done.
+        progress: Called with the number of reactions just done.
         options: What only this method takes.
 
     Returns:
         N rows for each replicate, one replicate after the other, with the columns of ``COLUMNS``.
 
     Raises:
-        InputError: An unknown name, a recipe that cannot be, or replicates of a run without noise.
+        InputError: An unknown name, a recipe that cannot be, or replicates of a reaction without noise.
     """
     # torch takes a second or more to import: not before a file has been refused.
     import torch

@@ -1,13 +1,13 @@
-"""Which rows train, which choose (validation), which evaluate (test).
+"""Splits of a table into training, validation and test rows.
 
-``random_rows`` is the published protocol: snapshots of one run fall on both sides, and the run's own Monte Carlo
-noise tells them apart. ``by_recipe`` keeps every run on one side and is the honest split of a table.
+``random_rows`` is the published protocol: snapshots of one reaction fall on both sides, and the reaction's own Monte
+Carlo noise tells them apart. ``by_recipe`` keeps every reaction on one side and is the honest split of a table.
 ``by_temperature`` holds out a whole level, at the ends of the range or inside. The validation rows are split off the
 training rows in the same manner.
 
-Four more ask for extrapolation along the run. They hold out the runs that ``by_recipe`` holds out with the same seed,
-and cut all runs: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the other way
-round; ``low_conversion`` trains below `polyinv.reactions.HIGH_CONVERSION` and is tested from there on,
+Four more ask for extrapolation along the reaction. They hold out the reactions that ``by_recipe`` holds out with the
+same seed, and cut them all: ``early`` trains on the snapshots up to `EARLY` and is tested on later ones, ``late`` the
+other way round; ``low_conversion`` trains below `polyinv.reactions.HIGH_CONVERSION` and is tested from there on,
 ``high_conversion`` the other way round. The rows on the other side of the cut are in no part. Test rows differ between
 these splits, and R² with them: a set that spans half of the times has a smaller variance of time to explain.
 """
@@ -31,14 +31,14 @@ VALIDATION_SHARE = 0.2  # of the rows that are not test rows
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of a table, each in one part only.
+    """Row numbers of the training, validation and test rows, each in one part only.
 
     Args:
         train: Rows to fit on.
         val: Rows to choose on, such as the epoch to stop at.
         test: Rows to evaluate on, once.
-        groups: For every row of the table, a number that equal runs share and that must not be torn apart; None where
-            rows are split singly.
+        groups: For every row of the table, a number that equal reactions share and that must not be torn apart; None
+            where rows are split singly.
     """
 
     train: np.ndarray
@@ -52,21 +52,21 @@ class Split:
 
 
 def random_rows(table: pd.DataFrame, seed: int) -> Split:
-    """Rows at random; seed 42 gives the published test rows if the table has the published row order."""
+    """Split rows at random; seed 42 gives the published test rows if the table has the published row order."""
     rest, test = train_test_split(np.arange(len(table)), test_size=TEST_SHARE, random_state=seed)
     train, val = next(ShuffleSplit(1, test_size=VALIDATION_SHARE, random_state=seed).split(rest))
     return Split(rest[train], rest[val], test)
 
 
 def by_recipe(table: pd.DataFrame, seed: int) -> Split:
-    """Whole runs at random: rows that differ in time only stay together."""
+    """Split whole reactions at random: rows that differ in time only stay together."""
     groups = run_numbers(table)
     rest, test = next(GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(groups, groups=groups))
     return _with_validation(rest, test, groups, seed)
 
 
 def by_temperature(table: pd.DataFrame, seed: int) -> Split:
-    """One temperature level, chosen by the seed, is the test; validation by runs of the others."""
+    """Hold out one temperature level, chosen by the seed; validate on reactions at the others."""
     levels = np.unique(table["temp"])
     if len(levels) < 2:
         raise ValueError(f"all have temp {levels[0]:g}")
@@ -82,22 +82,22 @@ def _with_validation(rest: np.ndarray, test: np.ndarray, groups: np.ndarray, see
 
 
 def early(table: pd.DataFrame, seed: int) -> Split:
-    """Train on the snapshots up to `EARLY` of most runs; the test is the later ones of the runs held out."""
+    """Train on the snapshots up to `EARLY` of most reactions; test on the later ones of those held out."""
     return _cut(by_recipe(table, seed), _is_early(table))
 
 
 def late(table: pd.DataFrame, seed: int) -> Split:
-    """Train on the snapshots after `EARLY` of most runs; the test is the earlier ones of the runs held out."""
+    """Train on the snapshots after `EARLY` of most reactions; test on the earlier ones of those held out."""
     return _cut(by_recipe(table, seed), ~_is_early(table))
 
 
 def low_conversion(table: pd.DataFrame, seed: int) -> Split:
-    """Train below `HIGH_CONVERSION`; the test is what lies above in the runs held out."""
+    """Train below `HIGH_CONVERSION`; test above it in the reactions held out."""
     return _cut(by_recipe(table, seed), _is_low(table))
 
 
 def high_conversion(table: pd.DataFrame, seed: int) -> Split:
-    """Train from `HIGH_CONVERSION` on; the test is what lies below in the runs held out."""
+    """Train from `HIGH_CONVERSION` on; test below it in the reactions held out."""
     return _cut(by_recipe(table, seed), ~_is_low(table))
 
 
@@ -110,7 +110,7 @@ def _is_low(table: pd.DataFrame) -> np.ndarray:
 
 
 def _cut(split: Split, learned: np.ndarray) -> Split:
-    """The training and validation rows that are to be learned from, the test rows that are not."""
+    """Cut a split: training and validation rows on one side, test rows on the other."""
     parts = split.train[learned[split.train]], split.val[learned[split.val]], split.test[~learned[split.test]]
     for name, rows in zip(split.parts(), parts, strict=True):
         if len(rows) == 0:
@@ -130,12 +130,12 @@ SPLITS: dict[str, Callable[[pd.DataFrame, int], Split]] = {
 
 
 def split_columns(name: str) -> tuple[str, ...]:
-    """Columns of a table that a split looks at."""
+    """Columns of a table that a split needs."""
     return (*TARGETS, *(("cBA_time",) if name in ("low_conversion", "high_conversion") else ()))
 
 
 def check_split(name: str, share: float = 1.0) -> None:
-    """Refuse a split that there is not for any table.
+    """Refuse an unknown split, or a share that cannot be.
 
     Raises:
         InputError: The name is unknown, or the share is none.
@@ -153,11 +153,11 @@ def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) ->
         table: N rows with the columns `split_columns`.
         name: Of the split.
         seed: Which of the possible splits.
-        share: Of the training and validation runs that are kept (of their rows, where rows are split singly); those
-            of a smaller share are among those of a larger one, and the test rows are the same.
+        share: Of the training and validation reactions that are kept (of their rows, where rows are split singly);
+            those of a smaller share are among those of a larger one, and the test rows are the same.
 
     Raises:
-        InputError: The name is unknown, or the table has too few runs (or rows) for three parts.
+        InputError: The name is unknown, or the table has too few reactions (or rows) for three parts.
     """
     check_split(name, share)
     try:
@@ -171,7 +171,7 @@ def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) ->
 
 
 def _some(split: Split, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """A share of the runs, or rows, of a part: at least one."""
+    """Draw a share of the reactions, or rows, of a part: at least one."""
     if share == 1:
         return rows
     units = rows if split.groups is None else split.groups[rows]

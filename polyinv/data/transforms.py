@@ -1,4 +1,4 @@
-"""What a network sees in place of the measured numbers: the same information, more evenly spread."""
+"""Transforms of measured numbers to features of a network: the same information, more evenly spread."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,7 +40,7 @@ logarithms of the molar masses and of the residual monomer, whose errors are rel
 
 
 class Transform:
-    """From columns (*, F) to features (*, G), one after the other in the order of the columns.
+    """Transform of columns (*, F) to features (*, G), one after the other in the order of the columns.
 
     Args:
         name: One of ``TRANSFORMS``.
@@ -80,5 +80,5 @@ class Transform:
                 self._runs.append(([at], function))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Columns (*, F) to features (*, G)."""
+        """Transform columns (*, F) to features (*, G)."""
         return torch.cat([function(x[..., at]) for at, function in self._runs], dim=-1)

@@ -48,7 +48,7 @@ def write_table(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def check_new_table(path: Path | str) -> Path:
-    """Whether `write_table` can write to ``path``; worth asking before a long simulation.
+    """Check that `write_table` can write to ``path``, before a long simulation.
 
     Raises:
         InputError: It cannot.
@@ -95,7 +95,7 @@ def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize:
 
 
 def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read rows of which any part may be missing; rows keep their order.
+    """Read rows with missing inputs; rows keep their order.
 
     Args:
         path: An .xlsx, .csv or .npz file with any of `polyinv.quantities.COLUMNS`; of a workbook without the published
@@ -121,7 +121,7 @@ def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.
 def observations_of(
     raw: pd.DataFrame, place: str = "the table", *, normalize: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As `read_observations`, from rows that have been read; ``place`` is what errors call them.
+    """Validate rows with missing inputs that have been read; ``place`` names them in errors.
 
     Raises:
         InputError: As `read_observations`; also no rows, or two rows of one name in the index.
@@ -167,7 +167,7 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
 
 
 def check_physical(table: pd.DataFrame, place: str) -> None:
-    """Refuse numbers that no polymer has; a gap (NaN) is none.
+    """Refuse numbers that no polymer has; NaN is a missing input.
 
     Raises:
         InputError: The first of them.
@@ -182,7 +182,7 @@ def check_physical(table: pd.DataFrame, place: str) -> None:
 
 
 def checksum(table: pd.DataFrame) -> str:
-    """SHA-256 of the columns and numbers of a table: what a run was trained on."""
+    """SHA-256 of the columns and numbers of a table, to identify the data of an experiment."""
     content = ",".join(table.columns).encode() + np.ascontiguousarray(table.to_numpy(dtype="<f8")).tobytes()
     return hashlib.sha256(content).hexdigest()
 
@@ -196,7 +196,7 @@ _AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
 
 
 def _headed(cells: pd.DataFrame, place: str) -> pd.DataFrame:
-    """Cells below a line of names."""
+    """Take the first line of cells as the names of the columns below it."""
     if cells.empty:
         raise InputError(f"{place} has no rows")
     _refuse_doubled(cells.iloc[0], place)

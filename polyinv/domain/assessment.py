@@ -48,14 +48,14 @@ GRADES = ("inside", "edge", "outside")
 
 @cache
 def references() -> References:
-    """The polymers of the box, about five seconds of one core, once in a process."""
+    """Reference polymers of the box; about five seconds of one core, once in a process."""
     with one_thread():
         return References(Polynomial.interpolate(BUTYL_ACRYLATE))
 
 
 @dataclass(frozen=True)
 class Deviations:
-    """How far B observations are from the polymers of the box.
+    """Deviations of B observations from the polymers of the box.
 
     Args:
         fit: The closest recipes.
@@ -69,7 +69,7 @@ class Deviations:
 
     @classmethod
     def of(cls, observations: Observations) -> "Deviations":
-        """Of B observations; known recipe values are held."""
+        """Deviations of B observations; known recipe values are held."""
         observed = observed_numbers(observations)
         with one_thread():
             closest = fit(references(), observed, observations.recipe)
@@ -87,7 +87,7 @@ class Deviations:
 
 
 def observed_numbers(observations: Observations) -> Tensor:
-    """What was observed, `polyinv.simulate.polynomial.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
+    """Observed numbers `polyinv.simulate.polynomial.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
     return torch.cat([observations.x(SCALARS).clamp(min=TRACE).log(), observations.mmd], dim=-1)
 
 
@@ -106,12 +106,12 @@ def limits() -> dict[str, dict[str, list[float]]]:
 
 
 def level(noise: Tensor) -> Tensor:
-    """The level of noise (B,) that limits go by, 0 to 3; 0 without a curve."""
+    """Level of noise (B,) that selects the limits, 0 to 3; 0 without a curve."""
     return torch.bucketize(noise.nan_to_num(0.0).contiguous(), torch.tensor(LEVELS).double())
 
 
 def calibrate(kinds: Tensor) -> dict[str, list[float]]:
-    """Limits that observations from inside the box, with deviations (N, 4), exceed as rarely as they should.
+    """Calibrate limits on deviations (N, 4) of observations from inside the box, for the stated false alarms.
 
     A tenth of the false alarms is left to the noise itself, which has one limit; the rest is shared equally by the
     other kinds at each level of noise.

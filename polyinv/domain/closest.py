@@ -1,4 +1,4 @@
-r"""The recipe of the box whose polymer comes closest to an observation, and how far it stays from it.
+r"""Closest recipe of the box: that whose polymer comes closest to an observation, and its deviations.
 
 Deviations are counted in the noise that chains have when they are counted: with N of them, :math:`\sqrt{w_k}` at a node
 of molar mass :math:`M_k` scatters by :math:`\sqrt{M_k / (4 h N M_n)}`, where h is the step of the grid, whatever the
@@ -34,7 +34,7 @@ SMALLEST = 1e-7
 
 @dataclass(frozen=True)
 class Fit:
-    """B observations and the closest recipes.
+    """Least-squares fit of B observations: the closest recipes and their deviations.
 
     Args:
         recipes: (B, 4), inside the box; known values as given.
@@ -60,7 +60,7 @@ class Fit:
 
 
 class References:
-    """Recipes of the box and what they show, to find near ones quickly.
+    """Recipes of the box with their polymers, to find near ones quickly.
 
     Args:
         forward: Forward model with the observed numbers `polyinv.simulate.polynomial.OBSERVED`.
@@ -73,7 +73,7 @@ class References:
         self.observations = _rooted(forward(self.unit))
 
     def nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
-        """Numbers of the nearest (B, count) by weighted deviation; far from known values counts as far.
+        """Indices of the nearest references (B, count) by weighted deviation; far from known values counts as far.
 
         Args:
             observations: Observed numbers, the curve by its root, (B, 103).
@@ -89,7 +89,7 @@ class References:
 
 
 def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
-    """Least squares inside the box by Levenberg and Marquardt's method, from the nearest of some references.
+    """Fit recipes of the box by least squares (Levenberg–Marquardt), from the nearest of some references.
 
     Mn and Mw are fitted only where there is no curve, whose means they are.
 
@@ -114,12 +114,12 @@ def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
 
 
 def where_measured(curve: Tensor) -> Tensor:
-    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with gaps."""
+    """Nodes at which curves (B, 100) are compared, (B, 100); none of a curve with missing nodes."""
     return span(curve > 0, curve > 0) & (torch.from_numpy(LOG_M) >= OLIGOMERS) & ~curve.isnan().any(-1, keepdim=True)
 
 
 def roughness(deviation: Tensor, populated: Tensor) -> Tensor:
-    """Variance of deviations (B, 100) that wriggles from node to node, by their second differences at populated nodes.
+    """Noise variance of deviations (B, 100) from node to node, by their second differences at populated nodes.
 
     Returns:
         (B,), NaN where no three neighbours are populated.

@@ -1,4 +1,4 @@
-"""What a conditional model can be expected to answer from each pattern of inputs."""
+"""Expected errors of a conditional model for each pattern of missing inputs."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -35,7 +35,7 @@ EASY = ("temp", "time", "cBA_0", "means", "mmd", "cBA_time", "cAIBN_0")
 
 
 def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
-    """Scores of a model on each pattern of inputs, a line for each value of the recipe that is asked for.
+    """Score a model on each pattern of inputs, a line for each value of the recipe that is asked for.
 
     Returns:
         ``pattern`` and ``target``; ``r2`` and ``rmse`` off the grid (the bundled set), ``r2_members`` the standard
@@ -59,7 +59,7 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
 
 @cache
 def simulated_observations(count: int) -> tuple[Observations, Tensor]:
-    """Simulated recipes that no training has, with the noise of as many chains as are trained on by default.
+    """Simulate recipes that no training has, with the noise of as many chains as are trained on by default.
 
     Returns:
         Observations with their recipes as a model would be given them, in single precision; the recipes, (N, 4).
@@ -71,7 +71,7 @@ def simulated_observations(count: int) -> tuple[Observations, Tensor]:
 
 
 class Expectations:
-    """What a model is expected to answer: read from beside it, or measured when it is asked for.
+    """Expected scores of a model: read from its folder, or measured when asked for.
 
     Args:
         model: A conditional one.
@@ -95,14 +95,14 @@ class Expectations:
                 raise InputError(f"{path} is damaged: it has a line twice")
 
     def of(self, pattern: str) -> pd.DataFrame:
-        """The lines of one pattern, by target."""
+        """Expected scores of one pattern, by target."""
         if not (self.table["pattern"] == pattern).any():
             measured = expect(self.model, [pattern])
             self.table = measured if self.table.empty else pd.concat([self.table, measured])
         return self.table[self.table["pattern"] == pattern].set_index("target")
 
     def one_more(self, pattern: str, wanted: Sequence[str]) -> tuple[tuple[str, ...], pd.Series]:
-        """What to find out next: inputs to add to a pattern, and R² of what is then still asked for.
+        """Find the inputs that would help most beside a pattern, and R² of what is then still asked for.
 
         The fewest inputs, one or two, that make all of it good, what is known most easily first; if none do, the
         single input that helps most. Looks only where the table has something to say; nothing is ``((), empty)``.

@@ -1,4 +1,4 @@
-"""May this answer be believed? What the inputs cannot tell, and known values that cannot be.
+"""Warnings about answers: values that the inputs cannot tell, and known values that conflict with the rest.
 
 Every line is a warning in words; none stops an answer.
 """
@@ -27,7 +27,7 @@ NAMED = 5
 
 
 def in_words(inputs: Sequence[str]) -> str:
-    """Inputs as a list in a sentence.
+    """Format inputs as a list in a sentence.
 
     Example:
         >>> in_words(("mmd", "means", "temp"))
@@ -37,7 +37,7 @@ def in_words(inputs: Sequence[str]) -> str:
 
 
 def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
-    """A line if some value of the recipe is not to be told from a pattern of inputs, and what would help."""
+    """Warn of values of the recipe that a pattern of inputs cannot tell, and say what would help."""
     expected = expectations.of(pattern)
     poor = expected[expected["r2"] < POOR]
     if poor.empty:
@@ -54,13 +54,13 @@ def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
 
 
 def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
-    """Which values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
+    """Whether values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
     margin = torch.where(given, 0.0, MARGIN * (HIGH - LOW))
     return (recipes < LOW - margin) | (recipes > HIGH + margin)
 
 
 def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
-    """A line for each value of the recipe that leaves the box in which models have learned, known or answered.
+    """Warn of each value of the recipe, known or answered, that leaves the box in which models have learned.
 
     Args:
         recipes: Known and answered values, (N, 4).
@@ -89,7 +89,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
 def conflicts(
     model: InverseModel, observations: Observations, pattern: str, name: str, expectations: Expectations
 ) -> tuple[Tensor, Tensor, pd.Series]:
-    """Whether the other inputs of a pattern speak against a known value of the recipe.
+    """Whether a known value of the recipe conflicts with the other inputs of a pattern.
 
     What is known is asked for as if it were not. An answer farther away than 99 % of the errors made in that pattern
     is a contradiction; of values that agree, one in a hundred is called one. Rows with a known value outside the box
@@ -118,7 +118,7 @@ def conflicts(
 def contradictions(
     model: InverseModel, observations: Observations, pattern: str, expectations: Expectations
 ) -> list[str]:
-    """A line for each known value of the recipe that the rest of the inputs speaks against, see `conflicts`."""
+    """Warn of each known value of the recipe that conflicts with the rest of the inputs, see `conflicts`."""
     given, rows, lines = inputs_of(pattern), observations.labels, []
     for at, quantity in enumerate(RECIPE):
         if quantity.name not in given:
@@ -137,7 +137,7 @@ def contradictions(
 
 
 def assessments_in_words(assessments: pd.DataFrame) -> list[str]:
-    """A line for the rows at the edge and one for those outside.
+    """Warn of the rows at the edge of the applicability domain and of those outside.
 
     Args:
         assessments: Of `polyinv.domain.assessment.assess`, indexed by what each row is called.

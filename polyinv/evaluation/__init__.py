@@ -1,4 +1,4 @@
-"""How good an answer is: scores, closed loop, information, importance, the published numbers."""
+"""Evaluation of answers: scores, closed loop, information, importance, the published numbers."""
 
 ENSEMBLE = "all"
 """The member of the scores that stands for the model as a whole."""

@@ -1,4 +1,4 @@
-r"""The closed loop: does the predicted recipe make the polymer that was shown?
+r"""Closed loop: does the predicted recipe, simulated, make the polymer that was observed?
 
 Recipes far apart may make the same polymer, and then an error in the recipe is no error in the answer. So each
 predicted recipe is simulated and its curve compared with the one that was observed. The distance of two curves is their
@@ -9,12 +9,12 @@ total variation, the share of the mass that would have to move [Gibbs and Su, *I
 
 0 for equal curves and 1 for curves that share nothing.
 
-An observed curve is one run of a finite number of chains, and not even the true recipe repeats it. What it does reach
-is the **floor**, the mean distance between two replicates of the true recipe; the **ratio** of the distance to the
-floor is the score, and 1 is perfect. Like is compared with like: noise-free curves would come closer to the observed
-one than a replicate does, by :math:`\sqrt 2`, and score better than the truth. The answer is therefore a replicate of
-the predicted recipe, of the same number of chains at the horizon, and the distance is the mean over several of them,
-so that what scatters is the observation alone. ``METHODS`` names what an answer is simulated by:
+An observed curve is one reaction of a finite number of chains, and not even the true recipe repeats it. What it does
+reach is the **floor**, the mean distance between two replicates of the true recipe; the **ratio** of the distance to
+the floor is the score, and 1 is perfect. Like is compared with like: noise-free curves would come closer to the
+observed one than a replicate does, by :math:`\sqrt 2`, and score better than the truth. The answer is therefore a
+replicate of the predicted recipe, of the same number of chains at the horizon, and the distance is the mean over
+several of them, so that what scatters is the observation alone. ``METHODS`` names what an answer is simulated by:
 
 - ``sampled`` draws the noise on top of the rate equations (`polyinv.simulate.sampling`), which stands for kinetic Monte
   Carlo (docs/simulators.md),
@@ -23,10 +23,10 @@ so that what scatters is the observation alone. ``METHODS`` names what an answer
   true recipe and the true smooth curve. It notices an error sooner: an error as large as the scatter of one replicate
   adds to one such scatter instead of two.
 
-On the bundled runs the true recipe scores a median of 0.98 (runs of the grid) and 1.00 (off the grid) by ``sampled``,
-single rows 0.85 to 1.18 (5 to 95 %); a test asserts the medians. Whoever fits the noise of a curve as well comes closer
-to it than the truth, and scores less. A recipe that no reactor could run, as networks extrapolate to, is moved to the
-nearest one within ``LIMITS`` and marked.
+On the bundled reactions the true recipe scores a median of 0.98 (reactions of the grid) and 1.00 (off the grid) by
+``sampled``, single rows 0.85 to 1.18 (5 to 95 %); a test asserts the medians. Whoever fits the noise of a curve as well
+comes closer to it than the truth, and scores less. A recipe that no reactor could run, as networks extrapolate to, is
+moved to the nearest one within ``LIMITS`` and marked.
 """
 
 import logging
@@ -96,7 +96,7 @@ def physical(recipes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Growth, Tensor]:
-    """Growth until the snapshot as one interval, (B, 1), and dead chains in mol/L at the horizon, (B,).
+    """Simulate growth until the snapshot as one interval, (B, 1), and dead chains in mol/L at the horizon, (B,).
 
     A predicted time may lie beyond the horizon, which still fixes the volume.
     """
@@ -150,11 +150,11 @@ def _kmc(
 
 METHODS: dict[str, Callable[..., Snapshots]] = {"sampled": _sampled, "deterministic": _deterministic, "kmc": _kmc}
 """What answers are simulated by. Each takes recipes (B, 4), replicates, chains, horizon, chemistry, seed and
-the folder that keeps finished runs."""
+the folder that keeps finished reactions."""
 
 
 def _stream(seed: int, recipe: Sequence[float] | Tensor = ()) -> int:
-    """A random stream of its own for each recipe, so that a row scores the same alone and among others.
+    """Seed of a random stream for each recipe, so that a row scores the same alone and among others.
 
     No simulated data set has it: a replicate that shares the random numbers of the observation would have no distance
     from it. Six digits: the last bits of a prediction depend on the batch.
@@ -164,7 +164,7 @@ def _stream(seed: int, recipe: Sequence[float] | Tensor = ()) -> int:
 
 
 def _by_recipe(made: Growth, replicates: int, chemistry: Chemistry) -> Snapshots:
-    """Runs (B·R, 1) as snapshots (B, R)."""
+    """Reshape reactions (B·R, 1) to snapshots (B, R)."""
     return mapped(made.snapshots(chemistry), lambda part: part.reshape(-1, replicates, *part.shape[2:]))
 
 
@@ -180,17 +180,17 @@ def simulated(
     chemistry: Chemistry = BUTYL_ACRYLATE,
     store: Store = None,
 ) -> Snapshots:
-    """What predicted recipes make, for the loop and for pictures.
+    """Simulate predicted recipes, for the closed loop and for pictures.
 
     Args:
         recipes: (B, 4), taken to the nearest within ``LIMITS``; a row with NaN gives NaN.
         method: One of ``METHODS``.
-        chains: Dead chains of a run at the horizon.
+        chains: Dead chains of a reaction at the horizon.
         horizon: In s; the time that the number of chains refers to.
-        replicates: R runs of each recipe.
+        replicates: R reactions of each recipe.
         seed: Of the random numbers.
         chemistry: Scheme and coefficients.
-        store: Folder in which finished runs are kept and looked for; ``kmc`` alone takes long enough.
+        store: Folder in which finished reactions are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
         Curves (B, R, 100) and scalars (B, R): the replicates stand in the place of the times. ``deterministic`` has
@@ -236,14 +236,14 @@ def closed_loop(
         true: True recipes, (B, 4); where they are None or NaN the floor, and the cBA_0 of the observed conversion, are
             those of the predicted recipe.
         method: One of ``METHODS``.
-        chains: Dead chains at the horizon, of the run that the observation comes from and of those simulated here. A
-            measured curve has none: its ratio is in units of the noise of such a run.
+        chains: Dead chains at the horizon, of the reaction that the observation comes from and of those simulated here.
+            A measured curve has none: its ratio is in units of the noise of such a reaction.
         horizon: In s; the time that the number of chains refers to.
         replicates: Simulated answers, and replicates of the true recipe, to average over; 2 or more.
         seed: Of the random numbers. Each recipe has its own: a row scores the same alone and in any order (by ``kmc``
             only in its place).
         chemistry: Scheme and coefficients.
-        store: Folder in which finished runs are kept and looked for; ``kmc`` alone takes long enough.
+        store: Folder in which finished reactions are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
         A line for each observation, under its label.
@@ -307,7 +307,7 @@ def _check_shapes(count: int, recipes: Tensor, true: Tensor | None) -> None:
 
 
 def _floor(recipes: Tensor, method: str, **settings: Any) -> Tensor:
-    """Mean distance (B,) that the recipes have from their own replicates, when they are simulated by a method."""
+    """Mean distance (B,) between replicates of the recipes, simulated by a method."""
     if method == "deterministic":
         smooth = simulated(recipes, method=method, **settings)
         return distance(simulated(recipes, method="sampled", **settings).mmd, smooth.mmd).mean(1)
@@ -329,7 +329,7 @@ def _errors_of_means(answer: Snapshots, curve: Tensor, observations: Observation
 
 
 def summary(loop: pd.DataFrame) -> pd.DataFrame:
-    """One line for many observations, to stand in a table beside those of other models.
+    """Summarize the closed loop of many observations in one line of a table of models.
 
     Args:
         loop: Of `closed_loop`.

@@ -1,4 +1,4 @@
-"""What a model is evaluated on, and what it answers."""
+"""Evaluated rows: observations, true recipes, and the answers of a model."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from polyinv.models.base import mean_answer
 
 @dataclass(frozen=True)
 class Evaluated:
-    """N rows that a model has answered, and the truth.
+    """Predicted and true recipes of N rows.
 
     Args:
         subset: Name of the rows, such as ``test``.
@@ -31,5 +31,5 @@ class Evaluated:
 
     @property
     def predicted(self) -> Tensor:
-        """What the model as a whole answers, (N, 4)."""
+        """Predicted recipes of the model as a whole, (N, 4)."""
         return mean_answer(self.predictions)

@@ -1,4 +1,4 @@
-"""What an answer rests on: how much of R² goes when an input is shuffled among the rows, or missing.
+"""Importance of inputs: the drop of R² when an input is shuffled among the rows, or missing.
 
 Inputs are taken by the block: a scalar column, a value of the recipe, a stretch of neighbouring nodes of the curve, and
 the curve as a whole.
@@ -7,7 +7,7 @@ Read with care: inputs that tell the same share what they tell. Mn and Mw follow
 from one another, so that a block may look idle because the others say it too, and no two numbers may be added. A
 shuffled block also makes observations that no polymer shows, on which a model is not to be trusted: its number says how
 much the *model* leans on the block, not how much the block could tell. What a *missing* block costs
-(`missing_importance`) is free of that, but only models that take gaps can say it.
+(`missing_importance`) is free of that, but needs a conditional model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def blocks(columns: Sequence[str], observations: Observations, pieces: int = PIE
 
 
 def _ends(curves: Tensor, pieces: int) -> list[int]:
-    """Where stretches of curves (N, 100) begin, and the end of the last."""
+    """Bounds of the stretches of curves (N, 100): where each begins, and the end of the last."""
     mean = curves.nanmean(0)
     populated = (mean >= POPULATED * mean.max()).nonzero()[:, 0].tolist()
     low, high = (populated[0], populated[-1] + 1) if populated else (0, len(mean))
@@ -84,7 +84,7 @@ def _range(first: int, last: int, nodes: int) -> str:
 
 
 def with_whole_curve(cut: Blocks) -> dict[str, list[str]]:
-    """Blocks and, as one more, the curve as a whole."""
+    """Add the curve as a whole to the blocks."""
     curve = [column for columns in cut.values() for column in columns if column in MMD]
     return {**{name: list(columns) for name, columns in cut.items()}, **({WHOLE_CURVE: curve} if curve else {})}
 
@@ -100,14 +100,14 @@ def permutation_importance(
     seed: int = 0,
     bounded: bool = True,
 ) -> pd.DataFrame:
-    """How much R² drops when a block is shuffled among the rows, all of its columns together [Breiman 2001].
+    """Permutation importance: drop of R² when a block is shuffled among the rows [Breiman 2001].
 
     A drop of zero is that of a block the model ignores. If a model rests on one block alone and its answers scatter as
     they should, R² drops by twice its value: shuffled, it is as wrong as it was right. Correlated blocks share their
     importance, see the module.
 
     Args:
-        model: Any. A conditional one may be given observations with gaps.
+        model: Any. A conditional one may be given observations with missing inputs.
         observations: N. Rows that lack a block keep their gap, the others swap it; a block that no row has is left
             out, and so is a value of the recipe that is given: it is not asked for.
         y: True recipes (N, 4).
@@ -148,7 +148,7 @@ def permutation_importance(
 
 @one_thread()
 def missing_importance(model: InverseModel, observations: Observations, y: Tensor) -> pd.DataFrame:
-    """How much R² drops when an input is not known: what knowing it is worth beside the others.
+    """Drop of R² when an input is missing: its value beside the others.
 
     Args:
         model: A conditional one.
@@ -161,7 +161,7 @@ def missing_importance(model: InverseModel, observations: Observations, y: Tenso
         deviation over the members (NaN for a single one).
 
     Raises:
-        InputError: The model takes no gaps.
+        InputError: The model is not conditional.
     """
     if not model.conditional:
         raise InputError(f"{model.name} was not fitted on the features 'conditional': it needs all of its inputs")
@@ -186,7 +186,7 @@ class Impurity(Protocol):
 
 
 def impurity_importance(model: Impurity, cut: Blocks) -> pd.DataFrame:
-    """Share of the decrease in variance that splits on a block bring, as the study quotes it for its forest.
+    """Impurity importance: share of the decrease in variance by splits on a block, as the study quotes it.
 
     It counts what the trees did on their training rows, is one number for all targets, and favours columns with many
     distinct values; a permutation on rows never seen has none of these faults.
@@ -204,7 +204,7 @@ def impurity_importance(model: Impurity, cut: Blocks) -> pd.DataFrame:
 
 
 def importance_table(importance: pd.DataFrame, value: str = "drop") -> pd.DataFrame:
-    """The same for readers: a line for each block, a column for each target, value ± spread as text.
+    """Format importance: a line for each block, a column for each target, value ± spread as text.
 
     Example:
         >>> lines = [("Mn", "temp", 0.5, 0.01), ("Mn", "time", 0.25, 0.02)]
@@ -221,13 +221,13 @@ def importance_table(importance: pd.DataFrame, value: str = "drop") -> pd.DataFr
 
 
 def _asked(model: InverseModel, observations: Observations, y: Tensor) -> Tensor:
-    """Recipes (N, 4) with NaN where a model is given the value: it hands it back, and is not judged on it."""
+    """Recipes (N, 4) with NaN where a model is given the value: it hands it back, and is not evaluated on it."""
     takes = torch.tensor([name in model.columns for name in TARGETS])
     return y.masked_fill(takes & ~observations.recipe.isnan(), torch.nan)
 
 
 def _shuffled(x: Tensor, places: list[int], rows: Tensor, generator: torch.Generator) -> Tensor:
-    """Observations of which some rows have swapped a block."""
+    """Shuffle a block among some rows of observations."""
     shuffled, columns = x.clone(), torch.tensor(places)
     other = rows[torch.randperm(len(rows), generator=generator)]
     shuffled[rows[:, None], columns] = x[other[:, None], columns]

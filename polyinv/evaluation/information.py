@@ -1,11 +1,11 @@
-r"""How much an observation can tell at all, without a network: local information and the recipe box as prior.
+r"""Information limit of an observation, without a network: local information and the recipe box as prior.
 
-Near a recipe :math:`\theta` the observation :math:`y` of a run of finite volume is Gaussian about the deterministic
-solution, with slopes :math:`J = \partial y / \partial \theta` and a covariance :math:`\Sigma` that follows from the
-chains that were counted. Of the inputs that a pattern gives (`polyinv.data.patterns`) the Fisher information about the
-values it asks for is :math:`F = J^\top \Sigma^{-1} J`; with the prior precision P of the box, no estimator of a
-Gaussian problem has a smaller mean squared error than :math:`(F + P)^{-1}` (the Cramér–Rao bound with a prior
-[van Trees, *Detection, Estimation, and Modulation Theory* I, 2.4]).
+Near a recipe :math:`\theta` the observation :math:`y` of a reaction of finite volume is Gaussian about the
+deterministic solution, with slopes :math:`J = \partial y / \partial \theta` and a covariance :math:`\Sigma` that
+follows from the chains that were counted. Of the inputs that a pattern gives (`polyinv.data.patterns`) the Fisher
+information about the values it asks for is :math:`F = J^\top \Sigma^{-1} J`; with the prior precision P of the box, no
+estimator of a Gaussian problem has a smaller mean squared error than :math:`(F + P)^{-1}` (the Cramér–Rao bound with a
+prior [van Trees, *Detection, Estimation, and Modulation Theory* I, 2.4]).
 
 What it leaves out: where the values that fit form a ridge that bends, or ends at a wall of the box, the posterior is
 not Gaussian and the number only an estimate. The noise itself also depends on the recipe; that is not counted as
@@ -39,12 +39,12 @@ CHUNK = 128
 
 @dataclass(frozen=True)
 class Response:
-    """How the observations of B runs answer to their recipes, and how they scatter.
+    """Response of the observations of B reactions to their recipes, and their noise.
 
     Args:
         slopes: Derivatives of the O observed numbers by the recipe, (B, O, 4), per unit of `polyinv.quantities`.
-        noise: Covariance of the observed numbers of a run of one chain, (B, O, O); divided by the chains at the
-            horizon it is that of the run.
+        noise: Covariance of the observed numbers of a reaction of one chain, (B, O, O); divided by the chains at the
+            horizon it is that of the reaction.
     """
 
     slopes: Tensor
@@ -52,7 +52,7 @@ class Response:
 
 
 def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: float = 3600.0) -> Response:
-    """The response of B recipes (B, 4), about 15 ms of one core each.
+    """Compute the response of B recipes (B, 4), about 15 ms of one core each.
 
     Args:
         recipes: In physical units.
@@ -154,7 +154,7 @@ def expected_variance(response: Response, pattern: str, chains: float | Tensor) 
 
 
 def information_limit(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
-    """R² of each value of the recipe (4,) that observations of these recipes allow; 1 of a known one.
+    """Information limit: R² of each value of the recipe (4,) that observations allow; 1 of a known one.
 
     The arguments are those of `expected_variance`.
     """
@@ -162,7 +162,7 @@ def information_limit(response: Response, pattern: str, chains: float | Tensor) 
 
 
 def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256) -> Tensor:
-    """R² (4,) that observations of the rows of a test allow, by the spread of their own recipes; 1 of a known value.
+    """Information limit (4,) of the rows of a test, by the spread of their own recipes; 1 of a known value.
 
     NaN of a value that is the same in all rows.
 

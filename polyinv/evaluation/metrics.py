@@ -1,4 +1,4 @@
-"""One scoring function for every model."""
+"""Scores of predicted recipes: one function for every model."""
 
 import logging
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
-    """Scores of predicted recipes.
+    """Score predicted recipes: R² and errors of each target.
 
     - ``r2``: see `polyinv.r2.r2`; undefined (NaN, with a warning) where y is constant.
     - ``mae``, ``mse``: in units of the target, and their square.
@@ -68,7 +68,7 @@ def _score(y: Tensor, predicted: Tensor) -> pd.DataFrame:
 
 
 def score_members(y: Tensor, predictions: Tensor) -> pd.DataFrame:
-    """Scores of a model as a whole (member ``all``) and of each of its members.
+    """Score a model as a whole (member ``all``) and each of its members.
 
     Args:
         y: True recipes (N, 4).

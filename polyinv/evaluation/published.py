@@ -1,4 +1,4 @@
-"""The study's own numbers, for the column beside ours.
+"""Published scores of the study, to stand beside ours.
 
 S. Ortube, I. Ponzoni, M. Diaz: inverse engineering of the polymerization of butyl acrylate by machine learning
 (report, in Spanish), Tables 1 to 3, on the 432 kinetic Monte Carlo runs of Fiosina, Sievers, Drache, Beuermann,
@@ -31,7 +31,7 @@ PUBLISHED_NETWORK = {"hidden": [256, 128, 64], "dropout": [0.2, 0.1, 0.0], "tran
 
 
 def repeated_case(config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The published (model, features) that a run repeats, so that their numbers may stand side by side.
+    """Find the published (model, features) that an experiment repeats, so that both may stand side by side.
 
     It has to split the published way, to learn from all training rows of a table that has the published recipes, and to
     be one of the published models: any forest, and the network of the published architecture.

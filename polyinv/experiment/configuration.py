@@ -29,7 +29,7 @@ MODEL = "forest"
 
 
 class Parser(ArgumentParser):
-    """Reads config files as UTF-8, whatever the system's own encoding is."""
+    """Argument parser that reads config files as UTF-8, whatever the system's own encoding is."""
 
     def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
         """See `ArgumentParser.parse_path`."""
@@ -38,14 +38,14 @@ class Parser(ArgumentParser):
 
 
 class ConfigFile(ActionConfigFile):
-    """A config file, or the bare name of one that comes with polyinv."""
+    """Option for a config file, or the bare name of one that comes with polyinv."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         super().__call__(parser, cfg, str(shipped_or(values, CONFIGS)), option_string)
 
 
 def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] | None = None) -> "Experiment":
-    """The experiment of config files, later ones on top, and of values on top of them.
+    """Read an experiment from config files, later ones on top, and values on top of them.
 
     Args:
         files: YAML files as `polyinv train --config` takes them.
@@ -138,7 +138,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
 
 
 def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
-    """What is not said otherwise stays as it was in the model to start from."""
+    """Take the defaults from the model to start from."""
     from polyinv.data.features import features_of
 
     features = features_of(card["columns"])
@@ -150,7 +150,7 @@ def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
-    """What a parser makes of arguments.
+    """Parse arguments, with errors that name the known keys.
 
     Raises:
         InputError: It refuses one; unknown keys are answered with the known ones.
@@ -170,7 +170,7 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 
 
 def experiment_of(config: Namespace) -> "Experiment":
-    """The experiment that the parser of `add_experiment` has read."""
+    """Make the experiment that the parser of `add_experiment` has read."""
     from polyinv.data.features import current_name
     from polyinv.experiment.run import Experiment, SplitConfig
 
@@ -188,14 +188,14 @@ def experiment_of(config: Namespace) -> "Experiment":
 
 
 def data_config(given: Namespace) -> DataConfig:
-    """The section ``data``, whose own sections come as plain values."""
+    """Make the configuration of the section ``data``, whose own sections come as plain values."""
     values = given.as_dict()
     kinds = {"simulated": SimulatedConfig, "grid": GridConfig}
     return DataConfig(**values | {name: kind(**values[name]) for name, kind in kinds.items()})
 
 
 def value_of(experiment: "Experiment", key: str) -> Any:
-    """The value of an experiment under a dotted key, as a plain type.
+    """Get the value of an experiment under a dotted key, as a plain type.
 
     Example:
         >>> value_of(read_experiment(values={"split.seed": "7", "model.max_depth": None}), "split.seed")
@@ -209,7 +209,7 @@ def value_of(experiment: "Experiment", key: str) -> Any:
 
 
 def with_value(experiment: "Experiment", key: str, value: Any) -> "Experiment":
-    """The same experiment with another value under a dotted key, as typed as `value_of` gives it.
+    """Copy an experiment with another value under a dotted key, as typed as `value_of` gives it.
 
     Example:
         >>> value_of(with_value(read_experiment(), "data.grid.seed", 7), "data.grid.seed")
@@ -227,14 +227,14 @@ def _with(whole: Any, key: str, value: Any) -> Any:
 
 
 def given(arguments: list[str], option: str) -> str | None:
-    """The value of an option, before the parser that knows all of them exists."""
+    """Find the value of an option, before the parser that knows all of them exists."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument(option, dest="value")
     return scout.parse_known_args(arguments)[0].value
 
 
 def _in_configs(arguments: list[str], *keys: str) -> str | None:
-    """What the config files among the arguments say; the last one that says anything counts."""
+    """Find a value in the config files among the arguments; the last one that has it counts."""
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config", action="append", default=[])
     given, _ = scout.parse_known_args(arguments)
@@ -251,7 +251,7 @@ def _entry(path: Path, *keys: str) -> str | None:
 
 
 class _EachKeyOnce(yaml.SafeLoader):
-    """YAML lets the last of equal keys win without a word."""
+    """YAML loader that refuses equal keys, of which YAML silently takes the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
@@ -263,7 +263,7 @@ class _EachKeyOnce(yaml.SafeLoader):
 
 
 def read_yaml(path: Path, sections: str = "model, features, split, data") -> dict[str, Any]:
-    """The sections of a YAML file.
+    """Read the sections of a YAML file.
 
     Raises:
         InputError: It is none, or has no sections.

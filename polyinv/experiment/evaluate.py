@@ -92,7 +92,7 @@ def evaluate(
 
 @contextmanager
 def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]]":
-    """The closed loop by one method. Kinetic Monte Carlo takes long: two replicates, and finished runs are kept."""
+    """Closed loop by one method. Kinetic Monte Carlo takes long: two replicates, and finished reactions are kept."""
     from polyinv.evaluation.closed_loop import closed_loop
 
     if method != "kmc":
@@ -170,7 +170,7 @@ def _answered(model: InverseModel, name: str, observations: "Observations", give
 
 
 def _given(model: InverseModel, observations: "Observations", given: str | None) -> "Observations":
-    """What a model is given of observations: a conditional one a pattern of inputs, any other what it needs."""
+    """Select the inputs of a model: of a conditional one a pattern of inputs, of any other what it needs."""
     return observations.masked(given) if model.conditional and given else observations
 
 
@@ -203,7 +203,7 @@ def _scores(
 
 
 def _limit(subset: "Evaluated", asked: list[str], pattern: str | None) -> pd.DataFrame:
-    """The R² that such rows allow, as scores; nothing where the features are no pattern."""
+    """Information limit of rows, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
 
     if pattern is None:
@@ -342,7 +342,7 @@ def _high_conversion() -> "Section":
 
 
 def _keep_figures(sections: "list[Section]", output: Path) -> None:
-    """Every figure as a file and as a TensorBoard event."""
+    """Write every figure as a file and as a TensorBoard event."""
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(output) as writer:

@@ -1,4 +1,4 @@
-"""The published study again, on its own split and on an honest one: what ``make reproduce`` runs."""
+"""Reproduce the published study, on its own split and on an honest one (``make reproduce``)."""
 
 import logging
 import time
@@ -81,7 +81,7 @@ def reproduce(
 
 
 def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
-    """Run folder and experiment of each training, the longest first."""
+    """Run folders and experiments, the longest first."""
     for model, features in reversed(PUBLISHED):
         options = _options(model)
         for split, count in (("by_recipe", seeds), ("random_rows", 1)):

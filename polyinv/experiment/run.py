@@ -57,7 +57,7 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one run folder is the result of.
+    """Experiment: everything that decides the result in a run folder.
 
     Args:
         model: One of ``polyinv.models.MODELS``.
@@ -83,13 +83,13 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """The experiment in a few words."""
+        """Short title of the experiment."""
         source = "" if self.data.source == "table" else f" {self.data.source}"
         return f"{self.model} {self.features}{source} {self.split.name} seed {self.split.seed}"
 
 
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
-    """Fit, score and keep one experiment.
+    """Run one experiment: fit, score, and write its run folder.
 
     The folder then holds ``config.yaml`` as resolved, ``split.csv``, TensorBoard events, ``model/``,
     ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder without scores is unfinished.
@@ -125,7 +125,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
 
 
 def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
-    """See, without running anything, that a run folder is of this very experiment.
+    """Check, without running anything, that a run folder is of this very experiment.
 
     Raises:
         InputError: As `run` would, with ``resume``.
@@ -134,7 +134,7 @@ def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
 
 
 def _table(experiment: Experiment) -> pd.DataFrame:
-    """The rows, with the columns that this experiment looks at."""
+    """Load the rows, with the columns that this experiment needs."""
     columns = (*split_columns(experiment.split.name), *feature_columns(experiment.features))
     return load_table(experiment.data, tuple(dict.fromkeys(columns)))
 
@@ -234,7 +234,7 @@ def _data(config: DataConfig) -> dict[str, Any]:
 
 
 def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
-    """Make the run folder with its configuration, or see that the one that is there may be gone on with.
+    """Make the run folder with its configuration, or check that an existing one may be resumed.
 
     Returns:
         Whether the folder is new.
@@ -272,7 +272,7 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
-    """The entries that decide the result: not where the rows lay, nor on what they were computed."""
+    """Entries of a configuration that decide the result: not the path of the rows, nor the device."""
     idle = ("data", "init", "trainer", "logger")
     entries = dict(dotted({key: value for key, value in config.items() if key not in idle}))
     entries["features"] = current_name(entries["features"])
@@ -290,7 +290,7 @@ def _yaml(config: dict[str, Any]) -> str:
 
 
 def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "Iterator[tuple[str, Rows, np.ndarray]]":
-    """What a model is evaluated on: subset, rows, and their numbers in the table they come from."""
+    """Evaluation subsets of an experiment: name, rows, and their numbers in the table they come from."""
     from polyinv.data.rows import rows_of
 
     yield "test", data.test, split.test
@@ -300,7 +300,7 @@ def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "I
 
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
-    """What is given of observations (N, F): all of them, or with ``conditional`` by each pattern that is named."""
+    """Inputs given of observations (N, F): all, or with ``conditional`` those of each pattern that is named."""
     if experiment.features != CONDITIONAL:
         yield experiment.features, x
         return
@@ -324,7 +324,7 @@ def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame
 def _show(
     experiment: Experiment, evaluated: list["Evaluated"], scores: pd.DataFrame, config: dict[str, Any], folder: Path
 ) -> None:
-    """Scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
+    """Write scores, configuration and parity figures as TensorBoard events; the figures as files, too."""
     from torch.utils.tensorboard import SummaryWriter
 
     from polyinv.report.panels import parity
@@ -364,7 +364,7 @@ def _show(
 
 
 def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
-    """Which part each row of the table belongs to; a model that learns from simulated rows takes the test rows only."""
+    """Part of the split of each row; a model that learns from simulated rows takes the test rows only."""
     part = np.full(rows, "unused", dtype=object)
     for name, at in split.parts().items():
         if name == "test" or source != "simulated":

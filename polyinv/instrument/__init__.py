@@ -1,1 +1,1 @@
-"""What an instrument adds to a polymer's molar mass distribution."""
+"""Effects of an instrument on a measured molar mass distribution."""

@@ -1,4 +1,4 @@
-"""What exporting a measured curve does to it: read off at points elsewhere, and cut off at its ends.
+"""Exports of measured curves: read off at other points, and cut off at their ends.
 
 A network that has seen only whole curves on the nodes of the grid takes a missing tail, a thousandth of the mass, for
 chemistry, and so it does the single oligomers below 1000 g/mol, which no instrument separates (docs/domain.md).
@@ -25,7 +25,7 @@ INSIDE = 16
 
 
 def exported(w: Tensor, generator: torch.Generator) -> Tensor:
-    """Curves (N, 100) as `polyinv.predict.predictor.read_rows` reads their exports.
+    """Export curves (N, 100) and read them back as `polyinv.predict.predictor.read_rows` does.
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
@@ -42,7 +42,7 @@ def exported(w: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def span(left: Tensor, right: Tensor) -> Tensor:
-    """Where a row lies between the first true node of ``left`` and the last one of ``right``, all (*, N).
+    """Whether nodes lie between the first true one of ``left`` and the last one of ``right``, all (*, N).
 
     Example:
         >>> there = torch.tensor([False, True, False, True, False])
@@ -56,7 +56,7 @@ def span(left: Tensor, right: Tensor) -> Tensor:
 
 @cache
 def _ways(dtype: torch.dtype) -> Tensor:
-    """Each way as a matrix from the nodes to the nodes, (WAYS, 100, 100)."""
+    """Ways of exporting as matrices from the nodes to the nodes, (WAYS, 100, 100)."""
     generator = np.random.default_rng(0)
     found = [np.eye(len(LOG_M))] * (WAYS // 4)
     for number in range(WAYS - len(found)):

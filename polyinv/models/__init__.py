@@ -17,7 +17,7 @@ MODELS: dict[str, type[InverseModel]] = {
 
 
 def check_goes_on(name: str) -> None:
-    """Refuse a model that cannot be started from a saved one.
+    """Refuse a model that cannot be fine-tuned from a saved one.
 
     Raises:
         InputError: It cannot, or is unknown.

@@ -1,4 +1,4 @@
-"""What every inverse model promises.
+"""Interface of every inverse model.
 
 The signature of a model's constructor is its configuration schema, so that importing a model has to be cheap: the
 libraries that take seconds to import (torch, lightning, scikit-learn) are imported where they are needed.
@@ -32,7 +32,7 @@ GRID = {"step": STEP, "nodes": N_NODES}
 
 
 class InverseModel(ABC):
-    """A model that names the recipe behind an observation, in physical units on both sides.
+    """Inverse model: predicts the recipe of an observation, in physical units on both sides.
 
     Subclasses take their options as keyword arguments with defaults and store each under its own name.
 
@@ -62,20 +62,20 @@ class InverseModel(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The constructor arguments, as plain types."""
+        """Constructor arguments, as plain types."""
         given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
         return {name: _as_plain(value) for name, value in given.items()}
 
     @property
     def conditional(self) -> bool:
-        """Whether observations may have gaps (NaN): a model that takes what is known and answers the rest."""
+        """Whether the model is conditional: it answers from missing inputs (NaN)."""
         from polyinv.data.features import is_conditional
 
         return is_conditional(self.columns)
 
     @abstractmethod
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
-        """Learn from the training rows, choosing on the validation rows; the test rows are not looked at.
+        """Fit the training rows, choosing on the validation rows; the test rows are not looked at.
 
         Args:
             data: The rows.
@@ -92,7 +92,7 @@ class InverseModel(ABC):
         raise InputError(f"a {self.name} cannot go on from a saved model")
 
     def predict(self, x: "Tensor") -> "Tensor":
-        """Recipes (B, 4) of observations (B, F), both in physical units and float64: the mean of the members' answers.
+        """Predict recipes (B, 4) of observations (B, F), in physical units and float64: the mean over the members.
 
         A model fitted on the feature set ``conditional`` takes NaN for what is not known, and gives back what is.
 
@@ -103,13 +103,15 @@ class InverseModel(ABC):
 
     @abstractmethod
     def predict_members(self, x: "Tensor") -> "Tensor":
-        """Recipes (R, B, 4) that each of the R members names; a model that is no ensemble has one.
+        """Predict recipes (R, B, 4) by each of the R members; a model that is no ensemble has one.
 
         Raises:
             InputError: As `predict`.
         """
 
     def _checked(self, x: "Tensor") -> "Tensor":
+        if not self.columns:
+            raise InputError(f"this {self.name} has learned nothing yet; fit it, or load a saved one")
         if x.ndim != 2 or x.shape[1] != len(self.columns):
             raise InputError(f"{self.name} needs observations of shape (B, {len(self.columns)}), got {(*x.shape,)}")
         bad = x.isinf() if self.conditional else ~x.isfinite()
@@ -180,7 +182,7 @@ def mean_answer(members: "Tensor") -> "Tensor":
 
 
 def read_card(folder: Path | str) -> dict[str, Any]:
-    """What a saved model says about itself.
+    """Read the description of a saved model.
 
     Raises:
         InputError: There is none, or it was made for other targets or another grid than this version has.
@@ -214,7 +216,7 @@ def read_card(folder: Path | str) -> dict[str, Any]:
 
 
 def load_weights(path: Path) -> dict[str, "Tensor"]:
-    """A ``state_dict`` from disk, read without pickle.
+    """Read a ``state_dict`` from disk, without pickle.
 
     Raises:
         OSError, RuntimeError: There is none, or it is damaged.

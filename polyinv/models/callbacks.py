@@ -1,4 +1,4 @@
-"""What happens between the epochs of a training: the best weights, the last checkpoint, and a line of progress."""
+"""Lightning callbacks of a training: best weights, last checkpoint, time limit, and progress."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class BestOfEachMember(L.Callback):
-    """Keeps the weights of each member's best epoch, and stops when every member has run out of patience.
+    """Early stopping per member: keep the weights of its best epoch, and stop when all have run out of patience.
 
     A member out of patience goes on beside the others, but its best epoch stands: the result is that of a member
     trained alone.
@@ -69,7 +69,7 @@ class BestOfEachMember(L.Callback):
 
 
 class MaxTime(Timer):
-    """Ends a training between two epochs when its time is over, in a state that goes on.
+    """Time limit: end a training between two epochs, in a state that can be resumed.
 
     Lightning's Timer counts the time of all earlier calls, too, so that a training that is gone on with ends at once.
     """
@@ -88,7 +88,7 @@ class MaxTime(Timer):
         self.has_cut_off = trainer.should_stop and not was_done
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: each call has the whole time."""
+        """Empty state: each call has the whole time."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -101,13 +101,13 @@ def was_cut_off(trainer: L.Trainer) -> bool:
 
 
 class KeepLast(L.Callback):
-    """Keeps a checkpoint to resume from, written between two epochs and at most every few seconds."""
+    """Keep a checkpoint to resume from, written between two epochs and at most every few seconds."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.saved = path, time.monotonic()
 
     def discard_damaged(self) -> None:
-        """Remove what a killed process has left half-written, and a checkpoint that cannot be gone on with."""
+        """Remove what a killed process has left half-written, and a checkpoint that cannot be resumed."""
         if self.path.parent.is_dir():
             discard_unfinished(self.path.parent)
         if not self.path.is_file():
@@ -131,7 +131,7 @@ class KeepLast(L.Callback):
 
 
 class EpochProgress(L.Callback):
-    """Epochs done, the validation loss and its best value, both means over the members."""
+    """Progress of a training: epochs done, validation loss and its best value, both means over the members."""
 
     def __init__(self, best: BestOfEachMember) -> None:
         self.best, self.shown = best, ExitStack()

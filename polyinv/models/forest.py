@@ -91,10 +91,11 @@ class RandomForest(InverseModel):
         """See `InverseModel.predict_members`: the trees are one member."""
         import torch
 
-        return torch.from_numpy(self._regressor.predict(self._checked(x).numpy()))[None]
+        x = self._checked(x)
+        return torch.from_numpy(self._regressor.predict(x.numpy()))[None]
 
     def impurity_importance(self) -> pd.Series:
-        """Share of the decrease in variance that the splits on each column bring, by its name; they sum to one."""
+        """Impurity importance: share of the decrease in variance by the splits on each column; they sum to one."""
         return pd.Series(self._regressor.regressor_.feature_importances_, index=list(self.columns))
 
     def _new(self, **candidate: Any) -> "TransformedTargetRegressor":
@@ -107,7 +108,7 @@ class RandomForest(InverseModel):
         return TransformedTargetRegressor(forest, transformer=StandardScaler(), check_inverse=False)
 
     def _best_candidate(self, rows: "Rows", kept: Path | None) -> dict[str, Any]:
-        """The candidates of ``RandomizedSearchCV(n_iter=20, cv=3)``, one by one so that a killed search goes on."""
+        """Search the candidates of ``RandomizedSearchCV(n_iter=20, cv=3)`` one by one; a killed search goes on."""
         from sklearn.model_selection import GroupKFold, KFold, ParameterSampler, cross_val_score
 
         folds = KFold(FOLDS) if rows.groups is None else GroupKFold(FOLDS)

@@ -28,7 +28,7 @@ class Dense(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(generator), 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(R, B, inputs) to (R, B, outputs)."""
+        """Map (R, B, inputs) to (R, B, outputs)."""
         return torch.baddbmm(self.bias, x, self.weight)
 
 
@@ -54,7 +54,7 @@ class Convolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(generator), outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, R * inputs, L), the channels of a member side by side, to (B, R * outputs, ceil(L / stride))."""
+        """Map (B, R * inputs, L), channels of a member side by side, to (B, R * outputs, ceil(L / stride))."""
         members = len(self.weight)
         return nn.functional.conv1d(
             x, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, self.padding, groups=members
@@ -62,7 +62,7 @@ class Convolution(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout [Srivastava et al. 2014] whose choice follows from the member's seed and the step alone.
+    """Dropout [Srivastava et al. 2014] whose masks follow from the member's seed and the step alone.
 
     The mask is a hash of key, row and unit, 16 bits for each: the same on every device, alone or beside other members,
     and after a training has been resumed, without a state to keep. Masks of small layers are made for several steps at
@@ -94,7 +94,7 @@ class Dropout(nn.Module):
         self._step = step
 
     def forward(self, x: Tensor) -> Tensor:
-        """(R, B, units) to the same."""
+        """Drop units of (R, B, units)."""
         if not self.training or self.rate == 0.0:
             return x
         if self._step < 0:  # in a module that does not say the step
@@ -102,7 +102,7 @@ class Dropout(nn.Module):
         return x * self._mask(x.shape[1:].numel(), x.device).view(x.shape).to(x.dtype)
 
     def _mask(self, units: int, device: torch.device) -> Tensor:
-        """What the units of each member are multiplied by in this step, (R, units): 0, or 1 / (1 - rate)."""
+        """Mask of the units of each member in this step, (R, units): 0, or 1 / (1 - rate)."""
         masks, after = self._masks, self._step - self._first
         if not (0 <= after < len(masks) and masks.shape[-1] == units and masks.device == device):
             count = max(1, self.AT_ONCE // (units * self._keys.shape[1]))
@@ -119,7 +119,7 @@ class Dropout(nn.Module):
 
 
 class DropoutKeys:
-    """Chooses the dropout masks of each step, for each member by its seed.
+    """Keys of the dropout masks of each step, for each member by its seed.
 
     Args:
         network: Any that holds `Dropout` layers.

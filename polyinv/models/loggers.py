@@ -1,4 +1,4 @@
-"""Where the numbers of a training go: TensorBoard by default, or any logger of Lightning."""
+"""Loggers of a training: TensorBoard by default, or any logger of Lightning."""
 
 import importlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Events(TensorBoardLogger):
     and hyper-parameters are logged once, at the end, with the scores."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Numbers of an epoch, by its number: trainings with other batch sizes lie side by side."""
+        """Log the numbers of an epoch, by its number: trainings with other batch sizes lie side by side."""
         epoch = metrics.get("epoch")
         rest = {name: value for name, value in metrics.items() if name != "epoch"}
         super().log_metrics(rest, step if epoch is None else int(epoch))
@@ -48,7 +48,7 @@ class Events(TensorBoardLogger):
 
 
 def logger_of(wanted: str | Mapping[str, Any], folder: Path) -> Logger:
-    """The logger of a configuration.
+    """Make the logger of a configuration.
 
     Args:
         wanted: One of ``polyinv.models.options.LOGGERS``, or ``class_path`` and ``init_args`` of one of Lightning's.

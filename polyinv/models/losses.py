@@ -1,4 +1,4 @@
-"""Losses on standardized targets: from what a network puts out to one number for each target."""
+"""Losses on standardized targets, from the outputs of a network to one number for each target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LEAST_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss for each target.
+    """Loss of each target.
 
     Args:
         outputs: What it needs from the network for each target.
@@ -53,12 +53,12 @@ def _gaussian(output: Tensor, z: Tensor) -> Tensor:
 
 
 def mean(output: Tensor) -> Tensor:
-    """What a network predicts, whatever its loss: the first four outputs, (*, 4)."""
+    """Prediction of a network, whatever its loss: the first four outputs, (*, 4)."""
     return output[..., : len(TARGETS)]
 
 
 def variance(output: Tensor) -> Tensor:
-    """The variance that a network trained with ``nll`` predicts, standardized, (*, 4)."""
+    """Variance that a network trained with ``nll`` predicts, standardized, (*, 4)."""
     return functional.softplus(output[..., len(TARGETS) :]) + LEAST_VARIANCE
 
 

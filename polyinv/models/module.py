@@ -1,4 +1,4 @@
-"""The LightningModule: multi-output regression from standardized observations to standardized recipes."""
+"""LightningModule: multi-output regression from standardized observations to standardized recipes."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 
 class RecipeModule(L.LightningModule):
-    """Train a network, or R of them at once, to name the recipe behind an observation.
+    """Train a network, or R of them at once, to predict the recipe of an observation.
 
     An ordinary LightningModule: it works under any Trainer with any callback, logger or checkpoint, on the batches of
     `polyinv.data.datamodule.RecipeDataModule` or on others of their shape. Each epoch it logs ``train/loss``,
@@ -101,7 +101,7 @@ class RecipeModule(L.LightningModule):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One for each member."""
+        """Seed of each member."""
         return tuple(range(self.seed, self.seed + (self.members or 1)))
 
     @property
@@ -115,7 +115,7 @@ class RecipeModule(L.LightningModule):
         return predicted[0] if self.members is None else predicted
 
     def _of_members(self, x: Tensor) -> Tensor:
-        """What the network puts out, with a dimension of members, (R, B, outputs)."""
+        """Outputs of the network, with a dimension of members, (R, B, outputs)."""
         output = self.network(x).float()
         return output if output.ndim == 3 else output[None]
 
@@ -161,11 +161,11 @@ class RecipeModule(L.LightningModule):
         return losses.sum()
 
     def _losses(self, output: Tensor, z: Tensor) -> Tensor:
-        """Of each member, (R,)."""
+        """Loss of each member, (R,)."""
         return self.criterion.of_targets(output, z, complete=not self.scaling.conditional) @ self.loss_shares
 
     def _steps(self, block: list[Batch]) -> None:
-        """Optimizer steps on a list of batches, each of them counted by the Trainer."""
+        """Take optimizer steps on a list of batches, each of them counted by the Trainer."""
         optimizer: Any = self.optimizers()
         scheduler: Any = self.lr_schedulers()
         # Only the scaler of 16-mixed needs Lightning's wrapper around a step.
@@ -232,7 +232,7 @@ class RecipeModule(L.LightningModule):
         self._log_epoch("test", self._epoch["test"])
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Tensor:
-        """Recipes (B, 4) of standardized observations, in physical units and float64; with members (R, B, 4)."""
+        """Predict recipes (B, 4) of standardized observations, in physical units, float64; with members (R, B, 4)."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.scaling.y.inverse(self(x))
 

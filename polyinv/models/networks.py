@@ -17,7 +17,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
 
 def member_streams(seeds: Sequence[int]) -> list[torch.Generator]:
-    """Random numbers for the initialization of each member."""
+    """Random number generators for the initialization of each member."""
     return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
@@ -122,7 +122,7 @@ class Stacked(nn.Module):
         self.__dict__["_one"] = deepcopy(networks[0]).to("meta")  # the architecture, without weights of its own
 
     def train(self, mode: bool = True) -> "Stacked":
-        """As of any module; the architecture has to know, too."""
+        """Switch to training mode, the stacked architecture included."""
         self._one.train(mode)
         return super().train(mode)
 
@@ -145,7 +145,7 @@ def fully_connected(
     dropout: Sequence[float] = (0.2, 0.1, 0.0),
     activation: str = "relu",
 ) -> nn.Module:
-    """Members of `FullyConnected`; the defaults are the published architecture."""
+    """Build members of `FullyConnected`; the defaults are the published architecture."""
     return FullyConnected(scaling.width, hidden, dropout, activation, outputs, member_streams(seeds))
 
 
@@ -160,7 +160,7 @@ def curve_network(
     dropout: Sequence[float] = (0.0, 0.0),
     activation: str = "relu",
 ) -> nn.Module:
-    """Members of `CurveNetwork`.
+    """Build members of `CurveNetwork`.
 
     Raises:
         InputError: The curve is not among the features.
@@ -180,7 +180,7 @@ Add one of your own under a name, and it trains as ``--model.name network --mode
 
 
 def built(name: str, scaling: Scaling, outputs: int, seeds: Sequence[int], **options: Any) -> nn.Module:
-    """New, untrained networks, one for each seed, side by side.
+    """Build new, untrained networks, one for each seed, side by side.
 
     Raises:
         InputError: An unknown name or option, or a network that does not fit the data.
@@ -202,7 +202,7 @@ def _seeded(build: Callable[..., nn.Module], inputs: int, outputs: int, seed: in
 
 
 def _stacked(name: str, networks: Sequence[nn.Module], inputs: int) -> nn.Module:
-    """Members at once, tried on two rows before hours are spent on them."""
+    """Stack members, and try them on two rows before hours are spent on them."""
     try:
         together = Stacked(networks)
         before = deepcopy(together.state_dict())

@@ -1,4 +1,4 @@
-"""Networks behind the interface of every inverse model."""
+"""Neural networks with the interface of every inverse model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ TRANSFORMS = ("plain", "root_log")
 
 
 class NeuralModel(InverseModel):
-    """An ensemble of networks between two scalings, trained by `polyinv.models.training`.
+    """Ensemble of networks between two scalings, trained by `polyinv.models.training`.
 
     The members differ in initialization, dropout and batch order, are trained at once, and each keeps its own best
     epoch. Member k is what the seed ``seed + k`` gives alone, but for rounding. A subclass names a network of
@@ -42,12 +42,12 @@ class NeuralModel(InverseModel):
 
     @property
     def network_name(self) -> str:
-        """One of the networks of `polyinv.models.networks`."""
+        """Name of the network, one of `polyinv.models.networks.NETWORKS`."""
         return self.name
 
     @property
     def network_options(self) -> dict[str, Any]:
-        """Options of that network."""
+        """Options of the network."""
         return {option: getattr(self, option) for option in (*self.architecture, "dropout")}
 
     @property
@@ -58,7 +58,7 @@ class NeuralModel(InverseModel):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One for each member."""
+        """Seed of each member."""
         return tuple(range(self.seed, self.seed + self.members))
 
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
@@ -78,7 +78,7 @@ class NeuralModel(InverseModel):
         self._module = train(self, data, folder, self._start._fitted if self._start else None)
 
     def start_from(self, folder: Path | str) -> None:
-        """Fine-tune: `fit` goes on from a saved model, with its weights and its scaling, instead of from nothing.
+        """Fine-tune: start `fit` from the weights and the scaling of a saved model.
 
         Raises:
             InputError: There is no such model, or it has another architecture.
@@ -97,7 +97,7 @@ class NeuralModel(InverseModel):
         return self._fitted.predict(self._checked(x))
 
     def spread(self, x: "Tensor") -> "Tensor":
-        """Standard deviation (B, 4) of the answers to observations (B, F), in physical units.
+        """Predicted standard deviation (B, 4) of the answers to observations (B, F), in physical units.
 
         That between the members, and, for networks trained with ``nll``, the scatter that they predict themselves
         on top [Lakshminarayanan et al. 2017]. Zero for a single member with another loss, which knows of none.
@@ -256,5 +256,5 @@ class Network(NeuralModel):
 
     @property
     def network_options(self) -> dict[str, Any]:
-        """None: what there is to choose, the function behind the name has chosen."""
+        """No options: the function behind the name has chosen them."""
         return {}

@@ -1,4 +1,4 @@
-"""The optimizer of an ensemble: AdamW whose members may each have a pace of their own, and its schedule."""
+"""Optimizer of an ensemble: AdamW with a learning rate scale for each member, and its schedule."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ class MemberAdamW(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; AdamW's is proportional to the learning rate, so that a part of it is that of a lower one."""
+        """Take one step; AdamW's is proportional to the learning rate, so that a part of it is that of a lower one."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -47,7 +47,7 @@ class MemberAdamW(torch.optim.AdamW):
 
 
 def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.optim.AdamW:
-    """AdamW on the parameters of a module, with weight decay for weights but not for biases."""
+    """Make AdamW for the parameters of a module, with weight decay for weights but not for biases."""
     decaying: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
@@ -70,7 +70,7 @@ def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.opti
 
 
 def cosine(steps: int) -> Callable[[int], float]:
-    """Share of the highest learning rate at each step: up over the first twentieth, then half a cosine down to 0.
+    """Cosine schedule: learning rate scale at each step, up over the first twentieth, then half a cosine down to 0.
 
     Example:
         >>> rate = cosine(100)
@@ -88,7 +88,7 @@ def cosine(steps: int) -> Callable[[int], float]:
 
 
 def clip_members(parameters: Iterable[nn.Parameter], largest: float) -> None:
-    """Shorten the gradient of each member that is longer than ``largest``, and of no other.
+    """Clip the gradient of each member to a norm of ``largest``.
 
     Args:
         parameters: With R members side by side in a leading dimension.
@@ -103,5 +103,5 @@ def clip_members(parameters: Iterable[nn.Parameter], largest: float) -> None:
 
 
 def beside(of_members: Tensor, parameter: Tensor) -> Tensor:
-    """Values of each member, (R,), shaped to be multiplied with a parameter (R, ...)."""
+    """Reshape values of each member, (R,), to be multiplied with a parameter (R, ...)."""
     return of_members.to(parameter).view(-1, *[1] * (parameter.ndim - 1))

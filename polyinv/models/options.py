@@ -1,4 +1,4 @@
-"""How networks are trained: the options that all of them share."""
+"""Training options that all networks share."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ SAID_ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Training:
-    """Options of training.
+    """Training options of a network.
 
     Args:
         learning_rate: Of AdamW; the highest one of the schedule.
@@ -126,7 +126,7 @@ def check(option: str, values: Iterable[Any], rule: str, holds: Callable[[Any], 
 
 
 def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
-    """Refuse what cannot be passed on to Lightning's Trainer, before it is imported.
+    """Refuse options that cannot be passed on to Lightning's Trainer, before it is imported.
 
     Args:
         options: The section ``trainer`` of a configuration.

@@ -1,4 +1,4 @@
-"""Where saved models lie: the released ones, and those of run folders."""
+"""Folders of saved models: the released ones, and those of run folders."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from polyinv.runtime.resources import RELEASED as DEFAULT
 
 
 def model_folder(path: Path | str | None) -> Path:
-    """The folder of a saved model: a checkpoint, the model of a run folder, or the released conditional one.
+    """Find the folder of a saved model: a checkpoint, the model of a run folder, or the released conditional one.
 
     Raises:
         InputError: There is none.

@@ -22,7 +22,7 @@ class ScaledNetwork(nn.Module):
         self.network, self.scaling = network, scaling
 
     def predict(self, x: Tensor) -> Tensor:
-        """Recipes (R, B, 4) that each member names for observations (B, F), in physical units; what is given stays."""
+        """Predict recipes (R, B, 4) of observations (B, F) by each member, in physical units; known values stay."""
         given = self.scaling.given(x)
         return torch.where(given.isnan(), self.scaling.y.inverse(mean(self._output(x))), given)
 

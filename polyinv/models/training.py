@@ -30,7 +30,7 @@ CHECKPOINTS = "checkpoints"
 def train(
     model: "NeuralModel", data: RecipeDataModule, folder: Path | None, start: ScaledNetwork | None = None
 ) -> ScaledNetwork:
-    """Train the members of ``model`` and give back the best weights of each.
+    """Train the members of ``model`` and return the best weights of each.
 
     Args:
         model: Holds the options.
@@ -100,7 +100,7 @@ def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resum
 
 
 def check_device(options: Training) -> None:
-    """Refuse a device that there is not, or a precision that it does not have.
+    """Refuse a device that is missing, or a precision that it does not have.
 
     Raises:
         InputError: Says what would be right.
@@ -156,7 +156,7 @@ def _trainer(
 
 
 def _environment(options: Mapping[str, Any]) -> list[ClusterEnvironment] | None:
-    """Who says which processes train together: inside SLURM, too, one device is trained on by one process.
+    """Cluster environment of a training: inside SLURM, too, one device is trained on by one process.
 
     A requeued job calls the same command again, which goes on from the last checkpoint between two epochs.
     """
@@ -168,7 +168,7 @@ def _environment(options: Mapping[str, Any]) -> list[ClusterEnvironment] | None:
 
 @contextmanager
 def _alone(options: Training) -> Iterator[None]:
-    """One thread, and the settings and random numbers of torch as they were."""
+    """Use one thread inside the block, and restore the settings and random numbers of torch."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     with one_thread(), torch.random.fork_rng(["cuda"] if _on_gpu(options) else []):
         try:

@@ -1,1 +1,1 @@
-"""From rows of what a laboratory knows to recipes."""
+"""Prediction of recipes from measured inputs and known values."""

@@ -1,4 +1,4 @@
-"""From rows of what a laboratory knows to recipes, with what each answer was made from and how far it goes."""
+"""Prediction of recipes from tables, files and curves, with inputs, spread, domain and closed loop of each answer."""
 
 import difflib
 import itertools
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def known_values(given: Sequence[str]) -> dict[str, float]:
-    """Values from ``name=value``, several in one by commas.
+    """Parse known values from ``name=value``, several in one by commas.
 
     Raises:
         InputError: Not of that form, an unknown name, a name twice, or a value that cannot be.
@@ -66,7 +66,7 @@ def known_values(given: Sequence[str]) -> dict[str, float]:
 
 
 def checked_value(name: str, value: float | str) -> float:
-    """A known value of the recipe, or of residual monomer, Mn or Mw, as a number.
+    """Check a known value of the recipe, residual monomer, Mn or Mw, and return it as a number.
 
     Raises:
         InputError: An unknown name, no number, or one that cannot be.
@@ -88,7 +88,7 @@ def checked_value(name: str, value: float | str) -> float:
 def read_rows(
     path: Path | str, *, normalize: bool = False, called: str | None = None, **curve: Any
 ) -> tuple["Observations", pd.DataFrame]:
-    """Rows of a table with gaps, or one measured curve as the only row; what was taken for what goes to the log.
+    """Read rows with missing inputs, or one measured curve as the only row; how it was read goes to the log.
 
     Args:
         path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`),
@@ -115,7 +115,7 @@ def read_rows(
 
 
 def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The only row of a file that holds a measured curve, and its name.
+    """Read the only row of a file that holds a measured curve, and its name.
 
     Args:
         path: Of the file.
@@ -149,7 +149,7 @@ def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A saved model that answers from files and tables; `load` finds one.
+    """Saved model that answers from files and tables; `load` finds one.
 
     Args:
         model: What answers from tensors: ``model.predict(observations.x(model.columns))`` gives recipes (B, 4).
@@ -166,11 +166,11 @@ class Predictor:
         ask: Sequence[str] = (),
         **options: Any,
     ) -> pd.DataFrame:
-        """Recipes of rows, each from what is known of it; what speaks against an answer goes to the log.
+        """Predict recipes of rows with missing inputs and known values; warnings go to the log.
 
         Args:
-            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, gaps as NaN, or a file, see `read_rows`,
-                or `polyinv.data.observations.Observations`.
+            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, NaN where missing, or a file, see
+                `read_rows`, or `polyinv.data.observations.Observations`.
             known: Values that hold for every row.
             ask: Values of the recipe to answer even where the rows have them.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
@@ -198,7 +198,7 @@ class Predictor:
     def answer(
         self, observations: "Observations", others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
     ) -> pd.DataFrame:
-        """As `predict`, from what `read_rows` gives."""
+        """Predict recipes of what `read_rows` gives, see `predict`."""
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
             if idle:
@@ -227,7 +227,7 @@ class Predictor:
 
 
 def load(path: Path | str | None = None) -> Predictor:
-    """A saved model, wherever it lies; it answers from files and tables, and its ``model`` from tensors.
+    """Load a saved model; it answers from files and tables, and its ``model`` from tensors.
 
     Args:
         path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
@@ -248,7 +248,7 @@ def load(path: Path | str | None = None) -> Predictor:
 
 
 def _observed(rows: "Path | str | pd.DataFrame | Observations", **options: Any) -> tuple["Observations", pd.DataFrame]:
-    """Rows of any kind, and what else is said of them."""
+    """Convert rows of any kind to observations, and the other columns."""
     from polyinv.data.observations import Observations
 
     if isinstance(rows, Observations):
@@ -270,7 +270,7 @@ def _check_asked(asked: Sequence[str], known: Mapping[str, float]) -> None:
 
 
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
-    """Answers with as many digits as mean anything; known values as they were given."""
+    """Round answers to ``DIGITS``; known values stay as they were given."""
     numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
     for name, given in zip(TARGETS, observations.recipe.T.numpy(), strict=True):
         numbers[name] = numbers[name].where(answers[name] != given, answers[name])
@@ -278,7 +278,7 @@ def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFram
 
 
 def _with_means(observations: "Observations", columns: Sequence[str]) -> "Observations":
-    """Rows with Mn and Mw taken from the curve where a model needs them and they are missing."""
+    """Take Mn and Mw from the curve where a model needs them and they are missing."""
     import torch
 
     for name, of_curve in zip(("Mn", "Mw"), mean_molar_masses(observations.mmd.numpy()), strict=True):
@@ -304,7 +304,7 @@ def _from_all(model: InverseModel, folder: Path, observations: "Observations") -
 
 
 def _checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
-    """May the answers be believed? The applicability domain with the known values of each row, and the closed loop."""
+    """Assess answers by the applicability domain, with the known values of each row, and by the closed loop."""
     from polyinv.domain.assessment import assess
     from polyinv.domain.words import assessments_in_words
     from polyinv.evaluation.closed_loop import closed_loop
@@ -345,7 +345,7 @@ def _from_what_is_known(model: InverseModel, folder: Path, observations: "Observ
 
 
 def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:
-    """Answers to rows of one pattern of inputs; what is given has neither spread nor error."""
+    """Predict rows of one pattern of inputs; known values have neither spread nor error."""
     answers = _of_members(model, observations)
     for name in TARGETS:
         answers[f"{name}_rmse"] = rmse.get(name, np.nan)
@@ -355,7 +355,7 @@ def _of_pattern(model: InverseModel, observations: "Observations", pattern: str,
 
 
 def _check_answerable(observations: "Observations") -> None:
-    """Refuse rows that show no polymer or ask for nothing; say what of a row is not used."""
+    """Refuse rows without MMD or means, or with the whole recipe known; log which inputs are not used."""
     names, present = list(INPUTS), observations.present
     for row, given in zip(observations.labels, present.tolist(), strict=True):
         inputs = set(itertools.compress(names, given))
@@ -379,7 +379,7 @@ def _of_members(model: InverseModel, observations: "Observations") -> pd.DataFra
 
 
 def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -> None:
-    """Whether answers and a picture can be written there; worth asking before they are made.
+    """Check that answers and a picture can be written there, before they are made.
 
     Raises:
         InputError: One cannot.

@@ -1,4 +1,4 @@
-"""A picture of observed curves and the curves that answered recipes make."""
+"""Figure of observed curves and the simulated curves of answered recipes."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ SHOWN = 1e-3
 
 
 def compared(table: pd.DataFrame, answers: pd.DataFrame) -> Figure:
-    """One panel for each row that has a curve, twelve at most.
+    """Plot a panel for each row that has a curve, twelve at most.
 
     Args:
         table: Rows with the columns of ``MMD``, NaN without a curve.

@@ -17,7 +17,7 @@ LINES = {
 
 
 def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]]) -> Figure:
-    """R² of each target: published, on the published split, on runs never seen, and off the grid.
+    """Plot R² of each target: published, on the published split, on reactions never seen, and off the grid.
 
     Args:
         scores: Tidy scores with the columns of a ``scores.csv``, several split seeds.

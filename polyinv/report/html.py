@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing beside itself: no network, no fonts, no other files.
+"""HTML report in one file that needs nothing beside itself: no network, no fonts, no other files.
 
 It reads on a telephone and on a desk, in light and in dark; its tables are sorted by a click on a heading. What it
 looks like is in ``templates/``: ``report.html.j2``, ``report.css`` and ``report.js``.
@@ -30,7 +30,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report.
+    """Section of a report.
 
     Args:
         title: Its heading.
@@ -47,7 +47,7 @@ class Section:
 
 
 def report(title: str, summary: Sequence[str], sections: Sequence[Section]) -> str:
-    """A whole HTML document. All text is escaped; the same input gives the same document.
+    """Render a whole HTML document. All text is escaped; the same input gives the same document.
 
     Args:
         title: Of the document.
@@ -73,7 +73,7 @@ def _template() -> "Template":
 
 
 def _section(section: Section) -> dict[str, Any]:
-    """What the template shows of a section."""
+    """Values of a section for the template."""
     return {
         "title": section.title,
         "paragraphs": [part.strip() for part in section.text.split("\n\n") if part.strip()],
@@ -97,7 +97,7 @@ def _table(caption: str, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _text(cell: object) -> str:
-    """A cell for reading.
+    """Format a cell of a table.
 
     Example:
         >>> [_text(cell) for cell in (0.123456, 12, "0.76 ± 0.01", float("nan"), None, "")]

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: how good the answers are, where they fail, what they rest on.
+"""Figures of an evaluation: parity, residuals, learning curves, importance, closed loop, applicability domain.
 
 All are narrow, with two panels in a row at most, so that a report can be read on a telephone. No two colours that
 stand side by side differ in red and green alone.
@@ -40,7 +40,7 @@ LOWEST_R2 = -0.25
 
 
 def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = TARGETS) -> Figure:
-    """Predicted against true value, one panel for each target, as the study's Figures 6 and 7.
+    """Plot predicted against true values, one panel for each target, as the study's Figures 6 and 7.
 
     Args:
         y: True recipes (N, 4).
@@ -66,7 +66,7 @@ def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = 
 def residuals(
     y: Tensor, predicted: Tensor, reacted: np.ndarray, title: str, targets: Sequence[str] = TARGETS
 ) -> Figure:
-    """Predicted less true value against conversion, with the running median and the band of 16 to 84 %.
+    """Plot residuals against conversion, with the running median and the band of 16 to 84 %.
 
     Args:
         y: True recipes (N, 4).
@@ -115,13 +115,13 @@ def running_quantiles(x: np.ndarray, values: np.ndarray, quantiles: Sequence[flo
 
 
 def learning_curves(folder: Path | str) -> Figure | None:
-    """Loss and R² over the epochs of a training, from the TensorBoard events of its run folder.
+    """Plot loss and R² over the epochs of a training, from the TensorBoard events of its run folder.
 
     R² is the mean over the members, with a standard deviation to either side where there are several; its number is
     that of the epoch with the lowest mean validation loss, about where each member has its own best one and stays.
 
     Args:
-        folder: Of the run.
+        folder: Of the reaction.
 
     Returns:
         One panel for the losses and one for each target; None where no epochs were logged: a checkpoint, a forest.
@@ -149,7 +149,7 @@ def learning_curves(folder: Path | str) -> Figure | None:
 
 
 def read_scalars(folder: Path | str) -> dict[str, pd.Series]:
-    """What the TensorBoard events of a folder log, by tag: values by step. Empty if it has none.
+    """Read the scalars of the TensorBoard events of a folder, by tag: values by step. Empty if it has none.
 
     Of a step that was logged twice, by a training that was killed and resumed, the later value counts.
     """
@@ -167,7 +167,7 @@ def read_scalars(folder: Path | str) -> dict[str, pd.Series]:
 
 
 def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", label: str = "drop in R²") -> Figure:
-    """What the answers rest on: a horizontal bar for each block, a panel for each target.
+    """Plot the importance of inputs: a horizontal bar for each block, a panel for each target.
 
     Args:
         importance: ``block``, ``target``, the value and, if there is one, its ``spread``; see
@@ -190,12 +190,12 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
 
 
 def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> Figure:
-    """Which runs get far: all of them and those above a conversion, by temperature, initiator and monomer.
+    """Plot reactions above a conversion, beside all, by temperature, initiator and monomer.
 
-    The study's Figures 3 to 5; it counts 86 of 432 runs above 90 % at their last time.
+    The study's Figures 3 to 5; it counts 86 of 432 reactions above 90 % at their last time.
 
     Args:
-        table: Rows with recipe and residual monomer; each run is taken at its last time.
+        table: Rows with recipe and residual monomer; each reaction is taken at its last time.
         threshold: Of the conversion, which counts from there on.
 
     Returns:
@@ -216,10 +216,10 @@ def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> 
 
 
 def closed_loop(table: pd.DataFrame, title: str) -> Figure:
-    """How far the polymer of the answered recipe lies from the observed one, over the distance that noise makes.
+    """Plot the closed loop: MMD distance of answered recipes over that of replicates.
 
     Args:
-        table: A line for each row: ``distance`` of the curves, ``floor`` (that of two runs of the same recipe),
+        table: A line for each row: ``distance`` of the curves, ``floor`` (that of two reactions of the same recipe),
             ``ratio`` of the two, ``error_Mn``, ``error_Mw``, ``error_conversion``. Only the ratio is drawn.
         title: Says which rows.
     """
@@ -244,7 +244,7 @@ def closed_loop(table: pd.DataFrame, title: str) -> Figure:
 
 
 def assessments(table: pd.DataFrame, title: str) -> Figure:
-    """Which share of the rows lies inside, at the edge and outside of what the model has learned, by subset.
+    """Plot the share of rows inside, at the edge and outside of the applicability domain, by subset.
 
     Args:
         table: ``subset``, ``applicability`` (inside, edge, outside) and ``share``, shares of a subset summing to one.
@@ -282,7 +282,7 @@ def _pairs(names: Sequence[str]) -> list[list[str]]:
 
 
 def _grid(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
-    """A new figure and a panel for each name, two in a row."""
+    """Make a figure with a panel for each name, two in a row."""
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(WIDTH, height * rows + 0.5), layout="constrained")
@@ -293,7 +293,7 @@ def _grid(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
 
 
 def _parity(panel: Axes, true: np.ndarray, predictions: np.ndarray) -> None:
-    """Points with error bars about true values (N,) from guesses (R, N), and the line where they are equal."""
+    """Plot predictions (R, N) of true values (N,) as points with error bars, and the line where they are equal."""
     mean, spread = (
         predictions.mean(0),
         predictions.std(0, ddof=1) if len(predictions) > 1 else None,
@@ -337,7 +337,7 @@ def _r2_curves(panel: Axes, curves: dict[str, pd.Series], target: str) -> None:
 
 
 def _bars(panel: Axes, lengths: pd.Series, spread: pd.Series) -> None:
-    """A horizontal bar with its number for each block; the whole curve in a colour of its own."""
+    """Plot a horizontal bar with its number for each block; the whole curve in a colour of its own."""
     colours = [ORANGE if name == WHOLE_CURVE else BLUE for name in lengths.index]
     panel.barh(range(len(lengths)), lengths, xerr=spread, color=colours, error_kw={"linewidth": 0.9})
     for at, (length, end) in enumerate(zip(lengths, (lengths + spread).clip(lower=0), strict=True)):

@@ -1,4 +1,4 @@
-"""Tables for people: published numbers beside ours, as Markdown."""
+"""Tables of scores, published numbers beside ours, as Markdown."""
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ PROTOCOLS = {
 def reproduction_table(
     scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]], metric: str
 ) -> pd.DataFrame:
-    """One line for each model and protocol: every target, and the global means.
+    """Tabulate the published models and ours, a line for each model and protocol.
 
     Args:
         scores: Tidy scores with the columns of a ``scores.csv``, any number of split seeds.
@@ -43,12 +43,12 @@ def reproduction_table(
 
 
 def score_table(scores: pd.DataFrame) -> str:
-    """`score_frame` as Markdown."""
+    """Format a `score_frame` as Markdown."""
     return markdown(score_frame(scores))
 
 
 def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores of one run on one subset as text: a line for each target and one for the global means.
+    """Format the scores of one experiment on one subset: a line for each target and one for the global means.
 
     Of several members, the score of their mean answer, and mean ± standard deviation over the members. ``r2_limit``,
     if it is among the metrics, is the information limit.
@@ -73,7 +73,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def global_r2(scores: pd.DataFrame) -> str:
-    """The global R² of one run on each subset, as text.
+    """Format the global R² of one experiment on each subset.
 
     Example:
         >>> row = {"member": "all", "target": "global", "metric": "r2", "features": "mmd"}
@@ -87,7 +87,7 @@ def global_r2(scores: pd.DataFrame) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table of text as Markdown, columns padded so that it reads as plain text too.
+    """Format a table of text as Markdown, columns padded so that it reads as plain text too.
 
     Example:
         >>> print(markdown(pd.DataFrame({"model": ["forest"], "R²": ["0.57"]})))
@@ -109,7 +109,7 @@ def _heading(key: tuple[str, str]) -> str:
 
 
 def _cell(values: list[float], metric: str) -> str:
-    """Mean ± standard deviation.
+    """Format mean ± standard deviation.
 
     Example:
         >>> _cell([0.5, 0.6], "r2"), _cell([0.1234], "relative_mae"), _cell([40822.8], "mse")

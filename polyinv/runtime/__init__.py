@@ -1,1 +1,1 @@
-"""What is not chemistry: files that can be trusted, threads, worker processes, progress."""
+"""Files, threads, worker processes, devices and progress: everything that is not chemistry."""

@@ -15,13 +15,13 @@ _LISTED = re.compile(r"\(UUID: ((?:GPU|MIG)-[^)]+)\)")
 
 
 def devices() -> tuple[str, ...]:
-    """The devices that processes may use: those of ``CUDA_VISIBLE_DEVICES``, else those that the driver lists."""
+    """List the GPUs that processes may use: those of ``CUDA_VISIBLE_DEVICES``, else those that the driver lists."""
     named = os.environ.get(VISIBLE)
     return _of_driver() if named is None else _of_variable(named)
 
 
 def _of_variable(named: str) -> tuple[str, ...]:
-    """As CUDA reads it: up to the first name that is none.
+    """Parse ``CUDA_VISIBLE_DEVICES`` as CUDA does: up to the first name that is none.
 
     Example:
         >>> _of_variable("2,GPU-8b1c, MIG-4f"), _of_variable("0,-1,1"), _of_variable("NoDevFiles")
@@ -31,7 +31,7 @@ def _of_variable(named: str) -> tuple[str, ...]:
 
 
 def _of_driver() -> tuple[str, ...]:
-    """What ``nvidia-smi`` lists, if this torch can use it. By UUID: CUDA may count devices in another order."""
+    """List the GPUs of ``nvidia-smi`` if this torch can use them, by UUID: CUDA may count in another order."""
     try:
         done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def _of_driver() -> tuple[str, ...]:
 
 
 def _of_list(lines: Iterable[str]) -> tuple[str, ...]:
-    """The devices of ``nvidia-smi -L``; of a GPU that is divided (MIG), its parts.
+    """Parse the devices of ``nvidia-smi -L``; of a GPU that is divided (MIG), its parts.
 
     Example:
         >>> gpus = "GPU 0: A100 (UUID: GPU-a)", "GPU 1: A100 (UUID: GPU-b)"
@@ -63,7 +63,7 @@ def _of_list(lines: Iterable[str]) -> tuple[str, ...]:
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Variables of the environment inside the block, for libraries and processes that begin in it."""
+    """Set variables of the environment inside the block, for libraries and processes that begin in it."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""Files that can be trusted: what stands under its final name is complete."""
+"""Atomic writing, locks and the cache: what stands under its final name is complete."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
 
 
 def check_new(path: Path | str, *, overwrite: bool = False) -> None:
-    """Whether something can be written at ``path``: worth asking before it is made.
+    """Check that something can be written at ``path``, before it is made.
 
     Raises:
         InputError: Something stands there that must not be replaced, or its folder does not exist.
@@ -101,7 +101,7 @@ def discard_unfinished(folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where what can be computed again is kept between calls.
+    """Folder of the cache, for what can be computed again.
 
     That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or the temporary
     one for a user without a home or with one that cannot be written.
@@ -126,7 +126,7 @@ def _remove(path: Path) -> None:
 
 
 def folder_name(text: str) -> str:
-    """Text as part of the name of a folder.
+    """Make text safe as part of the name of a folder.
 
     Example:
         >>> folder_name("MLP, 1e3 recipes"), folder_name("mmd+Mn")

@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def bare(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
-    """Arguments with every flag as it is spelled today: ``--resume`` for ``--resume true`` and ``--resume=true``.
+    """Spell every flag as today: ``--resume`` for ``--resume true`` and ``--resume=true``.
 
     Args:
         arguments: As they were typed; what comes after ``--`` is left alone.

@@ -12,7 +12,7 @@ LEAVES = ("data.patterns", "trainer", "logger")
 
 
 def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values under one dotted key each, but for keys whose value is a mapping.
+    """Flatten nested values to dotted keys, but for keys whose value is a mapping.
 
     Example:
         >>> dict(dotted({"model": {"name": "mlp", "training.patience": 3}, "data": {"patterns": {"mmd": 1}}}))

@@ -16,7 +16,7 @@ IMPORTED = "POLYINV_IMPORTED"
 
 
 def taken_out(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Arguments without ``--import FILE``, and the files.
+    """Take ``--import FILE`` out of arguments; return the rest, and the files.
 
     Raises:
         InputError: No file follows.
@@ -57,7 +57,7 @@ def import_files(files: Sequence[Path | str]) -> None:
 
 
 def import_again() -> None:
-    """Run what the process that started this one has imported."""
+    """Run the files that the process that started this one has imported."""
     for path in filter(None, os.environ.get(IMPORTED, "").split(os.pathsep)):
         _import(Path(path))
 

@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, a line now and then in a log."""
 
 import logging
 import time
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 class Advance(Protocol):
-    """Called with the number of units just done and, if there is more to say, a few words."""
+    """Progress callback: takes the number of units just done and, optionally, a few words."""
 
     def __call__(self, count: int, text: str = "", /) -> None: ...
 
 
 @contextmanager
 def counted(what: str, unit: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Show progress inside the block; call what it gives as `Advance` says.
+    """Show progress inside the block, which is given an `Advance` to call.
 
     Args:
         what: The work, such as "simulating".

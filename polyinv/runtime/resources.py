@@ -1,4 +1,4 @@
-"""What comes with polyinv: configs and the released model, beside the package in a clone and inside it in a wheel."""
+"""Configs and the released model that come with polyinv, beside the package in a clone, inside it in a wheel."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ RELEASED = SHIPPED / "checkpoints" / "conditional"
 
 
 def shipped_or(given: Path | str, folder: Path) -> Path:
-    """A path; for a bare name that is no file here, the file of that name in a folder that comes with polyinv.
+    """Find a file; a bare name that is no file here is looked up in a folder that comes with polyinv.
 
     Args:
         given: As a user writes it.

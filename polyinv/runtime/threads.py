@@ -1,4 +1,4 @@
-"""How many cores there are, and how many threads torch uses."""
+"""Available cores, and the threads that torch uses."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 def available_cores() -> int:
-    """Cores that this process may use: fewer than the machine has where a scheduler or a container says so."""
+    """Number of cores that this process may use: fewer than the machine has where a scheduler or container says so."""
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux
@@ -16,7 +16,7 @@ def available_cores() -> int:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread inside the block.
+    """Use one torch thread inside the block.
 
     Networks and batches this small run up to 40 times slower on two threads than on one. Work in parallel takes
     processes.

@@ -1,4 +1,4 @@
-"""Jobs in processes of their own, one torch thread each, that live on between jobs; one that is killed is replaced.
+"""Worker processes for jobs, one torch thread each, that live on between jobs; one that is killed is replaced.
 
 Each process sees one device at most, the same from its first job to its last.
 """
@@ -30,7 +30,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """Outcome of a job: its value, or why there is none.
 
     Args:
         name: Of the job.
@@ -52,7 +52,7 @@ class Outcome:
 def work(
     task: Callable[..., Any], jobs: Mapping[str, tuple], count: int, devices: Sequence[str] = ()
 ) -> Generator[Outcome]:
-    """Call ``task`` with the arguments of each job, and give the outcomes as they come.
+    """Call ``task`` with the arguments of each job in worker processes, and yield the outcomes as they come.
 
     A job that raises, or whose process is killed, is an outcome like any other, and the rest goes on. Whoever stops
     taking outcomes ends all processes at once.
@@ -89,7 +89,7 @@ def work(
 
 
 class _Worker:
-    """A process on a device, and the pipe to it."""
+    """Worker process on a device, and the pipe to it."""
 
     def __init__(self, task: Callable[..., Any], device: str | None) -> None:
         # Forked children would inherit the threads of torch, which then hang.
@@ -104,7 +104,7 @@ class _Worker:
 
     @property
     def handles(self) -> tuple[Any, Any]:
-        """What becomes ready when there is an outcome."""
+        """Handles that become ready when there is an outcome."""
         return self.pipe, self.process.sentinel
 
     def start(self, name: str, arguments: tuple) -> None:
@@ -128,7 +128,7 @@ class _Worker:
 
 
 def _cause(code: int) -> str:
-    """Why a process ended, by its exit code.
+    """Describe why a process ended, by its exit code.
 
     Example:
         >>> _cause(-9)
@@ -168,7 +168,7 @@ def _line(text: str) -> str:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed takes its workers with it, so that nobody else works on what it worked on."""
+    """End this worker when its parent is killed, so that nobody goes on with the parent's work."""
     if parent := parent_process():
         connection.wait([parent.sentinel])
     os._exit(1)

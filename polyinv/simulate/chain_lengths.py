@@ -1,4 +1,4 @@
-r"""Lengths of the chains that die at one instant, in closed form.
+r"""Chain length distribution of the chains that die at one instant, in closed form.
 
 In the quasi-steady state every radical that is to grow by one unit does so with the same probability :math:`q`,
 whatever its length: a chain-end radical S adds a unit or turns into a mid-chain radical Q, and Q either returns or
@@ -26,7 +26,7 @@ from polyinv.mmd import BIN_EDGES
 
 @dataclass(frozen=True)
 class ChainEnds:
-    """Dead chains made by one step, as amounts in mol/L; all tensors of one shape.
+    """Dead chains made by one time step, as amounts in mol/L; all tensors of one shape.
 
     Args:
         p: Probability that a radical dies rather than grows by one more unit; mean Flory length 1/p.
@@ -70,5 +70,5 @@ def moments_beyond(length: Tensor, chains: ChainEnds) -> tuple[Tensor, Tensor, T
 
 
 def bin_lengths(monomer_molar_mass: float, *, like: Tensor) -> Tensor:
-    """The longest chain below each bin edge, in monomer units; shape (101,), dtype and device of ``like``."""
+    """Longest chain below each bin edge, in monomer units; shape (101,), dtype and device of ``like``."""
     return torch.as_tensor(np.floor(10.0**BIN_EDGES / monomer_molar_mass), dtype=like.dtype, device=like.device)

@@ -1,4 +1,4 @@
-r"""How much of the reactor a kinetic Monte Carlo run watches, and whether that is enough.
+r"""Control volume of a kinetic Monte Carlo reaction, and whether it holds enough radicals.
 
 The volume is the one that would hold the wanted number of dead chains at the horizon, by the rate equations.
 
@@ -6,7 +6,7 @@ Radicals start and end in pairs. While a volume holds many of them that does not
 meets again sooner than the rate law :math:`k c^2` says, and conversion comes out low: by 0.3 at 10⁴ chains on the
 published grid. What counts is the number of live radicals, S and Q together. A radical turns from one kind into the
 other and back many times between its birth and its meeting with another, so that even 0.8 S on average, as in some
-runs at 10⁶ chains, leave no bias beside 20 Q.
+reactions at 10⁶ chains, leave no bias beside 20 Q.
 """
 
 import math
@@ -22,7 +22,7 @@ from polyinv.simulate import deterministic
 from polyinv.simulate.snapshots import check_runs
 
 ENOUGH, TOO_FEW = 10.0, 2.0
-"""Mean number of live radicals below which a run is warned of, and below which it is refused."""
+"""Mean number of live radicals below which a reaction is warned of, and below which it is refused."""
 
 MOST_MONOMERS = 1e15
 """Molecules of monomer in a volume; they are counted in doubles, which hold whole numbers up to 9e15."""
@@ -31,18 +31,18 @@ _NODES = torch.linspace(0, 1, 13, dtype=torch.float64)  # steps short enough for
 
 
 class FewRadicals(UserWarning):
-    """A control volume holds so few radicals that its size shows in the result."""
+    """Warning of a control volume with so few radicals that its size shows in the result."""
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """Control volumes of B runs, and what the rate equations expect in them; tensors of shape (B,).
+    """Control volumes of B reactions, and what the rate equations expect in them; tensors of shape (B,).
 
     Args:
         per_molar: Molecules per mol/L.
         S: Mean number of chain-end radicals.
         Q: Mean number of mid-chain radicals.
-        effort: Expected events, propagation excluded: what a run costs.
+        effort: Expected events, propagation excluded: what a reaction costs.
     """
 
     per_molar: Tensor
@@ -54,10 +54,10 @@ class Volumes:
 def control_volumes(
     conditions: Tensor, times: Tensor, chemistry: Chemistry, *, chains: float, horizon: float | None = None
 ) -> Volumes:
-    """The volumes that would hold ``chains`` dead chains at ``horizon`` s (None: at the last time of each run).
+    """Choose the volumes that would hold ``chains`` dead chains at ``horizon`` s (None: the last time of each).
 
     Raises:
-        InputError: A run or a number of chains that cannot be.
+        InputError: A reaction or a number of chains that cannot be.
     """
     check_runs(conditions, times)
     if not (math.isfinite(chains) and chains > 0):
@@ -128,7 +128,7 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
 
     Args:
         volumes: Of `control_volumes`.
-        conditions: (B, 3), to name the run.
+        conditions: (B, 3), to name the reaction.
         chains: What the volumes were made for.
         allow_few: Warn even where one would refuse.
 
@@ -161,6 +161,6 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
 
 
 def _rounded_up(number: float) -> float:
-    """To two digits."""
+    """Round a number up to two digits."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 1)
     return math.ceil(number / unit) * unit

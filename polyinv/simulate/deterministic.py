@@ -1,4 +1,4 @@
-r"""Rate equations in the quasi-steady state, and the chains they leave behind.
+r"""Rate equations in the quasi-steady state, and the dead chains that they make.
 
 A radical lives far less than a second, so that S and Q follow the slow species M and I at once. Balancing both kinds,
 
@@ -7,8 +7,8 @@ A radical lives far less than a second, so that S and Q follow the slow species 
     0 &= k_{bb} S - k_{pt} M Q - 2 k_{t,st} S Q - 2 k_{t,tt} Q^2
 
 with :math:`R_i = 2 f k_d I`, leaves one smooth equation for M, and I in closed form. Each time step adds the chains
-of `polyinv.simulate.chain_lengths`. Everything is a torch expression in float64: batched over runs, differentiable in
-the recipe and in the coefficients of the chemistry, on the device of its inputs.
+of `polyinv.simulate.chain_lengths`. Everything is a torch expression in float64: batched over reactions, differentiable
+in the recipe and in the coefficients of the chemistry, on the device of its inputs.
 """
 
 import math
@@ -101,7 +101,7 @@ def initiator_left(k: RateCoefficients, initiator: Tensor, now: Tensor) -> Tenso
 
 
 def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Growth:
-    """Chains made between the snapshots of B runs, by the midpoint rule.
+    """Integrate the chains made between the snapshots of B reactions, by the midpoint rule.
 
     The monomer is advanced in its logarithm, and the chains of a step hold exactly the monomer consumed in it: units
     are conserved to rounding and M stays positive at any step. The error falls with the square of the step.
@@ -110,10 +110,10 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
         conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
         times: (B, T) in s, ascending along T.
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
-        step: Longest time step in s. The steps of a run depend on its own times only.
+        step: Longest time step in s. The steps of a reaction depend on its own times only.
 
     Raises:
-        InputError: A run that cannot be.
+        InputError: A reaction that cannot be.
     """
     check_runs(conditions, times)
     monomer, initiator, temp = conditions.unbind(-1)
@@ -166,7 +166,7 @@ def grow_in_chunks(
     step: float = STEP,
     progress: Progress = silent,
 ) -> Growth:
-    """`grow` for many runs; ``progress`` is called with the number of runs just done.
+    """Call `grow` in chunks of reactions; ``progress`` is called with the number of reactions just done.
 
     Runs are sorted by their times first, so that a chunk does not wait for one long interval among short ones.
     """
@@ -192,7 +192,7 @@ def simulate(
     step: float = STEP,
     progress: Progress = silent,
 ) -> Snapshots:
-    """What B runs show at T times each, free of noise: runs of infinitely many chains, which no random number moves.
+    """Simulate B reactions at T times each by the rate equations, without noise.
 
     Example:
         >>> from polyinv.chemistry import BUTYL_ACRYLATE

@@ -1,8 +1,8 @@
-r"""How far the conversion of a stochastic run strays: the linear noise approximation of the radicals.
+r"""Fluctuations of the conversion of a stochastic reaction: the linear noise approximation of the radicals.
 
-A run of finite volume holds a few dozen radicals, whose number fluctuates as single events make and end them. To
+A reaction of finite volume holds a few dozen radicals, whose number fluctuates as single events make and end them. To
 first order in these fluctuations [van Kampen, *Stochastic Processes in Physics and Chemistry*, ch. X], and with
-radicals that live far less than the run, every event k of rate r_k that changes (S, Q) by :math:`\nu_k` shifts an
+radicals that live far less than the reaction, every event k of rate r_k that changes (S, Q) by :math:`\nu_k` shifts an
 output whose rate responds to the radicals with the gradient g by
 
 .. math::
@@ -36,11 +36,11 @@ STEP = 60.0
 
 @dataclass(frozen=True)
 class Fluctuations:
-    """Scatter of stochastic runs about the rate equations, at each snapshot; tensors of shape (B, T).
+    """Scatter of stochastic reactions about the rate equations, at each snapshot; tensors of shape (B, T).
 
     Args:
         variance: Variance of :math:`\\ln(c_{M,0} / c_M)`, times the volume (as mol/L, so that dead chains in mol/L
-            over it are chains); the variance of a run with N chains is ``variance * made / N``.
+            over it are chains); the variance of a reaction with N chains is ``variance * made / N``.
         correlation: Of that error with the error of ln Mn.
         memory: Correlation with the same error at the snapshot before; 0 at the first.
     """
@@ -50,12 +50,12 @@ class Fluctuations:
     memory: Tensor
 
     def __getitem__(self, runs: Tensor) -> "Fluctuations":
-        """Those of some of the runs."""
+        """Fluctuations of some of the reactions."""
         return mapped(self, lambda part: part[runs])
 
 
 def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Fluctuations:
-    """Fluctuations of B runs at T times each, by the midpoint rule.
+    """Compute the fluctuations of B reactions at T times each, by the midpoint rule.
 
     Args:
         conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.

@@ -1,4 +1,4 @@
-r"""One kinetic Monte Carlo run: Gillespie's direct method in which propagation is never executed.
+r"""Kinetic Monte Carlo of one reaction: Gillespie's direct method in which propagation is never executed.
 
 Why leaving propagation out is exact: no rate depends on the length of a chain. Between two events a chain-end radical
 S adds units at the rate :math:`k_p c_M(t)` whatever else happens to it, so the units it has added by the time it dies
@@ -10,8 +10,8 @@ their past, so that whichever reacts is drawn uniformly.
 What the other radicals see of the units not yet drawn is their mean: the rates use the monomer count less the
 *expected* propagations, and each draw corrects it by drawn minus expected. The count is thereby off by the Poisson
 spread of the undrawn units, :math:`\sqrt{n_u}` with n_u about a hundred per live radical, with mean zero: 1e-6 of the
-10⁸ monomers in a run of 10⁶ chains. And c_M is held fixed over a waiting time, at its value one event ago: an
-error of two events' consumption, again 1e-6 at 10⁶ chains. Either is a thousandth of the run's own noise or less.
+10⁸ monomers in a reaction of 10⁶ chains. And c_M is held fixed over a waiting time, at its value one event ago: an
+error of two events' consumption, again 1e-6 at 10⁶ chains. Either is a thousandth of the reaction's own noise or less.
 
 At each snapshot every live radical draws what it has added so far, which changes no law. Monomer, live chains and
 dead chains are then whole numbers that add up to the initial monomer exactly. A radical that finds no monomer left
@@ -63,7 +63,7 @@ _INNER_BITS = (_INNER * 2.0**53).astype(np.int64)
 # The generator is in this file because numba's cache of `run` would not notice that another file has changed.
 @njit(nogil=True, cache=True)
 def random_bits(state: np.ndarray) -> int:
-    """64 random bits from xoshiro256++ (Blackman and Vigna 2019); ``state`` holds four uint64, not all zero."""
+    """Draw 64 random bits by xoshiro256++ (Blackman and Vigna 2019); ``state`` holds four uint64, not all zero."""
     s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
     mixed = s0 + s3
     result = ((mixed << nb.uint64(23)) | (mixed >> nb.uint64(41))) + s0
@@ -78,13 +78,13 @@ def random_bits(state: np.ndarray) -> int:
 
 @njit(nogil=True, cache=True)
 def uniform(state: np.ndarray) -> float:
-    """Uniform in [0, 1), a multiple of 2^-53."""
+    """Draw a uniform number in [0, 1), a multiple of 2^-53."""
     return nb.float64(nb.int64(random_bits(state) >> nb.uint64(11))) * 2.0**-53
 
 
 @njit(nogil=True, cache=True)
 def exponential(state: np.ndarray) -> float:
-    """Exponential with mean 1."""
+    """Draw an exponential number with mean 1."""
     while True:
         bits = random_bits(state)
         layer = nb.int64(bits & nb.uint64(_LAYERS - 1))
@@ -101,7 +101,7 @@ def exponential(state: np.ndarray) -> float:
 
 @njit(nogil=True, cache=True)
 def poisson(mean: float, state: np.ndarray) -> int:
-    """Poisson number: by multiplication below 10, else by Hörmann's transformed rejection PTRS (1993)."""
+    """Draw a Poisson number: by multiplication below 10, else by Hörmann's transformed rejection PTRS (1993)."""
     if mean < 10.0:
         floor, product, count = math.exp(-mean), uniform(state), 0
         while product > floor:
@@ -315,7 +315,7 @@ def run(
     live_units: np.ndarray,
     live_chains: np.ndarray,
 ) -> None:
-    """Run to the last of ``times``. The arrays from ``state`` on are written to, the counting ones added to.
+    """Simulate to the last of ``times``. The arrays from ``state`` on are written to, the counting ones added to.
 
     Args:
         k: k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS in 1/s or L/mol/s.

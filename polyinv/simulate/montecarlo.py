@@ -1,7 +1,7 @@
-r"""Kinetic Monte Carlo: what a small volume of the reactor makes, one reaction after another.
+r"""Kinetic Monte Carlo: a small volume of the reactor, simulated event by event.
 
 The kernel, and why it need not execute propagation, is `polyinv.simulate.gillespie`; the same written out plainly is
-`polyinv.simulate.plain_montecarlo`. Here a run gets its control volume
+`polyinv.simulate.plain_montecarlo`. Here a reaction gets its control volume
 (`polyinv.simulate.control_volume`), its random stream and a processor.
 """
 
@@ -30,12 +30,12 @@ _STREAM = "polyinv-kmc-1"  # to be changed with anything that changes the result
 
 @dataclass(frozen=True)
 class EventCounts:
-    """What only a kinetic Monte Carlo run knows, for N runs.
+    """Event and radical counts of N kinetic Monte Carlo reactions.
 
     Args:
         events: Counts of each kind of event in the order of ``EVENTS``, whole numbers of shape (N, 13).
-        S: Mean number of chain-end radicals over the run, shape (N,).
-        Q: Mean number of mid-chain radicals over the run, shape (N,).
+        S: Mean number of chain-end radicals over the reaction, shape (N,).
+        Q: Mean number of mid-chain radicals over the reaction, shape (N,).
         per_molar: Molecules per mol/L in the control volume, shape (N,).
         monomer: Initial monomer molecules, whole, shape (N,).
         residual: Monomer molecules left at each time, whole, shape (N, T).
@@ -58,11 +58,11 @@ class EventCounts:
 
     @property
     def elementary_events(self) -> Tensor:
-        """Events that a simulation executing every propagation would have gone through, shape (N,)."""
+        """Number of events that a simulation executing every propagation would have gone through, shape (N,)."""
         return self.events.sum(-1)
 
     def count(self, event: str) -> Tensor:
-        """Events of one kind, shape (N,)."""
+        """Number of events of one kind, shape (N,)."""
         if event not in EVENTS:
             raise unknown("event", event, EVENTS)
         return self.events[:, EVENTS.index(event)]
@@ -70,7 +70,7 @@ class EventCounts:
 
 @dataclass(frozen=True)
 class Runs:
-    """N runs: their dead chains and event counts. Replicate r of recipe b of R replicates is run b·R + r."""
+    """Dead chains and event counts of N reactions. Replicate r of recipe b of R replicates has number b·R + r."""
 
     growth: Growth
     events: EventCounts
@@ -78,7 +78,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class _Job:
-    """Everything one run is computed from."""
+    """Inputs of the simulation of one reaction."""
 
     k: np.ndarray
     fractions: np.ndarray
@@ -149,10 +149,10 @@ def simulate_runs(
     engine: str = "skip",
     progress: Progress = silent,
 ) -> Runs:
-    """Kinetic Monte Carlo runs, in parallel and longest first.
+    """Simulate reactions by kinetic Monte Carlo, in parallel and longest first.
 
-    Every run draws from a random stream of its own, made from ``seed``, its place in the list and its replicate: the
-    result does not depend on ``workers``, nor on whether runs were taken from the store.
+    Every reaction draws from a random stream of its own, made from ``seed``, its place in the list and its replicate:
+    the result does not depend on ``workers``, nor on whether reactions were taken from the store.
 
     Args:
         conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
@@ -160,13 +160,13 @@ def simulate_runs(
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
         chains: Dead chains wanted in the volume at the horizon, as the rate equations have it.
         seed: Whole and not negative.
-        replicates: Independent runs of each recipe.
+        replicates: Independent reactions of each recipe.
         workers: Threads; None takes one for every processor.
-        horizon: In s; None takes the last time of each run.
-        store: Folder in which finished runs are kept and looked for.
+        horizon: In s; None takes the last time of each reaction.
+        store: Folder in which finished reactions are kept and looked for.
         allow_few: Run with fewer than two live radicals on average.
         engine: Key of ``ENGINES``.
-        progress: Called with the number of runs just done.
+        progress: Called with the number of reactions just done.
 
     Warns:
         FewRadicals: As of `guard`.
@@ -272,7 +272,7 @@ def simulate(
     allow_few: bool = False,
     progress: Progress = silent,
 ) -> Snapshots:
-    """What B kinetic Monte Carlo runs show at T times each. Arguments as of `simulate_runs`.
+    """Simulate B reactions at T times each by kinetic Monte Carlo. Arguments as of `simulate_runs`.
 
     Raises:
         InputError: As of `simulate_runs`, or a snapshot holds no dead chain.

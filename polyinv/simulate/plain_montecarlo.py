@@ -1,4 +1,4 @@
-"""The kinetic Monte Carlo run written the obvious way, every propagation executed: the reference for the fast one."""
+"""Plain kinetic Monte Carlo, every propagation executed: the reference for the fast one."""
 
 import math
 
@@ -9,7 +9,7 @@ from polyinv.runtime.compiled import njit
 
 @njit(nogil=True, cache=True)
 def _take(radicals: list[int], rng: np.random.Generator) -> int:
-    """Remove a radical, drawn uniformly; its length."""
+    """Remove a radical, drawn uniformly, and return its length."""
     i = rng.integers(0, len(radicals))
     length = radicals[i]
     radicals[i] = radicals[-1]
@@ -26,7 +26,7 @@ def run_plainly(
     times: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, ...]:
-    """One run, arguments as of `polyinv.simulate.gillespie.run`.
+    """Simulate one reaction, arguments as of `polyinv.simulate.gillespie.run`.
 
     Returns:
         Lengths of the dead chains in the order of their deaths; how many of them were dead at each time (T,);

@@ -1,4 +1,4 @@
-r"""The forward model as a polynomial: what recipes of the box show, in microseconds.
+r"""Polynomial surrogate of the forward model, for recipes of the box, in microseconds.
 
 Every observed number is interpolated at Chebyshev nodes in the four values of the recipe, temperature as it is and the
 others by their logarithm, which makes them smooth; the interpolation converges faster than any power of the number of
@@ -31,19 +31,19 @@ LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
 
 
 def to_unit(recipes: Tensor) -> Tensor:
-    """Recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
+    """Map recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
     logarithmic = (recipes / LOW).log() / (HIGH / LOW).log()
     return 2 * torch.where(LOGARITHMIC, logarithmic, (recipes - LOW) / (HIGH - LOW)) - 1
 
 
 def from_unit(unit: Tensor) -> Tensor:
-    """The inverse of `to_unit`."""
+    """Map points of [-1, 1] back to recipes: the inverse of `to_unit`."""
     share = (unit + 1) / 2
     return torch.where(LOGARITHMIC, LOW * (HIGH / LOW) ** share, LOW + (HIGH - LOW) * share)
 
 
 def observe(recipes: Tensor, chemistry: Chemistry, progress: Progress = silent) -> Tensor:
-    """The observed numbers of recipes (B, 4) without noise, by the rate equations: (B, 103), see ``OBSERVED``."""
+    """Simulate the observed numbers (B, 103) of recipes (B, 4) by the rate equations, see ``OBSERVED``."""
     growth = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP, progress=progress)
     values = growth.snapshots(chemistry)
     return torch.cat([values.cBA_time.log(), values.Mn.log(), values.Mw.log(), values.mmd[:, 0]], dim=-1)
@@ -51,7 +51,7 @@ def observe(recipes: Tensor, chemistry: Chemistry, progress: Progress = silent) 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """Observed numbers by recipe, inside the box.
+    """Chebyshev polynomial of the observed numbers in the recipe, inside the box.
 
     Args:
         coefficients: Of K polynomials, (NODES, NODES, NODES, NODES, K).
@@ -65,7 +65,7 @@ class Polynomial:
 
     @classmethod
     def interpolate(cls, chemistry: Chemistry, nodes: int = NODES, progress: Progress = silent) -> "Polynomial":
-        """The polynomial of a chemistry, half a millisecond of one core for each of ``nodes`` to the fourth."""
+        """Interpolate a chemistry; half a millisecond of one core for each of ``nodes`` to the fourth."""
         angles = math.pi * (torch.arange(nodes).double() + 0.5) / nodes
         grid = torch.cartesian_prod(*[angles.cos()] * len(RECIPE))
         values = observe(from_unit(grid), chemistry, progress).view(*[nodes] * len(RECIPE), -1)
@@ -75,7 +75,7 @@ class Polynomial:
         return cls(coefficients, torch.eye(values.shape[-1], dtype=values.dtype)).compressed()
 
     def compressed(self) -> "Polynomial":
-        """The same from as few polynomials as carry everything."""
+        """Compress to as few polynomials as carry everything."""
         scale = self.coefficients.flatten(0, -2).norm(dim=0).clamp(min=1e-12)
         flat = self.coefficients.flatten(0, -2) / scale
         _, sizes, directions = torch.linalg.svd(flat, full_matrices=False)
@@ -90,12 +90,12 @@ class Polynomial:
         )
 
     def __call__(self, unit: Tensor) -> Tensor:
-        """The observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
+        """Evaluate the observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
         first, second, third, fourth = self._basis(unit)
         return self._outer(self._inner(first, second), third, fourth)
 
     def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """The observed numbers (M, O) at points (M, 4), and their slopes (M, O, 4) there."""
+        """Evaluate the observed numbers (M, O) at points (M, 4), and their slopes (M, O, 4) there."""
         values = self._basis(unit)
         angle = unit.clamp(-1 + 1e-12, 1 - 1e-12).acos()[..., None]
         order = torch.arange(values[0].shape[-1])

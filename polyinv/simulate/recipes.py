@@ -1,4 +1,4 @@
-"""Lists of recipes: the published grid, and any list sorted into runs."""
+"""Lists of recipes: the published grid, random recipes, and any list sorted into reactions."""
 
 import itertools
 
@@ -16,11 +16,11 @@ GRID = {
     "cAIBN_0": (0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.0175, 0.02),
     "time": tuple(300.0 * i for i in range(1, 13)),
 }
-"""Levels of the published grid, in its row order: 432 runs of 12 snapshots."""
+"""Levels of the published grid, in its row order: 432 reactions of 12 snapshots."""
 
 
 def published_grid() -> pd.DataFrame:
-    """The 5184 recipes of the published data set, in its row order: by temp, cBA_0, cAIBN_0, time.
+    """Make the 5184 recipes of the published data set, in its row order: by temp, cBA_0, cAIBN_0, time.
 
     Example:
         >>> grid = published_grid()
@@ -37,7 +37,7 @@ LOW, HIGH = (
 
 
 def random_recipes(count: int, generator: torch.Generator) -> Tensor:
-    """Recipes (B, 4) uniform in the published box, float64."""
+    """Draw recipes (B, 4) uniform in the published box, float64."""
     # The bundled recipes were drawn between ends in single precision, 1e-8 aside: the numbers stay as they are.
     low, high = (end.float().double() for end in (LOW, HIGH))
     uniform = torch.rand(count, len(RECIPE), generator=generator, dtype=torch.float64, device=generator.device)
@@ -45,14 +45,14 @@ def random_recipes(count: int, generator: torch.Generator) -> Tensor:
 
 
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sort recipes into runs: rows that differ in time only are snapshots of one run.
+    """Sort recipes into reactions: rows that differ in time only are snapshots of one reaction.
 
     Args:
         recipes: N rows with the columns of ``TARGETS``, in any order, repeats allowed.
 
     Returns:
-        Conditions (B, 3) and times (B, T) of the runs, float64, the times ascending and the last one repeated up to
-        T; then for each of the N rows its run and its snapshot, both (N,).
+        Conditions (B, 3) and times (B, T) of the reactions, float64, the times ascending and the last one repeated up
+        to T; then for each of the N rows its reaction and its snapshot, both (N,).
     """
     recipes = recipes.reset_index(drop=True)
     run = run_numbers(recipes)

@@ -1,4 +1,4 @@
-"""Finished runs in a folder, so that a long simulation can be killed and taken up again."""
+"""Store of finished reactions in a folder, so that a killed simulation can be resumed."""
 
 import hashlib
 import logging
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class RunStore:
-    """Results of runs as ``<fingerprint>.npz``, the fingerprint being that of everything a run is computed from.
+    """Store of results as ``<fingerprint>.npz``, the fingerprint being that of all inputs of a reaction.
 
-    A result is therefore found again only by a run that would reproduce it to the last bit; several simulations may
-    share a folder. Files appear complete or not at all.
+    A result is therefore found again only by a reaction that would reproduce it to the last bit; several simulations
+    may share a folder. Files appear complete or not at all.
 
     Args:
         folder: Made when missing.
@@ -38,7 +38,7 @@ class RunStore:
             raise InputError(f"finished runs are kept in a folder, and {self.folder} is a file") from None
 
     def path(self, inputs: tuple) -> Path:
-        """Where the result of a run with these ``inputs`` (arrays, numbers and strings) is kept."""
+        """Path of the result of a reaction with these ``inputs`` (arrays, numbers and strings)."""
         digest = hashlib.sha256()
         for part in inputs:
             array = np.asarray(part)
@@ -46,7 +46,7 @@ class RunStore:
         return self.folder / f"{digest.hexdigest()[:32]}.npz"
 
     def read(self, inputs: tuple) -> dict[str, np.ndarray] | None:
-        """The result kept for ``inputs``, if any."""
+        """Read the result kept for ``inputs``, if any."""
         path = self.path(inputs)
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -62,7 +62,7 @@ class RunStore:
             np.savez_compressed(passing, **result)
 
     def discard(self) -> None:
-        """Remove the finished runs."""
+        """Remove the finished reactions."""
         discard_unfinished(self.folder)
         for path in self.folder.glob("*.npz"):
             path.unlink()
@@ -70,7 +70,7 @@ class RunStore:
 
 @contextmanager
 def kept_until_written(path: Path) -> Iterator[Path]:
-    """The folder beside ``path`` that keeps finished runs until the block has written what stands there.
+    """Keep finished reactions in a folder beside ``path`` until the block has written the file.
 
     Raises:
         InputError: Another process is at work in it, or it is a file.

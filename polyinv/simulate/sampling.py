@@ -1,11 +1,11 @@
-r"""Finite-chain noise: what a stochastic run of N chains would show in place of the smooth curve.
+r"""Finite-chain noise: the curve of a stochastic reaction of N chains in place of the smooth one.
 
-A kinetic Monte Carlo run holds N chains in its volume. Its chain counts scatter by Poisson's law; its conversion
+A kinetic Monte Carlo reaction holds N chains in its volume. Its chain counts scatter by Poisson's law; its conversion
 scatters because the number of radicals does (`polyinv.simulate.fluctuations`), and with it the mean chain length: more
 radicals convert more monomer into shorter chains. Both are drawn here on top of the deterministic solution, at a
-thousandth of the cost of the run itself.
+thousandth of the cost of the reaction itself.
 
-What is made between two snapshots belongs to all later snapshots of that run: the noise is **cumulated** along it,
+What is made between two snapshots belongs to all later snapshots of that reaction: the noise is **cumulated** along it,
 and so identifies it. Drawing each snapshot anew (``redraw=True``) gives every row the same distribution without that
 fingerprint.
 """
@@ -34,17 +34,17 @@ def draw(
     generator: torch.Generator,
     redraw: bool = False,
 ) -> Growth:
-    """Growth since the start of each run, as a run of finite volume would show it.
+    """Draw the growth since the start of each reaction, as a finite volume would show it.
 
     Inside a bin all chains keep their expected mean length: the scatter of lengths within 0.08 decades is left out.
 
     Args:
         growth: Noise-free growth per interval, (B, T).
-        scatter: Of the same runs at the same times.
+        scatter: Of the same reactions at the same times.
         initial_monomer: cBA_0 in mol/L, shape (B,).
-        volume: Chains per mol/L in each run, shape (B,).
+        volume: Chains per mol/L in each reaction, shape (B,).
         generator: On the device of ``growth``.
-        redraw: Draw each snapshot independently instead of cumulating the noise along the run.
+        redraw: Draw each snapshot independently instead of cumulating the noise along the reaction.
 
     Raises:
         InputError: So few chains that a snapshot holds none.
@@ -82,7 +82,7 @@ def draw(
 
 
 def _error_of_Mn(drawn: Growth, smooth: Growth, volume: Tensor) -> Tensor:
-    """Drawn less expected ln Mn over its standard deviation, (B, T)."""
+    """Standardized error of ln Mn: drawn less expected, over its standard deviation, (B, T)."""
     chains, units, squares = (part.sum(-1) for part in (smooth.chains, smooth.units, smooth.squares))
     deviation = torch.log(drawn.units.sum(-1) / drawn.chains.sum(-1) * chains / units)
     dispersity = squares * chains / units**2
@@ -108,18 +108,18 @@ def grow_with_horizon(
     step: float = STEP,
     progress: Progress = silent,
 ) -> tuple[Growth, Tensor]:
-    """Growth (B, T) and the dead chains in mol/L, (B,), that each run has made by its horizon.
+    """Integrate the growth (B, T), and the dead chains in mol/L, (B,), that each reaction has made by its horizon.
 
     Args:
         conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
-        horizon: In s; None takes the last snapshot of each run.
+        horizon: In s; None takes the last snapshot of each reaction.
         step: Longest time step in s.
-        progress: Called with the number of runs just done.
+        progress: Called with the number of reactions just done.
 
     Raises:
-        InputError: A run that cannot be, or whose last snapshot lies beyond the horizon.
+        InputError: A reaction that cannot be, or whose last snapshot lies beyond the horizon.
     """
     if horizon is not None:
         if not times.max() <= horizon < float("inf"):
@@ -142,19 +142,19 @@ def simulate(
     redraw: bool = False,
     progress: Progress = silent,
 ) -> Snapshots:
-    """What B runs of ``chains`` chains show at T times each: the deterministic solution with `draw` on top.
+    """Simulate B reactions of ``chains`` chains at T times each: the deterministic solution with `draw` on top.
 
-    The random numbers come from one stream in the order of the runs.
+    The random numbers come from one stream in the order of the reactions.
 
     Args:
         conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
-        chains: Dead chains of each run at its horizon; fixes its volume.
+        chains: Dead chains of each reaction at its horizon; fixes its volume.
         seed: Of the random numbers.
-        horizon: In s; None takes the last snapshot of each run.
+        horizon: In s; None takes the last snapshot of each reaction.
         redraw: Draw each snapshot independently.
-        progress: Called with the number of runs just done.
+        progress: Called with the number of reactions just done.
     """
     check_chains(chains)
     generator = torch.Generator(device=conditions.device).manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What every simulator returns: runs of a polymerization, seen at several times."""
+"""Snapshots of reactions at several times: the result of every simulator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -20,12 +20,12 @@ Progress = Callable[[int], None]
 
 
 def silent(runs: int) -> None:
-    """The `Progress` that says nothing."""
+    """Silent `Progress`."""
 
 
 @dataclass(frozen=True)
 class Snapshots:
-    """B runs seen at T times each.
+    """Snapshots of B reactions at T times each.
 
     Args:
         mmd: w(log10 M) of unit area on the nodes of `polyinv.mmd`, shape (B, T, 100).
@@ -44,7 +44,7 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Growth:
-    """What B runs make in each of the T intervals between their snapshots, sorted into the bins of `polyinv.mmd`.
+    """Growth of B reactions in each of the T intervals between snapshots, in the bins of `polyinv.mmd`.
 
     Args:
         monomer: Residual monomer in mol/L at the end of each interval, shape (B, T).
@@ -60,21 +60,21 @@ class Growth:
     squares: Tensor
 
     def __getitem__(self, runs: Tensor) -> "Growth":
-        """The growth of some of the runs."""
+        """Growth of some of the reactions."""
         return mapped(self, lambda part: part[runs])
 
     def until(self, interval: int) -> "Growth":
-        """The growth of the first intervals only."""
+        """Growth of the first intervals only."""
         return mapped(self, lambda part: part[:, :interval])
 
     def cumulated(self) -> "Growth":
-        """The same with everything made since the start of the run at the end of each interval."""
+        """Cumulate the growth since the start of the reaction at the end of each interval."""
         if self.chains.shape[-2] == 1:
             return self
         return Growth(self.monomer, *(part.cumsum(-2) for part in (self.chains, self.units, self.squares)))
 
     def snapshots(self, chemistry: Chemistry) -> Snapshots:
-        """Distribution and means of these chains, taking each interval as a sample of its own."""
+        """Compute distribution and means of these chains, each interval as a sample of its own."""
         chains, units, squares = (part.sum(-1) for part in (self.chains, self.units, self.squares))
         return Snapshots(
             mmd=self.units / (units[..., None] * STEP),
@@ -89,25 +89,25 @@ Batch = TypeVar("Batch", bound="DataclassInstance")
 
 
 def mapped(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """The same kind of batch with a function applied to each of its tensors."""
+    """Apply a function to each tensor of a batch."""
     return type(batch)(*(function(getattr(batch, field.name)) for field in fields(batch)))
 
 
 def concatenate(parts: list[Batch]) -> Batch:
-    """Several batches of runs as one."""
+    """Concatenate batches of reactions."""
     kind = type(parts[0])
     return kind(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(kind)))
 
 
 def check_runs(conditions: Tensor, times: Tensor) -> None:
-    """Refuse runs that cannot be.
+    """Refuse impossible conditions or times of reactions.
 
     Args:
         conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
         times: (B, T), ascending along T.
 
     Raises:
-        InputError: Names the first run, the quantity and the value.
+        InputError: Names the first reaction, the quantity and the value.
     """
     if conditions.ndim != 2 or conditions.shape[1] != 3 or times.ndim != 2 or len(times) != len(conditions):
         raise InputError(
@@ -126,10 +126,10 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
 
 
 def check_growth(growth: Growth, conditions: Tensor) -> None:
-    """Refuse what the rate equations have no answer for, such as no initiation or no monomer at all.
+    """Refuse growth that the rate equations have no answer for, such as no initiation or no monomer at all.
 
     Raises:
-        InputError: Names the first run (B, 3) that made no chains or whose numbers are not finite.
+        InputError: Names the first reaction (B, 3) that made no chains or whose numbers are not finite.
     """
     dead_chains = growth.chains.sum((-1, -2))
     bad = ~(dead_chains.isfinite() & (dead_chains > 0) & growth.monomer.isfinite().all(-1))

@@ -11,8 +11,10 @@ from torch import nn
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
+from polyinv.models import MLP, RandomForest
 from polyinv.models.module import RecipeModule
 from polyinv.models.networks import NETWORKS, Stacked, built
+from polyinv.models.options import Training
 from polyinv.quantities import TARGETS
 
 SIMULATED = {"rows": 200, "epoch": 640, "validation": 64}
@@ -190,6 +192,23 @@ def test_the_module_trains_under_a_plain_trainer(data, trainer, members):
         its.callback_metrics
     )
     assert ("val/r2/temp/low" in its.callback_metrics) == (members is not None)
+
+
+def test_forests_and_networks_of_polyinv_learn_from_the_same_data(table):
+    data = table()
+    for model in (
+        RandomForest(n_estimators=3, jobs=1),
+        MLP(hidden=(8,), dropout=(0.0,), training=Training(max_epochs=1)),
+    ):
+        model.fit(data)
+        assert model.predict(data.test.x).shape == data.test.y.shape
+        model.fit(RecipeDataModule.from_rows("composite", data.train, data.val, data.test))
+
+
+def test_a_model_that_has_learned_nothing_says_so(table):
+    for model in (MLP(), RandomForest()):
+        with pytest.raises(InputError, match=f"this {model.name} has learned nothing yet"):
+            model.predict(table().test.x)
 
 
 def test_early_stopping_stops_it(table, trainer):

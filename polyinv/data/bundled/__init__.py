@@ -18,12 +18,12 @@ FOLDER = Path(__file__).parent
 
 @cache
 def card() -> dict[str, dict[str, Any]]:
-    """What each bundled data set says about itself, by name."""
+    """Read the card of each bundled data set, by name."""
     return yaml.safe_load((FOLDER / "card.yaml").read_text(encoding="utf-8"))
 
 
 def load_bundled(name: str) -> pd.DataFrame:
-    """A bundled data set, with the columns of `polyinv.quantities.COLUMNS`.
+    """Load a bundled data set, with the columns of `polyinv.quantities.COLUMNS`.
 
     ``grid``: the 432 published recipes, 12 snapshots each, in the published row order. ``off_grid``: 1000 random
     recipes of the same box, one time each. It is the last test: nothing may be trained or chosen on it.
@@ -38,7 +38,7 @@ def load_bundled(name: str) -> pd.DataFrame:
 
 @cache
 def _checked(path: Path, sha256: str) -> pd.DataFrame:
-    """Read once: the cells of a study all ask for it."""
+    """Load and verify a data set once: the cells of a study all ask for it."""
     table = read_table(path)
     if checksum(table) != sha256:
         raise InputError(f"{path} is not the file that its card.yaml describes; install polyinv again")
