@@ -12,7 +12,6 @@ from polyinv.data.source import simulate_table
 from polyinv.quantities import RECIPE
 from polyinv.simulate.recipes import published_grid
 
-
 hypothesis.settings.register_profile("polyinv", deadline=None)  # seconds are the machine's, which may be busy
 hypothesis.settings.load_profile("polyinv")
 
