@@ -2,6 +2,7 @@
 
 import sys
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +11,9 @@ import torch
 from polyinv.data.source import simulate_table
 from polyinv.quantities import RECIPE
 from polyinv.simulate.recipes import published_grid
+
+hypothesis.settings.register_profile("polyinv", deadline=None)  # seconds are the machine's, which may be busy
+hypothesis.settings.load_profile("polyinv")
 
 
 def pytest_collection_modifyitems(items):

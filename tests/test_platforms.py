@@ -97,6 +97,16 @@ def test_a_study_runs_in_two_processes_on_another_system(elsewhere, tmp_path):
     assert not list((tmp_path / "out").rglob(".*"))
 
 
+def test_an_installation_that_cannot_be_written_compiles_all_the_same(tmp_path):
+    """numba refuses to keep what it has compiled where neither the package nor the home takes it."""
+    says = (
+        "import os; os.access = lambda *of: False; from polyinv.runtime.compiled import config; print(config.CACHE_DIR)"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", says], env=environment, capture_output=True, text=True)
+    assert Path(done.stdout.strip()).parts[-2:] == ("polyinv", "numba")
+
+
 def calls(path):
     """The calls in a file: name, words of its keyword arguments, and the call."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

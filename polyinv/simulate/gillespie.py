@@ -22,7 +22,8 @@ import math
 
 import numba as nb
 import numpy as np
-from numba import njit
+
+from polyinv.runtime.compiled import njit
 
 EVENTS = (
     "propagation",
