@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyinv.data.batches import TableBatches, member_generators
+from polyinv.data.batches import Shard, TableBatches, member_generators
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import BLOCKS, FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
@@ -87,6 +87,20 @@ def test_a_pass_visits_every_row_once_and_each_pass_in_its_own_order():
     assert not torch.equal(first, second)  # each member has an order of its own
     batches.seeds = (2,)
     assert torch.equal(one_pass(0)[0], second)  # which it has alone, too
+
+
+def test_processes_that_train_together_share_the_rows():
+    x = torch.arange(11.0)[:, None]
+    served = []
+    for rank in range(2):
+        batches = TableBatches(x, x, size=2, shard=Shard(rank, 2))
+        served.append([rows[:, 0].tolist() for rows, _ in batches])
+        assert len(served[rank]) == len(batches) == 3
+    first, second = ({row for batch in part for row in batch} for part in served)
+    assert not first & second
+    assert len(first) == len(second) == 5  # equally many, or one would wait for the other
+    alone, other = (member_generators((7,), 3, shard=shard)[0] for shard in (Shard(), Shard(1, 2)))
+    assert not torch.equal(torch.rand(3, generator=alone), torch.rand(3, generator=other))
 
 
 def test_an_empty_part_is_refused(small):
