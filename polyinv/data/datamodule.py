@@ -21,6 +21,7 @@ from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig, load_ta
 from polyinv.data.splits import Split, check_split, split_columns, split_rows
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.errors import InputError, unknown
+from polyinv.quantities import TARGETS
 from polyinv.runtime.nested import plain
 
 ROWS_AT_ONCE = 8192
@@ -167,9 +168,11 @@ class RecipeDataModule(L.LightningDataModule):
         self._keep(*rows, rows_of(table.iloc[split.test], self.columns))
 
     def _read_table(self) -> pd.DataFrame:
+        columns = tuple(dict.fromkeys((*split_columns(self.split), *self.columns)))
         if self._table is None:
-            columns = (*split_columns(self.split), *self.columns)
-            self._table = load_table(self.config, tuple(dict.fromkeys(columns)))
+            self._table = load_table(self.config, columns)
+        if missing := [column for column in (*columns, *TARGETS) if column not in self._table]:
+            raise InputError(f"the table has no column {missing[0]!r} ({len(missing)} missing)")
         return self._table
 
     def _keep(self, *parts: Rows) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import lightning.pytorch as L
@@ -23,6 +23,8 @@ from polyinv.runtime.nested import plain
 
 SLOWER = 0.5
 """What the learning rate is multiplied by on a plateau."""
+
+log = logging.getLogger(__name__)
 
 # Importing lightning sets its level to INFO.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -146,6 +148,20 @@ class RecipeModule(L.LightningModule):
             raise InputError(
                 f"steps_per_call of the module is {self.steps_per_call}; the data module needs the same option"
             )
+
+    def on_predict_start(self) -> None:
+        """Warn of answers that are not in physical units: the module was trained without polyinv's data module."""
+        if (self.scaling.y.std == 1).all() and (self.scaling.y.mean == 0).all():
+            log.warning("the module knows no scaling; it predicts standardized recipes, not physical ones")
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest learning rate of the schedule, under the name that Lightning's `LearningRateFinder` looks for."""
+        return self.training_options.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.training_options = replace(self.training_options, learning_rate=float(value))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """The loss of a batch, summed over the members: the gradient of a member is that of its own loss.

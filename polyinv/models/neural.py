@@ -229,7 +229,8 @@ class Network(NeuralModel):
         network: Name of one of ``polyinv.models.networks.NETWORKS``, or of ours with its defaults (mlp, cnn). A file
             that adds one is named by ``--import FILE``.
         transform: What the network sees of the columns, one of `polyinv.data.transforms.TRANSFORMS`.
-        members: Networks trained at once; more than one needs a module that `torch.func.vmap` can take.
+        members: Networks trained at once, one or more; `torch.func.vmap` has to be able to take the module, which it is
+            not with recurrent layers or choices that depend on the data.
         seed: Of the first member; the next ones count up.
         training: How they are trained.
     """

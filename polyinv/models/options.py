@@ -13,7 +13,6 @@ PRECISIONS = ("32", "bf16-mixed", "16-mixed")
 LOGGERS = ("tensorboard", "csv", "mlflow", "wandb")
 TRAINER_OPTIONS = (
     "accumulate_grad_batches",
-    "barebones",
     "benchmark",
     "check_val_every_n_epoch",
     "detect_anomaly",
@@ -140,6 +139,12 @@ def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
             raise InputError(f"trainer.{name} is said by {SAID_ELSEWHERE[name]}")
         if name not in TRAINER_OPTIONS:
             raise unknown("option of the trainer", name, TRAINER_OPTIONS)
+    devices = options.get("devices", 1)
+    if not (devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)):
+        raise InputError(
+            f"trainer.devices is {devices}; a training of polyinv takes one, which 1 or [number] says. Several take a "
+            "polyinv.RecipeModule under a Trainer of your own, as in examples/own_trainer.py"
+        )
     for each in logger if isinstance(logger, list | tuple) else [logger]:
         wanted = each.get("class_path") if isinstance(each, Mapping) else each
         if wanted not in LOGGERS and not str(wanted).startswith("lightning.pytorch.loggers."):

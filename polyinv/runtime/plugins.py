@@ -72,6 +72,6 @@ def _import(path: Path) -> None:
     module = sys.modules[name] = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except Exception as error:  # whatever somebody's file raises
+    except (Exception, SystemExit) as error:  # whatever somebody's file raises, a script that ends itself, too
         del sys.modules[name]
         raise InputError(f"--import {path}: {type(error).__name__}: {error}") from error

@@ -89,7 +89,9 @@ def test_a_logger_by_its_class_gets_its_arguments(train, tmp_path):
         (["--logger", '{"class_path": "csv", "init_args": {"nam": 1}}'], "the logger csv refuses its arguments"),
         (["--trainer.max_tme", "00:00:01:00"], "no option of the trainer 'max_tme'"),
         (["--trainer", "{max_epochs: 3}"], "trainer.max_epochs is said by model.training.max_epochs"),
-        (["--trainer", "{devices: many}"], "Lightning refuses the options of trainer"),
+        (["--trainer", "{devices: many}"], "trainer.devices is many; a training of polyinv takes one"),
+        (["--trainer", "{devices: 2}"], "trainer.devices is 2; a training of polyinv takes one"),
+        (["--trainer", "{strategy: ddpp}"], "Lightning refuses the options of trainer"),
         (["--trainer", "{max_time: soon}"], "trainer.max_time is soon; needs DD:HH:MM:SS"),
     ],
 )

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 import torchmetrics
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateFinder, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
@@ -210,6 +210,22 @@ def test_a_model_that_has_learned_nothing_says_so(table):
     for model in (MLP(), RandomForest()):
         with pytest.raises(InputError, match=f"this {model.name} has learned nothing yet"):
             model.predict(table().test.x)
+
+
+def test_a_learning_rate_is_found(small, trainer):
+    finder, own = LearningRateFinder(num_training_steps=40), module()
+    data = RecipeDataModule("composite", batch_size=4, table=small)
+    trainer(max_epochs=1, callbacks=[finder], enable_checkpointing=True).fit(own, datamodule=data)
+    assert own.learning_rate == pytest.approx(finder.optimal_lr.suggestion())
+
+
+def test_answers_without_a_scaling_are_told(table, trainer, caplog):
+    own, data = module(), table()
+    loaders = data.train_dataloader(), data.val_dataloader()
+    its = trainer(max_epochs=1)
+    its.fit(own, *loaders)
+    its.predict(own, data.predict_dataloader())
+    assert "the module knows no scaling; it predicts standardized recipes" in caplog.text
 
 
 def test_early_stopping_stops_it(table, trainer):
@@ -496,3 +512,8 @@ def test_paths_and_numbers_of_numpy_can_be_read_back(small, trainer, tmp_path):
     its.save_checkpoint(tmp_path / "own.ckpt")
     assert RecipeModule.load_from_checkpoint(tmp_path / "own.ckpt").seed == 5
     assert RecipeDataModule.load_from_checkpoint(tmp_path / "own.ckpt").batch_size == 32
+
+
+def test_a_table_without_a_column_is_refused(small):
+    with pytest.raises(InputError, match="the table has no column 'Mn'"):
+        RecipeDataModule(table=small.drop(columns="Mn")).setup()
