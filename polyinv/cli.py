@@ -8,7 +8,6 @@ import argparse
 import io
 import logging
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -30,6 +29,7 @@ from polyinv.experiment.configuration import Parser, add_experiment, data_config
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
 from polyinv.runtime.flags import bare
+from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
 from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        with _speaking(), _terminable():
+        with _speaking(), interruptible():
             import_files(imported)
             COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
             if sys.stdout:
@@ -67,19 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("polyinv: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat a request to end (SIGTERM) as an interrupt: what is open gets closed, and child processes end, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def simulate(arguments: list[str]) -> None:

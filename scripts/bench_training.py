@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 KERAS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 SHAPES: dict[str, dict[str, Any]] = {
@@ -223,8 +224,7 @@ def ways_of(shape: str, members: list[int], other: Path | None) -> dict[str, tup
 def run(way: list[Any], checkout: Path | None, epochs: int) -> float:
     """Measure in a process of its own."""
     environment = os.environ | ONE_THREAD | KERAS
-    if checkout is not None:
-        environment["PYTHONPATH"] = str(checkout.resolve())
+    environment["PYTHONPATH"] = str((checkout or ROOT).resolve())
     command = [sys.executable, __file__, "--measure", json.dumps(way), "--epochs", str(epochs)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

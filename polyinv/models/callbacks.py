@@ -15,6 +15,7 @@ from torch import Tensor
 from polyinv.data.batches import LARGE_PRIME
 from polyinv.errors import InputError
 from polyinv.runtime.files import discard_unfinished, written
+from polyinv.runtime.interrupts import check_interrupt
 from polyinv.runtime.progress import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
@@ -79,6 +80,13 @@ class EpochSeeds(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         torch.manual_seed((self.seed * LARGE_PRIME + trainer.current_epoch) * trainer.world_size + trainer.global_rank)
+
+
+class EndWhenAsked(L.Callback):
+    """Ends a training between two steps when that was asked for and the interrupt itself has got lost."""
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        check_interrupt()
 
 
 class MaxTime(Timer):

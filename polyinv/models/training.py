@@ -14,7 +14,15 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, Lightning
 
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
-from polyinv.models.callbacks import BestOfEachMember, EpochProgress, EpochSeeds, KeepLast, MaxTime, was_cut_off
+from polyinv.models.callbacks import (
+    BestOfEachMember,
+    EndWhenAsked,
+    EpochProgress,
+    EpochSeeds,
+    KeepLast,
+    MaxTime,
+    was_cut_off,
+)
 from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training
@@ -61,7 +69,8 @@ def train(
         last.discard_damaged()
         resumed = last.path if last.path.is_file() else None
         loggers = _loggers(model, folder, is_new=resumed is None)
-        trainer = _trainer(model, [EpochSeeds(model.seed), best, last, EpochProgress(best)], loggers, Path(passing))
+        callbacks = [EndWhenAsked(), EpochSeeds(model.seed), best, last, EpochProgress(best)]
+        trainer = _trainer(model, callbacks, loggers, Path(passing))
         _fit(trainer, module, data, resumed)
         if not best.loss.isfinite().all():
             raise InputError(

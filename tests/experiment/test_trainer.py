@@ -1,5 +1,6 @@
 """Options of Lightning's Trainer, loggers, and files of one's own, as configurations and commands take them."""
 
+import contextlib
 import inspect
 import os
 import subprocess
@@ -14,9 +15,10 @@ import torch
 
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
+from polyinv.models import callbacks
 from polyinv.models.options import SAID_ELSEWHERE, TRAINER_OPTIONS
 from polyinv.models.training import _environment
-from polyinv.runtime import plugins
+from polyinv.runtime import interrupts, plugins
 
 QUICK = ["--model.name", "mlp", "--model.hidden", "[8]", "--model.dropout", "[0.0]", "--model.training.max_epochs", "3"]
 OWN = """
@@ -115,6 +117,21 @@ def test_a_training_whose_time_is_over_goes_on(train, tmp_path, capsys):
     assert train(*QUICK, "--trainer", '{"max_time": {"hours": 1}}', "--resume") == 0
     whole, resumed = (pd.read_csv(tmp_path / name / "scores.csv") for name in ("whole", "run"))
     pd.testing.assert_frame_equal(whole, resumed)
+
+
+def test_an_interrupt_that_got_lost_is_noticed_at_the_next_step(train, tmp_path, monkeypatch, capsys):
+    original = callbacks.EpochProgress.on_train_start
+
+    def lose_it(*given):
+        original(*given)
+        with contextlib.suppress(KeyboardInterrupt):
+            interrupts._interrupt(15, None)
+
+    monkeypatch.setattr(callbacks.EpochProgress, "on_train_start", lose_it)
+    assert train(*QUICK) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "polyinv: interrupted"
+    monkeypatch.setattr(callbacks.EpochProgress, "on_train_start", original)
+    assert train(*QUICK, "--resume") == 0  # nor does it end the next command
 
 
 def test_one_device_is_trained_on_by_one_process_inside_slurm(train, monkeypatch):
