@@ -124,6 +124,16 @@ def check(option: str, values: Iterable[Any], rule: str, holds: Callable[[Any], 
             raise InputError(f"model.{option} is {value}; needs {rule}")
 
 
+def is_single(devices: Any) -> bool:
+    """Whether an option ``devices`` of Lightning's Trainer means one device.
+
+    Example:
+        >>> [is_single(devices) for devices in (1, "1", [3], 2, "auto")]
+        [True, True, True, False, False]
+    """
+    return devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)
+
+
 def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
     """Refuse options that cannot be passed on to Lightning's Trainer, before it is imported.
 
@@ -140,7 +150,7 @@ def check_trainer(options: Mapping[str, Any], logger: Any) -> None:
         if name not in TRAINER_OPTIONS:
             raise unknown("option of the trainer", name, TRAINER_OPTIONS)
     devices = options.get("devices", 1)
-    if not (devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)):
+    if not is_single(devices):
         raise InputError(
             f"trainer.devices is {devices}; a training of polyinv takes one, which 1 or [number] says. Several take a "
             "polyinv.RecipeModule under a Trainer of your own, as in examples/own_trainer.py"

@@ -25,7 +25,7 @@ from polyinv.models.callbacks import (
 )
 from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
-from polyinv.models.options import Training
+from polyinv.models.options import Training, is_single
 from polyinv.models.scaled import ScaledNetwork
 from polyinv.runtime.threads import one_thread
 
@@ -180,8 +180,8 @@ def _environment(options: Mapping[str, Any]) -> list[ClusterEnvironment] | None:
     """
     if not SLURMEnvironment.detect():
         return None
-    is_single = options.get("devices", 1) in (1, "1") and options.get("num_nodes", 1) == 1
-    return [LightningEnvironment() if is_single else SLURMEnvironment(auto_requeue=False)]
+    is_alone = is_single(options.get("devices", 1)) and options.get("num_nodes", 1) == 1
+    return [LightningEnvironment() if is_alone else SLURMEnvironment(auto_requeue=False)]
 
 
 @contextmanager
