@@ -41,6 +41,10 @@ class Arrhenius:
         """The coefficient at ``temp`` in °C, of any shape."""
         return self.A * torch.exp(-self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS)))
 
+    def slope(self, temp: Tensor) -> Tensor:
+        """Derivative of the coefficient by the temperature, per K."""
+        return self(temp) * self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS) ** 2)
+
 
 @dataclass(frozen=True)
 class RateCoefficients:
