@@ -29,8 +29,9 @@ from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.polynomial import LOGARITHMIC, OBSERVED, Polynomial, from_unit, observe, to_unit
-from polyinv.simulate.recipes import random_recipes
+from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.polynomial import Polynomial
+from polyinv.simulate.recipes import LOGARITHMIC, from_unit, random_recipes, to_unit
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp")

@@ -16,7 +16,7 @@ from torch import Tensor
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
 from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.mmd import LOG_M
-from polyinv.simulate import deterministic
+from polyinv.simulate import solvers
 from polyinv.simulate.control_volume import ENOUGH, TOO_FEW, FewRadicals, control_volumes
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.montecarlo import Runs, simulate_runs
@@ -62,7 +62,7 @@ def table(head: str, rows: list[str]) -> list[str]:
 def against_rate_equations(every: int, chains: float, store: str | None) -> list[str]:
     conditions, times = grid(every)
     made = simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1, store=store)
-    seen, expected = shown(made), deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    seen, expected = shown(made), solvers.simulate(conditions, times, BUTYL_ACRYLATE)
     error = conversion(seen, conditions) - conversion(expected, conditions)
     curves = (seen.mmd - expected.mmd)[..., LOG_M > 3.3]
     labels = frontier_labels(conditions)
@@ -121,7 +121,7 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
 def finite_size(every: int) -> list[str]:
     conditions, times = grid(every)
     times = times[:, -1:]
-    expected = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    expected = solvers.simulate(conditions, times, BUTYL_ACRYLATE)
     rows = []
     for seed, (chains, replicates) in enumerate(SIZES.items(), start=10):
         made = simulate_runs(
@@ -198,7 +198,7 @@ def draw(path: Path, chains: float) -> None:
     conditions = torch.tensor(SHOWN, dtype=torch.float64)
     times = torch.tensor([[3600.0]], dtype=torch.float64).expand(len(SHOWN), -1)
     seen = shown(simulate_runs(conditions, times, BUTYL_ACRYLATE, chains=chains, seed=1, workers=1))
-    expected = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    expected = solvers.simulate(conditions, times, BUTYL_ACRYLATE)
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for run, (monomer, initiator, temp) in enumerate(SHOWN):
         label = f"{temp:g} °C, BA {monomer:g}, AIBN {initiator:g} mol/L"

@@ -27,9 +27,7 @@ from polyinv.simulate.snapshots import Growth, Snapshots, mapped
 
 BLOCK = 8192
 """Entries that are computed, and kept on disk, at once: about ten seconds of one core."""
-STEP = 20.0
-"""Time step in s. The smooth curve is then a tenth of the noise of 1e6 chains from the limit of small steps."""
-VERSION = 1
+VERSION = 2
 """Counts up whenever a block would come out differently."""
 OBSERVABLES = SCALARS + MMD
 PARTS = 2 + len(fields(Growth)) + len(fields(Fluctuations))
@@ -74,7 +72,7 @@ class CurveBank:
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
         """Simulate the bank of given recipes (N, 4), in float32 except for the recipes."""
         conditions, times = recipes[:, :3], recipes[:, 3:]
-        growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=STEP)
+        growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
         scatter = fluctuations(conditions, times, chemistry)
         parts = mapped(growth, torch.Tensor.float), mapped(scatter, torch.Tensor.float)
         return cls(recipes, *parts, dead_chains.float())
@@ -106,7 +104,7 @@ def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Cu
     Raises:
         InputError: The horizon lies before a time of the recipes.
     """
-    kind = f"{VERSION} {chemistry!r} {horizon} {STEP} {RECIPE}"
+    kind = f"{VERSION} {chemistry!r} {horizon} {RECIPE}"
     folder = cache_folder() / "bank" / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}-{seed}"
     blocks = list(_blocks(math.ceil(count / BLOCK), seed, chemistry, horizon, folder))
     names = [field.name for field in fields(Growth)]

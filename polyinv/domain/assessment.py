@@ -25,7 +25,7 @@ from polyinv.mmd import LOG_M, mean_molar_masses
 from polyinv.quantities import SCALARS, TARGETS
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.deterministic import TRACE
-from polyinv.simulate.polynomial import Polynomial, from_unit, to_unit
+from polyinv.simulate.recipes import from_unit, to_unit
 
 LIMITS = Path(__file__).with_name("limits.yaml")
 FALSE_ALARMS = 0.05
@@ -48,9 +48,9 @@ GRADES = ("inside", "edge", "outside")
 
 @cache
 def references() -> References:
-    """Reference polymers of the box; about five seconds of one core, once in a process."""
+    """Reference polymers of the box; a tenth of a second, once in a process."""
     with one_thread():
-        return References(Polynomial.interpolate(BUTYL_ACRYLATE))
+        return References(BUTYL_ACRYLATE)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Deviations:
 
 
 def observed_numbers(observations: Observations) -> Tensor:
-    """Observed numbers `polyinv.simulate.polynomial.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
+    """Observed numbers `polyinv.simulate.observed.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
     return torch.cat([observations.x(SCALARS).clamp(min=TRACE).log(), observations.mmd], dim=-1)
 
 

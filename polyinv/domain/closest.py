@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import Chemistry
 from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP
 from polyinv.quantities import SCALARS
-from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, to_unit
-from polyinv.simulate.recipes import random_recipes
+from polyinv.simulate.observed import OBSERVED, observe, observe_with_slopes
+from polyinv.simulate.recipes import from_unit, random_recipes, to_unit, unit_slopes
 
 CURVE = slice(len(SCALARS), len(OBSERVED))
 MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
@@ -27,7 +28,15 @@ POPULATED = 1e-3
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
 """Of ln cBA_time, ln Mn and ln Mw, times the chains: about what runs of a few minutes to an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
-"""Recipes among which the nearest are looked for, how many of them are started from, and steps of the descent."""
+"""Recipes among which the nearest are looked for, how many of them are started from, and most steps of the descent."""
+TOLERANCE = 1e-5
+"""Of the solver: a thousandth of the noise of the smoothest curve."""
+RACE = 3
+"""Steps of all starts; then only the best goes on."""
+SETTLED, NEGLIGIBLE = 1e-4, 1e-9
+"""A descent has arrived when a step lowers the sum of squares by less than this share of it, or by less than this."""
+STUCK = 1e5
+"""Damping at which no step lowers it."""
 SMALLEST = 1e-7
 """Of w; a root has no slope at zero."""
 
@@ -59,18 +68,35 @@ class Fit:
         return ((self.deviation.square() * self.populated).sum(-1) / self.populated.sum(-1).clamp(min=1)).sqrt()
 
 
+@dataclass(frozen=True)
+class Forward:
+    """Forward model between the walls of the box, in the units of `polyinv.simulate.recipes.to_unit`."""
+
+    chemistry: Chemistry
+
+    def __call__(self, unit: Tensor) -> Tensor:
+        """Observed numbers (M, 103) at points (M, 4)."""
+        return observe(from_unit(unit), self.chemistry, tolerance=TOLERANCE)
+
+    def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Observed numbers (M, 103) at points (M, 4), and their slopes (M, 103, 4) there."""
+        recipes = from_unit(unit)
+        values, slopes = observe_with_slopes(recipes, self.chemistry, tolerance=TOLERANCE)
+        return values, slopes * unit_slopes(recipes)[:, None, :]
+
+
 class References:
     """Recipes of the box with their polymers, to find near ones quickly.
 
     Args:
-        forward: Forward model with the observed numbers `polyinv.simulate.polynomial.OBSERVED`.
+        chemistry: Scheme and coefficients.
         count: Recipes.
     """
 
-    def __init__(self, forward: Polynomial, count: int = REFERENCES) -> None:
-        self.forward = forward
+    def __init__(self, chemistry: Chemistry, count: int = REFERENCES) -> None:
+        self.forward = Forward(chemistry)
         self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0)))
-        self.observations = _rooted(forward(self.unit))
+        self.observations = _rooted(self.forward(self.unit))
 
     def nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
         """Indices of the nearest references (B, count) by weighted deviation; far from known values counts as far.
@@ -78,14 +104,18 @@ class References:
         Args:
             observations: Observed numbers, the curve by its root, (B, 103).
             weight: Of them, (B, 103).
-            known: Known values in the unit of the polynomial, NaN where not given, (B, 4).
+            known: Known values in the units of `to_unit`, NaN where not given, (B, 4).
             count: How many.
         """
-        weight, there = weight.square(), ~known.isnan()
-        far = (observations.square() * weight).sum(-1, keepdim=True) - 2 * (observations * weight) @ self.observations.T
-        far = far + weight @ self.observations.square().T
-        apart = torch.where(there[:, None, :], known[:, None, :] - self.unit, 0.0).square().sum(-1)
+        far = _apart(observations, weight.square(), self.observations)
+        apart = _apart(known.nan_to_num(0.0), (~known.isnan()).double(), self.unit)
         return (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices
+
+
+def _apart(points: Tensor, weight: Tensor, others: Tensor) -> Tensor:
+    """Weighted squared distances (B, R) of points (B, C) from others (R, C), the weights being the points' (B, C)."""
+    far = (points.square() * weight).sum(-1, keepdim=True) - 2 * (points * weight) @ others.T
+    return far.addmm_(weight, others.square().T).clamp_(min=0)
 
 
 def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
@@ -100,11 +130,11 @@ def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
     """
     problem = _Problem.of(references.forward, observations, known)
     near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
-    unit = problem.with_known(references.unit[near].flatten(0, 1), STARTS)
-    unit, cost = problem.descend(unit, STARTS)
+    started = problem.repeated(STARTS)
+    unit, cost = started.descend(started.with_known(references.unit[near].flatten(0, 1)), STARTS)
     chosen = cost.view(len(observations), STARTS).argmin(1)
     unit = unit.view(len(observations), STARTS, 4)[torch.arange(len(observations)), chosen]
-    deviation = problem.deviation(unit, 1)
+    deviation = problem.deviation(references.forward(unit))
     curve = observations[:, CURVE].nan_to_num(0.0)
     populated = problem.weight > 0
     populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
@@ -143,14 +173,14 @@ def _area(curve: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Problem:
-    forward: Polynomial
+    forward: Forward
     observations: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
     weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
-    known: Tensor  # in the unit of the polynomial, NaN where not given, (B, 4)
+    known: Tensor  # in the units of `to_unit`, NaN where not given, (B, 4)
     measured: Tensor  # nodes at which curves are compared, (B, 100)
 
     @classmethod
-    def of(cls, forward: Polynomial, observations: Tensor, known: Tensor) -> "_Problem":
+    def of(cls, forward: Forward, observations: Tensor, known: Tensor) -> "_Problem":
         weight = torch.zeros_like(observations)
         for at, variance in VARIANCES.items():
             weight[:, at] = variance**-0.5
@@ -163,44 +193,61 @@ class _Problem:
         given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
         return cls(forward, rooted, torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1), measured)
 
-    def with_known(self, unit: Tensor, times: int) -> Tensor:
-        known = self.known.repeat_interleave(times, 0)
-        return torch.where(known.isnan(), unit, known)
+    def with_known(self, unit: Tensor) -> Tensor:
+        """Points (B, 4) with the known values in their place."""
+        return torch.where(self.known.isnan(), unit, self.known)
 
-    def deviation(self, unit: Tensor, times: int) -> Tensor:
-        """Weighted deviations of each row from ``times`` points: (B * times, 103)."""
-        return self._from(self.forward(unit), times)
+    def repeated(self, times: int) -> "_Problem":
+        """The same observations several times each."""
+        parts = (self.observations, self.weight, self.known, self.measured)
+        return _Problem(self.forward, *(part.repeat_interleave(times, 0) for part in parts))
 
-    def _from(self, fitted: Tensor, times: int) -> Tensor:
-        observations, weight, at = (
-            part.repeat_interleave(times, 0) for part in (self.observations, self.weight, self.measured)
+    def __getitem__(self, rows: Tensor) -> "_Problem":
+        return _Problem(
+            self.forward, *(part[rows] for part in (self.observations, self.weight, self.known, self.measured))
         )
-        return (observations - _rooted(fitted, at)) * weight
 
-    def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
-        """Points (B * times, 4) moved downhill, and their sums of squares."""
-        weight, measured = (part.repeat_interleave(times, 0) for part in (self.weight, self.measured))
-        free = self.known.isnan().repeat_interleave(times, 0)
+    def deviation(self, fitted: Tensor) -> Tensor:
+        """Weighted deviations of the observations from fitted numbers, (B, 103)."""
+        return (self.observations - _rooted(fitted, self.measured)) * self.weight
+
+    def descend(self, unit: Tensor, starts: int) -> tuple[Tensor, Tensor]:
+        """Points (B, 4) moved downhill, and their sums of squares; ``starts`` neighbouring rows are one observation."""
         damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
-        cost = self.deviation(unit, times).square().sum(-1)
-        for _ in range(STEPS):
-            fitted, slopes = self.forward.with_slopes(unit)
-            slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, measured)], 1)
-            slopes = slopes * weight[..., None] * free[:, None, :]
-            residual = self._from(fitted, times)
-            downhill = torch.einsum("mou,mo->mu", slopes, residual)
-            # A wall that the descent leans on is not moved along.
-            stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
-            slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
-            normal = slopes.mT @ slopes
-            size = normal.diagonal(dim1=-2, dim2=-1)
-            held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
-            moved = (unit + torch.linalg.solve(normal + held, downhill)).clamp(-1, 1)
-            new = self.deviation(moved, times).square().sum(-1)
-            better = new < cost
-            unit, cost = torch.where(better[:, None], moved, unit), torch.where(better, new, cost)
-            damping = (damping * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
+        fitted, slopes = self.forward.with_slopes(unit)
+        cost = self.deviation(fitted).square().sum(-1)
+        moving = torch.arange(len(unit))
+        for turn in range(STEPS):
+            if turn == RACE:
+                ahead = cost.view(-1, starts).argmin(1) + starts * torch.arange(len(cost) // starts)
+                moving = moving[torch.isin(moving, ahead)]
+            if not len(moving):
+                break
+            problem = self[moving]
+            moved = problem.step(unit[moving], fitted[moving], slopes[moving], damping[moving])
+            new_fitted, new_slopes = self.forward.with_slopes(moved)
+            new, old = problem.deviation(new_fitted).square().sum(-1), cost[moving]
+            better = new < old
+            lower = moving[better]
+            unit[lower], cost[lower] = moved[better], new[better]
+            fitted[lower], slopes[lower] = new_fitted[better], new_slopes[better]
+            damping[moving] = (damping[moving] * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
+            arrived = torch.where(better, old - new <= SETTLED * old + NEGLIGIBLE, damping[moving] > STUCK)
+            moving = moving[~arrived]
         return unit, cost
+
+    def step(self, unit: Tensor, fitted: Tensor, slopes: Tensor, damping: Tensor) -> Tensor:
+        """Points (B, 4) after one damped step from points with fitted numbers (B, 103) and their slopes (B, 103, 4)."""
+        slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, self.measured)], 1)
+        slopes = slopes * self.weight[..., None] * self.known.isnan()[:, None, :]
+        downhill = torch.einsum("mou,mo->mu", slopes, self.deviation(fitted))
+        # A wall that the descent leans on is not moved along.
+        stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
+        slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
+        normal = slopes.mT @ slopes
+        size = normal.diagonal(dim1=-2, dim2=-1)
+        held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
+        return (unit + torch.linalg.solve(normal + held, downhill)).clamp(-1, 1)
 
 
 def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ from polyinv.mmd import STEP, mean_molar_masses
 from polyinv.quantities import TARGETS
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate import deterministic
+from polyinv.simulate import solvers
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.montecarlo import simulate_runs
 from polyinv.simulate.recipes import HIGH, LOW
@@ -102,7 +102,7 @@ def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Grow
     """
     conditions, time = recipes[:, :3], recipes[:, 3:]
     times = torch.cat([time.clamp(max=horizon), time.clamp(min=horizon)], dim=-1)
-    growth = deterministic.grow_in_chunks(conditions, times, chemistry).cumulated()
+    growth = solvers.grow(conditions, times, chemistry).cumulated()
     check_growth(growth, conditions)
     rows, late = torch.arange(len(recipes)), (time[:, 0] > horizon).long()
     return mapped(growth, lambda part: part[rows, late][:, None]), growth.chains.sum(-1)[rows, 1 - late]
@@ -111,7 +111,7 @@ def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Grow
 def _deterministic(
     recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int, store: Store
 ) -> Snapshots:
-    return deterministic.simulate(recipes[:, :3], recipes[:, 3:], chemistry)
+    return solvers.simulate(recipes[:, :3], recipes[:, 3:], chemistry)
 
 
 def _sampled(

@@ -23,7 +23,7 @@ from polyinv.mmd import STEP
 from polyinv.quantities import TARGETS
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.fluctuations import fluctuations
-from polyinv.simulate.polynomial import OBSERVED, TIME_STEP, observe
+from polyinv.simulate.observed import OBSERVED, observe_with_slopes
 from polyinv.simulate.recipes import HIGH, LOW
 from polyinv.simulate.sampling import grow_with_horizon
 from polyinv.simulate.snapshots import Growth
@@ -32,8 +32,6 @@ BOX_VARIANCE = (HIGH - LOW) ** 2 / 12
 """Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""
 NO_NOISE = 1e-10
 """Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""
-DIFFERENCE = 0.005
-"""Half of the interval of a central difference, in standard deviations of the box."""
 CHUNK = 128
 
 
@@ -60,11 +58,7 @@ def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: flo
         horizon: Time in s that the number of chains refers to.
     """
     recipes = recipes.double()
-    shifts = torch.diag(DIFFERENCE * BOX_VARIANCE.sqrt())
-    above, below = (
-        torch.stack([observe(recipes + sign * shift, chemistry) for shift in shifts], -1) for sign in (1, -1)
-    )
-    slopes = (above - below) / (2 * shifts.diagonal())
+    _, slopes = observe_with_slopes(recipes, chemistry)
     with one_thread():
         noise = [_noise_of(part, chemistry, horizon) for part in recipes.split(CHUNK)]
     return Response(slopes, torch.cat(noise))
@@ -72,7 +66,7 @@ def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: flo
 
 def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
     conditions, times = recipes[:, :3], recipes[:, 3:]
-    growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon, step=TIME_STEP)
+    growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
     scatter = fluctuations(conditions, times, chemistry)
     return _noise(growth, scatter.variance[:, 0], scatter.correlation[:, 0]) * dead_chains[:, None, None]
 

@@ -7,11 +7,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from polyinv.simulate import deterministic, montecarlo, sampling
+from polyinv.simulate import montecarlo, sampling, solvers
 from polyinv.simulate.snapshots import Growth, Snapshots
 
 SIMULATORS: dict[str, Callable[..., Snapshots]] = {
-    "deterministic": deterministic.simulate,
+    "deterministic": solvers.simulate,
     "sampled": sampling.simulate,
     "kmc": montecarlo.simulate,
     "sampled_per_row": partial(sampling.simulate, redraw=True),

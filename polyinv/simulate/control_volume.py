@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.errors import InputError
-from polyinv.simulate import deterministic
+from polyinv.simulate import deterministic, solvers
 from polyinv.simulate.snapshots import check_runs
 
 ENOUGH, TOO_FEW = 10.0, 2.0
@@ -68,12 +68,12 @@ def control_volumes(
     k = chemistry.at(conditions[:, 2])
     _check_coefficients(chemistry, k, conditions)
     nodes = end * _NODES
-    growth = deterministic.grow_in_chunks(conditions, nodes[:, 1:], chemistry)
+    growth = solvers.grow(conditions, nodes[:, 1:], chemistry)
     dead = growth.chains.sum((-1, -2))
     at_horizon = dead
     if horizon is not None:
         until = (horizon * _NODES[1:]).expand(len(end), -1)
-        at_horizon = deterministic.grow_in_chunks(conditions, until, chemistry).chains.sum((-1, -2))
+        at_horizon = solvers.grow(conditions, until, chemistry).chains.sum((-1, -2))
     # Six digits: the last bits of the solver depend on the number of threads, the run must not.
     per_molar = torch.tensor([float(f"{value:.5e}") for value in chains / at_horizon], dtype=torch.float64)
     S, Q = _mean_radicals(chemistry, conditions, nodes, growth.monomer)

@@ -8,7 +8,8 @@ A radical lives far less than a second, so that S and Q follow the slow species 
 
 with :math:`R_i = 2 f k_d I`, leaves one smooth equation for M, and I in closed form. Each time step adds the chains
 of `polyinv.simulate.chain_lengths`. Everything is a torch expression in float64: batched over reactions, differentiable
-in the recipe and in the coefficients of the chemistry, on the device of its inputs.
+in the recipe and in the coefficients of the chemistry, on the device of its inputs. It is the reference, and what a GPU
+takes; on a CPU `polyinv.simulate.fused` does the same many times faster.
 """
 
 import math
@@ -21,7 +22,7 @@ from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.errors import InputError
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.chain_lengths import ChainEnds, bin_lengths, moments_beyond
-from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, check_runs, concatenate, silent
+from polyinv.simulate.snapshots import Growth, Progress, check_runs, concatenate, silent
 
 STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""
@@ -30,8 +31,6 @@ TRACE = 1e-9
 MOST_STEPS = 1_000_000
 CHUNK = {"cpu": 512, "cuda": 32768}
 """Runs integrated at once, so that the working set of a CPU stays in its cache."""
-BLOCK = 16384
-"""Runs whose growth is held at once, about 40 MB per snapshot; the rest of the memory is what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -180,30 +179,3 @@ def grow_in_chunks(
             parts.append(grow(conditions[rows], times[rows], chemistry, step=step))
             progress(len(rows))
     return concatenate(parts)[order.argsort()]
-
-
-def simulate(
-    conditions: Tensor,
-    times: Tensor,
-    chemistry: Chemistry,
-    *,
-    chains: float = math.inf,
-    seed: int = 0,
-    step: float = STEP,
-    progress: Progress = silent,
-) -> Snapshots:
-    """Simulate B reactions at T times each by the rate equations, without noise.
-
-    Example:
-        >>> from polyinv.chemistry import BUTYL_ACRYLATE
-        >>> run = torch.tensor([[1.0, 0.02, 70.0]], dtype=torch.float64)
-        >>> polymer = simulate(run, torch.tensor([[1800.0, 3600.0]], dtype=torch.float64), BUTYL_ACRYLATE)
-        >>> [round(Mn, -2) for Mn in polymer.Mn[0].tolist()]
-        [23300.0, 17600.0]
-    """
-    snapshots = []
-    for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
-        growth = grow_in_chunks(block, when, chemistry, step=step, progress=progress)
-        check_growth(growth, block)
-        snapshots.append(growth.cumulated().snapshots(chemistry))
-    return concatenate(snapshots)

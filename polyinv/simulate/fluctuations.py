@@ -18,20 +18,55 @@ the volume, follows
 where L feeds what was consumed too early back into the rates: with less monomer more radicals sit at mid-chain, which
 slows what follows, and with less initiator there are fewer. Nothing is adjusted; the kinetic Monte Carlo agrees
 (docs/simulators.md).
+
+The steps and their nodes are those of `polyinv.simulate.fused_kernel`; L is held at its mean over a step.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import Chemistry, RateCoefficients
-from polyinv.runtime.threads import one_thread
-from polyinv.simulate.deterministic import TRACE, Rates, initiator_left, rates
+from polyinv.chemistry import Chemistry
+from polyinv.runtime.compiled import njit, slow_the_first_time
+from polyinv.simulate.fused import REACH, coefficients, each_chunk
+from polyinv.simulate.fused_kernel import MOST_STEPS, NODES, TRACE, WEIGHTS, step_length, step_nodes
+from polyinv.simulate.radical_rates import (
+    D_SS,
+    D_ST,
+    D_TT,
+    K_BB,
+    K_D,
+    K_P,
+    K_PT,
+    K_TRM,
+    K_TRS,
+    K_TSS,
+    K_TST,
+    K_TTT,
+    F,
+    Rates,
+    rate_slopes,
+)
 from polyinv.simulate.snapshots import mapped
 
-STEP = 60.0
-"""Longest step in s. Variances are then within 2 % of the limit of small steps."""
+EVENTS = np.array(
+    [  # change of S, change of Q, dead chains, initiator decomposed
+        [2, 0, 0, 1],  # initiation
+        [0, 0, 0, 1],  # initiation that fails
+        [0, 0, 1, 0],  # transfer
+        [-1, 1, 0, 0],  # backbiting
+        [1, -1, 0, 0],  # propagation of a mid-chain radical
+        [-2, 0, 2, 0],  # S + S, disproportionation
+        [-2, 0, 1, 0],  # combination
+        [-1, -1, 2, 0],  # S + Q
+        [-1, -1, 1, 0],
+        [0, -2, 2, 0],  # Q + Q
+        [0, -2, 1, 0],
+    ],
+    dtype=np.float64,
+)
 
 
 @dataclass(frozen=True)
@@ -54,113 +89,162 @@ class Fluctuations:
         return mapped(self, lambda part: part[runs])
 
 
-def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Fluctuations:
-    """Compute the fluctuations of B reactions at T times each, by the midpoint rule.
+def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, reach: float = REACH) -> Fluctuations:
+    """Compute the fluctuations of B reactions at T times each, some 30 µs a reaction; float64, on the device given.
 
     Args:
         conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
-        step: Longest time step in s.
+        reach: Longest step, as the decline of ln M plus that of ln I.
     """
-    with one_thread():
-        return _fluctuations(conditions, times, chemistry, step)
+    given = conditions.detach().double().cpu()
+    k = coefficients(chemistry, given[:, 2]).detach().numpy()
+    start, when = np.require(given[:, :2].numpy(), requirements=["C", "W"]), times.detach().double().cpu().numpy()
+    arrays = (start, k, np.require(when, requirements=["C", "W"]), np.empty((*when.shape, 3)))
+    with slow_the_first_time("the fluctuations"):
+        for _ in each_chunk(lambda rows: _scatter_of(reach, *(each[rows] for each in arrays)), len(start)):
+            pass
+    return Fluctuations(*(torch.from_numpy(part).to(conditions.device) for part in np.moveaxis(arrays[-1], -1, 0)))
 
 
-def _fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, step: float) -> Fluctuations:
-    initial, initiator, temp = conditions.unbind(-1)
-    k = chemistry.at(temp)
-    monomer, dead, now = initial, torch.zeros_like(temp), torch.zeros_like(temp)
-    covariance = initial.new_zeros(len(initial), 3, 3)
-    moments: list[tuple[Tensor, ...]] = []
-    for interval in torch.diff(times, dim=-1, prepend=now[:, None]).unbind(-1):
-        before, left = covariance[:, 0, 0], torch.ones_like(temp)  # of an error of D at the last snapshot
-        steps = torch.ceil(interval / step * (1 - 1e-12)).clamp(min=1)
-        for i in range(int(steps.max())):
-            h = torch.where(i < steps, interval / steps, 0.0)
-            here = rates(chemistry, k, monomer, initiator_left(k, initiator, now))
-            middle = (monomer * torch.exp(-h / 2 * _outputs(k, here)[0])).clamp(min=TRACE)
-            there = _Scatter.at(chemistry, k, middle, initiator_left(k, initiator, now + h / 2))
-            # The exact exponential would differ in the third order of the step only.
-            change = h[:, None, None] * there.feedback
-            passed = torch.eye(3, dtype=change.dtype, device=change.device) + change + change @ change / 2
-            added = h[:, None, None] * there.covariance
-            covariance = passed @ (covariance + added / 2) @ passed.mT + added / 2
-            monomer = (monomer * torch.exp(-h * there.decline)).clamp(min=TRACE)
-            dead, left, now = dead + h * there.dead, left * passed[:, 0, 0], now + h
-        variance = covariance[:, 0, 0]
-        # ln Mn = ln(monomer consumed) - ln(chains), and a decline of ln M by dD consumes M·dD
-        consumed = torch.stack([monomer / (initial - monomer), -1 / dead], -1)
-        with_mass = (covariance[:, 0, :2] * consumed).sum(-1)
-        of_mass = torch.einsum("bi,bij,bj->b", consumed, covariance[:, :2, :2], consumed)
-        correlation = with_mass / (variance * of_mass).sqrt()
-        memory = left * (before / variance).sqrt()
-        moments.append((variance, correlation, memory))
-    parts = (torch.stack(part, -1) for part in zip(*moments, strict=True))
-    return Fluctuations(*(torch.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))  # 0/0 at time 0
+@njit(nogil=True, cache=True, error_model="numpy")
+def _scatter_of(
+    reach: float,
+    start: np.ndarray,
+    k: np.ndarray,
+    times: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Write variance, correlation and memory of B reactions, (B, T, 3)."""
+    for b in range(len(k)):
+        _scatter(reach, start[b], k[b], times[b], out[b])
 
 
-@dataclass(frozen=True)
-class _Scatter:
-    """At one instant: rates of D and N (B,), covariance made per second, and the matrix L (B, 3, 3)."""
-
-    decline: Tensor
-    dead: Tensor
-    covariance: Tensor
-    feedback: Tensor
-
-    @classmethod
-    def at(cls, chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator: Tensor) -> "_Scatter":
-        initiation = 2 * chemistry.f * k.k_d * initiator
-        now = rates(chemistry, k, monomer, initiator)
-        (decline, dead), S, Q = _outputs(k, now), now.S, now.Q
-        little = 1e-4
-        less_monomer = _outputs(k, rates(chemistry, k, monomer * (1 - little), initiator))
-        less_initiator = _outputs(k, rates(chemistry, k, monomer, initiator * (1 - little)))
-        none = torch.zeros_like(decline)
-        by_D, by_J = (
-            [(less[0] - decline) / little, (less[1] - dead) / little] for less in (less_monomer, less_initiator)
-        )
-        by_J = [slope / initiator.clamp(min=1e-300) for slope in by_J]
-        columns = (torch.stack([*by_D, none], -1), torch.zeros_like(none)[:, None].expand(-1, 3))
-        feedback = torch.stack([*columns, torch.stack([*by_J, -k.k_d.expand_as(none)], -1)], -1)
-
-        backbiting, return_ = k.k_bb * S, k.k_pt * monomer * Q
-        transfer = (k.k_trM * monomer + k.k_trS) * S
-        ss, st, tt = k.k_tss * S**2, 2 * k.k_tst * S * Q, k.k_ttt * Q**2
-        d_ss, d_st, d_tt = chemistry.d_ss, chemistry.d_st, chemistry.d_tt
-        events = (  # rate, change of S, change of Q, dead chains, initiator decomposed
-            (initiation / 2, 2, 0, 0, 1),
-            (k.k_d * initiator - initiation / 2, 0, 0, 0, 1),
-            (transfer, 0, 0, 1, 0),
-            (backbiting, -1, 1, 0, 0),
-            (return_, 1, -1, 0, 0),
-            (ss * d_ss, -2, 0, 2, 0),
-            (ss * (1 - d_ss), -2, 0, 1, 0),
-            (st * d_st, -1, -1, 2, 0),
-            (st * (1 - d_st), -1, -1, 1, 0),
-            (tt * d_tt, 0, -2, 2, 0),
-            (tt * (1 - d_tt), 0, -2, 1, 0),
-        )
-        # Minus the Jacobian of the radical balances, and the gradients of both outputs, by S and by Q.
-        loss = (
-            (k.k_bb + 4 * k.k_tss * S + 2 * k.k_tst * Q, 2 * k.k_tst * S - k.k_pt * monomer),
-            (2 * k.k_tst * Q - k.k_bb, k.k_pt * monomer + 2 * k.k_tst * S + 4 * k.k_ttt * Q),
-        )
-        by_S = (k.k_p, k.k_trM * monomer + k.k_trS + 2 * k.k_tss * S * (1 + d_ss) + 2 * k.k_tst * Q * (1 + d_st))
-        by_Q = (k.k_pt, 2 * k.k_tst * S * (1 + d_st) + 2 * k.k_ttt * Q * (1 + d_tt))
-        determinant = loss[0][0] * loss[1][1] - loss[0][1] * loss[1][0]
-        # What one more S, or Q, does to an output until it is gone.
-        reach_S = [(s * loss[1][1] - q * loss[1][0]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
-        reach_Q = [(q * loss[0][0] - s * loss[0][1]) / determinant for s, q in zip(by_S, by_Q, strict=True)]
-        covariance = torch.zeros((), dtype=monomer.dtype)
-        for rate, change_S, change_Q, chains, decomposed in events:
-            effect = [change_S * s + change_Q * q for s, q in zip(reach_S, reach_Q, strict=True)]
-            w = torch.stack([effect[0], effect[1] + chains, none + decomposed], -1)
-            covariance = covariance + rate[:, None, None] * w[:, :, None] * w[:, None, :]
-        return cls(decline, dead, covariance, feedback)
+@njit(nogil=True, cache=True, error_model="numpy")
+def _scatter(
+    reach: float,
+    start: np.ndarray,
+    k: np.ndarray,
+    times: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    M, initiator = start[0], start[1]
+    flat, ratio, found = np.zeros(3), np.zeros(3), np.empty((3, 8))
+    covariance, feedback, made = np.zeros((3, 3)), np.zeros((3, 3, 3)), np.zeros((3, 3, 3))
+    dead, now, steps = 0.0, 0.0, 0
+    for t in range(len(times)):
+        before, kept = covariance[0, 0], 1.0  # of an error of D at the last snapshot
+        while now < times[t] and M > TRACE and steps < MOST_STEPS:
+            steps += 1
+            h = step_length(k, M, initiator, now, times[t] - now, reach, flat, ratio)
+            step_nodes(k, M, initiator, now, h, flat, ratio, found)
+            mean = np.zeros((3, 3))
+            for i in range(3):
+                _at_node(k, found[i], feedback[i], made[i])
+                mean += WEIGHTS[i] * feedback[i]
+                dead += h * WEIGHTS[i] * (found[i, 2] + found[i, 3])
+            passed = _exponential(h * mean)
+            covariance = _turned(passed, covariance)
+            for i in range(3):
+                covariance += h * WEIGHTS[i] * _turned(_exponential((1 - NODES[i]) * h * mean), made[i])
+            M = max(M * np.exp(-h * (WEIGHTS * flat).sum()), TRACE)
+            kept *= passed[0, 0]
+            now = times[t] if h == times[t] - now else now + h
+        now = times[t]
+        # ln Mn = ln(monomer consumed) - ln(chains), and a decline of ln M by dD consumes M dD
+        by_D, by_N = M / (start[0] - M), -1 / dead
+        variance = covariance[0, 0]
+        with_mass = by_D * variance + by_N * covariance[0, 1]
+        of_mass = by_D**2 * variance + 2 * by_D * by_N * covariance[0, 1] + by_N**2 * covariance[1, 1]
+        out[t, 0] = variance
+        out[t, 1] = _or_nothing(with_mass / np.sqrt(variance * of_mass))
+        out[t, 2] = _or_nothing(kept * np.sqrt(before / variance))
 
 
-def _outputs(k: RateCoefficients, now: Rates) -> tuple[Tensor, Tensor]:
-    """Rates of D in 1/s and of N in mol/L/s, each (B,)."""
-    return k.k_p * now.S + k.k_pt * now.Q, now.chain_ends.flory + now.chain_ends.combined
+@njit(nogil=True, cache=True, error_model="numpy")
+def _or_nothing(number: float) -> float:
+    """The number, 0 in place of 0/0."""
+    return number if np.isfinite(number) else 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _at_node(
+    k: np.ndarray,
+    found: np.ndarray,
+    feedback: np.ndarray,
+    made: np.ndarray,
+) -> None:
+    """Write the matrix L and the covariance made per second, (3, 3) each, at one node of a step."""
+    M, initiator, S, Q = found[0], found[1], found[6], found[7]
+    none, by_M, by_I = np.zeros((len(k), 2)), np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    here = Rates(S, Q, found[2], found[3], found[4], found[5])
+    slopes = rate_slopes(k, M, initiator, here, none, by_M, by_I)
+    feedback[:] = 0.0
+    feedback[0, 0], feedback[1, 0] = -M * slopes[4, 0], -M * (slopes[0, 0] + slopes[1, 0])
+    feedback[0, 2], feedback[1, 2] = -slopes[4, 1], -(slopes[0, 1] + slopes[1, 1])
+    feedback[2, 2] = -k[K_D]
+    # Minus the Jacobian of the radical balances, and the gradients of both outputs, by S and by Q.
+    ss, sq = k[K_BB] + 4 * k[K_TSS] * S + 2 * k[K_TST] * Q, 2 * k[K_TST] * S - k[K_PT] * M
+    qs, qq = 2 * k[K_TST] * Q - k[K_BB], k[K_PT] * M + 2 * k[K_TST] * S + 4 * k[K_TTT] * Q
+    transfer = k[K_TRM] * M + k[K_TRS]
+    ends_st = 2 * k[K_TST] * (1 + k[D_ST])
+    dead_S = transfer + 2 * k[K_TSS] * S * (1 + k[D_SS]) + ends_st * Q
+    dead_Q = ends_st * S + 2 * k[K_TTT] * Q * (1 + k[D_TT])
+    determinant = ss * qq - sq * qs
+    # What one more S, or Q, does to an output until it is gone.
+    D_by_S, D_by_Q = (k[K_P] * qq - k[K_PT] * qs) / determinant, (k[K_PT] * ss - k[K_P] * sq) / determinant
+    N_by_S, N_by_Q = (dead_S * qq - dead_Q * qs) / determinant, (dead_Q * ss - dead_S * sq) / determinant
+    started = k[F] * k[K_D] * initiator
+    by_ss, by_st, by_tt = k[K_TSS] * S**2, 2 * k[K_TST] * S * Q, k[K_TTT] * Q**2
+    event_rates = (
+        started,
+        k[K_D] * initiator - started,
+        transfer * S,
+        k[K_BB] * S,
+        k[K_PT] * M * Q,
+        by_ss * k[D_SS],
+        by_ss * (1 - k[D_SS]),
+        by_st * k[D_ST],
+        by_st * (1 - k[D_ST]),
+        by_tt * k[D_TT],
+        by_tt * (1 - k[D_TT]),
+    )
+    made[:] = 0.0
+    w = np.empty(3)
+    for event in range(len(EVENTS)):
+        change_S, change_Q, chains, decomposed = EVENTS[event]
+        w[0] = change_S * D_by_S + change_Q * D_by_Q
+        w[1] = change_S * N_by_S + change_Q * N_by_Q + chains
+        w[2] = decomposed
+        for i in range(3):
+            for j in range(3):
+                made[i, j] += event_rates[event] * w[i] * w[j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Product of two matrices (3, 3); numba's own takes BLAS, which is slower and needs scipy."""
+    out = np.zeros((3, 3))
+    for i in range(3):
+        for j in range(3):
+            for m in range(3):
+                out[i, j] += left[i, m] * right[m, j]
+    return out
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _turned(matrix: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Covariance of what a matrix makes of something with a covariance, (3, 3)."""
+    return _product(_product(matrix, covariance), matrix.T)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _exponential(matrix: np.ndarray) -> np.ndarray:
+    """Exponential of a matrix (3, 3) by its series: its eigenvalues are below one, a step being short."""
+    term = np.eye(3)
+    total = np.eye(3)
+    for n in range(1, 10):
+        term = _product(term, matrix) / n
+        total += term
+    return total

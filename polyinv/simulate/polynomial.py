@@ -13,40 +13,14 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry
-from polyinv.quantities import MMD, RECIPE, SCALARS
-from polyinv.simulate.deterministic import grow_in_chunks
-from polyinv.simulate.recipes import HIGH, LOW
-from polyinv.simulate.snapshots import Progress, silent
+from polyinv.quantities import RECIPE
+from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.recipes import from_unit
 
-OBSERVED = SCALARS + MMD
-"""What is observed: the logarithms of the scalars, and the nodes of the curve."""
 NODES = 9
 """Chebyshev nodes along each value of the recipe: errors are then a third of the noise of 1e7 chains at most."""
-TIME_STEP = 20.0
-"""Of the solver, in s."""
 NEGLIGIBLE = 1e-6
 """Combinations of the observed numbers smaller than this share of the largest are left out."""
-
-LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
-
-
-def to_unit(recipes: Tensor) -> Tensor:
-    """Map recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
-    logarithmic = (recipes / LOW).log() / (HIGH / LOW).log()
-    return 2 * torch.where(LOGARITHMIC, logarithmic, (recipes - LOW) / (HIGH - LOW)) - 1
-
-
-def from_unit(unit: Tensor) -> Tensor:
-    """Map points of [-1, 1] back to recipes: the inverse of `to_unit`."""
-    share = (unit + 1) / 2
-    return torch.where(LOGARITHMIC, LOW * (HIGH / LOW) ** share, LOW + (HIGH - LOW) * share)
-
-
-def observe(recipes: Tensor, chemistry: Chemistry, progress: Progress = silent) -> Tensor:
-    """Simulate the observed numbers (B, 103) of recipes (B, 4) by the rate equations, see ``OBSERVED``."""
-    growth = grow_in_chunks(recipes[:, :3], recipes[:, 3:], chemistry, step=TIME_STEP, progress=progress)
-    values = growth.snapshots(chemistry)
-    return torch.cat([values.cBA_time.log(), values.Mn.log(), values.Mw.log(), values.mmd[:, 0]], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -64,11 +38,11 @@ class Polynomial:
     observed: tuple[str, ...] = OBSERVED
 
     @classmethod
-    def interpolate(cls, chemistry: Chemistry, nodes: int = NODES, progress: Progress = silent) -> "Polynomial":
-        """Interpolate a chemistry; half a millisecond of one core for each of ``nodes`` to the fourth."""
+    def interpolate(cls, chemistry: Chemistry, nodes: int = NODES) -> "Polynomial":
+        """Interpolate a chemistry; some 30 µs of one core for each of ``nodes`` to the fourth."""
         angles = math.pi * (torch.arange(nodes).double() + 0.5) / nodes
         grid = torch.cartesian_prod(*[angles.cos()] * len(RECIPE))
-        values = observe(from_unit(grid), chemistry, progress).view(*[nodes] * len(RECIPE), -1)
+        values = observe(from_unit(grid), chemistry).view(*[nodes] * len(RECIPE), -1)
         transform = torch.cos(torch.arange(nodes)[:, None] * angles) * 2 / nodes
         transform[0] /= 2
         coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * len(RECIPE), values)
@@ -90,7 +64,7 @@ class Polynomial:
         )
 
     def __call__(self, unit: Tensor) -> Tensor:
-        """Evaluate the observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
+        """Evaluate the observed numbers (M, O) at points (M, 4) of the unit box; beyond it at its wall."""
         first, second, third, fourth = self._basis(unit)
         return self._outer(self._inner(first, second), third, fourth)
 

@@ -44,6 +44,26 @@ def random_recipes(count: int, generator: torch.Generator) -> Tensor:
     return low.to(generator.device) + (high - low).to(generator.device) * uniform
 
 
+LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
+
+
+def to_unit(recipes: Tensor) -> Tensor:
+    """Map recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
+    logarithmic = (recipes / LOW).log() / (HIGH / LOW).log()
+    return 2 * torch.where(LOGARITHMIC, logarithmic, (recipes - LOW) / (HIGH - LOW)) - 1
+
+
+def from_unit(unit: Tensor) -> Tensor:
+    """Map points of [-1, 1] back to recipes: the inverse of `to_unit`."""
+    share = (unit + 1) / 2
+    return torch.where(LOGARITHMIC, LOW * (HIGH / LOW) ** share, LOW + (HIGH - LOW) * share)
+
+
+def unit_slopes(recipes: Tensor) -> Tensor:
+    """Derivatives (*, 4) of the values of recipes (*, 4) by the coordinates of `to_unit`, each by its own."""
+    return torch.where(LOGARITHMIC, recipes * (HIGH / LOW).log(), HIGH - LOW) / 2
+
+
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sort recipes into reactions: rows that differ in time only are snapshots of one reaction.
 

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
-from polyinv.simulate.deterministic import BLOCK, STEP, grow_in_chunks
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, check_growth, concatenate, silent
+from polyinv.simulate.solvers import BLOCK, grow
 
 MOST_CHAINS = 1e15
 """Poisson numbers are drawn as 64-bit integers."""
@@ -105,7 +105,6 @@ def grow_with_horizon(
     chemistry: Chemistry,
     horizon: float | None,
     *,
-    step: float = STEP,
     progress: Progress = silent,
 ) -> tuple[Growth, Tensor]:
     """Integrate the growth (B, T), and the dead chains in mol/L, (B,), that each reaction has made by its horizon.
@@ -115,7 +114,6 @@ def grow_with_horizon(
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
         horizon: In s; None takes the last snapshot of each reaction.
-        step: Longest time step in s.
         progress: Called with the number of reactions just done.
 
     Raises:
@@ -125,7 +123,7 @@ def grow_with_horizon(
         if not times.max() <= horizon < float("inf"):
             raise InputError(f"horizon is {horizon:g} s; needs to reach the last snapshot at {times.max():g} s")
         times = torch.cat([times, torch.full_like(times[:, :1], horizon)], dim=1)
-    growth = grow_in_chunks(conditions, times, chemistry, step=step, progress=progress)
+    growth = grow(conditions, times, chemistry, progress=progress)
     check_growth(growth, conditions)
     dead_chains = growth.chains.sum((-1, -2))
     return (growth if horizon is None else growth.until(-1)), dead_chains

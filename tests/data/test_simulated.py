@@ -17,7 +17,7 @@ from polyinv.errors import InputError
 from polyinv.models import MLP, RandomForest
 from polyinv.models.options import Training
 from polyinv.quantities import RECIPE
-from polyinv.simulate import deterministic
+from polyinv.simulate import solvers
 from polyinv.simulate.recipes import random_recipes
 
 
@@ -64,7 +64,7 @@ def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters
 
 def test_without_noise_a_bank_is_the_deterministic_solution():
     bank = load_bank(50, 1, BUTYL_ACRYLATE, 3600.0)
-    smooth = deterministic.simulate(bank.recipes[:, :3], bank.recipes[:, 3:], BUTYL_ACRYLATE)
+    smooth = solvers.simulate(bank.recipes[:, :3], bank.recipes[:, 3:], BUTYL_ACRYLATE)
     seen = bank.observe(BUTYL_ACRYLATE, torch.full((50,), 1e14), torch.Generator().manual_seed(0)).double()
     # The step of the bank is twice as long: a tenth of the noise of 1e6 chains.
     torch.testing.assert_close(seen[:, 1], smooth.Mn[:, 0], rtol=1e-3, atol=0)

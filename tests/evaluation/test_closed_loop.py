@@ -18,7 +18,7 @@ from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import LIMITS, METHODS, closed_loop, distance, physical, simulated, summary
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import TARGETS
-from polyinv.simulate import deterministic, sampling
+from polyinv.simulate import sampling, solvers
 from polyinv.simulate.recipes import random_recipes
 
 
@@ -113,7 +113,7 @@ def test_the_floor_falls_with_the_root_of_the_chains(rows):
 def test_the_horizon_fixes_the_volume_of_runs_that_go_beyond_it():
     run = torch.tensor([[1.0, 0.01, 70.0]]).double()
     times = torch.tensor([[600.0, 1200.0]]).double()
-    early, late = deterministic.simulate(run, times, BUTYL_ACRYLATE).dead_chains[0].tolist()
+    early, late = solvers.simulate(run, times, BUTYL_ACRYLATE).dead_chains[0].tolist()
     recipe = torch.cat([run, times[:, 1:]], -1)
     beyond = simulated(recipe, horizon=600.0, chains=1e5)
     until = simulated(recipe, horizon=1200.0, chains=1e5 * late / early)
@@ -133,7 +133,7 @@ def test_without_the_truth_the_answer_is_the_yardstick(rows):
 
 def test_errors_are_those_of_the_simulated_polymer(rows):
     predicted = changed(rows.recipe, "temp", 2.0)
-    shown, made = (deterministic.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.recipe, predicted))
+    shown, made = (solvers.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.recipe, predicted))
     x = Observations.from_tensor(observables(shown), OBSERVABLES)
     loop = brief_loop(predicted, x, true=rows.recipe, method="deterministic")
     for name in ("Mn", "Mw"):
@@ -215,7 +215,7 @@ def test_replicates_are_runs_of_their_own(recipes):
     polymer = simulated(recipes[:4], replicates=3, horizon=HORIZON)
     assert polymer.mmd.shape == (4, 3, 100)
     assert polymer.Mn.unique().numel() == 12
-    smooth = deterministic.simulate(recipes[:4, :3], recipes[:4, 3:], BUTYL_ACRYLATE)
+    smooth = solvers.simulate(recipes[:4, :3], recipes[:4, 3:], BUTYL_ACRYLATE)
     torch.testing.assert_close(polymer.Mn, smooth.Mn.expand(4, 3), rtol=0.02, atol=0)
 
 

@@ -17,7 +17,7 @@ from polyinv.evaluation.information import (
 )
 from polyinv.mmd import STEP
 from polyinv.quantities import TARGETS
-from polyinv.simulate.polynomial import OBSERVED, observe
+from polyinv.simulate.observed import OBSERVED, observe
 
 
 @pytest.fixture(scope="module")

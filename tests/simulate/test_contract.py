@@ -6,7 +6,7 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.simulate import SIMULATORS, deterministic
+from polyinv.simulate import SIMULATORS, solvers
 
 CONDITIONS = torch.tensor([[1.0, 0.02, 70.0], [2.0, 0.01, 80.0], [0.5, 0.005, 65.0]], dtype=torch.float64)
 TIMES = torch.tensor([[600.0, 1800.0], [300.0, 3600.0], [900.0, 900.0]], dtype=torch.float64)
@@ -30,7 +30,7 @@ def test_shapes_and_bounds(polymer):
 
 
 def test_it_agrees_with_the_rate_equations_within_its_noise(polymer):
-    exact = deterministic.simulate(CONDITIONS, TIMES, BUTYL_ACRYLATE)
+    exact = solvers.simulate(CONDITIONS, TIMES, BUTYL_ACRYLATE)
     # Poisson's law for the chains, 2.65 over the chains for ln c_M; 5 standard errors, and 1e-3 for a finite volume.
     chains = CHAINS * exact.dead_chains / exact.dead_chains[:, -1:]
     decline = torch.log(CONDITIONS[:, :1] / exact.cBA_time)

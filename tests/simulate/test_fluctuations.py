@@ -6,7 +6,7 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.chemistry.reference_problem import P1, P1_RECIPE
 from polyinv.data.bundled import load_bundled
-from polyinv.simulate import deterministic
+from polyinv.simulate import fused, solvers
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.recipes import runs
 
@@ -37,7 +37,7 @@ def test_a_linear_polymerization_scatters_as_the_closed_form_says():
 
 def test_kinetic_monte_carlo_scatters_as_predicted(grid):
     conditions, times, monomer, Mn = grid
-    smooth = deterministic.simulate(conditions, times, BUTYL_ACRYLATE)
+    smooth = solvers.simulate(conditions, times, BUTYL_ACRYLATE)
     scatter = fluctuations(conditions, times, BUTYL_ACRYLATE)
     volume = 1e6 / smooth.dead_chains[:, -1:]
     error = -torch.log(monomer / smooth.cBA_time) / (scatter.variance / volume).sqrt()
@@ -54,9 +54,11 @@ def test_kinetic_monte_carlo_scatters_as_predicted(grid):
 def test_the_step_does_not_matter(grid):
     conditions, times, _, _ = grid
     some = slice(None, None, 20)
-    coarse, fine = (fluctuations(conditions[some], times[some], BUTYL_ACRYLATE, step=step) for step in (60.0, 10.0))
-    torch.testing.assert_close(coarse.variance, fine.variance, rtol=0.02, atol=0)
-    torch.testing.assert_close(coarse.correlation, fine.correlation, rtol=0, atol=0.01)
+    coarse, fine = (
+        fluctuations(conditions[some], times[some], BUTYL_ACRYLATE, reach=reach) for reach in (fused.REACH, 0.05)
+    )
+    torch.testing.assert_close(coarse.variance, fine.variance, rtol=0.005, atol=0)  # L is held over a step
+    torch.testing.assert_close(coarse.correlation, fine.correlation, rtol=0, atol=0.005)
 
 
 def test_nothing_scatters_before_anything_happened():

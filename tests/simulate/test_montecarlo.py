@@ -10,7 +10,7 @@ from polyinv.chemistry import BUTYL_ACRYLATE, Arrhenius
 from polyinv.chemistry.reference_problem import P1
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
-from polyinv.simulate import deterministic, gillespie, montecarlo
+from polyinv.simulate import gillespie, montecarlo, solvers
 from polyinv.simulate.control_volume import FewRadicals, control_volumes
 from polyinv.simulate.gillespie import EVENTS
 from polyinv.simulate.montecarlo import simulate_runs
@@ -123,7 +123,7 @@ def test_the_two_engines_follow_one_law():
 def test_agrees_with_the_rate_equations():
     runs = simulate_runs(RECIPE, HOUR, BUTYL_ACRYLATE, chains=1e6, seed=4)
     seen = runs.growth.cumulated().snapshots(BUTYL_ACRYLATE)
-    expected = deterministic.simulate(RECIPE, HOUR, BUTYL_ACRYLATE)
+    expected = solvers.simulate(RECIPE, HOUR, BUTYL_ACRYLATE)
     # Four times the spread between runs of 10⁶ chains: 6e-4 in X, 0.12 % in Mn, 0.23 % in Mw.
     assert (seen.cBA_time - expected.cBA_time).abs().max() < 4 * 6e-4
     assert (seen.Mn / expected.Mn - 1).abs().max() < 4 * 0.0012
@@ -225,7 +225,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
 
 def test_horizon_sets_the_volume_not_the_end():
     short = simulate_runs(RECIPE, tensor([[1.0]]), SKETCH, chains=4e4, horizon=4.0, seed=1)
-    full = deterministic.simulate(RECIPE, tensor([[1.0, 4.0]]), SKETCH, step=0.05).dead_chains[0]
+    full = solvers.simulate(RECIPE, tensor([[1.0, 4.0]]), SKETCH).dead_chains[0]
     expected = 4e4 * float(full[0] / full[1])
     assert abs(int(short.events.dead_chains[0, -1]) - expected) < 4 * 170  # the spread of 200 such runs
 
@@ -316,7 +316,7 @@ def test_the_published_grid():
     grid, times, _, _ = runs(published_grid())
     labels = reaches_90_percent(grid)
     seen = simulate_runs(grid, times, BUTYL_ACRYLATE, chains=1e6, seed=1).growth.cumulated().snapshots(BUTYL_ACRYLATE)
-    expected = deterministic.simulate(grid, times, BUTYL_ACRYLATE)
+    expected = solvers.simulate(grid, times, BUTYL_ACRYLATE)
     conversion = 1 - seen.cBA_time[:, -1] / grid[:, 0]
     assert ((conversion >= 0.9) == labels).sum() >= 430
     error = (expected.cBA_time[:, -1] - seen.cBA_time[:, -1]) / grid[:, 0]

@@ -6,7 +6,9 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.evaluation.information import respond
 from polyinv.quantities import RECIPE
-from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, observe, to_unit
+from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.polynomial import Polynomial
+from polyinv.simulate.recipes import from_unit, to_unit
 
 
 @pytest.fixture(scope="module")

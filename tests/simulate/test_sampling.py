@@ -7,7 +7,7 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.errors import InputError
 from polyinv.mmd import STEP, mean_molar_masses
-from polyinv.simulate import deterministic, sampling
+from polyinv.simulate import sampling, solvers
 from polyinv.simulate.fluctuations import fluctuations
 
 CHAINS, REPEATS = 1e5, 2000
@@ -18,7 +18,7 @@ def runs():
     """One run many times over: its noise-free snapshots, and 2000 draws of both kinds."""
     conditions = torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64).expand(REPEATS, 3)
     times = torch.tensor([[900.0, 1800.0, 2700.0, 3600.0]], dtype=torch.float64).expand(REPEATS, 4)
-    smooth = deterministic.simulate(conditions[:1], times[:1], BUTYL_ACRYLATE)
+    smooth = solvers.simulate(conditions[:1], times[:1], BUTYL_ACRYLATE)
     options = {"chains": CHAINS, "seed": 0}
     kept = sampling.simulate(conditions, times, BUTYL_ACRYLATE, **options)
     redrawn = sampling.simulate(conditions, times, BUTYL_ACRYLATE, **options, redraw=True)
@@ -60,7 +60,7 @@ def test_conversion_scatters_with_the_radicals(runs, kind):
 
 def test_the_horizon_fixes_the_volume():
     run = torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64).expand(500, 3)
-    smooth = deterministic.simulate(run[:1], torch.tensor([[900.0, 3600.0]]).double(), BUTYL_ACRYLATE).dead_chains[0]
+    smooth = solvers.simulate(run[:1], torch.tensor([[900.0, 3600.0]]).double(), BUTYL_ACRYLATE).dead_chains[0]
     early = torch.full((500, 1), 900.0).double()
     drawn = sampling.simulate(run, early, BUTYL_ACRYLATE, chains=CHAINS, seed=0, horizon=3600.0)
     expected = CHAINS * smooth[0] / smooth[1]
