@@ -11,6 +11,7 @@ rather than numbers: a processor that others use, too, is slower.
 import argparse
 import csv
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
-from polyinv.chemistry.reference_problem import P1, P1_RECIPE
+from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.simulate.control_volume import FewRadicals
 from polyinv.simulate.montecarlo import simulate_runs
 from polyinv.simulate.recipes import published_grid, runs
@@ -55,6 +56,67 @@ reactions
     TD P[-.A] + P[-.A] -ktd-> D + D
 end
 """
+
+
+PLAIN_C = r"""
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+static uint64_t s[2] = {0x9E3779B97F4A7C15u, 0xBF58476D1CE4E5B9u};
+static double uniform(void) {  /* xorshift128+ */
+    uint64_t a = s[0], b = s[1];
+    s[0] = b; a ^= a << 23; s[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
+    return ((s[1] + b) >> 11) * 0x1p-53;
+}
+int main(int argc, char **argv) {
+    double V = atof(argv[1]), kd = 4e-5, f = 0.5, kp = 2000, kt = 2e7, now = 0, end = 3600;
+    double M = V * 1.0, I = V * 0.02, start = M, chains = 0, units = 0, squares = 0, events = 0;
+    int *radical = malloc(sizeof(int) * 100000), n = 0;
+    for (;;) {
+        double rd = kd * I, rp = kp * M / V * n, rt = kt / V * n * (n - 1.0), total = rd + rp + rt;
+        now -= log(1 - uniform()) / total;
+        if (!(now < end)) break;
+        events++;
+        double pick = uniform() * total;
+        if (pick < rp) { radical[(int)(uniform() * n)]++; M--; }
+        else if (pick < rp + rd) {
+            I--;
+            if (uniform() < f) { radical[n++] = 1; radical[n++] = 1; M -= 2; }
+        } else {
+            int i = uniform() * n, one = radical[i]; radical[i] = radical[--n];
+            int j = uniform() * n, two = radical[j]; radical[j] = radical[--n];
+            units += one + two;
+            if (uniform() < 0.5) { chains++; squares += (double)(one + two) * (one + two); }
+            else { chains += 2; squares += (double)one * one + (double)two * two; }
+        }
+    }
+    printf("%.0f %.0f %.17g %.17g %.17g\n", chains, events, 1 - M / start, units / chains, squares / units);
+    return 0;
+}
+"""
+"""Gillespie's direct method for P1, every propagation executed: what plain C takes."""
+
+
+def measure_c(chains: float) -> tuple[float, float, float] | None:
+    """The same for ``PLAIN_C``; None where there is no C compiler. Its numbers have to be those of P1."""
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        program = f"{folder}/plain"
+        Path(f"{program}.c").write_text(PLAIN_C, encoding="utf-8")
+        subprocess.run([compiler, "-O3", "-march=native", "-o", program, f"{program}.c", "-lm"], check=True)
+        per_molar = chains * P1_KNOWN["DPn"] / P1_KNOWN["X"]
+        before = os.times()
+        done = subprocess.run([program, str(per_molar)], check=True, capture_output=True, text=True)
+        after = os.times()
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    dead, events, *found = (float(number) for number in done.stdout.split())
+    for value, (name, known) in zip(found, P1_KNOWN.items(), strict=True):
+        if abs(value / known - 1) > 0.02:
+            raise RuntimeError(f"plain C gives {name} {value:g}, not {known:g}")
+    return dead / seconds, events / seconds, seconds
 
 
 def measure(
@@ -107,16 +169,22 @@ def main() -> None:
         ("P1", "skip", measure(recipe, times[:1], P1, 4 * given.chains, "skip")),
         ("P1", "plain", measure(recipe, times[:1], P1, given.plain_chains, "plain")),
     ]
+    in_c = measure_c(given.chains)
+    if in_c:
+        rows.append(("P1", "plain C", in_c))
+    else:
+        print("there is no C compiler here: plain C is left out")
     if given.runkmc:
         rows.append(("P1", "RunKMC", measure_runkmc(given.runkmc)))
     else:
         print("RunKMC is not installed (pip install runkmc): left out")
     speed = {(problem, engine): measured[0] for problem, engine, measured in rows}
-    print("| problem | simulator | dead chains/s | elementary events/s | against plain | CPU s |")
-    print("|---|---|---|---|---|---|")
+    print("| problem | simulator | dead chains/s | elementary events/s | against plain | against plain C | CPU s |")
+    print("|---|---|---|---|---|---|---|")
     for problem, engine, (chains, events, seconds) in rows:
         ratio = chains / speed[problem, "plain"]
-        print(f"| {problem} | {engine} | {chains:.3g} | {events:.3g} | {ratio:.3g} | {seconds:.1f} |")
+        by_c = f"{chains / speed[problem, 'plain C']:.3g}" if (problem, "plain C") in speed else ""
+        print(f"| {problem} | {engine} | {chains:.3g} | {events:.3g} | {ratio:.3g} | {by_c} | {seconds:.1f} |")
 
 
 if __name__ == "__main__":
