@@ -261,24 +261,27 @@ def predict(arguments: list[str]) -> None:
 
     from polyinv.models.base import read_card
     from polyinv.models.released import model_folder
-    from polyinv.predict import predictor
+    from polyinv.predict.known import known_values
+    from polyinv.predict.predictor import load
+    from polyinv.predict.rows import read_rows
+    from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
 
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
     read_card(model_folder(model[0] if model else None))
     out = None if config.out == "-" else config.out
-    predictor.check_new_answers(out, config.plot)
-    known = predictor.known_values(config.known)
+    check_new_answers(out, config.plot)
+    known = known_values(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
-        rows = predictor.read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = predictor.load(model[0] if model else None).answer(*rows, known, asked)
+        rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
+        answers = load(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
-            predictor.plot_answers(rows[0], answers, config.plot)
-        predictor.write_answers(answers, out)
+            plot_answers(rows[0], answers, config.plot)
+        write_answers(answers, out)
 
 
 @contextmanager

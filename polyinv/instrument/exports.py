@@ -25,7 +25,7 @@ INSIDE = 16
 
 
 def exported(w: Tensor, generator: torch.Generator) -> Tensor:
-    """Export curves (N, 100) and read them back as `polyinv.predict.predictor.read_rows` does.
+    """Export curves (N, 100) and read them back as `polyinv.predict.rows.read_rows` does.
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
