@@ -8,6 +8,7 @@ import argparse
 import io
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -292,7 +293,8 @@ def _file_or_standard_input(file: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "input.csv")
-        path.write_bytes(sys.stdin.buffer.read())
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
         try:
             yield path
         except InputError as error:

@@ -18,25 +18,33 @@ from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
 from polyinv.models.released import DEFAULT
 from polyinv.quantities import TARGETS
+from polyinv.runtime.blocks import blocks
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from polyinv.data.observations import Observations
 
+AT_ONCE = 4096
+"""Rows that a model answers at once."""
+
 log = logging.getLogger(__name__)
 
 
 def from_all(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
-    x = observations.x(model.columns)
-    absent = x.isnan().T.nonzero().tolist()
+    for rows in blocks(len(observations), AT_ONCE, "checking"):
+        _check_complete(model, folder, observations[rows])
+    return _of_members(model, observations).assign(inputs=features_of(model.columns))
+
+
+def _check_complete(model: InverseModel, folder: Path, observations: "Observations") -> None:
+    absent = observations.x(model.columns).isnan().T.nonzero().tolist()
     if absent:
         column, row = absent[0]
         raise InputError(
             f"row {observations.labels[row]} has no {model.columns[column]}, which {folder} needs; "
             f"{DEFAULT.name} takes missing inputs"
         )
-    return _of_members(model, observations).assign(inputs=features_of(model.columns))
 
 
 def with_means(observations: "Observations", columns: Sequence[str]) -> "Observations":
@@ -99,7 +107,11 @@ def _check_answerable(observations: "Observations") -> None:
 
 
 def _of_members(model: InverseModel, observations: "Observations") -> pd.DataFrame:
-    members, index = model.predict_members(observations.x(model.columns)), observations.labels
+    import torch
+
+    parts = blocks(len(observations), AT_ONCE, "answering")
+    members = torch.cat([model.predict_members(observations[rows].x(model.columns)) for rows in parts], dim=1)
+    index = observations.labels
     recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
     spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
     return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in TARGETS]))

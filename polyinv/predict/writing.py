@@ -1,5 +1,6 @@
 """Answers on disk: a table, and a picture."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
 FORMATS = (".csv", ".xlsx")
+WRITTEN = 4096
+"""Rows that become cells of a workbook at once."""
 
 
 def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -> None:
@@ -36,14 +39,28 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
         InputError: As `check_new_answers`.
     """
     if path is None:
-        print(answers.to_csv(index=False, lineterminator="\n"), end="")
+        answers.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     check_new_answers(path)
     with written(path) as passing:
         if Path(path).suffix == ".csv":
             answers.to_csv(passing, index=False, lineterminator="\n")
         else:
-            answers.to_excel(passing, index=False, engine="openpyxl")
+            _write_workbook(answers, passing)
+
+
+def _write_workbook(answers: pd.DataFrame, path: Path) -> None:
+    """Write rows one after the other: the cells of a workbook in memory take half a kilobyte each."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    page = book.create_sheet("Sheet1")
+    page.append([str(name) for name in answers.columns])
+    for start in range(0, len(answers), WRITTEN):
+        cells = answers.iloc[start : start + WRITTEN].astype(object)
+        for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
+            page.append(row)
+    book.save(path)
 
 
 def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path | str) -> None:
