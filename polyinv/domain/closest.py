@@ -84,7 +84,9 @@ class References:
         weight, there = weight.square(), ~known.isnan()
         far = (observations.square() * weight).sum(-1, keepdim=True) - 2 * (observations * weight) @ self.observations.T
         far = far + weight @ self.observations.square().T
-        apart = torch.where(there[:, None, :], known[:, None, :] - self.unit, 0.0).square().sum(-1)
+        apart = torch.zeros_like(far)
+        for given, column in zip(torch.where(there, known, torch.nan).T, self.unit.T, strict=True):
+            apart += (given[:, None] - column).square().nan_to_num(0.0)
         return (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices
 
 
@@ -180,27 +182,42 @@ class _Problem:
     def descend(self, unit: Tensor, times: int) -> tuple[Tensor, Tensor]:
         """Points (B * times, 4) moved downhill, and their sums of squares."""
         weight, measured = (part.repeat_interleave(times, 0) for part in (self.weight, self.measured))
-        free = self.known.isnan().repeat_interleave(times, 0)
+        weight = weight[..., None] * self.known.isnan().repeat_interleave(times, 0)[:, None, :]
+
+        def steep(unit: Tensor, fitted: Tensor, inner: Tensor, rows: Tensor) -> Tensor:
+            """Slopes (M, 103, 4) of the weighted deviations at some of the points."""
+            slopes = self.forward.slopes(unit, inner)
+            of_root = _slopes_of_root(fitted, slopes, measured[rows])
+            return torch.cat([slopes[:, : CURVE.start], of_root], 1) * weight[rows]
+
         damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
-        cost = self.deviation(unit, times).square().sum(-1)
+        fitted, inner = self.forward.evaluate(unit)
+        residual = self._from(fitted, times)
+        cost = residual.square().sum(-1)
+        slopes = steep(unit, fitted, inner, torch.arange(len(unit)))
         for _ in range(STEPS):
-            fitted, slopes = self.forward.with_slopes(unit)
-            slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, measured)], 1)
-            slopes = slopes * weight[..., None] * free[:, None, :]
-            residual = self._from(fitted, times)
-            downhill = torch.einsum("mou,mo->mu", slopes, residual)
-            # A wall that the descent leans on is not moved along.
-            stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
-            slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
-            normal = slopes.mT @ slopes
-            size = normal.diagonal(dim1=-2, dim2=-1)
-            held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
-            moved = (unit + torch.linalg.solve(normal + held, downhill)).clamp(-1, 1)
-            new = self.deviation(moved, times).square().sum(-1)
+            moved = (unit + _step(unit, slopes, residual, damping)).clamp(-1, 1)
+            fitted, inner = self.forward.evaluate(moved)
+            left = self._from(fitted, times)
+            new = left.square().sum(-1)
             better = new < cost
+            rows = better.nonzero()[:, 0]  # the others stay, and their slopes with them
             unit, cost = torch.where(better[:, None], moved, unit), torch.where(better, new, cost)
+            residual = torch.where(better[:, None], left, residual)
+            slopes[rows] = steep(moved[rows], fitted[rows], inner[rows], rows)
             damping = (damping * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
         return unit, cost
+
+
+def _step(unit: Tensor, slopes: Tensor, residual: Tensor, damping: Tensor) -> Tensor:
+    """Damped Gauss–Newton step (M, 4) from points (M, 4); a wall that the descent leans on is not moved along."""
+    downhill = torch.einsum("mou,mo->mu", slopes, residual)
+    stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
+    slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
+    normal = slopes.mT @ slopes
+    size = normal.diagonal(dim1=-2, dim2=-1)
+    held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
+    return torch.linalg.solve(normal + held, downhill)
 
 
 def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:

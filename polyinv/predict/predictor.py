@@ -16,6 +16,7 @@ from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, checked_value
 from polyinv.predict.rows import observed
 from polyinv.quantities import TARGETS
+from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -81,6 +82,7 @@ class Predictor:
         known = {name: checked_value(name, value) for name, value in (known or {}).items()}
         return self.answer(*observed(rows, **options), known, [ask] if isinstance(ask, str) else ask)
 
+    @one_thread()
     def answer(
         self, observations: "Observations", others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
     ) -> pd.DataFrame:

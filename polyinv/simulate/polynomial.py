@@ -7,7 +7,9 @@ few combinations of them carry everything.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -91,35 +93,47 @@ class Polynomial:
 
     def __call__(self, unit: Tensor) -> Tensor:
         """Evaluate the observed numbers (M, O) at points (M, 4), see `to_unit`; beyond the box at its wall."""
-        first, second, third, fourth = self._basis(unit)
-        return self._outer(self._inner(first, second), third, fourth)
+        return self.evaluate(unit)[0]
 
     def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the observed numbers (M, O) at points (M, 4), and their slopes (M, O, 4) there."""
-        values = self._basis(unit)
+        values, inner = self.evaluate(unit)
+        return values, self.slopes(unit, inner)
+
+    def evaluate(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate the observed numbers (M, O) at points (M, 4), with the inner sums, which `slopes` takes."""
+        first, second, third, fourth = self._basis(unit)
+        inner = self._inner(first, second, self.coefficients)
+        return self._outer([(third, fourth)], inner)[:, 0], inner
+
+    def slopes(self, unit: Tensor, inner: Tensor) -> Tensor:
+        """Evaluate the slopes (M, O, 4) of the observed numbers at points (M, 4) with these inner sums."""
+        first, second, third, fourth = self._basis(unit)
         angle = unit.clamp(-1 + 1e-12, 1 - 1e-12).acos()[..., None]
-        order = torch.arange(values[0].shape[-1])
+        order = torch.arange(first.shape[-1])
         steep = (order * torch.sin(order * angle) / torch.sin(angle)).unbind(1)  # T_n' = n U_(n-1)
-        inner = self._inner(*values[:2])
-        slopes = [
-            self._outer(self._inner(steep[0], values[1]), *values[2:]),
-            self._outer(self._inner(values[0], steep[1]), *values[2:]),
-            self._outer(inner, steep[2], values[3]),
-            self._outer(inner, values[2], steep[3]),
-        ]
-        return self._outer(inner, *values[2:]), torch.stack(slopes, -1)
+        # The sum over two values is what costs: once over the first two, once over the others, whose slopes it serves.
+        other = self._inner(third, fourth, self._swapped)
+        by_first = self._outer([(steep[0], second), (first, steep[1])], other)
+        by_last = self._outer([(steep[2], fourth), (third, steep[3])], inner)
+        return torch.cat([by_first, by_last], 1).mT
+
+    @cached_property
+    def _swapped(self) -> Tensor:
+        return self.coefficients.permute(2, 3, 0, 1, 4).contiguous()
 
     def _basis(self, unit: Tensor) -> tuple[Tensor, ...]:
         """Chebyshev polynomials of each of the four values, (M, nodes) each."""
         angle = unit.clamp(-1, 1).acos()[..., None]
         return torch.cos(torch.arange(self.coefficients.shape[0]) * angle).unbind(1)
 
-    def _inner(self, first: Tensor, second: Tensor) -> Tensor:
-        """The sum over the first two values of the recipe, which costs most: (M, nodes², K)."""
+    @staticmethod
+    def _inner(first: Tensor, second: Tensor, coefficients: Tensor) -> Tensor:
+        """The sum over two values of the recipe, which costs most: (M, nodes², K)."""
         both = (first[:, :, None] * second[:, None, :]).flatten(1)
-        return (both @ self.coefficients.flatten(0, 1).flatten(1)).view(*both.shape, -1)
+        return (both @ coefficients.flatten(0, 1).flatten(1)).view(*both.shape, -1)
 
-    def _outer(self, inner: Tensor, third: Tensor, fourth: Tensor) -> Tensor:
-        """The sum over the other two, and the observed numbers: (M, O)."""
-        both = (third[:, :, None] * fourth[:, None, :]).flatten(1)
-        return torch.einsum("mj,mjk->mk", both, inner) @ self.mixing
+    def _outer(self, pairs: Sequence[tuple[Tensor, Tensor]], inner: Tensor) -> Tensor:
+        """The sum over the other two, for each of P pairs of their polynomials, and the observed numbers: (M, P, O)."""
+        both = torch.stack([(third[:, :, None] * fourth[:, None, :]).flatten(1) for third, fourth in pairs], 1)
+        return both @ inner @ self.mixing
