@@ -23,7 +23,7 @@ WORDS = {"mmd": "the MMD", "cBA_time": "residual monomer", "means": "Mn and Mw"}
 """What inputs are called in a sentence; values of the recipe by their name."""
 MARGIN = 0.1
 """How far an answer may leave the box before it counts as outside, as a share of its width."""
-AT_ONCE = 4096
+AT_ONCE = 1024
 """Rows that a model answers at once."""
 NAMED = 5
 """Rows that a line names at most."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from polyinv.data.observations import Observations
 
-AT_ONCE = 4096
+AT_ONCE = 1024
 """Rows that a model answers at once."""
 
 log = logging.getLogger(__name__)

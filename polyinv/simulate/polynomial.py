@@ -131,7 +131,7 @@ class Polynomial:
     def _inner(first: Tensor, second: Tensor, coefficients: Tensor) -> Tensor:
         """The sum over two values of the recipe, which costs most: (M, nodes², K)."""
         both = (first[:, :, None] * second[:, None, :]).flatten(1)
-        return (both @ coefficients.flatten(0, 1).flatten(1)).view(*both.shape, -1)
+        return (both @ coefficients.flatten(0, 1).flatten(1)).view(*both.shape, coefficients.shape[-1])
 
     def _outer(self, pairs: Sequence[tuple[Tensor, Tensor]], inner: Tensor) -> Tensor:
         """The sum over the other two, for each of P pairs of their polynomials, and the observed numbers: (M, P, O)."""
