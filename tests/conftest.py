@@ -1,12 +1,16 @@
 """Data and random numbers that many tests share."""
 
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 
 from polyinv.data.source import simulate_table
 from polyinv.quantities import RECIPE
@@ -27,18 +31,36 @@ def seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """Folder of this run of the tests, the same for all processes that share it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory):
-    """Tests neither read nor fill the user's cache."""
+def _own_cache(shared, tmp_path_factory):
+    """Tests neither read nor fill the user's cache. Only the polynomial is shared, which takes two seconds to make."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "polyinv").mkdir()
+    (shared / "polynomial").mkdir(exist_ok=True)
+    with suppress(OSError):  # Windows lets few users link
+        (folder / "polyinv" / "polynomial").symlink_to(shared / "polynomial", target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(folder))
         yield
 
 
 @pytest.fixture(scope="session")
-def grid() -> pd.DataFrame:
+def grid(shared) -> pd.DataFrame:
     """The published grid with the noise of 1e6 chains."""
-    return simulate_table(published_grid(), method="sampled", chains=1e6, seed=1)
+    path = shared / "grid.pkl"
+    with FileLock(f"{path}.lock"):
+        if not path.is_file():
+            simulate_table(published_grid(), method="sampled", chains=1e6, seed=1).to_pickle(path)
+    return pd.read_pickle(path)
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ import torch
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.evaluation.information import respond
 from polyinv.quantities import RECIPE
-from polyinv.simulate.polynomial import OBSERVED, Polynomial, from_unit, observe, to_unit
+from polyinv.simulate.polynomial import OBSERVED, from_unit, observe, to_unit
+from polyinv.simulate.polynomial_store import kept_polynomial
 
 
 @pytest.fixture(scope="module")
 def polynomial():
-    return Polynomial.interpolate(BUTYL_ACRYLATE)
+    return kept_polynomial(BUTYL_ACRYLATE)
 
 
 def test_units_go_there_and_back(recipes):
