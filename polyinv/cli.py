@@ -29,7 +29,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
-from polyinv.runtime.collection import uncollected, uncollected_at_exit
+from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
@@ -279,10 +279,8 @@ def predict(arguments: list[str]) -> None:
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
-        with uncollected():
-            rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
-            predictor = load(model[0] if model else None)
-        answers = predictor.answer(*rows, known, asked)
+        rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
+        answers = load(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)

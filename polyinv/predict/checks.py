@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from polyinv.predict.answers import recipes_of
+from polyinv.runtime.collection import uncollected
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -15,9 +16,10 @@ log = logging.getLogger(__name__)
 
 def checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
     """Assess answers by the applicability domain, with the known values of each row, and by the closed loop."""
-    from polyinv.domain.assessment import assess
-    from polyinv.domain.words import assessments_in_words
-    from polyinv.evaluation.closed_loop import closed_loop
+    with uncollected():
+        from polyinv.domain.assessment import assess
+        from polyinv.domain.words import assessments_in_words
+        from polyinv.evaluation.closed_loop import closed_loop
 
     assessments = assess(observations)
     for line in assessments_in_words(assessments):

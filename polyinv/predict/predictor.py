@@ -16,6 +16,7 @@ from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, checked_value
 from polyinv.predict.rows import observed
 from polyinv.quantities import TARGETS
+from polyinv.runtime.collection import uncollected
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def load(path: Path | str | None = None) -> Predictor:
     from polyinv.models import load_model
 
     folder = model_folder(path)
-    return Predictor(load_model(folder), folder)
+    with uncollected():
+        return Predictor(load_model(folder), folder)
 
 
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:

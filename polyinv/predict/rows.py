@@ -12,6 +12,7 @@ from polyinv.data.workbook import observations_of, read_observations
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, without_oligomers
 from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.runtime.collection import uncollected
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -45,8 +46,8 @@ def read_rows(
     else:
         table, others = read_observations(path, normalize=normalize)
         _say_what_is_not_used(others, table)
-    # torch takes a second or more to import: not before a file has been refused.
-    from polyinv.data.observations import Observations
+    with uncollected():  # torch takes a second or more to import: not before a file has been refused
+        from polyinv.data.observations import Observations
 
     return Observations.from_table(table), others
 
