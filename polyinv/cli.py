@@ -8,6 +8,7 @@ import argparse
 import io
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
 from polyinv.reactions import run_numbers
+from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
@@ -261,24 +263,27 @@ def predict(arguments: list[str]) -> None:
 
     from polyinv.models.base import read_card
     from polyinv.models.released import model_folder
-    from polyinv.predict import predictor
+    from polyinv.predict.known import known_values
+    from polyinv.predict.predictor import load
+    from polyinv.predict.rows import read_rows
+    from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
 
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
     read_card(model_folder(model[0] if model else None))
     out = None if config.out == "-" else config.out
-    predictor.check_new_answers(out, config.plot)
-    known = predictor.known_values(config.known)
+    check_new_answers(out, config.plot)
+    known = known_values(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
-        rows = predictor.read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = predictor.load(model[0] if model else None).answer(*rows, known, asked)
+        rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
+        answers = load(model[0] if model else None).answer(*rows, known, asked)
         if config.plot is not None:
-            predictor.plot_answers(rows[0], answers, config.plot)
-        predictor.write_answers(answers, out)
+            plot_answers(rows[0], answers, config.plot)
+        write_answers(answers, out)
 
 
 @contextmanager
@@ -289,7 +294,8 @@ def _file_or_standard_input(file: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "input.csv")
-        path.write_bytes(sys.stdin.buffer.read())
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
         try:
             yield path
         except InputError as error:
@@ -400,6 +406,7 @@ def entry() -> NoReturn:
     code = main()
     if code == INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # a compiled simulation under way in a thread would be waited for
+    uncollected_at_exit()
     sys.exit(code)
 
 

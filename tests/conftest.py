@@ -1,12 +1,15 @@
 """Data and random numbers that many tests share."""
 
+import os
 import sys
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 
 from polyinv.data.source import simulate_table
 from polyinv.quantities import RECIPE
@@ -27,6 +30,15 @@ def seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """Folder of this run of the tests, the same for all processes that share it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
     """Tests neither read nor fill the user's cache."""
@@ -36,9 +48,13 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def grid() -> pd.DataFrame:
+def grid(shared) -> pd.DataFrame:
     """The published grid with the noise of 1e6 chains."""
-    return simulate_table(published_grid(), method="sampled", chains=1e6, seed=1)
+    path = shared / "grid.pkl"
+    with FileLock(f"{path}.lock"):
+        if not path.is_file():
+            simulate_table(published_grid(), method="sampled", chains=1e6, seed=1).to_pickle(path)
+    return pd.read_pickle(path)
 
 
 @pytest.fixture(scope="session")

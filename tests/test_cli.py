@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +24,17 @@ from polyinv.runtime.flags import bare
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
 
 
-@pytest.fixture
-def workbook(small, tmp_path):
-    path = tmp_path / "table.xlsx"
+@pytest.fixture(scope="module")
+def written(small, tmp_path_factory):
+    """The workbook, which takes most of a second to write."""
+    path = tmp_path_factory.mktemp("workbook") / "table.xlsx"
     write_table(small, path)
     return path
+
+
+@pytest.fixture
+def workbook(written, tmp_path):
+    return Path(shutil.copy(written, tmp_path))
 
 
 def refused(capsys, *arguments) -> str:

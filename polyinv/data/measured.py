@@ -137,7 +137,7 @@ def looks_like_curve(path: Path | str) -> bool:
         return False
     try:
         if path.suffix.lower() != ".xlsx":
-            return is_curve(_text(path))
+            return is_curve(_head(path))
         with pd.ExcelFile(path, engine="calamine") as book:
             return not set(SHEETS) & set(book.sheet_names) and _names_a_curve(_cells_of(book, 0, HEAD))
     except Exception:
@@ -165,8 +165,20 @@ def _names_a_curve(rows: Rows) -> bool:
 # From a file to rows of cells
 
 
+def _head(path: Path) -> str:
+    """The first lines of a file: a table may have a hundred thousand, and is read elsewhere."""
+    with path.open("rb") as file:
+        content = file.readline()
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # two bytes a character: lines end otherwise
+            return _text(path)
+        return _decoded(content + b"".join(itertools.islice(file, HEAD)), path)
+
+
 def _text(path: Path) -> str:
-    content = path.read_bytes()
+    return _decoded(path.read_bytes(), path)
+
+
+def _decoded(content: bytes, path: Path) -> str:
     encodings = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8", "cp1252")
     for encoding in encodings:
         try:

@@ -22,6 +22,8 @@ WIDTHS: dict[str, tuple[int, ...]] = {"recipe": (len(TARGETS),), "cBA_time": (),
 """The quantities of an observation and the shape of each."""
 SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
+CHECKED = 4096
+"""Rows that are checked at once."""
 _MISSING: Any = None
 _PLACES = {column: place for place, column in enumerate(COLUMNS)}
 
@@ -148,8 +150,8 @@ class Observations:
     @property
     def present(self) -> Tensor:
         """Which of `polyinv.data.patterns.INPUTS` are given whole, (B, 7): half a curve says nothing."""
-        values = self._values()
-        return torch.stack([~values[:, _places(columns)].isnan().any(-1) for columns in INPUTS.values()], dim=-1)
+        starts = range(0, max(1, len(self)), CHECKED)
+        return torch.cat([_given_whole(self[start : start + CHECKED]._values()) for start in starts])
 
     def patterns(self) -> list[str]:
         """The pattern of each row, such as ``mmd+temp``; empty where nothing is given whole."""
@@ -172,6 +174,9 @@ class Observations:
         Raises:
             InputError: One is unknown.
         """
+        inputs = list(inputs)
+        if not inputs:
+            return self
         values = self._values()
         for name in inputs:
             if name not in INPUTS:
@@ -185,8 +190,9 @@ class Observations:
         Raises:
             InputError: A row has another value, or no polymer could have it.
         """
-        values = self._values()
+        values = self._values() if known else None
         for name, value in known.items():
+            assert values is not None
             (place,) = _places([name])
             other = (values[:, place] - value).abs() > SAME * abs(value)  # not where it is NaN
             if other.any():
@@ -196,9 +202,14 @@ class Observations:
                     "leave out one"
                 )
             values[:, place] = value
-        filled = self._with(values)
-        check_physical(filled.to_table(), "with what is known")
+        filled = self if values is None else self._with(values)
+        for start in range(0, len(filled), CHECKED):
+            check_physical(filled[start : start + CHECKED].to_table(), "with what is known")
         return filled
+
+
+def _given_whole(values: Tensor) -> Tensor:
+    return torch.stack([~values[:, _places(columns)].isnan().any(-1) for columns in INPUTS.values()], dim=-1)
 
 
 def _numbers(values: Any) -> Tensor:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import TARGETS
@@ -53,6 +52,8 @@ class Split:
 
 def random_rows(table: pd.DataFrame, seed: int) -> Split:
     """Split rows at random; seed 42 gives the published test rows if the table has the published row order."""
+    from sklearn.model_selection import ShuffleSplit, train_test_split  # takes a second or two
+
     rest, test = train_test_split(np.arange(len(table)), test_size=TEST_SHARE, random_state=seed)
     train, val = next(ShuffleSplit(1, test_size=VALIDATION_SHARE, random_state=seed).split(rest))
     return Split(rest[train], rest[val], test)
@@ -60,6 +61,8 @@ def random_rows(table: pd.DataFrame, seed: int) -> Split:
 
 def by_recipe(table: pd.DataFrame, seed: int) -> Split:
     """Split whole reactions at random: rows that differ in time only stay together."""
+    from sklearn.model_selection import GroupShuffleSplit
+
     groups = run_numbers(table)
     rest, test = next(GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(groups, groups=groups))
     return _with_validation(rest, test, groups, seed)
@@ -76,6 +79,8 @@ def by_temperature(table: pd.DataFrame, seed: int) -> Split:
 
 
 def _with_validation(rest: np.ndarray, test: np.ndarray, groups: np.ndarray, seed: int) -> Split:
+    from sklearn.model_selection import GroupShuffleSplit
+
     shuffle = GroupShuffleSplit(1, test_size=VALIDATION_SHARE, random_state=seed)
     train, val = next(shuffle.split(rest, groups=groups[rest]))
     return Split(rest[train], rest[val], test, groups)

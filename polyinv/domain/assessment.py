@@ -23,6 +23,7 @@ from polyinv.data.patterns import MEASURED
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
 from polyinv.mmd import LOG_M, mean_molar_masses
 from polyinv.quantities import SCALARS, TARGETS
+from polyinv.runtime.blocks import blocks
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.recipes import from_unit, to_unit
@@ -44,6 +45,8 @@ LEAST = (1.0, 0.005, 0.005, 0.0)
 LEAST_NODES = 8
 """A curve that is populated at fewer is outside; those of the box span more than twenty."""
 GRADES = ("inside", "edge", "outside")
+BLOCK = 256
+"""Rows that are fitted at once."""
 
 
 @cache
@@ -150,6 +153,11 @@ def assess(observations: Observations) -> pd.DataFrame:
         get as far as 1; ``reason``: what deviates most, in words, empty inside; ``closest_<value>``: the closest
         recipe of the box; ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
     """
+    parts = blocks(len(observations), BLOCK, "applicability domain")
+    return pd.concat([_assess(observations[rows]) for rows in parts])
+
+
+def _assess(observations: Observations) -> pd.DataFrame:
     found = Deviations.of(observations)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
     limits_of_rows = [

@@ -75,8 +75,8 @@ class Forward:
     chemistry: Chemistry
 
     def __call__(self, unit: Tensor) -> Tensor:
-        """Observed numbers (M, 103) at points (M, 4)."""
-        return observe(from_unit(unit), self.chemistry, tolerance=TOLERANCE)
+        """Observed numbers (M, 103) at points (M, 4); beyond the box at its wall."""
+        return observe(from_unit(unit.clamp(-1, 1)), self.chemistry, tolerance=TOLERANCE)
 
     def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Observed numbers (M, 103) at points (M, 4), and their slopes (M, 103, 4) there."""

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
-from polyinv.data.simulated import Source
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, mean_answer
@@ -64,6 +62,10 @@ def simulated_observations(count: int) -> tuple[Observations, Tensor]:
     Returns:
         Observations with their recipes as a model would be given them, in single precision; the recipes, (N, 4).
     """
+    # Only to measure what is kept beside released models.
+    from polyinv.data.bank import load_bank
+    from polyinv.data.simulated import Source
+
     config = SimulatedConfig()
     source = Source(config, COLUMNS, load_bank(count, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
     rows = source.rows(torch.Generator().manual_seed(SEED))

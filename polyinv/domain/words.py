@@ -14,6 +14,7 @@ from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
 from polyinv.quantities import RECIPE, TARGETS
+from polyinv.runtime.blocks import blocks
 from polyinv.simulate.recipes import HIGH, LOW
 
 POOR = 0.5
@@ -22,6 +23,8 @@ WORDS = {"mmd": "the MMD", "cBA_time": "residual monomer", "means": "Mn and Mw"}
 """What inputs are called in a sentence; values of the recipe by their name."""
 MARGIN = 0.1
 """How far an answer may leave the box before it counts as outside, as a share of its width."""
+AT_ONCE = 1024
+"""Rows that a model answers at once."""
 NAMED = 5
 """Rows that a line names at most."""
 
@@ -109,7 +112,9 @@ def conflicts(
     without = name_of([other for other in inputs_of(pattern) if other != name])
     recipes = observations.recipe
     known = recipes[:, at]
-    answer = model.predict(observations.masked(without).x(model.columns))[:, at]
+    parts = blocks(len(observations), AT_ONCE, "checking known values")
+    masked = (observations[rows].masked(without) for rows in parts)
+    answer = torch.cat([model.predict(part.x(model.columns))[:, at] for part in masked])
     expected = expectations.of(without).loc[name]
     inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
     return inside & ((answer - known).abs() > expected["error_99"]), answer, expected

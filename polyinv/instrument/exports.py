@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from polyinv.mmd import BIN_EDGES, LOG_M, OLIGOMERS, STEP
@@ -25,7 +24,7 @@ INSIDE = 16
 
 
 def exported(w: Tensor, generator: torch.Generator) -> Tensor:
-    """Export curves (N, 100) and read them back as `polyinv.predict.predictor.read_rows` does.
+    """Export curves (N, 100) and read them back as `polyinv.predict.rows.read_rows` does.
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
@@ -75,6 +74,8 @@ def _by_lines(points: np.ndarray) -> np.ndarray:
 
 def _smoothly(points: np.ndarray) -> np.ndarray:
     """Smooth curves instead: their slope at the points, and the area under a smooth curve through these, (100, 100)."""
+    from scipy.interpolate import CubicSpline  # takes half a second: not on the way to an answer
+
     up_to = np.concatenate([np.zeros((1, len(LOG_M))), np.tril(np.ones((len(LOG_M),) * 2)) * STEP])
     points = points[(points > BIN_EDGES[0]) & (points < BIN_EDGES[-1])]
     read = CubicSpline(points, CubicSpline(BIN_EDGES, up_to)(points, 1)).antiderivative()

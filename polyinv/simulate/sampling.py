@@ -10,6 +10,7 @@ and so identifies it. Drawing each snapshot anew (``redraw=True``) gives every r
 fingerprint.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -31,7 +32,7 @@ def draw(
     initial_monomer: Tensor,
     *,
     volume: Tensor,
-    generator: torch.Generator,
+    generator: torch.Generator | Sequence[torch.Generator],
     redraw: bool = False,
 ) -> Growth:
     """Draw the growth since the start of each reaction, as a finite volume would show it.
@@ -43,7 +44,7 @@ def draw(
         scatter: Of the same reactions at the same times.
         initial_monomer: cBA_0 in mol/L, shape (B,).
         volume: Chains per mol/L in each reaction, shape (B,).
-        generator: On the device of ``growth``.
+        generator: On the device of ``growth``; or several, each for as many of the reactions, one after the other.
         redraw: Draw each snapshot independently instead of cumulating the noise along the reaction.
 
     Raises:
@@ -53,7 +54,9 @@ def draw(
     if redraw:
         growth = smooth
     expected = growth.chains * volume[:, None, None]
-    counts = torch.poisson(expected, generator=generator)
+    streams = [generator] if isinstance(generator, torch.Generator) else generator
+    parts = zip(expected.chunk(len(streams)), streams, strict=True)
+    counts = torch.cat([torch.poisson(part, generator=stream) for part, stream in parts])
     share = torch.nan_to_num(counts / expected)  # 0/0 in empty bins
     drawn = Growth(growth.monomer, growth.chains * share, growth.units * share, growth.squares * share)
     if not redraw:
@@ -67,11 +70,8 @@ def draw(
             f"{float(smooth.chains[run, 0].sum() * volume[run]):.2g} on average; needs more chains"
         )
 
-    def standard(size: Tensor) -> Tensor:
-        return torch.randn(size.shape, generator=generator, dtype=size.dtype, device=size.device)
-
     # The error of the conversion is made of a part that goes with the error of ln Mn and a part of its own.
-    own = standard(scatter.variance)
+    own = _standard_normal(scatter.variance, streams)
     if not redraw:
         for now in range(1, own.shape[1]):
             kept = scatter.memory[:, now]
@@ -79,6 +79,11 @@ def draw(
     error = scatter.correlation * _error_of_Mn(drawn, smooth, volume) + (1 - scatter.correlation**2).sqrt() * own
     deviated = torch.exp(-error * (scatter.variance / volume[:, None]).sqrt())
     return replace(drawn, monomer=(smooth.monomer * deviated).minimum(initial_monomer[:, None]))
+
+
+def _standard_normal(like: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
+    parts = zip(like.chunk(len(streams)), streams, strict=True)
+    return torch.cat([part.new_empty(part.shape).normal_(generator=stream) for part, stream in parts])
 
 
 def _error_of_Mn(drawn: Growth, smooth: Growth, volume: Tensor) -> Tensor:

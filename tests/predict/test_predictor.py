@@ -18,7 +18,8 @@ from polyinv.domain.expectations import LINES
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
 from polyinv.models import MLP
-from polyinv.predict.predictor import DEFAULT, known_values
+from polyinv.predict.known import known_values
+from polyinv.predict.predictor import DEFAULT
 from polyinv.quantities import MMD, RECIPE, TARGETS
 from polyinv.r2 import r2
 

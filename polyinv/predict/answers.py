@@ -1,0 +1,123 @@
+"""Answers of a model to observations: the recipe, the spread of the members, the typical error."""
+
+import itertools
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from polyinv.data.features import features_of
+from polyinv.data.patterns import INPUTS, SHOWING, inputs_of
+from polyinv.errors import InputError
+from polyinv.mmd import mean_molar_masses
+from polyinv.models import InverseModel
+from polyinv.models.base import mean_answer
+from polyinv.models.released import DEFAULT
+from polyinv.quantities import TARGETS
+from polyinv.runtime.blocks import blocks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polyinv.data.observations import Observations
+
+AT_ONCE = 1024
+"""Rows that a model answers at once."""
+
+log = logging.getLogger(__name__)
+
+
+def from_all(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
+    for rows in blocks(len(observations), AT_ONCE, "checking"):
+        _check_complete(model, folder, observations[rows])
+    return _of_members(model, observations).assign(inputs=features_of(model.columns))
+
+
+def _check_complete(model: InverseModel, folder: Path, observations: "Observations") -> None:
+    absent = observations.x(model.columns).isnan().T.nonzero().tolist()
+    if absent:
+        column, row = absent[0]
+        raise InputError(
+            f"row {observations.labels[row]} has no {model.columns[column]}, which {folder} needs; "
+            f"{DEFAULT.name} takes missing inputs"
+        )
+
+
+def with_means(observations: "Observations", columns: Sequence[str]) -> "Observations":
+    """Take Mn and Mw from the curve where a model needs them and they are missing."""
+    import torch
+
+    for name, of_curve in zip(("Mn", "Mw"), mean_molar_masses(observations.mmd.numpy()), strict=True):
+        given = getattr(observations, name)
+        absent = given.isnan() & ~observations.mmd[:, 0].isnan()
+        if name in columns and absent.any():
+            log.info("%s of %d row%s taken from the curve", name, absent.sum(), "s" if absent.sum() > 1 else "")
+            filled: dict[str, Any] = {name: torch.where(absent, torch.from_numpy(of_curve), given)}
+            observations = replace(observations, **filled)
+    return observations
+
+
+def from_what_is_known(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
+    from polyinv.domain.expectations import Expectations
+    from polyinv.domain.words import cannot_be_told, contradictions, in_words, outside_box
+
+    _check_answerable(observations)
+    patterns, expectations, parts = np.array(observations.patterns()), Expectations(model, folder), []
+    for pattern in dict.fromkeys(patterns.tolist()):
+        part = observations[patterns == pattern]
+        log.info("%d row%s answered from %s", len(part), "s" if len(part) > 1 else "", in_words(inputs_of(pattern)))
+        for line in cannot_be_told(pattern, expectations) + contradictions(model, part, pattern, expectations):
+            log.warning(line)
+        parts.append(_of_pattern(model, part, pattern, expectations.of(pattern)["rmse"]))
+    answers = pd.concat(parts).loc[observations.labels]
+    for line in outside_box(recipes_of(answers), observations):
+        log.warning(line)
+    return answers
+
+
+def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:
+    """Predict rows of one pattern of inputs; known values have neither spread nor error."""
+    answers = _of_members(model, observations)
+    for name in TARGETS:
+        answers[f"{name}_rmse"] = rmse.get(name, np.nan)
+        if name in inputs_of(pattern):
+            answers[f"{name}_spread"] = np.nan
+    return answers.assign(inputs=pattern)
+
+
+def _check_answerable(observations: "Observations") -> None:
+    """Refuse rows without MMD or means, or with the whole recipe known; log which inputs are not used."""
+    names, present = list(INPUTS), observations.present
+    for row, given in zip(observations.labels, present.tolist(), strict=True):
+        inputs = set(itertools.compress(names, given))
+        if not inputs & set(SHOWING):
+            raise InputError(f"row {row} has neither the MMD nor Mn and Mw; needs one of them")
+        if set(TARGETS) <= inputs:
+            raise InputError(f"row {row} has the whole recipe and asks for nothing; --ask names what to leave open")
+    single = (observations.Mn.isnan() != observations.Mw.isnan()).nonzero()[:, 0].tolist()
+    if single:
+        first = observations[single[0]]
+        there, other = ("Mn", "Mw") if first.Mw.isnan() else ("Mw", "Mn")
+        said = "row %s has %s without %s, which is not used (%d such rows)"
+        log.warning(said, first.labels[0], there, other, len(single))
+
+
+def _of_members(model: InverseModel, observations: "Observations") -> pd.DataFrame:
+    import torch
+
+    parts = blocks(len(observations), AT_ONCE, "answering")
+    members = torch.cat([model.predict_members(observations[rows].x(model.columns)) for rows in parts], dim=1)
+    index = observations.labels
+    recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
+    spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
+    return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in TARGETS]))
+
+
+def recipes_of(answers: pd.DataFrame) -> "Tensor":
+    import torch
+
+    return torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))

@@ -1,0 +1,77 @@
+"""Answers on disk: a table, and a picture."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from polyinv.errors import InputError
+from polyinv.runtime.files import check_new, written
+
+if TYPE_CHECKING:
+    from polyinv.data.observations import Observations
+
+FORMATS = (".csv", ".xlsx")
+WRITTEN = 4096
+"""Rows that become cells of a workbook at once."""
+
+
+def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -> None:
+    """Check that answers and a picture can be written there, before they are made.
+
+    Raises:
+        InputError: One cannot.
+    """
+    for place, endings in ((path, FORMATS), (plot, (".png",))):
+        if place is None:
+            continue
+        place = Path(place)
+        if place.suffix not in endings:
+            raise InputError(f"{place}: this is written as {' or '.join(endings)}")
+        check_new(place)
+
+
+def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
+    """Write answers as .csv or .xlsx; without a path, as CSV to standard output.
+
+    Raises:
+        InputError: As `check_new_answers`.
+    """
+    if path is None:
+        answers.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    check_new_answers(path)
+    with written(path) as passing:
+        if Path(path).suffix == ".csv":
+            answers.to_csv(passing, index=False, lineterminator="\n")
+        else:
+            _write_workbook(answers, passing)
+
+
+def _write_workbook(answers: pd.DataFrame, path: Path) -> None:
+    """Write rows one after the other: the cells of a workbook in memory take half a kilobyte each."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    page = book.create_sheet("Sheet1")
+    page.append([str(name) for name in answers.columns])
+    for start in range(0, len(answers), WRITTEN):
+        cells = answers.iloc[start : start + WRITTEN].astype(object)
+        for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
+            page.append(row)
+    book.save(path)
+
+
+def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path | str) -> None:
+    """Write a picture of observed curves and those that the answered recipes make.
+
+    Args:
+        observations: The rows.
+        answers: Of `Predictor.answer`, of the same rows.
+        path: A new .png.
+    """
+    from polyinv.report.curves import compared
+
+    with written(path) as passing:
+        compared(observations.to_table(), answers).savefig(passing, dpi=150)
