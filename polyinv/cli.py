@@ -219,8 +219,9 @@ def ablate(arguments: list[str]) -> None:
         raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
 
     from polyinv.ablation.ablate import ablate as run_study
-    from polyinv.ablation.ablate import check_same_study, summarize
+    from polyinv.ablation.folder import check_same_study
     from polyinv.ablation.study import read_study
+    from polyinv.ablation.tables import summarize
 
     if config.summarize is not None:
         summarize(config.summarize, say=_say)

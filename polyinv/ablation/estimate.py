@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyinv.ablation.ablate import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.ablation.folder import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
 from polyinv.ablation.places import places
 from polyinv.ablation.study import Study
 from polyinv.ablation.summary import text

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import polyinv.ablation.estimate
-from polyinv.ablation.ablate import gather
+from polyinv.ablation.tables import gather
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
 from polyinv.runtime.files import locked
@@ -207,12 +207,6 @@ def test_results_of_other_data_are_not_mixed(whole, small, capsys):
     finally:
         path.with_name("table.npz").write_bytes(kept)
     assert "was made of other rows than" in line
-
-
-def test_a_second_process_says_that_the_first_is_at_work(whole, capsys):
-    _, path, out = whole
-    with locked(out):
-        assert refused(capsys, "ablate", path, "--output", out).endswith(f"another process is at work in {out}")
 
 
 def start(arguments):

@@ -13,6 +13,7 @@ from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.devices import NONE, VISIBLE
 from polyinv.runtime.threads import available_cores
+from polyinv.runtime.workers import Outcome
 
 NETWORK = read_experiment(values={"model.name": "mlp"})
 FOREST = read_experiment(values={"model.name": "forest"})
@@ -80,7 +81,8 @@ def test_the_first_line_of_a_study_says_its_devices(study, tmp_path, monkeypatch
 
     def work(task, jobs, count, devices):
         given.append((count, devices))
-        yield from ()
+        while job := jobs():
+            yield Outcome(job[0], error="asked to end", is_ended=True)
 
     monkeypatch.setattr(polyinv.ablation.ablate, "work", work)
     main(["ablate", str(study), "--output", str(tmp_path / "out"), "--workers-per-device", "2"])
