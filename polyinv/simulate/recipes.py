@@ -9,6 +9,7 @@ from torch import Tensor
 
 from polyinv.quantities import CONDITIONS, RECIPE, TARGETS
 from polyinv.reactions import run_numbers
+from polyinv.simulate.deterministic import BLOCK
 
 GRID = {
     "temp": (60.0, 63.0, 65.0, 68.0, 70.0, 73.0, 75.0, 78.0, 80.0),
@@ -42,6 +43,22 @@ def random_recipes(count: int, generator: torch.Generator) -> Tensor:
     low, high = (end.float().double() for end in (LOW, HIGH))
     uniform = torch.rand(count, len(RECIPE), generator=generator, dtype=torch.float64, device=generator.device)
     return low.to(generator.device) + (high - low).to(generator.device) * uniform
+
+
+def part_to_simulate(method: str, reactions: range, total: int) -> range:
+    """Choose the reactions to be simulated so that those that are wanted come out as in one call.
+
+    Kinetic Monte Carlo reactions are on their own. The other methods take them in blocks, which share a random stream:
+    a block is simulated as a whole, which takes seconds.
+
+    Args:
+        method: One of ``polyinv.simulate.SIMULATORS``.
+        reactions: What is wanted.
+        total: Number of reactions in the table.
+    """
+    if method == "kmc":
+        return reactions
+    return range(reactions.start // BLOCK * BLOCK, min(-(-reactions.stop // BLOCK) * BLOCK, total))
 
 
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:

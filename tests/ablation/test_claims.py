@@ -1,8 +1,8 @@
 """Calls that share the folder of a study: every cell is run once, and whoever ends last writes the tables."""
 
-import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +13,16 @@ import pandas as pd
 import pytest
 import yaml
 
+import polyinv.ablation.ablate
 from polyinv.ablation.claims import Claims
 from polyinv.ablation.folder import check_same_as_others, keep_study
 from polyinv.ablation.study import read_study
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
+from polyinv.report.tables import global_r2
+from polyinv.runtime.workers import Outcome
 
-AXES = {"features": ["composite", "scalars", "mmd"]}
+AXES = {"features": ["composite", "scalars"]}
 WATCHED = '''
 import fcntl
 import os
@@ -32,8 +35,6 @@ from polyinv.models.forest import RandomForest
 
 class Watched(RandomForest):
     """A forest that writes down when it is fitted, and whether it should not have been."""
-
-    name = "watched"
 
     def fit(self, data, folder=None):
         with open(f"{os.environ['WATCHED']}/{folder.name}.busy", "w") as busy:
@@ -51,7 +52,7 @@ class Watched(RandomForest):
             log.write(f"{folder.name}: {said}\\n")
 
 
-MODELS["watched"] = Watched
+MODELS["forest"] = Watched
 '''
 
 
@@ -66,20 +67,34 @@ def write_study(folder, small, **changes):
     return folder / "study.yaml"
 
 
-def watched_study(folder, small, **changes):
-    path = write_study(folder, small, **changes)
-    base = yaml.safe_load((folder / "base.yaml").read_text())
-    (folder / "base.yaml").write_text(yaml.safe_dump(base | {"model": {"name": "watched", "n_estimators": 3}}))
-    return path
-
-
 @pytest.fixture
 def study(tmp_path, small):
     return write_study(tmp_path / "study", small)
 
 
-def ablate(study, out, *options):
-    return main([str(each) for each in ("ablate", study, "--output", out, "--workers", 1, *options)])
+def ablate(study, out):
+    return main([str(each) for each in ("ablate", study, "--output", out, "--workers", 1)])
+
+
+@pytest.fixture(scope="module")
+def whole(small, tmp_path_factory):
+    """Folder of a study that nobody has disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert ablate(write_study(folder / "study", small), folder / "out") == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def run_at_once(whole, monkeypatch):
+    """Cells are run here, and in no time: they are those of the study that nobody has disturbed."""
+
+    def work(task, next_job, count, devices):
+        while job := next_job():
+            name, (_, folder) = job
+            shutil.copytree(whole / "cells" / name, folder)
+            yield Outcome(name, "R² 0.5")
+
+    monkeypatch.setattr(polyinv.ablation.ablate, "work", work)
 
 
 def start(study, out, seconds):
@@ -119,40 +134,60 @@ def other(study, tmp_path):
         yield claims
 
 
-def test_what_others_run_is_left_to_them_and_they_write_the_tables(study, tmp_path, other, capsys):
+@pytest.mark.usefixtures("run_at_once")
+def test_what_others_run_is_left_to_them_and_they_write_the_tables(study, tmp_path, other, whole, capsys):
     out = tmp_path / "out"
     assert other.take("scalars-1")
     assert ablate(study, out) == 0
     said = capsys.readouterr().out
-    assert "1 of 6 cells are being run by others; whoever ends last writes the tables" in said
-    assert "[5/6] mmd, seed 2: " in said
+    assert "[3/4] scalars, seed 2: R² 0.5 (" in said
+    assert said.splitlines()[-1] == "1 of 4 cells are being run by others; whoever ends last writes the tables"
     assert not (out / "cells" / "scalars-1").exists()
     assert not (out / "summary.md").exists()
-    other.close()
+    other.close()  # killed, and called again
     assert ablate(study, out) == 0
-    assert "5 done, 1 to run" in capsys.readouterr().out
-    assert (out / "summary.md").is_file()
+    assert "3 done, 1 to run" in capsys.readouterr().out
+    for name in ("table.csv", "summary.csv", "summary.md"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_cells_that_others_finish_are_told(study, tmp_path, other, capsys, monkeypatch):
-    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
-    assert ablate(study, elsewhere) == 0
-    capsys.readouterr()
-    assert other.take("scalars-1")
-    take = Claims.take
+@pytest.mark.usefixtures("run_at_once")
+def test_cells_that_others_finish_or_leave_behind_are_told_and_run(study, tmp_path, other, whole, capsys, monkeypatch):
+    out, take = tmp_path / "out", Claims.take
+    for name in ("composite-2", "scalars-1"):
+        assert other.take(name)
 
     def take_beside(claims, name):
-        if name == "mmd-1":  # at this moment the other one ends
-            (elsewhere / "cells" / "scalars-1").rename(out / "cells" / "scalars-1")
+        if name == "scalars-2":  # at this moment the other one ends, one cell done and one not
+            shutil.copytree(whole / "cells" / "scalars-1", out / "cells" / "scalars-1")
             other.close()
         return take(claims, name)
 
     monkeypatch.setattr(Claims, "take", take_beside)
     assert ablate(study, out) == 0
-    said = capsys.readouterr().out
-    assert any("scalars, seed 1: " in line and ", by another process (" in line for line in said.splitlines())
-    assert "[6/6] " in said
-    assert (out / "table.csv").read_bytes() == (elsewhere / "table.csv").read_bytes()
+    told = [line.rpartition(" (")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    by_another = global_r2(pd.read_csv(whole / "cells" / "scalars-1" / "scores.csv", dtype={"member": str}))
+    assert told == [
+        "[1/4] composite, seed 1: R² 0.5",
+        "[2/4] scalars, seed 2: R² 0.5",
+        f"[3/4] scalars, seed 1: {by_another}, by another process",
+        "[4/4] composite, seed 2: R² 0.5",
+    ]
+    assert (out / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("run_at_once")
+def test_a_retry_runs_again_what_had_failed_and_nothing_that_others_are_at(study, tmp_path, other, capsys):
+    out = tmp_path / "out"
+    (out / "failed").mkdir()
+    for name in ("composite-1", "composite-2"):
+        (out / "failed" / f"{name}.txt").write_text("no memory\n")
+    assert ablate(study, out) == 2
+    assert "2 failed before and left out" in capsys.readouterr().out
+    assert other.take("composite-1")
+    assert main(["ablate", str(study), "--output", str(out), "--retry"]) == 2
+    assert "2 done, 1 to run, 1 failed before and left out" in capsys.readouterr().out
+    assert [path.name for path in (out / "failed").iterdir()] == ["composite-1.txt"]
 
 
 @pytest.mark.parametrize(
@@ -199,20 +234,18 @@ def test_what_a_killed_call_left_counts_for_nobody(tmp_path):
 
 
 @pytest.mark.linux
-def test_of_two_calls_one_is_killed_and_the_other_takes_its_cells_over(tmp_path, small):
-    study, alone = (watched_study(tmp_path / name, small) for name in ("study", "alone"))
+def test_of_two_calls_one_is_killed_and_the_other_takes_its_cells_over(study, tmp_path, whole):
     out = tmp_path / "out"
-    calls = [start(study, out, 0.5) for _ in range(2)]
+    calls = [start(study, out, 0.3) for _ in range(2)]
     wait_for(lambda: len(log_of(study)) >= 2)
     calls[0].kill()  # without its worker, which ends by itself
     calls[0].communicate()
     said, error = calls[1].communicate(timeout=120)
     assert (calls[1].returncode, error) == (0, "")
     assert f"In {out}: table.csv" in said
-    assert all(line.endswith(": begins") for line in log_of(study))
-    assert len(log_of(study)) in (6, 7)  # the one that was killed in the middle began twice
-    assert start(alone, tmp_path / "whole", 0).wait(120) == 0
-    assert (out / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
+    assert {line.split(": ")[1] for line in log_of(study)} == {"begins"}
+    assert len(log_of(study)) in (4, 5)  # one that was killed in the middle begins twice
+    assert (out / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
 
 
 @pytest.mark.linux
@@ -220,28 +253,36 @@ def test_of_two_calls_one_is_killed_and_the_other_takes_its_cells_over(tmp_path,
 @pytest.mark.parametrize("count", [2, 4])
 def test_killed_at_random_calls_run_every_cell_once_and_end_in_the_same_table(tmp_path, small, count):
     seeds = {"seeds": [*range(1, 9)]}
-    study, alone = (watched_study(tmp_path / name, small, **seeds) for name in ("study", "alone"))
-    chance, kills, out = random.Random(count), 0, tmp_path / "out"
+    study, alone = (write_study(tmp_path / name, small, **seeds) for name in ("study", "alone"))
+    chance, out = random.Random(count), tmp_path / "out"
     calls = [start(study, out, 1.0) for _ in range(count)]
-    while kills < 20:
-        time.sleep(chance.uniform(0.5, 4))
-        number, how = chance.randrange(count), chance.choice(["call", "call", "all", "term", "interrupt"])
+    for kills in killed_at_random(calls, chance, lambda: start(study, out, 1.0)):
+        if kills == 20:
+            break
+    for call in calls:
+        _, error = call.communicate(timeout=600)
+        assert call.returncode == 0, error
+    assert ablate(alone, tmp_path / "whole") == 0
+    for name in ("table.csv", "summary.csv", "summary.md"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert {line.split(": ")[1] for line in log_of(study)} == {"begins"}
+    assert {line.split(": ")[0] for line in log_of(study)} == set(pd.read_csv(out / "cells.csv")["cell"])
+    assert not list((out / "failed").iterdir())
+
+
+def killed_at_random(calls, chance, again):
+    """Kill one call after the other, the call alone, all its processes or by a request to end, and call again."""
+    kills = 0
+    while True:
+        time.sleep(chance.uniform(0.5, 6))
+        number, how = chance.randrange(len(calls)), chance.choice(["call", "all", "SIGTERM", "SIGINT"])
         call = calls[number]
         if call.poll() is None:
             kills += 1
             if how == "all":
                 os.killpg(call.pid, signal.SIGKILL)
             else:
-                call.send_signal({"call": signal.SIGKILL, "term": signal.SIGTERM}.get(how, signal.SIGINT))
+                call.send_signal(signal.SIGKILL if how == "call" else getattr(signal, how))
         call.communicate(timeout=120)
-        calls[number] = start(study, out, 1.0)
-    for call in calls:
-        _, error = call.communicate(timeout=600)
-        assert call.returncode == 0, error
-    assert start(alone, tmp_path / "whole", 0).wait(300) == 0
-    assert (out / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
-    assert {line.split(": ")[1] for line in log_of(study)} == {"begins"}
-    assert {line.split(": ")[0] for line in log_of(study)} == set(pd.read_csv(out / "cells.csv")["cell"])
-    assert not list((out / "failed").iterdir())
-    assert (out / "summary.md").read_bytes() == (tmp_path / "whole" / "summary.md").read_bytes()
-    assert all(json.loads(path.read_text()) for path in out.glob("cells/*/seconds.json"))
+        calls[number] = again()
+        yield kills
