@@ -68,11 +68,12 @@ def test_a_plan_is_made_without_a_gpu(study, tmp_path, monkeypatch, capsys):
         return real(experiment, folder)
 
     monkeypatch.setattr(polyinv.ablation.estimate, "run", run)
+    monkeypatch.setattr(polyinv.ablation.estimate, "known_cost", lambda experiment: None)
     assert main(["ablate", str(study), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
     assert set(tried) == {(NONE, "cpu")}
     said = capsys.readouterr().out
     assert "in 2 processes on devices 0, MIG-4f with nothing beside them" in said
-    assert "train on a GPU: they were tried on the CPU" in said
+    assert "train on a GPU: the estimate is of the CPU" in said
 
 
 @pytest.mark.usefixtures("_two_devices")

@@ -22,9 +22,9 @@ COUNT = 3
 
 @pytest.fixture(scope="module")
 def some():
-    """20 reactions of the published grid, three snapshots each."""
+    """8 reactions of the published grid, three snapshots each."""
     grid = published_grid()
-    return grid[grid["time"].isin([300.0, 1200.0, 3600.0])].iloc[: 3 * 20].reset_index(drop=True)
+    return grid[grid["time"].isin([300.0, 1200.0, 3600.0])].iloc[: 3 * 8].reset_index(drop=True)
 
 
 def joined(table, **options):
@@ -32,16 +32,16 @@ def joined(table, **options):
 
 
 @pytest.mark.parametrize("method", SIMULATORS)
-@pytest.mark.parametrize("block", [8, deterministic.BLOCK])
+@pytest.mark.parametrize("block", [4, deterministic.BLOCK])
 def test_shards_are_the_table(some, monkeypatch, method, block):
     for module in (deterministic, sampling, recipes):
         monkeypatch.setattr(module, "BLOCK", block)
     replicates = 1 if method == "deterministic" else 2
-    options = {"method": method, "chains": 5e5, "seed": 3, "replicates": replicates}
+    options = {"method": method, "chains": 3e5, "seed": 3, "replicates": replicates}
     whole, parts = simulate_table(some, **options), joined(some, **options)
     pd.testing.assert_frame_equal(parts, whole, check_exact=True, check_index_type="equiv")
     assert not whole.drop(columns="time").duplicated().any()  # no stream twice
-    assert {len(simulate_table(some, shard=Shard(2, 3), **options))} == {3 * 13 if replicates == 2 else 3 * 7}
+    assert {len(simulate_table(some, shard=Shard(2, 3), **options))} == {3 * (5 if replicates == 2 else 3)}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -82,7 +82,7 @@ def test_files_of_shards_are_joined_to_the_file_of_one_call(some, tmp_path, suff
         ("-1/3", "needs I/N"),
         ("a/b", "--shard is 'a/b'; needs I/N"),
         ("1/3/5", "--shard is '1/3/5'; needs I/N"),
-        ("1/21", "--shard is 1/21, but there are 20 reactions; needs fewer shards"),
+        ("1/9", "--shard is 1/9, but there are 8 reactions; needs fewer shards"),
     ],
 )
 def test_shards_that_cannot_be_are_refused(some, tmp_path, capsys, shard, said):
@@ -97,4 +97,4 @@ def test_a_reaction_whose_rows_stand_apart_has_no_shards(some, tmp_path, capsys)
     some.sort_values("time", kind="stable").to_csv(tmp_path / "given.csv", index=False)
     command = ["simulate", "--recipes", str(tmp_path / "given.csv"), "--out", str(tmp_path / "part.csv")]
     assert main([*command, "--shard", "1/2"]) == 2
-    assert "row 21 of the recipes is of a reaction whose other rows stand apart" in capsys.readouterr().err
+    assert "row 9 of the recipes is of a reaction whose other rows stand apart" in capsys.readouterr().err
