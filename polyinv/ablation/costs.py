@@ -1,7 +1,7 @@
 """Cost of a cell: an estimate of its processor seconds, from what it has to do and timings measured once.
 
-The timings were measured by ``python scripts/time_cells.py`` on one core of a server (AMD EPYC), in CPU seconds. Another
-machine takes `slowness` times as long.
+The timings were measured by ``python scripts/time_cells.py`` on one core of a server (AMD EPYC), in CPU seconds.
+Another machine takes `slowness` times as long.
 """
 
 import itertools
