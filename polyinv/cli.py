@@ -28,7 +28,7 @@ from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
 from polyinv.quantities import TARGETS
-from polyinv.reactions import run_numbers
+from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
@@ -81,6 +81,7 @@ def simulate(arguments: list[str]) -> None:
     parser.add_argument("--random", type=int | None, help="that many random recipes of the published box, by --seed")
     parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
+    parser.add_argument("--shard", type=str | None, metavar="I/N", help="only the I-th of N parts of the reactions")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
     parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
@@ -91,10 +92,19 @@ def simulate(arguments: list[str]) -> None:
         raise InputError("--recipes and --random both say what to simulate; give one of them")
     if config.random is not None and config.random < 1:
         raise InputError(f"--random is {config.random}; needs 1 or more")
+    shard = None if config.shard is None else Shard.parse(config.shard)
     recipes = _recipes(config)
-    runs = (run_numbers(recipes).max() + 1) * config.replicates
+    run = run_numbers(recipes)
+    total = (run.max() + 1) * config.replicates
+    if shard is not None:
+        check_together(run)
+    runs = shard.of(total) if shard else range(total)
     options = _options_of_method(config)
-    with _finished_runs(out, config.method) as store, counted("simulating", "runs", runs) as advance:
+
+    from polyinv.simulate.recipes import part_to_simulate
+
+    simulated = len(part_to_simulate(config.method, runs, total))
+    with _finished_runs(out, config.method) as store, counted("simulating", "runs", simulated) as advance:
         table = simulate_table(
             recipes,
             method=config.method,
@@ -102,10 +112,11 @@ def simulate(arguments: list[str]) -> None:
             seed=config.seed,
             replicates=config.replicates,
             chemistry=config.chemistry,
+            shard=shard,
             progress=advance,
             **options | store,
         )
-        log.info("writing %d rows of %d runs to %s", len(table), runs, out)
+        log.info("writing %d rows of %d runs to %s", len(table), len(runs), out)
         write_table(table, out)
 
 
@@ -221,8 +232,9 @@ def ablate(arguments: list[str]) -> None:
         raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
 
     from polyinv.ablation.ablate import ablate as run_study
-    from polyinv.ablation.ablate import check_same_study, summarize
+    from polyinv.ablation.folder import check_same_study
     from polyinv.ablation.study import read_study
+    from polyinv.ablation.tables import summarize
 
     if config.summarize is not None:
         summarize(config.summarize, say=_say)

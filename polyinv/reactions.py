@@ -1,8 +1,13 @@
-"""Reactions in a table: which rows are snapshots of one reaction, and their conversion."""
+"""Reactions in a table: which rows are snapshots of one reaction, their conversion, and shards of them."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from polyinv.errors import InputError
 from polyinv.quantities import CONDITIONS
 
 HIGH_CONVERSION = 0.9
@@ -23,6 +28,59 @@ def run_numbers(recipes: pd.DataFrame) -> np.ndarray:
     """
     conditions = recipes[list(CONDITIONS)].astype(float).map(f"{{:.{_DIGITS - 1}e}}".format)
     return conditions.groupby(list(CONDITIONS), sort=False).ngroup().to_numpy()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part of a table whose reactions are simulated by several calls: shard i of n, i from 1.
+
+    Example:
+        >>> [Shard.parse(f"{number}/3").of(4) for number in (1, 2, 3)]
+        [range(0, 1), range(1, 2), range(2, 4)]
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a shard as the command line takes it.
+
+        Raises:
+            InputError: It is no shard.
+        """
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text, re.ASCII)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise InputError(f"--shard is {text!r}; needs I/N, I from 1 to N, such as 2/8 for the second of eight")
+        return cls(int(match[1]), int(match[2]))
+
+    def of(self, total: int) -> range:
+        """Reactions of this shard, of as many as there are.
+
+        Raises:
+            InputError: There are fewer reactions than shards.
+        """
+        if self.count > total:
+            raise InputError(
+                f"--shard is {self.number}/{self.count}, but there are {total} reactions; needs fewer shards"
+            )
+        return range(total * (self.number - 1) // self.count, total * self.number // self.count)
+
+
+def check_together(run: np.ndarray) -> None:
+    """Refuse a table whose shards, one after the other, would not be the table.
+
+    Args:
+        run: Number of the reaction of each row, as of `run_numbers`.
+
+    Raises:
+        InputError: The rows of a reaction stand apart.
+    """
+    if (apart := np.flatnonzero(np.diff(run) < 0)).size:
+        raise InputError(
+            f"row {apart[0] + 2} of the recipes is of a reaction whose other rows stand apart from it; --shard needs "
+            "the rows of each reaction together"
+        )
 
 
 def conversion(table: pd.DataFrame) -> pd.Series:

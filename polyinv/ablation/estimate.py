@@ -5,13 +5,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from polyinv.ablation.ablate import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
+from polyinv.ablation.costs import known_cost, slowness
+from polyinv.ablation.folder import BROKEN, CELLS, DONE, LEFT, spent_on, states_of
 from polyinv.ablation.places import places
-from polyinv.ablation.study import Study
+from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import value_of, with_value
@@ -24,44 +26,105 @@ SHORT, *LONGER = (1, 4, 24, 120)
 """Lengths (epochs, trees) that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
 ENOUGH = 3.0
 """Seconds that cannot be chance."""
+HOW = {
+    "finished": "from what finished cells of the same values took",
+    "scaled": "from stored timings, scaled by what finished cells of the same model took",
+    "probed": "from stored timings, scaled by a short probe of this machine (wrong by up to a factor of two)",
+    "tried": "by a short training of models that have no stored timings",
+}
+"""Ways of an estimate."""
 
 
 def plan(study: Study, output: Path, workers: int | None = None, per_device: int = 1) -> str:
     """Describe the cells of a study, which are done, and the time that the rest takes, as text.
 
-    A combination that has finished cells takes what they took. Another one is tried, briefly, in a folder that is
-    thrown away: a few epochs or trees, on the CPU, extrapolated to all of them. Networks that stop early take less, as
-    do those that a GPU will train.
+    A combination that has finished cells takes what they took. Another one takes what `polyinv.ablation.costs` knows of
+    its model, scaled by the finished cells of that model, or by how fast this machine does a little work. A model that
+    is not known there is tried, briefly, in a folder that is thrown away: a few epochs or trees, on the CPU,
+    extrapolated to all of them. Networks that stop early take less, as do those that a GPU will train.
 
     Args:
         study: The study.
         output: Its folder, which may not be there yet.
         workers, per_device: See `polyinv.ablation.places.places`.
     """
-    tried: dict[str, tuple[float, str]] = {}
     states, lines, total = states_of(study, output), [], 0.0
+    estimates = _Estimates(study, output)
     combinations = {tuple(map(text, cell.values.values())): cell for cell in study.cells}
     for key, cell in combinations.items():
         names = [each.name for each in study.cells if each.values == cell.values]
         missing = sum(states[name] != DONE for name in names)
-        spent = [spent_on(output / CELLS / name) for name in names]
-        took = [each["wall_seconds"] for each in spent if each["resumed"] is False]
-        each, said = (sum(took) / len(took), f"{sum(took) / len(took):.0f} s") if took else (0.0, "")
-        if missing and not took:
-            kind = _kind(cell.experiment)
-            tried[kind] = tried.get(kind) or _tried(cell.experiment)
-            each, said = tried[kind]
+        each, said = estimates.of(cell, names, is_missing=missing > 0)
         total += missing * each
         count = {state: sum(states[name] == state for name in names) for state in (DONE, BROKEN, LEFT)}
         lines.append({**dict(zip(study.axes, key, strict=True)), **count, "a cell": said})
     unfinished = [cell.experiment for cell in study.cells if states[cell.name] != DONE]
     at = places(unfinished, workers, per_device)
-    faster = " or train on a GPU: they were tried on the CPU" if tried and at.devices else ""
+    is_guessed = bool(estimates.made & {*HOW} - {"finished"})
+    faster = " or train on a GPU: the estimate is of the CPU" if is_guessed and at.devices else ""
+    how = "; ".join(HOW[way] for way in HOW if way in estimates.made)
     return (
         f"{markdown(pd.DataFrame(lines))}\n\n{len(study.cells)} cells, {len(unfinished)} of them not done: "
         f"about {total / at.workers / 60:.1f} minutes in {at} with nothing beside them, "
-        f"less where networks stop early{faster}"
+        f"less where networks stop early{faster}" + (f"\nestimated {how}" if how else "")
     )
+
+
+class _Estimates:
+    """Seconds of the cells of a study, and how they were estimated."""
+
+    def __init__(self, study: Study, output: Path) -> None:
+        self.made: set[str] = set()
+        self._tried: dict[str, tuple[float, str]] = {}
+        self._output = output
+        self._took = {cell.name: took for cell in study.cells if (took := _took(output / CELLS / cell.name))}
+        self._finished = {
+            model: self._pace([cell for cell in study.cells if cell.experiment.model == model])
+            for model in {cell.experiment.model for cell in study.cells}
+        }
+
+    def of(self, cell: Cell, names: list[str], *, is_missing: bool) -> tuple[float, str]:
+        """Seconds of a cell, and a note on them.
+
+        Args:
+            cell: One of a combination.
+            names: All cells of that combination.
+            is_missing: Whether one of them has still to be run.
+        """
+        took = [self._took[name] for name in names if name in self._took]
+        if took:
+            self.made |= {"finished"} if is_missing else set()
+            return sum(took) / len(took), f"{sum(took) / len(took):.0f} s"
+        return self._guessed(cell.experiment) if is_missing else (0.0, "")
+
+    def _guessed(self, experiment: Experiment) -> tuple[float, str]:
+        try:
+            known = known_cost(experiment)
+        except InputError as error:
+            return 0.0, f"fails: {error}"
+        if known is None:
+            self.made.add("tried")
+            kind = _kind(experiment)
+            self._tried[kind] = self._tried.get(kind) or _tried(experiment)
+            return self._tried[kind]
+        pace = self._finished[experiment.model]
+        self.made.add("probed" if pace is None else "scaled")
+        return _noted(experiment, known * (_slowness() if pace is None else pace))
+
+    def _pace(self, cells: list[Cell]) -> float | None:
+        """Seconds that finished cells took for each one that was expected."""
+        done = [cell for cell in cells if cell.name in self._took]
+        expected = sum(known_cost(cell.experiment) or 0.0 for cell in done)
+        return sum(self._took[cell.name] for cell in done) / expected if expected else None
+
+
+_slowness = cache(slowness)
+
+
+def _took(folder: Path) -> float | None:
+    """Seconds of a cell that has been run in one go."""
+    spent = spent_on(folder)
+    return spent["wall_seconds"] if spent["resumed"] is False else None
 
 
 def _tried(experiment: Experiment) -> tuple[float, str]:
@@ -72,6 +135,10 @@ def _tried(experiment: Experiment) -> tuple[float, str]:
         return 0.0, f"fails: {error}"
     if seconds is None:
         return 0.0, "not known"
+    return _noted(experiment, seconds)
+
+
+def _noted(experiment: Experiment, seconds: float) -> tuple[float, str]:
     bound = "at most about" if ".max_" in _length(experiment) else "about"  # it may stop earlier
     return seconds, f"{bound} {seconds:.0f} s"
 

@@ -13,6 +13,7 @@ from polyinv.data.patterns import check_patterns
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
+from polyinv.reactions import Shard, check_together
 
 SOURCES = ("table", "grid", "simulated")
 MOST, LONGEST = 1e9, 1e6
@@ -183,6 +184,7 @@ def simulate_table(
     seed: int = 1,
     replicates: int = 1,
     chemistry: str = "butyl_acrylate",
+    shard: Shard | None = None,
     progress: Callable[[int], None] = lambda runs: None,
     **options: Any,
 ) -> pd.DataFrame:
@@ -195,21 +197,25 @@ def simulate_table(
         seed: Of the random numbers.
         replicates: Independent reactions of each recipe, R.
         chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
+        shard: Simulate this part of the reactions only. The shards, one after the other, are bit for bit the whole
+            table, whose random streams they draw from.
         progress: Called with the number of reactions just done.
         options: What only this method takes.
 
     Returns:
-        N rows for each replicate, one replicate after the other, with the columns of ``COLUMNS``.
+        N rows for each replicate, one replicate after the other, with the columns of ``COLUMNS``; of a shard its rows,
+        numbered as in the whole table.
 
     Raises:
-        InputError: An unknown name, a recipe that cannot be, or replicates of a reaction without noise.
+        InputError: An unknown name, a recipe that cannot be, replicates of a reaction without noise, or a shard that
+            cannot be.
     """
     # torch takes a second or more to import: not before a file has been refused.
     import torch
 
     from polyinv.chemistry import CHEMISTRIES
-    from polyinv.simulate import SIMULATORS
-    from polyinv.simulate.recipes import runs
+    from polyinv.simulate import DRAWN, SIMULATORS
+    from polyinv.simulate.recipes import part_to_simulate, runs
 
     if method not in SIMULATORS:
         raise unknown("simulator", method, SIMULATORS)
@@ -223,18 +229,24 @@ def simulate_table(
     for line in CHEMISTRIES[chemistry].outside(physical):
         log.warning(line)
     conditions, times, run, snapshot = runs(recipes)
+    run = torch.cat([run + len(conditions) * replicate for replicate in range(replicates)])
+    if shard is not None:
+        check_together(run.numpy())
+    total = len(conditions) * replicates
+    reactions = shard.of(total) if shard else range(total)
+    part = part_to_simulate(method, reactions, total)
     polymer = SIMULATORS[method](
-        conditions.repeat(replicates, 1),
-        times.repeat(replicates, 1),
+        conditions.repeat(replicates, 1)[part.start : part.stop],
+        times.repeat(replicates, 1)[part.start : part.stop],
         CHEMISTRIES[chemistry],
         chains=chains,
         seed=seed,
         progress=progress,
-        **options,
+        **options | ({"first": part.start} if method in DRAWN else {}),
     )
-    run = torch.cat([run + len(conditions) * replicate for replicate in range(replicates)])
-    snapshot = snapshot.repeat(replicates)
-    table = pd.concat([recipes[list(TARGETS)]] * replicates, ignore_index=True)
+    rows = ((run >= reactions.start) & (run < reactions.stop)).nonzero()[:, 0]
+    run, snapshot = run[rows] - part.start, snapshot.repeat(replicates)[rows]
+    table = pd.concat([recipes[list(TARGETS)]] * replicates, ignore_index=True).iloc[int(rows[0]) : int(rows[-1]) + 1]
     scalars = {name: getattr(polymer, name)[run, snapshot].numpy() for name in SCALARS}
-    curves = pd.DataFrame(polymer.mmd[run, snapshot].numpy(), columns=list(MMD))
-    return pd.concat([table, pd.DataFrame(scalars), curves], axis=1)
+    curves = pd.DataFrame(polymer.mmd[run, snapshot].numpy(), columns=list(MMD), index=table.index)
+    return pd.concat([table, pd.DataFrame(scalars, index=table.index), curves], axis=1)

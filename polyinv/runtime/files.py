@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from polyinv.errors import InputError
@@ -63,20 +64,22 @@ def check_new(path: Path | str, *, overwrite: bool = False) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, seconds: float = 0.0) -> Iterator[None]:
     """Keep other processes out of a folder while the block runs.
 
     The lock is the operating system's and ends with the process that holds it, however that ends. A killed process
     leaves the file of the lock behind, which locks nobody out. A folder that the block leaves empty is removed.
 
+    Args:
+        folder: The folder.
+        seconds: How long to wait for another process.
+
     Raises:
         InputError: Another process is in it.
     """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InputError(f"another process is at work in {folder}") from None
+    lock = lock_file(folder / LOCK, seconds)
+    if lock is None:
+        raise InputError(f"another process is at work in {folder}")
     try:
         yield
     finally:
@@ -85,6 +88,41 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
         with suppress(OSError):  # not empty, as a rule
             folder.rmdir()
+
+
+def lock_file(path: Path, seconds: float = 0.0) -> BaseFileLock | None:
+    """Lock a file, which is made where it is missing, until the lock is released or this process ends.
+
+    Args:
+        path: The file.
+        seconds: How long to wait for another process.
+
+    Returns:
+        The lock, or None if another process has it.
+
+    Raises:
+        InputError: The file system has no locks.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=seconds, poll_interval=0.05)
+    except Timeout:
+        return None
+    except NotImplementedError:
+        raise InputError(f"{path.parent} is on a file system without locks; choose another place") from None
+    return lock
+
+
+def look_again(folder: Path) -> None:
+    """Let what other hosts have changed in a folder be seen.
+
+    A client of a network file system remembers for up to a minute that a file was not there. What it changes in the
+    folder itself makes it ask the server again. A folder that is not there is left alone.
+    """
+    path = folder / f".look.{uuid4().hex}.partial"
+    with suppress(OSError):
+        path.touch()
+        path.unlink()
 
 
 def empty(folder: Path) -> None:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
@@ -49,8 +50,17 @@ class Outcome:
     is_ended: bool = False
 
 
+Job = tuple[str, tuple[Any, ...]]
+"""Name of a job and the arguments of its task."""
+SECONDS_BETWEEN_LOOKS = 5.0
+"""After which a free process looks for a job again, where jobs come and go."""
+
+
 def work(
-    task: Callable[..., Any], jobs: Mapping[str, tuple], count: int, devices: Sequence[str] = ()
+    task: Callable[..., Any],
+    jobs: Mapping[str, tuple[Any, ...]] | Callable[[], Job | None],
+    count: int,
+    devices: Sequence[str] = (),
 ) -> Generator[Outcome]:
     """Call ``task`` with the arguments of each job in worker processes, and yield the outcomes as they come.
 
@@ -59,32 +69,39 @@ def work(
 
     Args:
         task: A function of a module, so that other processes find it.
-        jobs: Its arguments by the name of the job, in the order to start them in.
+        jobs: Its arguments by the name of the job, in the order to start them in; or a function that is asked for the
+            next job whenever a process is free, and says None while there is none.
         count: Processes at once.
         devices: What they see of the GPUs, in turn, one each; with none, what this process sees. See
             `polyinv.runtime.devices`.
     """
-    waiting, workers = list(jobs.items())[::-1], []
+    come_and_go = not isinstance(jobs, Mapping)
+    next_job = partial(next, iter(jobs.items()), None) if isinstance(jobs, Mapping) else jobs
+    places = list(itertools.islice(itertools.cycle(devices or (None,)), min(count, MOST)))[::-1]
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
+
+    def start_all() -> None:
+        while (idle or places) and (job := next_job()):
+            worker = idle.pop() if idle else _Worker(task, places.pop())
+            busy.append(worker)
+            worker.start(*job)
+
     try:
-        for device in itertools.islice(itertools.cycle(devices or (None,)), min(count, len(jobs), MOST)):
-            workers.append(_Worker(task, device))
-        for worker in workers:
-            worker.start(*waiting.pop())
-        while busy := [worker for worker in workers if worker.job is not None]:
-            ready = connection.wait([handle for worker in busy for handle in worker.handles])
-            for worker in busy:
-                if not {*worker.handles}.isdisjoint(ready):
-                    outcome = worker.outcome()
-                    if not worker.process.is_alive():
-                        workers.remove(worker)
-                        if waiting:
-                            worker = _Worker(task, worker.device)
-                            workers.append(worker)
-                    if waiting:
-                        worker.start(*waiting.pop())
-                    yield outcome
+        start_all()
+        while busy:
+            seconds = SECONDS_BETWEEN_LOOKS if come_and_go and (idle or places) else None
+            ready = connection.wait([handle for worker in busy for handle in worker.handles], seconds)
+            for worker in [worker for worker in busy if not {*worker.handles}.isdisjoint(ready)]:
+                outcome = worker.outcome()
+                busy.remove(worker)
+                idle.append(worker) if worker.process.is_alive() else places.append(worker.device)
+                start_all()
+                yield outcome
+            if not ready:
+                start_all()
     finally:
-        for worker in workers:
+        for worker in busy + idle:
             worker.end()
 
 

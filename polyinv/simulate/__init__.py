@@ -17,4 +17,8 @@ SIMULATORS: dict[str, Callable[..., Snapshots]] = {
     "sampled_per_row": partial(sampling.simulate, redraw=True),
 }
 
-__all__ = ["SIMULATORS", "Growth", "Snapshots"]
+DRAWN = ("sampled", "kmc", "sampled_per_row")
+"""Those that draw random numbers. They take ``first``, the number of the first reaction in the whole table, which its
+random stream is made of: a part of a table is simulated as the whole would be."""
+
+__all__ = ["DRAWN", "SIMULATORS", "Growth", "Snapshots"]

@@ -147,6 +147,7 @@ def simulate_runs(
     store: Path | str | None = None,
     allow_few: bool = False,
     engine: str = "skip",
+    first: int = 0,
     progress: Progress = silent,
 ) -> Runs:
     """Simulate reactions by kinetic Monte Carlo, in parallel and longest first.
@@ -166,6 +167,7 @@ def simulate_runs(
         store: Folder in which finished reactions are kept and looked for.
         allow_few: Run with fewer than two live radicals on average.
         engine: Key of ``ENGINES``.
+        first: Number of the first of these reactions in a larger table.
         progress: Called with the number of reactions just done.
 
     Warns:
@@ -192,7 +194,7 @@ def simulate_runs(
             raise InputError(f"{name} is {value}; needs a whole number from {least}")
     volumes = control_volumes(conditions, times, chemistry, chains=chains, horizon=horizon)
     guard(volumes, conditions, chains, allow_few=allow_few)
-    jobs = list(_jobs(conditions, times, chemistry, volumes, replicates, engine, int(seed)))
+    jobs = list(_jobs(conditions, times, chemistry, volumes, replicates, engine, int(seed), first))
     effort = volumes.effort.repeat_interleave(replicates)
     kept = RunStore(store) if store is not None else None
     results = _run_all(jobs, effort.argsort(descending=True).tolist(), kept, workers, progress)
@@ -200,7 +202,14 @@ def simulate_runs(
 
 
 def _jobs(
-    conditions: Tensor, times: Tensor, chemistry: Chemistry, volumes: Volumes, replicates: int, engine: str, seed: int
+    conditions: Tensor,
+    times: Tensor,
+    chemistry: Chemistry,
+    volumes: Volumes,
+    replicates: int,
+    engine: str,
+    seed: int,
+    first: int,
 ) -> Iterator[_Job]:
     conditions, ends = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
     rates = chemistry.at(conditions[:, 2])
@@ -211,7 +220,7 @@ def _jobs(
     for run, per_molar in enumerate(volumes.per_molar.tolist()):
         for replicate in range(replicates):
             of_run = (k[run], fractions, per_molar, molecules[run], ends[run], longest)
-            yield _Job(*of_run, engine=engine, seed=seed, key=(run, replicate))
+            yield _Job(*of_run, engine=engine, seed=seed, key=(first + run, replicate))
 
 
 def _run_all(
@@ -270,6 +279,7 @@ def simulate(
     workers: int | None = None,
     store: Path | str | None = None,
     allow_few: bool = False,
+    first: int = 0,
     progress: Progress = silent,
 ) -> Snapshots:
     """Simulate B reactions at T times each by kinetic Monte Carlo. Arguments as of `simulate_runs`.
@@ -287,6 +297,7 @@ def simulate(
         workers=workers,
         store=store,
         allow_few=allow_few,
+        first=first,
         progress=progress,
     )
     bare = (runs.events.dead_chains == 0).any(-1)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from polyinv.quantities import CONDITIONS, RECIPE, TARGETS
 from polyinv.reactions import run_numbers
+from polyinv.simulate.solvers import BLOCK
 
 GRID = {
     "temp": (60.0, 63.0, 65.0, 68.0, 70.0, 73.0, 75.0, 78.0, 80.0),
@@ -62,6 +63,22 @@ def from_unit(unit: Tensor) -> Tensor:
 def unit_slopes(recipes: Tensor) -> Tensor:
     """Derivatives (*, 4) of the values of recipes (*, 4) by the coordinates of `to_unit`, each by its own."""
     return torch.where(LOGARITHMIC, recipes * (HIGH / LOW).log(), HIGH - LOW) / 2
+
+
+def part_to_simulate(method: str, reactions: range, total: int) -> range:
+    """Choose the reactions to be simulated so that those that are wanted come out as in one call.
+
+    Kinetic Monte Carlo reactions are on their own. The other methods take them in blocks, which share a random stream:
+    a block is simulated as a whole, which takes seconds.
+
+    Args:
+        method: One of ``polyinv.simulate.SIMULATORS``.
+        reactions: What is wanted.
+        total: Number of reactions in the table.
+    """
+    if method == "kmc":
+        return reactions
+    return range(reactions.start // BLOCK * BLOCK, min(-(-reactions.stop // BLOCK) * BLOCK, total))
 
 
 def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -13,6 +13,7 @@ fingerprint.
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -143,11 +144,12 @@ def simulate(
     seed: int = 0,
     horizon: float | None = None,
     redraw: bool = False,
+    first: int = 0,
     progress: Progress = silent,
 ) -> Snapshots:
     """Simulate B reactions of ``chains`` chains at T times each: the deterministic solution with `draw` on top.
 
-    The random numbers come from one stream in the order of the reactions.
+    The random numbers of each `BLOCK` of reactions come from a stream of their own, in the order of the reactions.
 
     Args:
         conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
@@ -157,14 +159,22 @@ def simulate(
         seed: Of the random numbers.
         horizon: In s; None takes the last snapshot of each reaction.
         redraw: Draw each snapshot independently.
+        first: Number of the first of these reactions in a larger table, a multiple of `BLOCK`.
         progress: Called with the number of reactions just done.
     """
     check_chains(chains)
-    generator = torch.Generator(device=conditions.device).manual_seed(seed)
     snapshots = []
-    for block, when in zip(conditions.split(BLOCK), times.split(BLOCK), strict=True):
+    for number, (block, when) in enumerate(
+        zip(conditions.split(BLOCK), times.split(BLOCK), strict=True), start=first // BLOCK
+    ):
+        generator = torch.Generator(device=conditions.device).manual_seed(_seed_of_block(seed, number))
         growth, dead_chains = grow_with_horizon(block, when, chemistry, horizon, progress=progress)
         scatter = fluctuations(block, when, chemistry)
         drawn = draw(growth, scatter, block[:, 0], volume=chains / dead_chains, generator=generator, redraw=redraw)
         snapshots.append(drawn.snapshots(chemistry))
     return concatenate(snapshots)
+
+
+def _seed_of_block(seed: int, number: int) -> int:
+    """Seed of the random stream of a block of reactions; the first one has that of the table."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed

@@ -14,10 +14,13 @@ import pytest
 import yaml
 
 import polyinv.ablation.estimate
-from polyinv.ablation.ablate import gather
+from polyinv.ablation.costs import known_cost
+from polyinv.ablation.tables import gather
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
+from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.files import locked
+from polyinv.runtime.resources import STUDIES
 
 COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
 ENDLESS = {"model.name": "mlp", "model.training": {"max_epochs": 10**6, "patience": 10**6}}
@@ -209,12 +212,6 @@ def test_results_of_other_data_are_not_mixed(whole, small, capsys):
     assert "was made of other rows than" in line
 
 
-def test_a_second_process_says_that_the_first_is_at_work(whole, capsys):
-    _, path, out = whole
-    with locked(out):
-        assert refused(capsys, "ablate", path, "--output", out).endswith(f"another process is at work in {out}")
-
-
 def start(arguments):
     return subprocess.Popen(
         arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -346,26 +343,71 @@ def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     assert not list((out / "failed").iterdir())
 
 
+def finish(out, name, seconds):
+    """A cell that took so many seconds."""
+    (out / "cells" / name).mkdir(parents=True)
+    (out / "cells" / name / "scores.csv").touch()
+    spent = {"wall": seconds, "cpu": seconds, "resumed": False}
+    (out / "cells" / name / "seconds.json").write_text(json.dumps(spent))
+
+
 def test_the_plan_counts_cells_and_adds_up_their_time(study, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr(polyinv.ablation.estimate, "_try", lambda experiment: 90.0)
+    monkeypatch.setattr(polyinv.ablation.estimate, "known_cost", lambda experiment: len(experiment.features))
+    finish(out, "composite-1", 18.0)
     (out / "failed").mkdir(parents=True)
-    (out / "cells" / "composite-1").mkdir(parents=True)
-    (out / "cells" / "composite-1" / "scores.csv").touch()
-    (out / "cells" / "composite-1" / "seconds.json").write_text(
-        json.dumps({"wall": 30.0, "cpu": 30.0, "resumed": False})
-    )
     (out / "failed" / "scalars-1.txt").touch()
     assert not (out / "study.yaml").exists()  # killed before it was written: still the folder of a study
     assert main(["ablate", str(study), "--output", str(out), "--dry-run", "--workers", "2"]) == 0
     said = capsys.readouterr().out
-    assert "| composite | 1    | 0      | 1    | 30 s       |" in said
-    assert "| scalars   | 0    | 1      | 1    | about 90 s |" in said
-    assert "4 cells, 3 of them not done: about 1.8 minutes in 2 processes on the CPU" in said  # (30 + 2 * 90) / 2
+    assert "| composite | 1    | 0      | 1    | 18 s       |" in said
+    assert "| scalars   | 0    | 1      | 1    | about 14 s |" in said  # 7, where 18 were taken for 9 expected
+    assert "4 cells, 3 of them not done: about 0.4 minutes in 2 processes on the CPU" in said  # (18 + 2 * 14) / 2
+    assert said.splitlines()[-1] == (
+        "estimated from what finished cells of the same values took; "
+        "from stored timings, scaled by what finished cells of the same model took"
+    )
 
 
-def test_a_cell_is_tried_by_a_short_one(study, tmp_path, capsys):
+def test_a_plan_trains_nothing_and_says_how_it_was_made(study, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(polyinv.ablation.estimate, "run", None)
     assert main(["ablate", str(study), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert said.count("about") == 3
+    assert "estimated from stored timings, scaled by a short probe of this machine" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_timings_is_tried_by_a_short_training(study, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(polyinv.ablation.estimate, "known_cost", lambda experiment: None)
+    assert main(["ablate", str(study), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("about") == 3
+    assert "estimated by a short training of models that have no stored timings" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_study_has_a_plan_in_seconds(path, tmp_path, capsys):
+    start = time.process_time()
+    assert main(["ablate", str(path), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
+    assert time.process_time() - start < 8
+    assert "not known" not in capsys.readouterr().out
+
+
+def test_costs_grow_with_the_work():
+    def cost(**values):
+        return known_cost(read_experiment(values={key.replace("__", "."): value for key, value in values.items()}))
+
+    few, many = (cost(model__name="forest", model__n_estimators=number) for number in (100, 200))
+    assert many > 1.5 * few
+    for name in ("mlp", "cnn"):
+        long = {"model__name": name, "model__training__max_epochs": 100}
+        assert (
+            cost(**long)
+            < cost(**long, model__members=4)
+            < cost(**long, model__members=4, model__training__batch_size=8)
+        )
+        assert cost(**long, features="scalars" if name == "mlp" else "composite") <= cost(**long)
+    assert cost(model__name="forest", model__search=True) is None
+    assert cost(model__name="network") is None

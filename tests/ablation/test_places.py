@@ -13,6 +13,7 @@ from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.devices import NONE, VISIBLE
 from polyinv.runtime.threads import available_cores
+from polyinv.runtime.workers import Outcome
 
 NETWORK = read_experiment(values={"model.name": "mlp"})
 FOREST = read_experiment(values={"model.name": "forest"})
@@ -67,11 +68,12 @@ def test_a_plan_is_made_without_a_gpu(study, tmp_path, monkeypatch, capsys):
         return real(experiment, folder)
 
     monkeypatch.setattr(polyinv.ablation.estimate, "run", run)
+    monkeypatch.setattr(polyinv.ablation.estimate, "known_cost", lambda experiment: None)
     assert main(["ablate", str(study), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
     assert set(tried) == {(NONE, "cpu")}
     said = capsys.readouterr().out
     assert "in 2 processes on devices 0, MIG-4f with nothing beside them" in said
-    assert "train on a GPU: they were tried on the CPU" in said
+    assert "train on a GPU: the estimate is of the CPU" in said
 
 
 @pytest.mark.usefixtures("_two_devices")
@@ -80,7 +82,8 @@ def test_the_first_line_of_a_study_says_its_devices(study, tmp_path, monkeypatch
 
     def work(task, jobs, count, devices):
         given.append((count, devices))
-        yield from ()
+        while job := jobs():
+            yield Outcome(job[0], error="asked to end", is_ended=True)
 
     monkeypatch.setattr(polyinv.ablation.ablate, "work", work)
     main(["ablate", str(study), "--output", str(tmp_path / "out"), "--workers-per-device", "2"])
