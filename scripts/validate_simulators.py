@@ -1,4 +1,4 @@
-"""Check the kinetic Monte Carlo against the rate equations and itself; write docs/simulators.md and its figure.
+"""Check the kinetic Monte Carlo against the rate equations and itself; write docs/explanation/simulators.md.
 
 python scripts/validate_simulators.py                      # about four minutes of one core
 python scripts/validate_simulators.py --every 24           # a glance
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("--chains", type=float, default=1e6, help="dead chains per run (default: 1e6)")
     parser.add_argument("--plain-chains", type=float, default=1e4, help="dead chains per run of skip against plain")
     parser.add_argument("--store", help="folder to keep the finished runs of the grid in")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write to")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "explanation", help="folder to write to")
     given = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FewRadicals)  # shown in the table on the size of the volume

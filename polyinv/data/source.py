@@ -29,7 +29,7 @@ class SimulatedConfig:
         rows: Recipes in the bank of noise-free curves; models that need a finite table get each of them once.
         chains: Dead chains of a reaction at the horizon, lowest and highest; drawn log-uniformly between. One number
             for all is a trap: single chains in the tail of the curve give the number of chains away, and with a fixed
-            volume that tells how far the reaction is, which no measured curve does (docs/networks.md).
+            volume that tells how far the reaction is, which no measured curve does (docs/explanation/networks.md).
         horizon: Time in s that the number of chains refers to; a snapshot before it holds fewer.
         epoch: Rows served between two looks at the validation rows.
         validation: Validation rows; their recipes and noise are their own.

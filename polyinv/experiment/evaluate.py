@@ -42,8 +42,8 @@ CHAINS = 1e6
 LIMIT = (
     "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
     "whole box: a local estimate, where little is known too high for cAIBN_0 by up to 0.21 and too low for temperature "
-    "and time by up to 0.09 (docs/value-of-knowing.md). A model that has learned the levels of a grid may pass it on "
-    "that grid."
+    "and time by up to 0.09 (docs/explanation/value-of-knowing.md). A model that has learned the levels of a grid may "
+    "pass it on that grid."
 )
 
 log = logging.getLogger(__name__)
