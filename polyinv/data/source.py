@@ -183,7 +183,7 @@ def simulate_table(
     seed: int = 1,
     replicates: int = 1,
     chemistry: str = "butyl_acrylate",
-    progress: Callable[[int], None] = lambda runs: None,
+    progress: Callable[[int], None] = lambda reactions: None,
     **options: Any,
 ) -> pd.DataFrame:
     """Simulate recipes; the table keeps their order.
@@ -216,7 +216,7 @@ def simulate_table(
     if chemistry not in CHEMISTRIES:
         raise unknown("chemistry", chemistry, CHEMISTRIES)
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
-        reason = "a run without noise has no replicates" if method == "deterministic" else "needs 1 or more"
+        reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")
     check_seed(seed)
     physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))

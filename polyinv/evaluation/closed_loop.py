@@ -132,7 +132,7 @@ def _sampled(
 def _kmc(
     recipes: Tensor, replicates: int, chains: float, horizon: float, chemistry: Chemistry, seed: int, store: Store
 ) -> Snapshots:
-    with counted("simulating", "runs", len(recipes) * replicates) as advance:
+    with counted("simulating", "reactions", len(recipes) * replicates) as advance:
         made = simulate_runs(
             recipes[:, :3],
             recipes[:, 3:],
