@@ -88,8 +88,8 @@ def keys() -> str:
     return "\n".join(
         [
             "# Configuration keys\n",
-            "A training is described by a YAML file, `polyinv train --config FILE`. Of several files later ones win. An "
-            "option on the command line wins over all: `--split.seed 44` for the key `seed` of section `split`.\n",
+            "A training is described by a YAML file, `polyinv train --config FILE`. Of several files later ones win. "
+            "An option on the command line wins over all: `--split.seed 44` for the key `seed` of section `split`.\n",
             *(_items([action for action in common if "." not in action.dest and action.dest != "model"], common)),
             *_trainer(),
             *_models(by_model),
