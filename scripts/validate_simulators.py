@@ -110,9 +110,9 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
     rows.append(line("ln(c_M0 / c_M) with Mn, correlation", standard[0] * standard[1], scatter.correlation))
     ends = " | ".join(f"{times[0, i]:g} s" for i in shown)
     return [
-        "Squared relative error of a reaction, times its number of dead chains N at that time, mean over the recipes; in "
-        "brackets what `sampled` draws: the linear noise approximation for ln(c_M0 / c_M) and its correlation with the "
-        "error of Mn, Poisson's law for the chains.",
+        "Squared relative error of a reaction, times its number of dead chains N at that time, mean over the recipes; "
+        "in brackets what `sampled` draws: the linear noise approximation for ln(c_M0 / c_M) and its correlation with "
+        "the error of Mn, Poisson's law for the chains.",
         "",
         *table(f"| relative error of | {ends} |", rows),
     ]
@@ -191,7 +191,7 @@ def reference_problem(chains: float) -> list[str]:
         f"| {name} | {value.mean():.5g} ± {value.std() / 2:.1g} | {known:g} | {value.mean() / known - 1:+.2%} |"
         for (name, value), known in zip(found.items(), P1_KNOWN.values(), strict=True)
     ]
-    return table(f"| P1, four runs with {made.events.S.mean():.0f} radicals | kMC | known | difference |", rows)
+    return table(f"| P1, four reactions with {made.events.S.mean():.0f} radicals | kMC | known | difference |", rows)
 
 
 def draw(path: Path, chains: float) -> None:
@@ -228,8 +228,9 @@ def main() -> None:
         "Polymers are simulated in three ways: by rate equations, by these with noise drawn on top (`sampled`), and by "
         "kinetic Monte Carlo (kMC). **What is asked:** do they agree, and how large has a Monte Carlo volume to be?",
         "",
-        "Every deviation stands below with its spread. A table says first what is compared, then by how much it differs: "
-        "where the mean difference is small against its spread, and the spread is that of the noise, the two agree.",
+        "Every deviation stands below with its spread. A table says first what is compared, then by how much it "
+        "differs: where the mean difference is small against its spread, and the spread is that of the noise, the two "
+        "agree.",
         "",
         "Written by `python scripts/validate_simulators.py`; speeds are in [a page of their own](speed.md).",
         "",

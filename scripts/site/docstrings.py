@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from griffe import Extension, Object
+from griffe import Attribute, Extension, Object
 
 _EXAMPLE = re.compile(r"^(\s*)Example:$", re.MULTILINE)
 _SHARED = re.compile(r"^( +)(\w+(?:, \w+)+)(: .*)$", re.MULTILINE)
@@ -16,6 +16,8 @@ class AsWritten(Extension):
         if obj.docstring is not None:
             text = _EXAMPLE.sub(r"\1Examples:", obj.docstring.value)
             obj.docstring.value = _SHARED.sub(_one_by_one, text)
+        if isinstance(obj, Attribute) and str(obj.value) == "_MISSING":
+            obj.value = "NaN"
 
 
 def _one_by_one(line: re.Match) -> str:

@@ -64,11 +64,19 @@ def _command(name: str) -> Iterator[str]:
     yield f"## {name}\n\n{parser.description}\n"
     yield f"```text\n{_usage(parser, own)}\n```\n"
     for action in own:
-        yield from _item(action, ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar}`")
+        yield from _item(action, f"`{_spelled(action)}`")
     others = [action.option_strings[0] for action in actions if action not in own]
     if others:
         yield "Every key of a [configuration](config-keys.md) is an option, too, here those of the default model:\n"
         yield ", ".join(f"`{option}`" for option in others) + ".\n"
+
+
+def _spelled(action: Action) -> str:
+    """Spell an option as it is typed, with what follows it."""
+    if not action.option_strings:
+        return str(action.metavar)
+    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+    return f"{action.option_strings[0]}{value}"
 
 
 def _is_section(action: Action) -> bool:
@@ -90,6 +98,7 @@ def keys() -> str:
             "# Configuration keys\n",
             "A training is described by a YAML file, `polyinv train --config FILE`. Of several files later ones win. "
             "An option on the command line wins over all: `--split.seed 44` for the key `seed` of section `split`.\n",
+            "## The training as a whole\n",
             *(_items([action for action in common if "." not in action.dest and action.dest != "model"], common)),
             *_trainer(),
             *_models(by_model),

@@ -24,6 +24,29 @@ DICTIONARIES = {
     "BASELINES": "polyinv.data.measured",
 }
 """Dictionaries beside those that ``polyinv`` itself lists, and the module of each."""
+LISTED = {
+    "FEATURES": "Feature sets (`features`): the blocks of columns that a model is given.",
+    "MODELS": "Models (`model.name`): a class of [`InverseModel`](InverseModel.md).",
+    "NETWORKS": "Networks of your own (`model.name: network`, `model.network`): a function from the numbers of inputs "
+    "and outputs to a PyTorch module. Empty, until [a file of yours](../../how-to/own-network.md) adds one.",
+    "SPLITS": "Splits (`split.name`): a function from a table and a seed to a [`Split`](Split.md).",
+    "SIMULATORS": "Simulators (`--method`, `data.grid.method`): a function from conditions (B, 3), times (B, T) and a "
+    "chemistry to [`Snapshots`](Snapshots.md).",
+    "CHEMISTRIES": "Chemistries (`--chemistry`, `data.simulated.chemistry`): a [`Chemistry`](Chemistry.md).",
+    "INPUTS": "Inputs of a conditional model, each given or missing as a whole, and their columns. A pattern of inputs "
+    "joins their names: `mmd+temp`.",
+    "TRANSFORMS": "Transforms (`model.transform`): what a network is given instead of the columns as they are.",
+    "LOSSES": "Losses (`model.training.loss`) of the standardized recipe z and its prediction.",
+    "ACTIVATIONS": "Activations (`model.activation`): a class of PyTorch modules.",
+    "METHODS": "Methods of the closed loop (`polyinv evaluate --method`): what predicted recipes are simulated by. "
+    "`sampled` draws noise on top of the rate equations, `deterministic` compares with curves without noise, and `kmc` is "
+    "kinetic Monte Carlo, which takes long.",
+    "SIGNALS": "Ordinates of a measured curve (`--signal`), and what each is.",
+    "UNITS": "Units of the molar mass of a measured curve (`--unit`), and what each adds to log₁₀ M in g/mol.",
+    "BASELINES": "Baselines that are subtracted from a measured curve (`--baseline`): none, or the straight line over "
+    "log₁₀ M through the means of the outermost 5 % of the points at either end.",
+}
+"""What each dictionary lists: the option that takes its keys, and what its values are."""
 BEHIND = {
     "Predictor": "polyinv.predict.predictor",
     "InverseModel": "polyinv.models.base",
@@ -50,13 +73,23 @@ def pages() -> dict[str, str]:
 
 def homes() -> dict[str, str]:
     """Names that have a page of their own, and the module of each."""
-    return {name: f"polyinv.{polyinv._HOMES[name]}" for name in polyinv.__all__} | DICTIONARIES | BEHIND
+    return (
+        {name: f"polyinv.{polyinv._HOMES[name].partition(':')[0]}" for name in polyinv.__all__} | DICTIONARIES | BEHIND
+    )
+
+
+def groups() -> dict[str, list[str]]:
+    """Group the names of `homes` as the navigation shows them."""
+    dictionaries = [name for name, home in homes().items() if isinstance(_value(name, home), dict)]
+    return {
+        "Functions and classes": [name for name in polyinv.__all__ if name not in dictionaries],
+        "Dictionaries": dictionaries,
+        "Taken and returned": list(BEHIND),
+    }
 
 
 def _index() -> str:
-    public = {name: home for name, home in homes().items() if name in polyinv.__all__}
-    functions = {name: home for name, home in public.items() if not isinstance(_value(name, home), dict)}
-    dictionaries = {name: home for name, home in homes().items() if isinstance(_value(name, home), dict)}
+    functions, dictionaries, behind = groups().values()
     return "\n".join(
         [
             "# Python API\n",
@@ -67,15 +100,15 @@ def _index() -> str:
             "What polyinv knows by name. Add an entry, and every command takes it; `--import FILE` runs the file that "
             "adds it ([your own network](../../how-to/own-network.md), [your own split](../../how-to/own-split.md)).\n",
             *_list(dictionaries),
-            "\n## What these take and return\n",
-            *_list(BEHIND),
+            "\n## Taken and returned by these\n",
+            *_list(behind),
         ]
     )
 
 
-def _list(names: dict[str, str]) -> Iterator[str]:
-    for name, home in names.items():
-        value = _value(name, home)
+def _list(names: list[str]) -> Iterator[str]:
+    for name in names:
+        value = _value(name, homes()[name])
         said = (
             ", ".join(f"`{key}`" for key in value) or "empty: for your own" if isinstance(value, dict) else _line(value)
         )
@@ -87,12 +120,15 @@ def _page(name: str, home: str) -> str:
     source = "polyinv" if name in polyinv.__all__ else home
     head = f"# {name}\n\n```python\nfrom {source} import {name}\n```\n"
     if not isinstance(value, dict):
-        return f"{head}\n::: {value.__module__}.{name}\n"
-    return "\n".join([head, f"::: {home}.{name}\n    options:\n      show_attribute_values: false\n", *_entries(value)])
+        return f"{head}\n::: {value.__module__}.{value.__name__}\n"
+    return "\n".join([head, f"{LISTED[name]}\n", *_entries(value)])
 
 
 def _entries(dictionary: dict[Any, Any]) -> Iterator[str]:
     for key, value in dictionary.items():
+        if getattr(value, "__name__", None) == key:
+            yield f"::: {value.__module__}.{key}\n"
+            continue
         yield f"## `{key}`\n"
         if inspect.isclass(value) and value.__name__ in homes():
             yield f"[`{value.__name__}`]({value.__name__}.md): {_line(value)}\n"
@@ -106,17 +142,17 @@ def _entries(dictionary: dict[Any, Any]) -> Iterator[str]:
 
 
 def _said(value: Any) -> str:
-    """Say a value in a few words."""
+    """Say a value of a dictionary in a few words; nothing where they stand above it."""
     if isinstance(value, tuple):
         shown = value if len(value) < 10 else (value[0], "…", value[-1])
         return ", ".join(f"`{each}`" for each in shown)
+    if isinstance(value, dict):
+        return "; ".join(f"`{column}` as {', '.join(each)}" for column, each in value.items()) or "As they are."
+    if isinstance(value, str | int):
+        return str(value)
     if callable(value):
-        return _line(value) or f"`{value.__module__}.{value.__qualname__}`"
-    if isinstance(value, str | int | dict):
-        return str(value) if isinstance(value, str) else f"`{value}`"
-    described = [getattr(value, name, "") for name in ("note",)]
-    function = getattr(value, "function", None)
-    return _line(function) if function else ". ".join(filter(None, described)) + "."
+        return _line(value) if inspect.isclass(value) else ""
+    return _line(value.function) if hasattr(value, "function") else f"{value.note}."
 
 
 def _line(value: Any) -> str:
