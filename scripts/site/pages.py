@@ -39,8 +39,8 @@ LISTED = {
     "LOSSES": "Losses (`model.training.loss`) of the standardized recipe z and its prediction.",
     "ACTIVATIONS": "Activations (`model.activation`): a class of PyTorch modules.",
     "METHODS": "Methods of the closed loop (`polyinv evaluate --method`): what predicted recipes are simulated by. "
-    "`sampled` draws noise on top of the rate equations, `deterministic` compares with curves without noise, and `kmc` is "
-    "kinetic Monte Carlo, which takes long.",
+    "`sampled` draws noise on top of the rate equations, `deterministic` compares with curves without noise, and `kmc` "
+    "is kinetic Monte Carlo, which takes long.",
     "SIGNALS": "Ordinates of a measured curve (`--signal`), and what each is.",
     "UNITS": "Units of the molar mass of a measured curve (`--unit`), and what each adds to log₁₀ M in g/mol.",
     "BASELINES": "Baselines that are subtracted from a measured curve (`--baseline`): none, or the straight line over "
@@ -147,7 +147,8 @@ def _said(value: Any) -> str:
         shown = value if len(value) < 10 else (value[0], "…", value[-1])
         return ", ".join(f"`{each}`" for each in shown)
     if isinstance(value, dict):
-        return "; ".join(f"`{column}` as {', '.join(each)}" for column, each in value.items()) or "As they are."
+        shown = [f"`{column}` as {', '.join(each)}" for column, each in value.items()]
+        return "; ".join(shown if len(shown) < 10 else [*shown[:7], "…", shown[-1]]) or "As they are."
     if isinstance(value, str | int):
         return str(value)
     if callable(value):
