@@ -29,7 +29,7 @@ FRONT = [CLONE / "README.md", CLONE / "README.es.md", CLONE / "CONTRIBUTING.md"]
 PAGES = [path for path in (*FRONT, *sorted(CLONE.glob("docs/**/*.md"))) if path.is_file()]
 RUN = ("bash", "console", "python", "diff")
 RELATIVE = 2e-3
-"""How far a number may be from the one that is printed: processors differ in the last bits, and trainings amplify it."""
+"""How far a number may be from the one that is printed: processors differ in the last bits, trainings amplify it."""
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<language>[\w-]*)[^`]*$")
 _MARK = re.compile(r"<!--\s*(?P<kind>not run|slow|output|file)\s*(:\s*(?P<what>.*?))?\s*-->")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
@@ -257,7 +257,9 @@ def test_the_readme_can_be_read_in_a_few_minutes():
 
 
 def test_blocks_are_found_and_compared_as_this_file_says():
-    page = "<!-- slow -->\n\n```bash\na\n```\n<!-- output -->\n```text\n1.50\n```\n- item\n\n    ```python\n    b\n    ```\n"
+    page = (
+        "<!-- slow -->\n\n```bash\na\n```\n<!-- output -->\n```text\n1.50\n```\n\n- b\n\n    ```python\n    b\n    ```"
+    )
     slow, output, python = blocks_of(page)
     assert (slow.marks, output.marks, python.text) == ({"slow": ""}, {"output": ""}, "b")
     assert in_turn([slow, output, python], slow=True) == [(slow, "1.50"), (python, None)]
