@@ -23,7 +23,7 @@ lint: .venv/installed
 
 # The documentation as a site that opens from disk: site/index.html. A warning, such as a dead link, is an error.
 docs: .venv/installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Built, installed into an empty environment and used outside the clone.
 wheel: .venv/installed
