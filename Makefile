@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Files side by side, one thread each: on two cores half the time of one process.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: reproduce test slow lint wheel data install clean
+.PHONY: reproduce test slow lint docs wheel data install clean
 
 reproduce: .venv/installed
 	$(BIN)/polyinv reproduce --output runs/reproduce
@@ -20,6 +20,10 @@ lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The documentation as a site that opens from disk: site/index.html. A warning, such as a dead link, is an error.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Built, installed into an empty environment and used outside the clone.
 wheel: .venv/installed
@@ -37,5 +41,9 @@ install: .venv/installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev,docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist runs/reproduce
+	rm -rf .venv build dist site runs/reproduce

@@ -75,17 +75,23 @@ def simulate(arguments: list[str]) -> None:
     """Simulate the published grid or a list of recipes and write a table."""
     parser = _parser("simulate", simulate)
     parser.add_argument("--method", default="sampled", help="deterministic, sampled, sampled_per_row or kmc")
-    parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each run at its horizon")
-    parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
+    parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each reaction at its horizon")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
     parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
-    parser.add_argument("--random", type=int | None, help="that many random recipes of the published box, by --seed")
-    parser.add_argument("--replicates", type=int, default=1, help="independent runs of each recipe")
+    parser.add_argument(
+        "--random", type=int | None, help="simulate that many random recipes of the published box, by --seed"
+    )
+    parser.add_argument("--replicates", type=int, default=1, help="independent simulations of each recipe")
     parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
     parser.add_argument("--shard", type=str | None, metavar="I/N", help="only the I-th of N parts of the reactions")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
-    parser.add_argument("--horizon", type=float | None, help="in s; the last snapshot of each run by default")
+    parser.add_argument(
+        "--horizon",
+        type=float | None,
+        help="time in s that --chains refers to; the last snapshot of each reaction by default",
+    )
     parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
-    parser.add_argument("--allow-few", action="store_true", help="kmc: run volumes with too few radicals, too")
+    parser.add_argument("--allow-few", action="store_true", help="kmc: simulate volumes with too few radicals, too")
     config = parse(parser, arguments)
     out = check_new_table(config.out)
     if config.recipes is not None and config.random is not None:
@@ -98,13 +104,13 @@ def simulate(arguments: list[str]) -> None:
     total = (run.max() + 1) * config.replicates
     if shard is not None:
         check_together(run)
-    runs = shard.of(total) if shard else range(total)
+    reactions = shard.of(total) if shard else range(total)
     options = _options_of_method(config)
 
     from polyinv.simulate.recipes import part_to_simulate
 
-    simulated = len(part_to_simulate(config.method, runs, total))
-    with _finished_runs(out, config.method) as store, counted("simulating", "runs", simulated) as advance:
+    simulated = len(part_to_simulate(config.method, reactions, total))
+    with _finished_runs(out, config.method) as store, counted("simulating", "reactions", simulated) as advance:
         table = simulate_table(
             recipes,
             method=config.method,
@@ -116,7 +122,7 @@ def simulate(arguments: list[str]) -> None:
             progress=advance,
             **options | store,
         )
-        log.info("writing %d rows of %d runs to %s", len(table), len(runs), out)
+        log.info("writing %d rows of %d reactions to %s", len(table), len(reactions), out)
         write_table(table, out)
 
 
@@ -185,7 +191,7 @@ def reproduce(arguments: list[str]) -> None:
     parser.add_argument(
         "--output", type=str, default="runs/reproduce", help="folder; finished trainings in it are kept"
     )
-    parser.add_argument("--seeds", type=int, default=5, help="number of by_recipe splits")
+    parser.add_argument("--seeds", type=int, default=5, help="number of by_recipe splits (reactions never seen)")
     parser.add_argument("--workers", type=int | None, help="trainings at once; one per core by default")
     parser.add_class_arguments(DataConfig, "data")
     config = parse(parser, arguments)
@@ -214,7 +220,7 @@ def ablate(arguments: list[str]) -> None:
         help="file, or one that comes along (features.yaml): base, axes, seeds; each combination is compared, split "
         "by split, with that which has the first value of the first axis",
     )
-    parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; kept cells stay")
+    parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; finished cells stay")
     parser.add_argument(
         "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
     )
@@ -263,12 +269,16 @@ def predict(arguments: list[str]) -> None:
         "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
     parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
-    parser.add_argument("--ask", action="append", default=[], help="values to answer though the file has them: cAIBN_0")
+    parser.add_argument(
+        "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
+    )
     parser.add_argument("--normalize", action="store_true", help="divide each distribution by its area")
     parser.add_argument("--signal", default="auto", help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), sec")
-    parser.add_argument("--unit", default="g/mol", help="of M where the header of a curve names none: g/mol or kg/mol")
+    parser.add_argument(
+        "--unit", default="g/mol", help="unit of M where the header of a curve names none: g/mol or kg/mol"
+    )
     parser.add_argument("--baseline", default="none", help="taken off a curve: none or linear (through both ends)")
-    parser.add_argument("--sheet", type=str | None, help="of a workbook that holds a curve")
+    parser.add_argument("--sheet", type=str | None, help="sheet of a workbook that holds a curve")
     parser.add_argument("--plot", type=str | None, help="new .png: observed curves and those of the answered recipes")
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
@@ -317,13 +327,15 @@ def _file_or_standard_input(file: str) -> Iterator[Path]:
 def evaluate(arguments: list[str]) -> None:
     """Evaluate a saved model on rows it has not learned from: scores, figures, closed loop, applicability, as HTML."""
     parser = _parser("evaluate", evaluate)
-    parser.add_argument("path", metavar="RUN|CHECKPOINT", help="folder of a run or of a saved model")
+    parser.add_argument("path", metavar="FOLDER", help="run folder of an experiment, or folder of a saved model")
     parser.add_argument("--output", type=str, required=True, help="new folder for report.html, figures and numbers")
     parser.add_argument("--data", type=str | None, help="table to evaluate on; by default rows it has not learned from")
     parser.add_argument(
         "--given", type=str | None, help="what a conditional model is given: mmd+temp, ...; composite by default"
     )
-    parser.add_argument("--method", default="sampled", help="closed loop by sampled, deterministic or kmc")
+    parser.add_argument(
+        "--method", default="sampled", help="simulator of the closed loop: sampled, deterministic or kmc"
+    )
     config = parse(parser, arguments)
 
     from polyinv.data.patterns import inputs_of

@@ -1,4 +1,4 @@
-"""What helps a network trained on simulated recipes, and by how much: the table of docs/networks.md.
+"""What helps a network trained on simulated recipes, and by how much: the table of docs/explanation/networks.md.
 
 python scripts/ablate_networks.py --output runs/ablate_networks        # about 25 minutes of two cores, resumable
 

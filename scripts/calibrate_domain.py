@@ -1,4 +1,4 @@
-"""Calibrate the applicability domain and measure what it catches; the tables of docs/domain.md.
+"""Calibrate the applicability domain and measure what it catches; the tables of docs/explanation/domain.md.
 
 python scripts/calibrate_domain.py                         # writes polyinv/domain/limits.yaml, about four minutes
 python scripts/calibrate_domain.py --measure               # false alarms and artefacts with the limits as they are

@@ -1,4 +1,4 @@
-"""Every model on reactions it has never seen and off the grid: the comparison of docs/networks.md.
+"""Every model on reactions it has never seen and off the grid: the comparison of docs/explanation/networks.md.
 
 python scripts/compare_networks.py --output runs/reproduce     # after `make reproduce`, whose trainings it takes over
 

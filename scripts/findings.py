@@ -1,4 +1,4 @@
-"""Two comparisons of docs/findings.md that the summary of a study does not hold, from its finished cells.
+"""Two comparisons of docs/explanation/findings.md that the summary of a study does not hold, from its finished cells.
 
     python scripts/findings.py             # after polyinv ablate of fingerprint and time_cut
 

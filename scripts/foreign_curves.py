@@ -1,4 +1,4 @@
-"""How far an answer moves when its curve is exported on another grid or cut off; the table in docs/domain.md.
+"""How far an answer moves when its curve is exported on another grid or cut off; a table of docs/explanation/domain.md.
 
 python scripts/foreign_curves.py                           # a minute of one core
 """

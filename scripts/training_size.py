@@ -3,8 +3,8 @@
 python scripts/training_size.py --output runs/training_size                       # about three minutes of one core
 python scripts/training_size.py --output runs/training_size --model mlp --figure mlp.png   # about eight
 
-Writes docs/training-size.png and prints its numbers. The picture follows Figure 1 of Fiosina, Sievers, Drache and
-Beuermann, Computers & Chemical Engineering 177 (2023) 108356: the target is one row of the grid, seen as its MMD alone;
+Writes docs/explanation/training-size.png, prints its numbers. The picture follows Figure 1 of Fiosina, Sievers, Drache
+and Beuermann, Computers & Chemical Engineering 177 (2023) 108356: the target is a row of the grid, given its MMD alone;
 models are trained on 100, 61, 34, 17 and 10 % of the runs, of which the target's own is none; each answer is simulated
 and its curve compared with the target. Five choices of runs give the spread; at 100 % they are one, and only the seed
 of the model changes. The target has the most initiator and the longest time of the grid, so that a forest, which
@@ -206,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="folder to keep the answers in")
     parser.add_argument("--model", choices=OPTIONS, default="forest")
-    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "training-size.png")
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "explanation" / "training-size.png")
     given = parser.parse_args()
     table = load_bundled("grid")
     with one_thread():

@@ -1,4 +1,4 @@
-"""Check the kinetic Monte Carlo against the rate equations and itself; write docs/simulators.md and its figure.
+"""Check the kinetic Monte Carlo against the rate equations and itself; write docs/explanation/simulators.md.
 
 python scripts/validate_simulators.py                      # about four minutes of one core
 python scripts/validate_simulators.py --every 24           # a glance
@@ -110,9 +110,9 @@ def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tenso
     rows.append(line("ln(c_M0 / c_M) with Mn, correlation", standard[0] * standard[1], scatter.correlation))
     ends = " | ".join(f"{times[0, i]:g} s" for i in shown)
     return [
-        "Squared relative error of a run, times its number of dead chains N at that time, mean over the recipes; in "
-        "brackets what `sampled` draws: the linear noise approximation for ln(c_M0 / c_M) and its correlation with the "
-        "error of Mn, Poisson's law for the chains.",
+        "Squared relative error of a reaction, times its number of dead chains N at that time, mean over the recipes; "
+        "in brackets what `sampled` draws: the linear noise approximation for ln(c_M0 / c_M) and its correlation with "
+        "the error of Mn, Poisson's law for the chains.",
         "",
         *table(f"| relative error of | {ends} |", rows),
     ]
@@ -150,7 +150,7 @@ def finite_size(every: int) -> list[str]:
             f"| {chains:g} | {radicals.min():.2g} to {radicals.max():.3g} | {bias.mean():+.5f} ± {noise:.5f} "
             f"| {bias[bias.abs().argmax()]:+.4f} | {spread:.4f} | {Mn:+.2%} | {Mw:+.2%} |"
         )
-    columns = ("live radicals", "mean error of X(3600 s)", "worst recipe", "spread of a run", "Mn", "Mw")
+    columns = ("live radicals", "mean error of X(3600 s)", "worst recipe", "spread of a reaction", "Mn", "Mw")
     return table(f"| chains ({len(conditions)} recipes) | {' | '.join(columns)} |", rows)
 
 
@@ -178,7 +178,7 @@ def skip_against_plain(chains: float, replicates: int) -> list[str]:
         deviation = (means[0][i] - means[1][i]) / (errors[0][i] ** 2 + errors[1][i] ** 2).sqrt()
         cells = (f"{mean[i]:.5g} ± {error[i]:.2g}" for mean, error in zip(means, errors, strict=True))
         rows.append(f"| {name} | {' | '.join(cells)} | {deviation:+.1f} |")
-    return table(f"| {replicates} runs of {chains:g} chains each | skip | plain | standard errors apart |", rows)
+    return table(f"| {replicates} reactions of {chains:g} chains each | skip | plain | standard errors apart |", rows)
 
 
 def reference_problem(chains: float) -> list[str]:
@@ -191,7 +191,7 @@ def reference_problem(chains: float) -> list[str]:
         f"| {name} | {value.mean():.5g} ± {value.std() / 2:.1g} | {known:g} | {value.mean() / known - 1:+.2%} |"
         for (name, value), known in zip(found.items(), P1_KNOWN.values(), strict=True)
     ]
-    return table(f"| P1, four runs with {made.events.S.mean():.0f} radicals | kMC | known | difference |", rows)
+    return table(f"| P1, four reactions with {made.events.S.mean():.0f} radicals | kMC | known | difference |", rows)
 
 
 def draw(path: Path, chains: float) -> None:
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("--chains", type=float, default=1e6, help="dead chains per run (default: 1e6)")
     parser.add_argument("--plain-chains", type=float, default=1e4, help="dead chains per run of skip against plain")
     parser.add_argument("--store", help="folder to keep the finished runs of the grid in")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write to")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "explanation", help="folder to write to")
     given = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FewRadicals)  # shown in the table on the size of the volume
@@ -225,7 +225,14 @@ def main() -> None:
     page = [
         "# The simulators, checked",
         "",
-        "Made by `python scripts/validate_simulators.py`; speeds are in [speed.md](speed.md).",
+        "Polymers are simulated in three ways: by rate equations, by these with noise drawn on top (`sampled`), and by "
+        "kinetic Monte Carlo (kMC). **What is asked:** do they agree, and how large has a Monte Carlo volume to be?",
+        "",
+        "Every deviation stands below with its spread. A table says first what is compared, then by how much it "
+        "differs: where the mean difference is small against its spread, and the spread is that of the noise, the two "
+        "agree.",
+        "",
+        "Written by `python scripts/validate_simulators.py`; speeds are in [a page of their own](speed.md).",
         "",
         f"{BUTYL_ACRYLATE.name}: {BUTYL_ACRYLATE.note}.",
         "",
@@ -237,8 +244,8 @@ def main() -> None:
         "## How large the volume has to be",
         "",
         "Mean over the replicates less the rate equations. "
-        f"Below {ENOUGH:g} live radicals, S and Q together, a run warns; below {TOO_FEW:g} it refuses. "
-        "The number of S alone is no measure: they turn into one another many times between birth and termination.",
+        f"Below {ENOUGH:g} live radicals, S and Q together, a reaction warns; below {TOO_FEW:g} it refuses. "
+        "The number of S alone is no measure: S and Q turn into one another many times between birth and termination.",
         "",
         *finite_size(given.bias_every),
         "## Propagation skipped against propagation executed",

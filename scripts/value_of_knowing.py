@@ -1,4 +1,4 @@
-"""What one more known value buys: the tables and the figure of docs/value-of-knowing.md.
+"""What one more known value buys: the tables and the figure of docs/explanation/value-of-knowing.md.
 
 python scripts/value_of_knowing.py --output runs/value_of_knowing          # about five minutes of one core
 
@@ -170,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=RELEASED)
-    parser.add_argument("--figure", type=Path, help="by default that of docs/ for the released model, else in --output")
+    parser.add_argument("--figure", type=Path, help="of the released model that of docs/explanation/, else in --output")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -179,7 +179,7 @@ def main() -> None:
     expectations = Expectations(model, given.model)
     expected = pd.read_csv(given.model / FILE)
     print(f"Off the grid:\n\n{off_grid_table(expected, CUBE)}\n\n{off_grid_table(expected, OTHERS)}\n")
-    figure = (ROOT / "docs" if given.model == RELEASED else given.output) / "value-of-knowing.png"
+    figure = (ROOT / "docs" / "explanation" if given.model == RELEASED else given.output) / "value-of-knowing.png"
     heat_map(expected, CUBE + OTHERS, given.figure or figure)
     parts = []
     with one_thread():

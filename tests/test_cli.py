@@ -146,7 +146,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate", "--out", "{tmp}/a.csv", "--replicates", "0"], "replicates is 0; needs 1 or more"),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--replicates", "2", "--method", "deterministic"],
-            "a run without noise has no replicates",
+            "a reaction without noise has no replicates",
         ),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--random", "0"],
@@ -269,7 +269,7 @@ def test_kmc_says_when_its_volume_is_too_small(tmp_path, capsys):
     assert "would give 10" in error
     assert not (tmp_path / "a.npz").exists()
     assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4", "--allow-few") == 0
-    assert "polyinv: warning: run 2 (cBA_0 1, cAIBN_0 0.01, temp 75) has" in capsys.readouterr().err
+    assert "polyinv: warning: reaction 2 (cBA_0 1, cAIBN_0 0.01, temp 75) has" in capsys.readouterr().err
 
 
 def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ class SimulatedConfig:
         rows: Recipes in the bank of noise-free curves; models that need a finite table get each of them once.
         chains: Dead chains of a reaction at the horizon, lowest and highest; drawn log-uniformly between. One number
             for all is a trap: single chains in the tail of the curve give the number of chains away, and with a fixed
-            volume that tells how far the reaction is, which no measured curve does (docs/networks.md).
+            volume that tells how far the reaction is, which no measured curve does (docs/explanation/networks.md).
         horizon: Time in s that the number of chains refers to; a snapshot before it holds fewer.
         epoch: Rows served between two looks at the validation rows.
         validation: Validation rows; their recipes and noise are their own.
@@ -185,7 +185,7 @@ def simulate_table(
     replicates: int = 1,
     chemistry: str = "butyl_acrylate",
     shard: Shard | None = None,
-    progress: Callable[[int], None] = lambda runs: None,
+    progress: Callable[[int], None] = lambda reactions: None,
     **options: Any,
 ) -> pd.DataFrame:
     """Simulate recipes; the table keeps their order.
@@ -222,7 +222,7 @@ def simulate_table(
     if chemistry not in CHEMISTRIES:
         raise unknown("chemistry", chemistry, CHEMISTRIES)
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
-        reason = "a run without noise has no replicates" if method == "deterministic" else "needs 1 or more"
+        reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")
     check_seed(seed)
     physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))

@@ -171,7 +171,7 @@ def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) ->
             raise ValueError("a single test row has no R²")
         return replace(split, train=_some(split, split.train, share, seed), val=_some(split, split.val, share, seed))
     except ValueError as error:
-        size = f"{len(table)} rows of {run_numbers(table).max() + 1} runs"
+        size = f"{len(table)} rows of {run_numbers(table).max() + 1} reactions"
         raise InputError(f"{name} cannot split {size} into train, val and test: {error}") from None
 
 

@@ -26,7 +26,7 @@ MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
 POPULATED = 1e-3
 """Nodes below this share of the peak say nothing about the roughness: single chains."""
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
-"""Of ln cBA_time, ln Mn and ln Mw, times the chains: about what runs of a few minutes to an hour have."""
+"""Of ln cBA_time, ln Mn and ln Mw, times the chains: about what reactions of a few minutes to an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
 """Recipes among which the nearest are looked for, how many of them are started from, and most steps of the descent."""
 TOLERANCE = 1e-5

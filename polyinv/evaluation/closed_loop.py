@@ -17,7 +17,7 @@ replicate of the predicted recipe, of the same number of chains at the horizon, 
 several of them, so that what scatters is the observation alone. ``METHODS`` names what an answer is simulated by:
 
 - ``sampled`` draws the noise on top of the rate equations (`polyinv.simulate.sampling`), which stands for kinetic Monte
-  Carlo (docs/simulators.md),
+  Carlo (docs/explanation/simulators.md),
 - ``kmc`` runs it, at about 0.4 s of one core a row and replicate: ask for fewer of them,
 - ``deterministic`` compares with the smooth curve, and takes as its floor the mean distance between a replicate of the
   true recipe and the true smooth curve. It notices an error sooner: an error as large as the scatter of one replicate
@@ -160,7 +160,7 @@ def _kmc(
     from polyinv.simulate.montecarlo import simulate_runs
 
     (seed,) = seeds
-    with counted("simulating", "runs", len(recipes) * replicates) as advance:
+    with counted("simulating", "reactions", len(recipes) * replicates) as advance:
         made = simulate_runs(
             recipes[:, :3],
             recipes[:, 3:],

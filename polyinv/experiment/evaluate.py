@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from polyinv.report.html import Section
 
 SEED = 42
-"""Of the by_recipe split of the bundled grid whose test rows a model is evaluated on, unless its run had another."""
+"""Of the by_recipe split of the bundled grid that gives the test rows, unless the experiment had another."""
 CHAINS = 1e6
-"""Of the runs that the information limit is given for: those of the bundled rows."""
+"""Of the reactions that the information limit is given for: those of the bundled rows."""
 LIMIT = (
     "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
     "whole box: a local estimate, where little is known too high for cAIBN_0 by up to 0.21 and too low for temperature "
-    "and time by up to 0.09 (docs/value-of-knowing.md). A model that has learned the levels of a grid may pass it on "
-    "that grid."
+    "and time by up to 0.09 (docs/explanation/value-of-knowing.md). A model that has learned the levels of a grid may "
+    "pass it on that grid."
 )
 
 log = logging.getLogger(__name__)
@@ -254,9 +254,9 @@ def _loop(
     table = pd.concat(lines)
     first = ["subset", "answer"]
     text = (
-        "Each predicted recipe is simulated and its curve compared with the one that was observed. The distance, the "
-        "share of the mass that lies elsewhere, is divided by the distance between two replicates of the true recipe: "
-        "a ratio of 1 is perfect. The closest recipe of the box is fitted to the observation: it makes the polymer, "
+        "Each predicted recipe is simulated and its curve compared with the one that was observed. The MMD distance "
+        "(total variation distance) is divided by that between two replicates of the true recipe: a ratio of 1 is "
+        "perfect. The closest recipe of the box is fitted to the observation: it makes the polymer, "
         "but need not be the recipe that was used."
     )
     caption = "Medians over the rows; ratio with its quartiles; close: share of rows with a ratio up to 1.5"
@@ -337,7 +337,9 @@ def _high_conversion() -> "Section":
     from polyinv.report.html import Section
     from polyinv.report.panels import high_conversion
 
-    caption = "The published study's Figures 3 to 5 on the bundled grid: runs that reach 90 % conversion within an hour"
+    caption = (
+        "The published study's Figures 3 to 5 on the bundled grid: reactions that reach 90 % conversion within an hour"
+    )
     return Section("Where conversion is high", "", (), ((caption, high_conversion(load_bundled("grid"))),))
 
 

@@ -45,9 +45,9 @@ class SplitConfig:
 
     Args:
         name: One of random_rows (the published protocol), by_recipe (the honest one), by_temperature (a level held
-            out), early, late, low_conversion, high_conversion (runs cut in two).
+            out), early, late, low_conversion, high_conversion (reactions cut in two).
         seed: Which of the possible splits; 42 with random_rows is the published one.
-        share: Of the training and validation runs that are kept (of rows, with random_rows); the test rows stay.
+        share: Of the training and validation reactions that are kept (of rows, with random_rows); the test rows stay.
     """
 
     name: str = "by_recipe"
@@ -67,7 +67,7 @@ class Experiment:
         data: Where they come from.
         init: Folder of a saved model to start from instead of from nothing (networks only).
         trainer: Options passed on to Lightning's Trainer, see ``polyinv.models.options.TRAINER_OPTIONS`` (networks
-            only). They do not decide the result: a run goes on with others.
+            only). They do not decide the result: an experiment goes on with others.
         logger: ``tensorboard``, ``csv``, ``mlflow`` or ``wandb``, or a mapping with ``class_path`` and ``init_args`` of
             one of Lightning's loggers, or a list of such (networks only).
     """
@@ -249,7 +249,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:
         finished = (folder / SCORES).is_file()
-        state = "a finished run" if finished else "an unfinished run (--resume goes on with it)"
+        state = "a finished experiment" if finished else "an unfinished one (--resume goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
     _check_same(folder, config)
     return False

@@ -1,7 +1,8 @@
 """Exports of measured curves: read off at other points, and cut off at their ends.
 
 A network that has seen only whole curves on the nodes of the grid takes a missing tail, a thousandth of the mass, for
-chemistry, and so it does the single oligomers below 1000 g/mol, which no instrument separates (docs/domain.md).
+chemistry, and so it does the single oligomers below 1000 g/mol, which no instrument separates
+(docs/explanation/domain.md).
 """
 
 from functools import cache

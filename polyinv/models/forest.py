@@ -43,7 +43,7 @@ class RandomForest(InverseModel):
         min_samples_split: Rows a node needs to be split.
         min_samples_leaf: Rows a leaf keeps at least.
         search: Choose the four values above by the published random search (20 candidates, 3 folds); the folds keep
-            runs together if the split does.
+            reactions together if the split does.
         jobs: Threads; -1 takes all cores. The result does not depend on it.
         seed: Of the bootstrap samples and of the search.
     """

@@ -80,7 +80,11 @@ def logger_of(wanted: str | Mapping[str, Any], folder: Path) -> Logger:
     defaults = {"csv": {"name": "", "version": ""}, "wandb": {"project": "polyinv", "name": folder.name}}
     try:
         found = getattr(importlib.import_module(module), kind)
+        if not (isinstance(found, type) and issubclass(found, Logger)):
+            raise unknown("logger", name, (*LOGGERS, "lightning.pytorch.loggers.…"))
         return found(**{"save_dir": str(folder), **defaults.get(str(name), {}), **options})
+    except InputError:
+        raise
     except (ImportError, AttributeError) as error:
         missing = getattr(error, "name", None) or str(error).split("\n")[0]
         raise InputError(f"the logger {name} cannot be used: {missing}; install what it needs, or take csv") from None

@@ -10,7 +10,7 @@ from polyinv.quantities import TARGETS
 INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
 LINES = {
     "ours, published split": (("random_rows", "test"), ORANGE),
-    "ours, runs never seen": (("by_recipe", "test"), BLUE),
+    "ours, reactions never seen": (("by_recipe", "test"), BLUE),
     "ours, off the grid": (("by_recipe", "off_grid"), DARK),
 }
 """Split, subset and colour of the bars beside the published ones."""

@@ -204,12 +204,12 @@ def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> 
     last = table.loc[table.groupby(run_numbers(table))["time"].idxmax()]
     above = last[conversion(last) >= threshold]
     figure = Figure(figsize=(WIDTH, 6.6), layout="constrained")
-    figure.suptitle(f"{len(above)} of {len(last)} runs reach a conversion of {threshold:.0%} at their last time")
+    figure.suptitle(f"{len(above)} of {len(last)} reactions reach a conversion of {threshold:.0%} at their last time")
     conditions = [quantity for quantity in RECIPE if quantity.name in CONDITIONS]
     for panel, quantity in zip(figure.subplots(3, 1), reversed(conditions), strict=True):
         _counts(panel, last[quantity.name], above[quantity.name], f"conversion of {threshold:.0%} or more")
         panel.set_xlabel(quantity.axis)
-        panel.set_ylabel("runs")
+        panel.set_ylabel("reactions")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -370,7 +370,7 @@ def _counts(panel: Axes, of_all: pd.Series, of_above: pd.Series, label: str) -> 
         edges = np.histogram_bin_edges(of_all, LEVELS)
         heights = [np.histogram(values, edges)[0] for values in (of_all, of_above)]
         at, width = (edges[:-1] + edges[1:]) / 2, 0.92 * (edges[1] - edges[0])
-    panel.bar(at, heights[0], width, color=GREY, label="all runs")
+    panel.bar(at, heights[0], width, color=GREY, label="all reactions")
     bars = panel.bar(at, heights[1], width, color=DARK, label=label)
     panel.bar_label(bars, fontsize=9, color=INK, padding=1)
     panel.margins(y=0.08)

@@ -3,15 +3,18 @@
 import pandas as pd
 
 from polyinv.evaluation import ENSEMBLE
-from polyinv.quantities import TARGETS
+from polyinv.quantities import RECIPE, TARGETS
 
 PROTOCOLS = {
     "ours, random_rows (published split)": ("random_rows", "test"),
-    "ours, by_recipe (runs never seen)": ("by_recipe", "test"),
+    "ours, by_recipe (reactions never seen)": ("by_recipe", "test"),
     "ours, random_rows, off the grid": ("random_rows", "off_grid"),
     "ours, by_recipe, off the grid": ("by_recipe", "off_grid"),
 }
 """Split that a model was trained with and subset that it is evaluated on, by the name of the line."""
+UNITS = {quantity.name: quantity.unit for quantity in RECIPE}
+RMSE_DIGITS = {"cBA_0": 3, "cAIBN_0": 5, "temp": 2, "time": 0, "global": 0}
+"""Decimals of a root mean square error."""
 
 
 def reproduction_table(
@@ -22,22 +25,24 @@ def reproduction_table(
     Args:
         scores: Tidy scores with the columns of a ``scores.csv``, any number of split seeds.
         published: `polyinv.evaluation.published.PUBLISHED`.
-        metric: ``r2`` or ``relative_mae``; with ``r2``, the global MSE stands beside it.
+        metric: ``r2``, ``rmse`` or ``relative_mae``; with ``r2``, the global MSE stands beside it. The study gives no
+            RMSE.
 
     Returns:
         Cells as text, mean ± standard deviation over the split seeds where there are several.
     """
     wanted = [(name, metric) for name in TARGETS] + ([("global", "r2"), ("global", "mse")] if metric == "r2" else [])
-    rows = []
+    rows, scores = [], _with_rmse(scores)
     for (model, features), numbers in published.items():
-        cells = {_heading(key): _cell([numbers[key]], key[1]) for key in wanted}
-        rows.append({"model": model, "features": features, "numbers": "published", **cells})
+        if set(wanted) <= numbers.keys():
+            cells = {_heading(key): _cell([numbers[key]], key) for key in wanted}
+            rows.append({"model": model, "features": features, "numbers": "published", **cells})
         of_model = scores[(scores["model"] == model) & (scores["features"] == features)]
         for label, (split, subset) in PROTOCOLS.items():
             of_line = of_model[(of_model["split"] == split) & (of_model["subset"] == subset)]
             values = {key: group.tolist() for key, group in of_line.groupby(["target", "metric"])["value"]}
             if values:
-                cells = {_heading(key): _cell(values[key], key[1]) for key in wanted}
+                cells = {_heading(key): _cell(values[key], key) for key in wanted}
                 rows.append({"model": model, "features": features, "numbers": label, **cells})
     return pd.DataFrame(rows)
 
@@ -53,6 +58,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     Of several members, the score of their mean answer, and mean ± standard deviation over the members. ``r2_limit``,
     if it is among the metrics, is the information limit.
     """
+    scores = _with_rmse(scores)
     members = scores[scores["member"] != ENSEMBLE]
     wide = scores[scores["member"] == ENSEMBLE].pivot(index="target", columns="metric", values="value")
     wide = wide.reindex([*TARGETS, "global"])
@@ -60,6 +66,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     for metric, heading, form in (
         ("r2", "R²", "{:.4f}"),
         ("r2_limit", "information limit", "{:.3f}"),
+        ("rmse", "RMSE", "{:.4g}"),
         ("mae", "MAE", "{:.4g}"),
         ("relative_mae", "relative MAE", "{:.2%}"),
     ):
@@ -103,19 +110,29 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
+def _with_rmse(scores: pd.DataFrame) -> pd.DataFrame:
+    """Add the root of the mean square error of each target, in its own unit."""
+    squares = scores[(scores["metric"] == "mse") & (scores["target"] != "global")]
+    return pd.concat([scores, squares.assign(metric="rmse", value=squares["value"] ** 0.5)], ignore_index=True)
+
+
 def _heading(key: tuple[str, str]) -> str:
     target, metric = key
+    if metric == "rmse":
+        return f"{target} / {UNITS[target]}"
     return target if target != "global" else {"r2": "global R²", "mse": "global MSE"}[metric]
 
 
-def _cell(values: list[float], metric: str) -> str:
+def _cell(values: list[float], key: tuple[str, str]) -> str:
     """Format mean ± standard deviation.
 
     Example:
-        >>> _cell([0.5, 0.6], "r2"), _cell([0.1234], "relative_mae"), _cell([40822.8], "mse")
-        ('0.550 ± 0.071', '12.3 %', '40823')
+        >>> _cell([0.5, 0.6], ("temp", "r2")), _cell([0.1234], ("temp", "relative_mae")), _cell([1.2], ("temp", "rmse"))
+        ('0.550 ± 0.071', '12.3 %', '1.20')
     """
-    factor, digits, unit = {"r2": (1, 3, ""), "relative_mae": (100, 1, " %"), "mse": (1, 0, "")}[metric]
+    target, metric = key
+    forms = {"r2": (1, 3, ""), "relative_mae": (100, 1, " %"), "mse": (1, 0, ""), "rmse": (1, RMSE_DIGITS[target], "")}
+    factor, digits, unit = forms[metric]
     series = factor * pd.Series(values)
     spread = f" ± {series.std():.{digits}f}" if len(series) > 1 else ""
     return f"{series.mean():.{digits}f}{spread}{unit}"

@@ -61,9 +61,9 @@ def control_volumes(
     """
     check_runs(conditions, times)
     if not (math.isfinite(chains) and chains > 0):
-        raise InputError(f"chains is {chains:g}; a run needs a positive number of dead chains")
+        raise InputError(f"chains is {chains:g}; a reaction needs a positive number of dead chains")
     if horizon is not None and not (math.isfinite(horizon) and horizon > 0):
-        raise InputError(f"horizon is {horizon:g} s; it has to be later than the start of a run")
+        raise InputError(f"horizon is {horizon:g} s; it has to be later than the start of a reaction")
     conditions, end = conditions.detach().double().cpu(), times[:, -1:].detach().double().cpu()
     k = chemistry.at(conditions[:, 2])
     _check_coefficients(chemistry, k, conditions)
@@ -120,7 +120,7 @@ def _check_coefficients(chemistry: Chemistry, k: RateCoefficients, conditions: T
 
 def _named(run: int, conditions: Tensor) -> str:
     cBA_0, cAIBN_0, temp = conditions[run].tolist()
-    return f"run {run + 1} (cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g})"
+    return f"reaction {run + 1} (cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g})"
 
 
 def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: bool = False) -> None:
@@ -153,10 +153,10 @@ def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: boo
     message = (
         f"{_named(worst, conditions)} has {number:.2g} live radicals on average (S {volumes.S[worst].item():.2g}, "
         f"Q {volumes.Q[worst].item():.2g}) at {chains:g} chains; {_rounded_up(chains * ENOUGH / number):g} chains "
-        f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} runs have fewer)"
+        f"would give {ENOUGH:g} ({int((radicals < ENOUGH).sum())} of {len(radicals)} reactions have fewer)"
     )
     if number < TOO_FEW and not allow_few:
-        raise InputError(message + "; --allow-few runs it nevertheless")
+        raise InputError(message + "; --allow-few simulates it nevertheless")
     warnings.warn(message, FewRadicals, stacklevel=3)
 
 

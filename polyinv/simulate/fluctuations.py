@@ -17,7 +17,7 @@ the volume, follows
 
 where L feeds what was consumed too early back into the rates: with less monomer more radicals sit at mid-chain, which
 slows what follows, and with less initiator there are fewer. Nothing is adjusted; the kinetic Monte Carlo agrees
-(docs/simulators.md).
+(docs/explanation/simulators.md).
 
 The steps and their nodes are those of `polyinv.simulate.fused_kernel`; L is held at its mean over a step.
 """

@@ -304,6 +304,6 @@ def simulate(
     if bare.any():
         run = int(bare.nonzero()[0])
         raise InputError(
-            f"run {run + 1}: no chain has died by its first snapshot at {times[run, 0]:g} s; needs more chains"
+            f"reaction {run + 1}: no chain has died by its first snapshot at {times[run, 0]:g} s; needs more chains"
         )
     return runs.growth.cumulated().snapshots(chemistry)

@@ -35,7 +35,7 @@ class RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise InputError(f"finished runs are kept in a folder, and {self.folder} is a file") from None
+            raise InputError(f"finished reactions are kept in a folder, and {self.folder} is a file") from None
 
     def path(self, inputs: tuple) -> Path:
         """Path of the result of a reaction with these ``inputs`` (arrays, numbers and strings)."""
@@ -54,7 +54,7 @@ class RunStore:
         except FileNotFoundError:
             return None
         except (BadZipFile, EOFError, ValueError, KeyError, zlib.error):
-            raise InputError(f"{path} is damaged; remove it to compute the run again") from None
+            raise InputError(f"{path} is damaged; remove it to simulate the reaction again") from None
 
     def write(self, inputs: tuple, result: Mapping[str, Any]) -> None:
         """Keep ``result``, arrays by name."""
@@ -77,6 +77,6 @@ def kept_until_written(path: Path) -> Iterator[Path]:
     """
     store = RunStore(path.with_name(f"{path.name}.runs"))
     with locked(store.folder):
-        log.info("finished runs are kept in %s until %s is written", store.folder, path)
+        log.info("finished reactions are kept in %s until %s is written", store.folder, path)
         yield store.folder
         store.discard()

@@ -67,7 +67,7 @@ def draw(
     if bare.any():
         run = int(bare.nonzero()[0])
         raise InputError(
-            f"run {run + 1}: no chain in its first snapshot, which would hold "
+            f"reaction {run + 1}: no chain in its first snapshot, which would hold "
             f"{float(smooth.chains[run, 0].sum() * volume[run]):.2g} on average; needs more chains"
         )
 

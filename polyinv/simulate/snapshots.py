@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Progress = Callable[[int], None]
-"""Called by a simulator with the number of runs it has just finished."""
+"""Called by a simulator with the number of reactions it has just finished."""
 
 
 def silent(runs: int) -> None:
@@ -111,7 +111,7 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
     """
     if conditions.ndim != 2 or conditions.shape[1] != 3 or times.ndim != 2 or len(times) != len(conditions):
         raise InputError(
-            f"runs need conditions of shape (B, 3) and times of shape (B, T), "
+            f"reactions need conditions of shape (B, 3) and times of shape (B, T), "
             f"got {(*conditions.shape,)} and {(*times.shape,)}"
         )
     for quantity, column in zip(RECIPE, [*conditions.unbind(-1), times[:, :1]], strict=True):
@@ -120,9 +120,11 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
         if bad.any():
             run = int(bad.nonzero()[0])
             value = column[run].min().item()
-            raise InputError(f"run {run + 1}: {quantity.name} is {value:g}; needs a number above {quantity.above:g}")
+            raise InputError(
+                f"reaction {run + 1}: {quantity.name} is {value:g}; needs a number above {quantity.above:g}"
+            )
     if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
-        raise InputError("times of a run have to be finite and ascending")
+        raise InputError("times of a reaction have to be finite and ascending")
 
 
 def check_growth(growth: Growth, conditions: Tensor) -> None:

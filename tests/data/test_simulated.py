@@ -56,7 +56,7 @@ def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters
     drawn = drawn[..., order].double()
     z = (measured - drawn.mean(0)) / drawn.std(0)
     # 1000 rows, each a chi square of one degree: a mean known to sqrt(2 / 1000) = 0.045; five times that. Mn scatters
-    # by up to a third more than counted chains do (docs/simulators.md).
+    # by up to a third more than counted chains do (docs/explanation/simulators.md).
     most = {"cBA_time": 1.25, "Mn": 1.6, "Mw": 1.25, "MMD50": 1.25, "MMD58": 1.25, "MMD66": 1.25}
     for name, limit in most.items():
         assert 0.75 < z[:, feature_columns("composite").index(name)].square().mean() < limit, name

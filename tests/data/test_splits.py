@@ -104,9 +104,9 @@ def test_what_cannot_be_split_is_refused(grid):
     with pytest.raises(InputError, match="no split 'by_recepie'; known: by_recipe, by_temperature, early"):
         split_rows(grid, "by_recepie", 0)
     for name in SPLITS:
-        with pytest.raises(InputError, match=f"{name} cannot split 1 rows of 1 runs"):
+        with pytest.raises(InputError, match=f"{name} cannot split 1 rows of 1 reactions"):
             split_rows(grid.head(1), name, 0)
-    with pytest.raises(InputError, match="by_recipe cannot split 12 rows of 1 runs"):
+    with pytest.raises(InputError, match="by_recipe cannot split 12 rows of 1 reactions"):
         split_rows(grid.head(12), "by_recipe", 0)
     with pytest.raises(InputError, match=r"by_temperature cannot split .* all have temp 60"):
         split_rows(grid.head(48), "by_temperature", 0)

@@ -144,11 +144,11 @@ def test_importance_has_a_bar_for_each_block_and_a_panel_for_each_target():
 def test_86_of_432_runs_of_the_grid_get_far():
     """The study's number, on its Figures 3 to 5."""
     figure = high_conversion(load_bundled("grid"))
-    assert figure.get_suptitle().startswith("86 of 432 runs")
+    assert figure.get_suptitle().startswith("86 of 432 reactions")
     panels = drawn(figure)
     assert [panel.get_xlabel() for panel in panels] == [RECIPE[at].axis for at in (2, 1, 0)]
     for panel, levels in zip(panels, (9, 8, 6), strict=True):
-        assert heights(panel, "all runs") == [432 / levels] * levels
+        assert heights(panel, "all reactions") == [432 / levels] * levels
         far = heights(panel, "conversion of 90% or more")
         assert sum(far) == 86
         assert far[0] == 0  # cold, or starved of initiator or monomer
@@ -157,7 +157,7 @@ def test_86_of_432_runs_of_the_grid_get_far():
 def test_off_the_grid_runs_are_counted_by_interval():
     table = load_bundled("off_grid")
     panels = drawn(high_conversion(table, threshold=0.5))
-    assert [sum(heights(panel, "all runs")) for panel in panels] == [1000] * 3
+    assert [sum(heights(panel, "all reactions")) for panel in panels] == [1000] * 3
     above = int((conversion(table) >= 0.5).sum())
     assert [sum(heights(panel, "conversion of 50% or more")) for panel in panels] == [above] * 3
 

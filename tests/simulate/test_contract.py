@@ -55,7 +55,7 @@ def test_progress_counts_every_run(name):
 
 @pytest.mark.parametrize("name", SIMULATORS)
 def test_impossible_recipes_are_refused(name):
-    with pytest.raises(InputError, match="run 2: cBA_0 is -1"):
+    with pytest.raises(InputError, match="reaction 2: cBA_0 is -1"):
         bad = CONDITIONS.clone()
         bad[1, 0] = -1
         SIMULATORS[name](bad, TIMES, BUTYL_ACRYLATE, chains=CHAINS, seed=0)

@@ -242,7 +242,9 @@ def test_a_reaction_that_runs_out_of_monomer_stops_there(engine):
 
 def test_warns_of_few_radicals_and_refuses_too_few():
     times = tensor([[5.0]])
-    with pytest.warns(FewRadicals, match=r"run 1 \(cBA_0 1, cAIBN_0 0.02, temp 70\) has .* at 300 chains; .* chains"):
+    with pytest.warns(
+        FewRadicals, match=r"reaction 1 \(cBA_0 1, cAIBN_0 0.02, temp 70\) has .* at 300 chains; .* chains"
+    ):
         simulate_runs(RECIPE, times, BUTYL_ACRYLATE, chains=300, seed=0)
     with pytest.raises(InputError, match=r"live radicals on average .* would give 10"):
         simulate_runs(RECIPE, times, BUTYL_ACRYLATE, chains=20, seed=0)
@@ -299,7 +301,7 @@ def test_store_refuses_a_file_and_a_damaged_run(tmp_path):
 
 
 def test_a_snapshot_without_a_dead_chain_is_refused():
-    with pytest.raises(InputError, match=r"run 1: no chain has died by its first snapshot at 1e-06 s"):
+    with pytest.raises(InputError, match=r"reaction 1: no chain has died by its first snapshot at 1e-06 s"):
         montecarlo.simulate(RECIPE, tensor([[1e-6, 4.0]]), SKETCH, chains=4e4, seed=1)
 
 
