@@ -116,7 +116,8 @@ def test_nothing_connects_and_files_lie_where_they_are_said_to_be(tmp_path):
     work, cache, temporary = (tmp_path / name for name in ("work", "cache", "temporary"))
     for folder in (work, cache, temporary):
         folder.mkdir()
-    network = "--model.name mlp --model.hidden [8] --model.dropout [0] --model.training.max_epochs 1".split()
+    options = {"name": "mlp", "hidden": [8], "dropout": [0], "training.max_epochs": 1}
+    network = [f"--model.{name}={value}" for name, value in options.items()]
     commands = [
         ["predict", str(FILES / "curve_wingpc.txt"), "--out", "answers.csv", "--plot", "plot.png"],
         ["train", *network, "--data.path", str(FILES / "known_runs.csv"), "--output", "run"],
