@@ -233,7 +233,7 @@ def clone(folder):
 @pytest.mark.slow
 @pytest.mark.linux
 def test_a_stranger_adds_to_the_package_by_what_contributing_says(clone):
-    assert run_page(CLONE / "CONTRIBUTING.md", clone, slow=True) > 10
+    assert run_page(CLONE / "CONTRIBUTING.md", clone, slow=True) >= 10
 
 
 def test_the_spanish_readme_has_the_commands_of_the_english_one():
