@@ -252,6 +252,16 @@ def test_a_block_that_is_left_out_says_why(page):
         assert block.marks.get("not run", "a reason"), f"{page.name}, line {block.line}"
 
 
+LINKING = [*FRONT, CLONE / "SECURITY.md", CLONE / "checkpoints" / "README.md", *sorted(CLONE.glob("examples/**/*.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=_name)
+def test_a_link_of_a_page_beside_the_documentation_leads_to_a_file(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    gone = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not gone
+
+
 def test_the_readme_can_be_read_in_a_few_minutes():
     assert len((CLONE / "README.md").read_text(encoding="utf-8").split()) <= 700
 
