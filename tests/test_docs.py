@@ -233,7 +233,7 @@ def clone(folder):
 @pytest.mark.slow
 @pytest.mark.linux
 def test_a_stranger_adds_to_the_package_by_what_contributing_says(clone):
-    assert run_page(CLONE / "CONTRIBUTING.md", clone, slow=True) > 10
+    assert run_page(CLONE / "CONTRIBUTING.md", clone, slow=True) >= 10
 
 
 def test_the_spanish_readme_has_the_commands_of_the_english_one():
@@ -250,6 +250,16 @@ def _code(block: Block) -> str:
 def test_a_block_that_is_left_out_says_why(page):
     for block in blocks_of(page.read_text(encoding="utf-8")):
         assert block.marks.get("not run", "a reason"), f"{page.name}, line {block.line}"
+
+
+LINKING = [*FRONT, CLONE / "SECURITY.md", CLONE / "checkpoints" / "README.md", *sorted(CLONE.glob("examples/**/*.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=_name)
+def test_a_link_of_a_page_beside_the_documentation_leads_to_a_file(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    gone = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not gone
 
 
 def test_the_readme_can_be_read_in_a_few_minutes():

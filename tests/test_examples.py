@@ -1,6 +1,7 @@
 """The examples run as they are typed, with few epochs."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,19 @@ def test_a_network_of_ones_own(python, tmp_path):
     model = ["--model.name", "network", "--model.network", "wide", "--model.training.max_epochs", "2"]
     assert "off_grid rows of the bundled data set" in python(*command, *model)
     assert (tmp_path / "runs" / "wide" / "model" / "weights.pt").is_file()
+
+
+def test_the_sample_files_are_small_and_what_their_script_makes(python, tmp_path):
+    python(str(EXAMPLES.parent / "scripts" / "make_examples.py"), "--output", "files")
+    made, kept = tmp_path / "files", EXAMPLES / "files"
+    assert {path.name for path in made.iterdir()} | {"README.md"} == {path.name for path in kept.iterdir()}
+    for path in made.iterdir():
+        ours, theirs = (re.split(r"[\s,;]+", file.read_text(encoding="utf-8")) for file in (path, kept / path.name))
+        assert len(ours) == len(theirs)
+        assert all(one == other or _close(one, other) for one, other in zip(ours, theirs, strict=True)), path.name
+    assert sum(path.stat().st_size for path in EXAMPLES.rglob("*") if path.is_file()) < 1e6
+
+
+def _close(one: str, other: str) -> bool:
+    """Numbers as two processors compute and round them."""
+    return abs(float(one) - float(other)) <= 1.01e-6 + 2e-5 * abs(float(other))

@@ -249,7 +249,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:
         finished = (folder / SCORES).is_file()
-        state = "a finished experiment" if finished else "an unfinished one (--resume goes on with it)"
+        state = "a finished experiment" if finished else "an unfinished experiment (--resume goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
     _check_same(folder, config)
     return False

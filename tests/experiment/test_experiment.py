@@ -83,7 +83,7 @@ def test_a_folder_that_exists_is_refused(experiment, tmp_path):
     with pytest.raises(InputError, match="exists already and is no run folder"):
         run(experiment, tmp_path / "other", resume=True)
     run(experiment, tmp_path / "run")
-    with pytest.raises(InputError, match="exists already and holds a finished run"):
+    with pytest.raises(InputError, match="exists already and holds a finished experiment"):
         run(experiment, tmp_path / "run")
     changed = replace(experiment, split=SplitConfig("by_recipe", 8))
     with pytest.raises(InputError, match="was made with split"):
@@ -133,7 +133,7 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
         run(experiment, tmp_path / "run")
     assert not (tmp_path / "run" / "scores.csv").exists()
     assert not [path for path in (tmp_path / "run").rglob("*") if ".conditional" in path.name]
-    with pytest.raises(InputError, match="holds an unfinished run"):
+    with pytest.raises(InputError, match="holds an unfinished experiment"):
         run(experiment, tmp_path / "run")
     pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), whole)
 
