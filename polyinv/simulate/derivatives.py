@@ -48,7 +48,7 @@ def derivatives(
         >>> recipe, hour = torch.tensor([[1.0, 0.02, 70.0]]), torch.tensor([[3600.0]])
         >>> polymer, slopes = derivatives(recipe, hour, BUTYL_ACRYLATE, by=("temp", "k_p"))
         >>> round(float(slopes.Mn[0, 0, 0]))  # g/mol per °C
-        -474
+        -993
     """
     for name in by:
         if name not in DIRECTIONS:

@@ -208,10 +208,10 @@ def test_every_shipped_study_can_be_run(path):
     assert f"polyinv ablate configs/ablations/{path.name}" in path.read_text()
 
 
-def test_the_study_of_the_readme_can_be_run(tmp_path):
-    section = (CONFIGS.parent / "README.md").read_text().split("## Ablation studies")[1]
-    written = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1]
-    (tmp_path / "study.yaml").write_text(written.replace("../", f"{CONFIGS}/"))
+def test_the_study_of_the_documentation_can_be_run(tmp_path):
+    page = (CONFIGS.parent / "docs" / "how-to" / "ablate.md").read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "study.yaml").write_text(written.replace("configs/", f"{CONFIGS}/"))
     assert len(read_study(tmp_path / "study.yaml").cells) > 1
 
 

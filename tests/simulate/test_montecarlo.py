@@ -234,7 +234,7 @@ def test_horizon_sets_the_volume_not_the_end():
 def test_a_reaction_that_runs_out_of_monomer_stops_there(engine):
     lasting = replace(SKETCH, k_bb=constant(0.0), k_tss=constant(2e4))
     volume = control_volumes(RECIPE, tensor([[0.1]]), lasting, chains=500)  # later they have no solution
-    job = next(montecarlo._jobs(RECIPE, tensor([[6.0, 8.0]]), lasting, volume, 1, engine, 10))
+    job = next(montecarlo._jobs(RECIPE, tensor([[6.0, 8.0]]), lasting, volume, 1, engine, 10, 0))
     result = montecarlo.ENGINES[engine](job)
     assert result["residual"].tolist() == [0, 0]
     assert result["live_units"][-1] + result["units"].sum() == job.molecules[0]

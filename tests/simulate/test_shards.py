@@ -12,7 +12,7 @@ from polyinv.cli import main
 from polyinv.data.source import simulate_table
 from polyinv.data.workbook import read_table, write_table
 from polyinv.reactions import Shard
-from polyinv.simulate import SIMULATORS, deterministic, recipes, sampling
+from polyinv.simulate import SIMULATORS, recipes, sampling, solvers
 from polyinv.simulate.control_volume import FewRadicals
 from polyinv.simulate.montecarlo import ENGINES, simulate_runs
 from polyinv.simulate.recipes import published_grid, runs
@@ -32,9 +32,9 @@ def joined(table, **options):
 
 
 @pytest.mark.parametrize("method", SIMULATORS)
-@pytest.mark.parametrize("block", [4, deterministic.BLOCK])
+@pytest.mark.parametrize("block", [4, solvers.BLOCK])
 def test_shards_are_the_table(some, monkeypatch, method, block):
-    for module in (deterministic, sampling, recipes):
+    for module in (solvers, sampling, recipes):
         monkeypatch.setattr(module, "BLOCK", block)
     replicates = 1 if method == "deterministic" else 2
     options = {"method": method, "chains": 3e5, "seed": 3, "replicates": replicates}
