@@ -73,7 +73,7 @@ def step_length(
         ratio: Of the radicals at the nodes, (3,): of an instant before, then written.
     """
     here = rates(k, monomer, initiator * np.exp(-min(k[K_D] * now, GONE)), agent, ratio[2])
-    decline, by_agent = here.consumption / monomer, k[K_TRA] * here.S
+    decline, by_agent = here.consumption / monomer, k[K_TRA] * here.S if agent > 0.0 else 0.0
     flat[0], flat[1], ratio[:] = decline, by_agent, here.Q / here.S
     return min(reach / (decline + k[K_D] + by_agent), left) if decline * left > NOTHING else left
 

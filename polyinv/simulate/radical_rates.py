@@ -135,7 +135,7 @@ def rate_slopes(
         d_spread = dk[K_TSS, d] + 2 * dk[K_TST, d] * x + dk[K_TTT, d] * x**2  # at the same x
         dS = S / 2 * (d_initiation / initiation - d_spread / spread)
         d_loss = dk[K_PT, d] * M + k[K_PT] * dM[d] + 2 * dS * meeting + 2 * S * (dk[K_TST, d] + dk[K_TTT, d] * x)
-        dx = (dk[K_BB, d] - x * d_loss) / slope
+        dx = (dk[K_BB, d] - x * d_loss) / slope if k[K_BB] > 0.0 else 0.0  # no mid-chain radicals
         dS -= S * meeting / spread * dx
         dQ = dx * S + x * dS
         transfer = k[K_TRM] * M + k[K_TRS] + k[K_TRA] * agent
