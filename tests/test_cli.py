@@ -69,6 +69,7 @@ def test_help_and_refusals_do_not_wait_for_torch():
         "import sys; from polyinv.cli import main; "
         "main(['--help']); main(['train', '--data.path', 'nowhere.xlsx', '--output', 'x']); "
         "main(['train', '--model.foo', '3', '--output', 'x']); main(['simulate', '--out', 'a.pdf']); "
+        "main(['systems', 'show', 'nowhere.yaml']); "
         "print([name for name in ('torch', 'lightning', 'sklearn.ensemble') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

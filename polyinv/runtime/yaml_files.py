@@ -34,7 +34,7 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), EachKeyOnce)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {what}")
     return content

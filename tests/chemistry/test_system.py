@@ -370,7 +370,6 @@ def test_the_command_shows_all_that_a_file_states(name, capsys):
     for what, source in system.sources.items():
         assert f"{what}: {source}" in said
     assert system.chemistry.note in said
-    assert "Extrapolated to" in said
 
 
 def test_the_command_says_which_coefficients_are_extrapolated(capsys, file_of):
