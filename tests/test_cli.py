@@ -74,7 +74,7 @@ def test_help_and_refusals_do_not_wait_for_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done
-    assert done.stderr.count("polyinv: error: ") == 3
+    assert done.stderr.count("polyinv: error: ") == 4
 
 
 def test_simulate_writes_the_recipes_of_a_file_in_their_order(tmp_path, capsys):
