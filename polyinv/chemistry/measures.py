@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from polyinv.errors import InputError
@@ -37,7 +38,14 @@ def measure(where: str, given: Any, units: dict[str, str]) -> float:
         22300.0
     """
     number, unit = _parts(where, given, units)
-    return float(Decimal(number) * Decimal(units[unit]))
+    return _finite(where, given, number, units[unit])
+
+
+def _finite(where: str, given: Any, number: str, factor: str) -> float:
+    value = float(Decimal(number) * Decimal(factor))
+    if not isfinite(value):
+        raise InputError(f"{where} is {given}; needs a number that a computer can hold")
+    return value
 
 
 def _parts(where: str, given: Any, units: dict[str, str]) -> tuple[str, str]:
@@ -67,7 +75,7 @@ def _with(units: dict[str, str]) -> str:
 def positive(where: str, given: Any, units: dict[str, str]) -> float:
     """Read a number above 0 with its unit; see `measure`."""
     value = measure(where, given, units)
-    if not 0 < value < float("inf"):
+    if value <= 0:
         raise InputError(f"{where} is {given}; needs more than 0{f' {next(iter(units))}' if _named(units) else ''}")
     return value
 
@@ -124,7 +132,7 @@ def limits(where: str, given: Any, units: dict[str, str]) -> tuple[float, float]
     if match is None or match[3] not in units:
         unit = next(iter(units))
         raise InputError(f"{where} is {given}; needs LOW to HIGH with the unit {_named(units)}, such as 1 to 2 {unit}")
-    low, high = (float(Decimal(number) * Decimal(units[match[3]])) for number in (match[1], match[2]))
+    low, high = (_finite(where, given, number, units[match[3]]) for number in (match[1], match[2]))
     if low >= high:
         raise InputError(f"{where} is {given}, which is reversed; needs LOW to HIGH, LOW the smaller one")
     return low, high

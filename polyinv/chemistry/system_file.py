@@ -117,10 +117,17 @@ class Section:
 
     def symbol(self) -> str:
         """The symbol of a substance, which makes the names of its columns."""
-        symbol = self.text("symbol")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", symbol):
-            raise InputError(f"{self.at('symbol')} is {symbol}; needs letters and digits, such as MMA")
-        return symbol
+        return self._word("symbol", r"[A-Za-z][A-Za-z0-9]*", "letters and digits, such as MMA")
+
+    def name(self) -> str:
+        """The name of a system, which names files, too."""
+        return self._word("name", r"[A-Za-z][A-Za-z0-9_-]*", "letters, digits, _ and -, such as my_monomer")
+
+    def _word(self, key: str, pattern: str, needed: str) -> str:
+        word = self.text(key)
+        if not re.fullmatch(pattern, word):
+            raise InputError(f"{self.at(key)} is {word}; needs {needed}")
+        return word
 
 
 @cache
@@ -182,7 +189,7 @@ def read_system(path: Path) -> dict[str, Any]:
         {"name": substances["solvent"].text("name"), "molar_volumes": volumes} if "solvent" in substances else None
     )
     chemistry = {
-        "name": whole.text("name"),
+        "name": whole.name(),
         "monomer": substances["monomer"].text("name"),
         "initiator": substances["initiator"].text("name"),
         "monomer_molar_mass": _molar_mass(substances["monomer"]),

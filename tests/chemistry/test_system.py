@@ -237,7 +237,7 @@ BAD = {
         "coefficients.k_tss.source is missing",
     ),
     "negative A": ([("A: 1e9", "A: -1e9")], "my.yaml: coefficients.k_tss.A is -1e9 L/mol/s; needs more than 0 L/mol/s"),
-    "infinite A": ([("A: 1e9", "A: 1e999")], "coefficients.k_tss.A is 1e999 L/mol/s; needs more than 0"),
+    "infinite A": ([("A: 1e9", "A: 1e999")], "coefficients.k_tss.A is 1e999 L/mol/s; needs a number that a computer"),
     "J for kJ": (
         [("E_a: 20 kJ", "E_a: 20000 kJ")],
         "my.yaml: coefficients.k_p.E_a is 20000 kJ/mol; needs 0, or 0.5 to 400 kJ/mol; was 20000 J/mol meant?",
@@ -305,6 +305,11 @@ BAD = {
         "my.yaml: monomer is T; needs keys with",
     ),
     "no text": ([("note: made up", "note: 7")], "my.yaml: note is 7; needs text"),
+    "a name that is no file's": (
+        [("name: toy\n", "name: my toy/\n")],
+        "my.yaml: name is my toy/; needs letters, digits",
+    ),
+    "an endless range": ([("0.5 to 2 h", "0.5 to 1e999 h")], "time.range is 0.5 to 1e999 h; needs a number that a"),
     "a key twice": ([("note: made up", "note: a\nnote: b")], "note stands there twice"),
     "no mapping": ([(TOY, "- 1")], "no system; it has to hold keys"),
     "no YAML": ([(TOY, "a: [")], "is not YAML"),
