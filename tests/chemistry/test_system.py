@@ -9,9 +9,10 @@ import torch
 import yaml
 
 from polyinv.chemistry import BUTYL_ACRYLATE, SYSTEMS, System, load_system
+from polyinv.chemistry.coefficients_file import agents, initiators
 from polyinv.chemistry.kinetics import RateCoefficients
 from polyinv.chemistry.measures import CONCENTRATION, RATIO, measure
-from polyinv.chemistry.system_file import agents, initiators, read_system
+from polyinv.chemistry.system_file import read_system
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.errors import InputError
