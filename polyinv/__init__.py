@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyinv.chemistry.system import System, load_system
     from polyinv.data.bundled import load_bundled
     from polyinv.data.datamodule import RecipeDataModule
     from polyinv.data.features import FEATURES
@@ -37,10 +38,12 @@ __all__ = [
     "RandomForest",
     "RecipeDataModule",
     "RecipeModule",
+    "System",
     "assess",
     "closed_loop",
     "load",
     "load_bundled",
+    "load_system",
     "simulate_table",
     "split_rows",
 ]
@@ -58,10 +61,12 @@ _HOMES = {
     "RandomForest": "models",
     "RecipeDataModule": "data.datamodule",
     "RecipeModule": "models.module",
+    "System": "chemistry.system",
     "assess": "domain.assessment",
     "closed_loop": "evaluation.closed_loop",
     "load": "predict.predictor",
     "load_bundled": "data.bundled",
+    "load_system": "chemistry.system",
     "simulate_table": "data.source",
     "split_rows": "data.splits",
 }

@@ -355,6 +355,36 @@ def evaluate(arguments: list[str]) -> None:
     print(f"report in {Path(config.output, 'report.html')}")
 
 
+def systems(arguments: list[str]) -> None:
+    """List the systems that come with polyinv, or show one with its coefficients, their sources and uncertainty."""
+    parser = _parser("systems", systems)
+    parser.add_argument(
+        "action", nargs="?", default="list", metavar="ACTION", help="list, which is the default, or show"
+    )
+    parser.add_argument(
+        "system",
+        nargs="?",
+        type=str | None,
+        metavar="NAME_OR_FILE",
+        help="with show: a system by its name or its monomer's symbol (butyl_acrylate, MMA), or the file of one",
+    )
+    config = parse(parser, arguments)
+    if config.action not in ("list", "show"):
+        raise unknown("action of systems", config.action, ("list", "show"))
+    if (config.system is None) == (config.action == "show"):
+        raise InputError("polyinv systems takes nothing, or show with a NAME_OR_FILE")
+
+    from polyinv.chemistry.system_file import read_system, system_file
+
+    if config.system is not None:
+        read_system(system_file(config.system))  # refused before torch is imported
+
+    from polyinv.chemistry.system import load_system
+    from polyinv.report.systems import console, listed, shown
+
+    console().print(listed() if config.system is None else shown(load_system(config.system)))
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "simulate": simulate,
     "train": train,
@@ -362,6 +392,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "predict": predict,
     "reproduce": reproduce,
     "ablate": ablate,
+    "systems": systems,
 }
 FLAGS = {
     "simulate": ("--allow-few",),

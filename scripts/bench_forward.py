@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
 from polyinv.simulate import deterministic, fused
-from polyinv.simulate.derivatives import DIRECTIONS, derivatives
+from polyinv.simulate.derivatives import derivatives, directions
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.recipes import published_grid, random_recipes, runs
 from polyinv.simulate.snapshots import Growth
@@ -48,8 +48,8 @@ def one_recipe(one: Tensor) -> None:
     ways: dict[str, Callable[[], object]] = {
         "values": lambda: fused.grow(one[:, :3], one[:, 3:], BUTYL_ACRYLATE),
         "values and derivatives by the recipe": lambda: derivatives(one[:, :3], one[:, 3:], BUTYL_ACRYLATE),
-        f"values and derivatives by all {len(DIRECTIONS)}": lambda: derivatives(
-            one[:, :3], one[:, 3:], BUTYL_ACRYLATE, DIRECTIONS
+        f"values and derivatives by all {len(directions(BUTYL_ACRYLATE))}": lambda: derivatives(
+            one[:, :3], one[:, 3:], BUTYL_ACRYLATE, directions(BUTYL_ACRYLATE)
         ),
     }
     torch_seconds = per_call(lambda: deterministic.grow(one[:, :3], one[:, 3:], BUTYL_ACRYLATE), 3)

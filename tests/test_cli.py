@@ -61,7 +61,7 @@ def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
     assert end.value.code == 0
-    assert "--out" in capsys.readouterr().out
+    assert f"usage: polyinv {command} " in capsys.readouterr().out
 
 
 def test_help_and_refusals_do_not_wait_for_torch():
@@ -69,11 +69,12 @@ def test_help_and_refusals_do_not_wait_for_torch():
         "import sys; from polyinv.cli import main; "
         "main(['--help']); main(['train', '--data.path', 'nowhere.xlsx', '--output', 'x']); "
         "main(['train', '--model.foo', '3', '--output', 'x']); main(['simulate', '--out', 'a.pdf']); "
+        "main(['systems', 'show', 'nowhere.yaml']); "
         "print([name for name in ('torch', 'lightning', 'sklearn.ensemble') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done
-    assert done.stderr.count("polyinv: error: ") == 3
+    assert done.stderr.count("polyinv: error: ") == 4
 
 
 def test_simulate_writes_the_recipes_of_a_file_in_their_order(tmp_path, capsys):
@@ -197,7 +198,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "horizon is 3000 s; needs to reach the last snapshot at 3600 s",
         ),
         (["simulate"], "out"),
-        (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, train"),
+        (["simulat"], "no command 'simulat'; known: ablate, evaluate, predict, reproduce, simulate, systems, train"),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
             "no model 'forrest'; known: cnn, forest, mlp, network",

@@ -1,8 +1,42 @@
-"""Rate coefficients of polymerizations, with their sources; ``CHEMISTRIES`` lists the systems polyinv knows."""
+"""Rate coefficients of polymerizations, with their sources; systems, which are chemistries with names and a recipe box.
 
-from polyinv.chemistry.butyl_acrylate import BUTYL_ACRYLATE
-from polyinv.chemistry.kinetics import Arrhenius, Chemistry, RateCoefficients
+Names are loaded when they are first used: files of systems are read and refused without torch, which takes seconds.
+"""
 
-CHEMISTRIES = {"butyl_acrylate": BUTYL_ACRYLATE}
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["BUTYL_ACRYLATE", "CHEMISTRIES", "Arrhenius", "Chemistry", "RateCoefficients"]
+if TYPE_CHECKING:
+    from polyinv.chemistry.butyl_acrylate import BUTYL_ACRYLATE, CHEMISTRIES
+    from polyinv.chemistry.kinetics import Arrhenius, Chemistry, RateCoefficients
+    from polyinv.chemistry.system import SYSTEMS, System, load_system
+
+__all__ = [
+    "BUTYL_ACRYLATE",
+    "CHEMISTRIES",
+    "SYSTEMS",
+    "Arrhenius",
+    "Chemistry",
+    "RateCoefficients",
+    "System",
+    "load_system",
+]
+
+_HOMES = {
+    "BUTYL_ACRYLATE": "butyl_acrylate",
+    "CHEMISTRIES": "butyl_acrylate",
+    "SYSTEMS": "system",
+    "Arrhenius": "kinetics",
+    "Chemistry": "kinetics",
+    "RateCoefficients": "kinetics",
+    "System": "system",
+    "load_system": "system",
+}
+"""The module of each name."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found

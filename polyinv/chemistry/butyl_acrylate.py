@@ -41,3 +41,5 @@ BUTYL_ACRYLATE = Chemistry(
     range={q.name: (0.0 if q.name == "time" else q.low, q.high) for q in RECIPE},
     note="effective coefficients: they fix predictions on the published grid, not the rate coefficients themselves",
 )
+CHEMISTRIES = {"butyl_acrylate": BUTYL_ACRYLATE}
+"""The chemistries that polyinv knows, by name."""

@@ -4,7 +4,7 @@ The scheme is that of an acrylate in solution with one initiator I. Secondary ch
 backbiting turns them into mid-chain radicals Q; a monomer unit added to Q makes it an S again.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ class Arrhenius:
 
 @dataclass(frozen=True)
 class RateCoefficients:
-    """The coefficients of a `Chemistry` at given temperatures: tensors of one shape, in 1/s or L/mol/s."""
+    """The coefficients of a `Chemistry` at given conditions: tensors of one shape, in 1/s or L/mol/s, 0 if absent."""
 
     k_d: Tensor
     k_p: Tensor
@@ -58,7 +58,29 @@ class RateCoefficients:
     k_tst: Tensor
     k_ttt: Tensor
     k_trM: Tensor
-    k_trS: Tensor
+    k_trS: Tensor  # times the concentration of the solvent: 1/s
+    k_trA: Tensor
+
+
+@dataclass(frozen=True)
+class Solvent:
+    """Solvent: what chains transfer to, at a concentration that does not change in a reaction.
+
+    Args:
+        name: Such as "toluene".
+        molar_volumes: Of monomer and solvent in L/mol. They fill the volume together, so that the recipe need not name
+            the solvent: :math:`c_S = (1 - c_M V_M) / V_S`. None where the concentration is a value of the recipe.
+    """
+
+    name: str
+    molar_volumes: tuple[float, float] | None = None
+
+    def concentration(self, monomer: Tensor) -> Tensor:
+        """Concentration in mol/L beside monomer in mol/L, of any shape; not below 0."""
+        if self.molar_volumes is None:
+            raise ValueError(f"the concentration of {self.name} is a value of the recipe")
+        of_monomer, of_solvent = self.molar_volumes
+        return ((1 - monomer * of_monomer) / of_solvent).clamp(min=0)
 
 
 @dataclass(frozen=True)
@@ -67,8 +89,11 @@ class Chemistry:
 
     Every rate is a rate of **events**: the event rate of S + S is ``k_tss·S²``, so that radicals vanish at
     ``2·k_tss·S²``; of S + Q it is ``2·k_tst·S·Q``, of Q + Q ``k_ttt·Q²``. A chain that starts (from the initiator,
-    the monomer or the solvent) consumes one monomer unit at once. Termination does not depend on chain length. Left
-    out: β-scission, intermolecular transfer to polymer, gel effect, depropagation, volume contraction.
+    the monomer, the solvent or the agent) consumes one monomer unit at once. Termination does not depend on chain
+    length. Left out: β-scission, intermolecular transfer to polymer, gel effect, depropagation, volume contraction.
+
+    Conditions of a reaction are (B, 3 + E): monomer and initiator in mol/L, temperature in °C, then what ``extras``
+    names.
 
     Args:
         name: Key in ``CHEMISTRIES``.
@@ -78,17 +103,21 @@ class Chemistry:
         f: Initiator efficiency: the share of fragments that start a chain.
         k_d: I → 2 S.
         k_p: S + M → S.
-        k_bb: S → Q.
-        k_pt: Q + M → S.
         k_tss: S + S → dead.
+        d_ss: Fraction of S + S that disproportionates into two chains; the rest combines into one.
+        range: Where the coefficients have been checked, as ``{column: (low, high)}``; outside it they extrapolate.
+        k_bb: S → Q; None without mid-chain radicals Q, and then the other coefficients of Q are, too.
+        k_pt: Q + M → S.
         k_tst: S + Q → dead.
         k_ttt: Q + Q → dead.
         k_trM: S + M → dead + S.
-        k_trS: S → dead + S through the solvent, whose constant concentration is lumped in (1/s).
-        d_ss: Fraction of S + S that disproportionates into two chains; the rest combines into one.
+        k_trS: S → dead + S through the solvent: in L/mol/s with a ``solvent``; in 1/s, its constant concentration
+            lumped in, without.
+        k_trA: S + A → dead + S through a chain transfer agent A, which is used up.
         d_st: The same for S + Q.
         d_tt: The same for Q + Q.
-        range: Where the coefficients have been checked, as ``{column: (low, high)}``; outside it they extrapolate.
+        solvent: None where there is none, or its concentration is lumped into ``k_trS``.
+        extras: Concentrations in mol/L that the conditions name beside monomer and initiator: "solvent", "agent".
         note: What has to be said wherever the coefficients are shown.
     """
 
@@ -99,22 +128,47 @@ class Chemistry:
     f: float
     k_d: Arrhenius
     k_p: Arrhenius
-    k_bb: Arrhenius
-    k_pt: Arrhenius
     k_tss: Arrhenius
-    k_tst: Arrhenius
-    k_ttt: Arrhenius
-    k_trM: Arrhenius
-    k_trS: Arrhenius
     d_ss: float
-    d_st: float
-    d_tt: float
     range: dict[str, tuple[float, float]]
+    k_bb: Arrhenius | None = None
+    k_pt: Arrhenius | None = None
+    k_tst: Arrhenius | None = None
+    k_ttt: Arrhenius | None = None
+    k_trM: Arrhenius | None = None
+    k_trS: Arrhenius | None = None
+    k_trA: Arrhenius | None = None
+    d_st: float = 0.0
+    d_tt: float = 0.0
+    solvent: Solvent | None = None
+    extras: tuple[str, ...] = ()
     note: str = ""
 
     def at(self, temp: Tensor) -> RateCoefficients:
-        """All rate coefficients at ``temp`` in °C, each with the shape of ``temp``."""
-        return RateCoefficients(**{field.name: getattr(self, field.name)(temp) for field in fields(RateCoefficients)})
+        """All rate coefficients at ``temp`` in °C, each with the shape of ``temp``; ``k_trS`` as the law gives it."""
+        laws = {field.name: getattr(self, field.name) for field in fields(RateCoefficients)}
+        return RateCoefficients(
+            **{name: torch.zeros_like(temp) if law is None else law(temp) for name, law in laws.items()}
+        )
+
+    def under(self, conditions: Tensor) -> RateCoefficients:
+        """All rate coefficients under ``conditions`` (*, 3 + E), each (*): transfer to the solvent in 1/s."""
+        k = self.at(conditions[..., 2])
+        return k if self.solvent is None else replace(k, k_trS=k.k_trS * self.solvent_under(conditions))
+
+    def solvent_under(self, conditions: Tensor) -> Tensor:
+        """Concentration of the solvent in mol/L under ``conditions`` (*, 3 + E), (*); 1 where it is lumped in."""
+        if self.solvent is None:
+            return torch.ones_like(conditions[..., 0])
+        if "solvent" in self.extras:
+            return conditions[..., 3 + self.extras.index("solvent")]
+        return self.solvent.concentration(conditions[..., 0])
+
+    def agent_under(self, conditions: Tensor) -> Tensor:
+        """Initial chain transfer agent in mol/L under ``conditions`` (*, 3 + E), (*); 0 without one."""
+        if "agent" not in self.extras:
+            return torch.zeros_like(conditions[..., 0])
+        return conditions[..., 3 + self.extras.index("agent")]
 
     def outside(self, recipes: Tensor) -> list[str]:
         """Describe the columns of ``recipes`` (B, 4) that leave the checked range, a line each, if any.

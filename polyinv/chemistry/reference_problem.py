@@ -20,16 +20,8 @@ P1 = Chemistry(
     f=0.5,
     k_d=_constant(4e-5),
     k_p=_constant(2000.0),
-    k_bb=_constant(0.0),
-    k_pt=_constant(100.0),  # of no consequence, there are no mid-chain radicals
     k_tss=_constant(2e7),
-    k_tst=_constant(0.0),
-    k_ttt=_constant(0.0),
-    k_trM=_constant(0.0),
-    k_trS=_constant(0.0),
     d_ss=0.5,
-    d_st=0.5,
-    d_tt=0.5,
     range={},
     note="made up, for tests",
 )

@@ -71,7 +71,7 @@ class CurveBank:
     @classmethod
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
         """Simulate the bank of given recipes (N, 4), in float32 except for the recipes."""
-        conditions, times = recipes[:, :3], recipes[:, 3:]
+        conditions, times = recipes[:, :-1], recipes[:, -1:]
         growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
         scatter = fluctuations(conditions, times, chemistry)
         parts = mapped(growth, torch.Tensor.float), mapped(scatter, torch.Tensor.float)

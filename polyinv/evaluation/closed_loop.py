@@ -104,7 +104,7 @@ def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Grow
 
     A predicted time may lie beyond the horizon, which still fixes the volume.
     """
-    conditions, time = recipes[:, :3], recipes[:, 3:]
+    conditions, time = recipes[:, :-1], recipes[:, -1:]
     times = torch.cat([time.clamp(max=horizon), time.clamp(min=horizon)], dim=-1)
     growth = solvers.grow(conditions, times, chemistry).cumulated()
     check_growth(growth, conditions)
@@ -121,7 +121,7 @@ def _deterministic(
     seeds: Sequence[int],
     store: Store,
 ) -> list[Snapshots]:
-    return [solvers.simulate(recipes[:, :3], recipes[:, 3:], chemistry)] * len(seeds)
+    return [solvers.simulate(recipes[:, :-1], recipes[:, -1:], chemistry)] * len(seeds)
 
 
 def _sampled(
@@ -134,7 +134,7 @@ def _sampled(
     store: Store,
 ) -> list[Snapshots]:
     growth, made = _smooth(recipes, horizon, chemistry)
-    scatter = fluctuations(recipes[:, :3], recipes[:, 3:], chemistry)
+    scatter = fluctuations(recipes[:, :-1], recipes[:, -1:], chemistry)
 
     def drawn(rows: Tensor, seed: int) -> Snapshots:
         """Draw the replicates of some of the recipes, each recipe from a stream of its own."""
@@ -162,8 +162,8 @@ def _kmc(
     (seed,) = seeds
     with counted("simulating", "reactions", len(recipes) * replicates) as advance:
         made = simulate_runs(
-            recipes[:, :3],
-            recipes[:, 3:],
+            recipes[:, :-1],
+            recipes[:, -1:],
             chemistry,
             chains=chains,
             horizon=horizon,

@@ -65,7 +65,7 @@ def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: flo
 
 
 def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
-    conditions, times = recipes[:, :3], recipes[:, 3:]
+    conditions, times = recipes[:, :-1], recipes[:, -1:]
     growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
     scatter = fluctuations(conditions, times, chemistry)
     return _noise(growth, scatter.variance[:, 0], scatter.correlation[:, 0]) * dead_chains[:, None, None]

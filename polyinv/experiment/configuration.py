@@ -12,13 +12,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, unknown
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
+from polyinv.runtime.yaml_files import read_mapping
 
 if TYPE_CHECKING:
     from polyinv.experiment.run import Experiment
@@ -250,28 +250,10 @@ def _entry(path: Path, *keys: str) -> str | None:
     return value
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML loader that refuses equal keys, of which YAML silently takes the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
-        return node
-
-
 def read_yaml(path: Path, sections: str = "model, features, split, data") -> dict[str, Any]:
     """Read the sections of a YAML file.
 
     Raises:
         InputError: It is none, or has no sections.
     """
-    try:
-        config = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
-    if not isinstance(config, dict):
-        raise InputError(f"{path} is no configuration; it has to hold sections such as {sections}")
-    return config
+    return read_mapping(path, f"configuration; it has to hold sections such as {sections}")

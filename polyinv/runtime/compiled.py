@@ -1,5 +1,6 @@
-"""numba's ``njit``, which keeps what it has compiled beside the package or, failing that, in the user's cache."""
+"""numba's ``njit``, which keeps what it has compiled, for as long as the sources stay as they are."""
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -18,10 +19,23 @@ __all__ = ["njit", "slow_the_first_time"]
 PATIENCE = 3.0
 """Seconds after which a first call is said to compile; what was compiled before is loaded in half a second."""
 
+PACKAGE = Path(__file__).parents[1]
+
+
+def _cache() -> Path:
+    """Folder for what is compiled of today's sources: numba looks at the file of a function, not at what it calls.
+
+    Beside the package where it can be written, else in the user's cache: numba gives up where neither the package nor
+    the home can be.
+    """
+    sources = b"".join(file.read_bytes() for file in sorted((PACKAGE / "simulate").glob("*.py")))
+    beside = PACKAGE / "__pycache__" if os.access(PACKAGE, os.W_OK) else cache_folder()
+    return beside / f"numba-{hashlib.sha256(sources).hexdigest()[:16]}"
+
+
 config: Any = numba.config
-if not config.CACHE_DIR and not os.access(Path(__file__).parents[1], os.W_OK):
-    # numba itself gives up where neither the package nor the home can be written.
-    config.CACHE_DIR = str(cache_folder() / "numba")
+if not config.CACHE_DIR:
+    config.CACHE_DIR = str(_cache())
 
 log = logging.getLogger(__name__)
 _called: set[str] = set()

@@ -65,7 +65,7 @@ def control_volumes(
     if horizon is not None and not (math.isfinite(horizon) and horizon > 0):
         raise InputError(f"horizon is {horizon:g} s; it has to be later than the start of a reaction")
     conditions, end = conditions.detach().double().cpu(), times[:, -1:].detach().double().cpu()
-    k = chemistry.at(conditions[:, 2])
+    k = chemistry.under(conditions)
     _check_coefficients(chemistry, k, conditions)
     nodes = end * _NODES
     growth = solvers.grow(conditions, nodes[:, 1:], chemistry)
@@ -98,7 +98,7 @@ def control_volumes(
 def _mean_radicals(chemistry: Chemistry, conditions: Tensor, nodes: Tensor, monomer: Tensor) -> tuple[Tensor, Tensor]:
     """Time averages of S and Q in mol/L, from the monomer at all ``nodes`` (B, 13) but the first."""
     monomer = torch.cat([conditions[:, :1], monomer], -1)
-    k = chemistry.at(conditions[:, 2:].expand_as(nodes))
+    k = chemistry.at(conditions[:, 2:3].expand_as(nodes))
     initiation = 2 * chemistry.f * k.k_d * conditions[:, 1:2] * torch.exp(-k.k_d * nodes)
     S, Q = deterministic.radicals(k, monomer, initiation)
     return torch.trapezoid(S, dim=-1) / 12, torch.trapezoid(Q, dim=-1) / 12
@@ -119,7 +119,7 @@ def _check_coefficients(chemistry: Chemistry, k: RateCoefficients, conditions: T
 
 
 def _named(run: int, conditions: Tensor) -> str:
-    cBA_0, cAIBN_0, temp = conditions[run].tolist()
+    cBA_0, cAIBN_0, temp = conditions[run, :3].tolist()
     return f"reaction {run + 1} (cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g})"
 
 

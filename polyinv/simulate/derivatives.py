@@ -10,31 +10,35 @@ from torch import Tensor
 from polyinv.chemistry import Arrhenius, Chemistry
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.quantities import RECIPE
-from polyinv.simulate.fused import TOLERANCE, coefficients, run
-from polyinv.simulate.radical_rates import COEFFICIENTS
+from polyinv.simulate.fused import STARTED, TOLERANCE, coefficients, run, started
+from polyinv.simulate.radical_rates import COEFFICIENTS, K_TRS
 from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, check_runs
 
-VALUES = tuple(quantity.name for quantity in RECIPE)
-DIRECTIONS = (*VALUES, *COEFFICIENTS)
-"""What derivatives can be taken by: values of the recipe, coefficients of the chemistry."""
+CONDITIONS = ("monomer", "initiator", "temp")
+"""What every recipe names beside the time; a chemistry may add "solvent" and "agent"."""
+
+
+def directions(chemistry: Chemistry) -> tuple[str, ...]:
+    """What derivatives can be taken by: values of the recipe in its order, coefficients of the chemistry."""
+    present = [name for name in COEFFICIENTS if getattr(chemistry, name) is not None]
+    return (*CONDITIONS, *chemistry.extras, "time", *present)
 
 
 def derivatives(
     conditions: Tensor,
     times: Tensor,
     chemistry: Chemistry,
-    by: Sequence[str] = VALUES,
+    by: Sequence[str] | None = None,
     *,
     tolerance: float = TOLERANCE,
 ) -> tuple[Snapshots, Snapshots]:
     """Simulate B reactions by the rate equations, with the derivatives of every snapshot.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), see `polyinv.chemistry.Chemistry`.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
-        by: D of ``DIRECTIONS``; ``time`` is the time of the snapshot itself.
+        by: D of `directions`; "time" is the time of the snapshot itself. None takes the values of the recipe.
         tolerance: Largest relative error, see `polyinv.simulate.fused.TOLERANCE`.
 
     Returns:
@@ -50,16 +54,18 @@ def derivatives(
         >>> round(float(slopes.Mn[0, 0, 0]))  # g/mol per °C
         -993
     """
+    if by is None:
+        by = (*CONDITIONS, *chemistry.extras, "time")
     for name in by:
-        if name not in DIRECTIONS:
-            raise InputError(f"no derivative by {name!r}; known: {', '.join(DIRECTIONS)}")
+        if name not in directions(chemistry):
+            raise InputError(f"no derivative by {name!r}; known: {', '.join(directions(chemistry))}")
     check_runs(conditions, times)
     conditions, times = conditions.detach().double(), times.detach().double()
-    k = coefficients(chemistry, conditions[:, 2]).detach().numpy()
+    k, start = (of(chemistry, conditions).detach().numpy() for of in (coefficients, started))
     seeds = [name for name in by if name != "time"]
-    d_start, d_k = _seeds(chemistry, conditions[:, 2], seeds)
+    d_start, d_k = _seeds(chemistry, conditions, seeds)
     molar_mass = chemistry.monomer_molar_mass
-    found = run(conditions[:, :2].numpy(), k, times.numpy(), molar_mass, d_start=d_start, d_k=d_k, tolerance=tolerance)
+    found = run(start, k, times.numpy(), molar_mass, d_start=d_start, d_k=d_k, tolerance=tolerance)
     growth, rate = (Growth(*map(torch.from_numpy, part)) for part in (found.growth, found.rate))
     check_growth(growth, conditions)
     growth = growth.cumulated()
@@ -74,20 +80,32 @@ def derivatives(
     return polymer, _stacked([_change(growth, polymer, change) for change in changes], polymer)
 
 
-def _seeds(chemistry: Chemistry, temp: Tensor, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of the initial concentrations (B, 2, D) and of the chemistry's numbers (B, 13, D)."""
-    d_start, d_k = np.zeros((len(temp), 2, len(names))), np.zeros((len(temp), len(COEFFICIENTS), len(names)))
+def _seeds(chemistry: Chemistry, conditions: Tensor, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of the initial concentrations (B, 3, D) and of the chemistry's numbers (B, 14, D)."""
+    temp, solvent = conditions[:, 2], chemistry.solvent_under(conditions).numpy()
+    d_start, d_k = np.zeros((len(temp), 3, len(names))), np.zeros((len(temp), len(COEFFICIENTS), len(names)))
     for at, name in enumerate(names):
-        if name in VALUES[:2]:
-            d_start[:, VALUES.index(name), at] = 1.0
+        if name in STARTED:
+            d_start[:, STARTED.index(name), at] = 1.0
         elif name in COEFFICIENTS:
-            d_k[:, COEFFICIENTS.index(name), at] = 1.0
-        else:  # the temperature acts through every rate coefficient
+            d_k[:, COEFFICIENTS.index(name), at] = solvent if name == "k_trS" else 1.0
+        elif name == "temp":  # acts through every rate coefficient
             for row, coefficient in enumerate(COEFFICIENTS):
                 law = getattr(chemistry, coefficient)
                 if isinstance(law, Arrhenius):
                     d_k[:, row, at] = law.slope(temp).detach().numpy()
+            d_k[:, K_TRS, at] *= solvent
+        if name in ("monomer", "solvent") and chemistry.solvent and chemistry.k_trS:
+            d_k[:, K_TRS, at] += chemistry.k_trS(temp).detach().numpy() * _more_solvent(chemistry, name, solvent)
     return d_start, d_k
+
+
+def _more_solvent(chemistry: Chemistry, name: str, solvent: np.ndarray) -> np.ndarray | float:
+    """Derivative of the concentration of the solvent by a value of the recipe."""
+    volumes = chemistry.solvent.molar_volumes if chemistry.solvent else None
+    if name == "solvent":
+        return 1.0
+    return 0.0 if volumes is None else np.where(solvent > 0, -volumes[0] / volumes[1], 0.0)
 
 
 def _change(growth: Growth, polymer: Snapshots, change: Growth) -> Snapshots:

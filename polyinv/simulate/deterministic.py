@@ -66,6 +66,9 @@ def radicals(k: RateCoefficients, monomer: Tensor, initiation: Tensor) -> tuple[
         slope = loss + 2 * x * S * (k.k_tss * k.k_ttt - k.k_tst**2) / spread
         return x - (x * loss - k.k_bb) / slope
 
+    if not bool((k.k_bb > 0).any()):  # no mid-chain radicals
+        S, _ = chain_end_radicals(torch.zeros_like(monomer))
+        return S, torch.zeros_like(S)
     with torch.no_grad():
         x = k.k_bb / (k.k_pt * monomer)
         for _ in range(5):
@@ -75,11 +78,11 @@ def radicals(k: RateCoefficients, monomer: Tensor, initiation: Tensor) -> tuple[
     return S, x * S
 
 
-def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator: Tensor) -> Rates:
-    """Rates of everything that M, I and the dead chains need, for M and I in mol/L of shape (B,)."""
+def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator: Tensor, agent: Tensor) -> Rates:
+    """Rates of everything that M, I, A and the dead chains need, for M, I and A in mol/L of shape (B,)."""
     initiation = 2 * chemistry.f * k.k_d * initiator
     S, Q = radicals(k, monomer, initiation)
-    transfer = (k.k_trM * monomer + k.k_trS) * S
+    transfer = (k.k_trM * monomer + k.k_trS + k.k_trA * agent) * S
     terminations = (  # events, and the fraction of them that disproportionates
         (k.k_tss * S**2, chemistry.d_ss),
         (2 * k.k_tst * S * Q, chemistry.d_st),
@@ -106,7 +109,7 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
     are conserved to rounding and M stays positive at any step. The error falls with the square of the step.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), see `polyinv.chemistry.Chemistry`.
         times: (B, T) in s, ascending along T.
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
         step: Longest time step in s. The steps of a reaction depend on its own times only.
@@ -115,14 +118,14 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
         InputError: A reaction that cannot be.
     """
     check_runs(conditions, times)
-    monomer, initiator, temp = conditions.unbind(-1)
-    k = chemistry.at(temp)
+    monomer, initiator, temp = conditions[:, :3].unbind(-1)
+    k, agent = chemistry.under(conditions), chemistry.agent_under(conditions)
     lengths = bin_lengths(chemistry.monomer_molar_mass, like=conditions)
     empty = int((lengths == 0).sum()) - 1  # bins below the shortest chain
     lengths = lengths[empty:-1, None]  # the last bin is open: it ends nowhere
 
-    def at(monomer: Tensor, now: Tensor) -> Rates:
-        return rates(chemistry, k, monomer, initiator_left(k, initiator, now))
+    def at(monomer: Tensor, agent: Tensor, now: Tensor) -> Rates:
+        return rates(chemistry, k, monomer, initiator_left(k, initiator, now), agent)
 
     now = torch.zeros_like(temp)
     residual, dead_chains = [], []
@@ -133,16 +136,16 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
         beyond: list[Tensor | float] = [0.0, 0.0, 0.0]
         for i in range(int(steps.max())):
             h = torch.where(i < steps, interval / steps.clamp(min=1), 0.0)
-            here = at(monomer, now)
+            here = at(monomer, agent, now)
             middle = (monomer * torch.exp(-h / 2 * here.consumption / monomer)).clamp(min=TRACE)
-            there = at(middle, now + h / 2)
+            there = at(middle, agent * torch.exp(-h / 2 * k.k_trA * here.S), now + h / 2)
             consumed = -monomer * torch.expm1(-h * there.consumption / middle)
             consumed = consumed.minimum((monomer - TRACE).clamp(min=0))
             extent = consumed / there.consumption  # in s; h to third order
             ends = there.chain_ends
             moments = moments_beyond(lengths, ChainEnds(ends.p, ends.flory * extent, ends.combined * extent))
             beyond = [total + moment for total, moment in zip(beyond, moments, strict=True)]
-            monomer, now = monomer - consumed, now + h
+            monomer, agent, now = monomer - consumed, agent * torch.exp(-h * k.k_trA * there.S), now + h
         residual.append(monomer)
         dead_chains.append([_bins(total, empty, like=temp) for total in beyond])
     return Growth(torch.stack(residual, -1), *(torch.stack(part, 1) for part in zip(*dead_chains, strict=True)))

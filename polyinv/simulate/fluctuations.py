@@ -30,8 +30,24 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.runtime.compiled import njit, slow_the_first_time
-from polyinv.simulate.fused import REACH, coefficients, each_chunk
-from polyinv.simulate.fused_kernel import MOST_STEPS, NODES, TRACE, WEIGHTS, step_length, step_nodes
+from polyinv.simulate.fused import REACH, coefficients, each_chunk, started
+from polyinv.simulate.fused_kernel import (
+    A_,
+    COMBINED,
+    FLORY,
+    I_,
+    M_,
+    MOST_STEPS,
+    NODES,
+    Q_,
+    S_,
+    TRACE,
+    WEIGHTS,
+    fallen,
+    node_rates,
+    step_length,
+    step_nodes,
+)
 from polyinv.simulate.radical_rates import (
     D_SS,
     D_ST,
@@ -40,13 +56,13 @@ from polyinv.simulate.radical_rates import (
     K_D,
     K_P,
     K_PT,
+    K_TRA,
     K_TRM,
     K_TRS,
     K_TSS,
     K_TST,
     K_TTT,
     F,
-    Rates,
     rate_slopes,
 )
 from polyinv.simulate.snapshots import mapped
@@ -99,8 +115,11 @@ def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, rea
         reach: Longest step, as the decline of ln M plus that of ln I.
     """
     given = conditions.detach().double().cpu()
-    k = coefficients(chemistry, given[:, 2]).detach().numpy()
-    start, when = np.require(given[:, :2].numpy(), requirements=["C", "W"]), times.detach().double().cpu().numpy()
+    k = coefficients(chemistry, given).detach().numpy()
+    start, when = (
+        np.require(started(chemistry, given).numpy(), requirements=["C", "W"]),
+        times.detach().double().cpu().numpy(),
+    )
     arrays = (start, k, np.require(when, requirements=["C", "W"]), np.empty((*when.shape, 3)))
     with slow_the_first_time("the fluctuations"):
         for _ in each_chunk(lambda rows: _scatter_of(reach, *(each[rows] for each in arrays)), len(start)):
@@ -129,26 +148,27 @@ def _scatter(
     times: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    M, initiator = start[0], start[1]
-    flat, ratio, found = np.zeros(3), np.zeros(3), np.empty((3, 8))
+    M, initiator, A = start[0], start[1], start[2]
+    flat, ratio, found = np.zeros((2, 3)), np.zeros(3), np.empty((3, 9))
     covariance, feedback, made = np.zeros((3, 3)), np.zeros((3, 3, 3)), np.zeros((3, 3, 3))
     dead, now, steps = 0.0, 0.0, 0
     for t in range(len(times)):
         before, kept = covariance[0, 0], 1.0  # of an error of D at the last snapshot
         while now < times[t] and M > TRACE and steps < MOST_STEPS:
             steps += 1
-            h = step_length(k, M, initiator, now, times[t] - now, reach, flat, ratio)
-            step_nodes(k, M, initiator, now, h, flat, ratio, found)
+            h = step_length(k, M, initiator, A, now, times[t] - now, reach, flat, ratio)
+            step_nodes(k, M, initiator, A, now, h, flat, ratio, found)
             mean = np.zeros((3, 3))
             for i in range(3):
                 _at_node(k, found[i], feedback[i], made[i])
                 mean += WEIGHTS[i] * feedback[i]
-                dead += h * WEIGHTS[i] * (found[i, 2] + found[i, 3])
+                dead += h * WEIGHTS[i] * (found[i, FLORY] + found[i, COMBINED])
             passed = _exponential(h * mean)
             covariance = _turned(passed, covariance)
             for i in range(3):
                 covariance += h * WEIGHTS[i] * _turned(_exponential((1 - NODES[i]) * h * mean), made[i])
-            M = max(M * np.exp(-h * (WEIGHTS * flat).sum()), TRACE)
+            M = max(M * np.exp(-fallen(flat[0], WEIGHTS, h)), TRACE)
+            A *= np.exp(-fallen(flat[1], WEIGHTS, h))
             kept *= passed[0, 0]
             now = times[t] if h == times[t] - now else now + h
         now = times[t]
@@ -176,10 +196,9 @@ def _at_node(
     made: np.ndarray,
 ) -> None:
     """Write the matrix L and the covariance made per second, (3, 3) each, at one node of a step."""
-    M, initiator, S, Q = found[0], found[1], found[6], found[7]
+    M, initiator, agent, S, Q = found[M_], found[I_], found[A_], found[S_], found[Q_]
     none, by_M, by_I = np.zeros((len(k), 2)), np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    here = Rates(S, Q, found[2], found[3], found[4], found[5])
-    slopes = rate_slopes(k, M, initiator, here, none, by_M, by_I)
+    slopes = rate_slopes(k, M, initiator, agent, node_rates(found), none, by_M, by_I, np.zeros(2))
     feedback[:] = 0.0
     feedback[0, 0], feedback[1, 0] = -M * slopes[4, 0], -M * (slopes[0, 0] + slopes[1, 0])
     feedback[0, 2], feedback[1, 2] = -slopes[4, 1], -(slopes[0, 1] + slopes[1, 1])
@@ -187,10 +206,12 @@ def _at_node(
     # Minus the Jacobian of the radical balances, and the gradients of both outputs, by S and by Q.
     ss, sq = k[K_BB] + 4 * k[K_TSS] * S + 2 * k[K_TST] * Q, 2 * k[K_TST] * S - k[K_PT] * M
     qs, qq = 2 * k[K_TST] * Q - k[K_BB], k[K_PT] * M + 2 * k[K_TST] * S + 4 * k[K_TTT] * Q
-    transfer = k[K_TRM] * M + k[K_TRS]
+    transfer = k[K_TRM] * M + k[K_TRS] + k[K_TRA] * agent
     ends_st = 2 * k[K_TST] * (1 + k[D_ST])
     dead_S = transfer + 2 * k[K_TSS] * S * (1 + k[D_SS]) + ends_st * Q
     dead_Q = ends_st * S + 2 * k[K_TTT] * Q * (1 + k[D_TT])
+    if k[K_BB] == 0.0:  # no mid-chain radicals
+        sq, qs, qq = 0.0, 0.0, 1.0
     determinant = ss * qq - sq * qs
     # What one more S, or Q, does to an output until it is gone.
     D_by_S, D_by_Q = (k[K_P] * qq - k[K_PT] * qs) / determinant, (k[K_PT] * ss - k[K_P] * sq) / determinant

@@ -21,7 +21,7 @@ from polyinv.quantities import N_NODES
 from polyinv.runtime.compiled import slow_the_first_time
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.fused_kernel import integrate
-from polyinv.simulate.radical_rates import COEFFICIENTS
+from polyinv.simulate.radical_rates import COEFFICIENTS, K_TRS
 from polyinv.simulate.snapshots import Growth, Progress, check_runs, silent
 
 TOLERANCE = 1e-6
@@ -32,6 +32,10 @@ CHUNK = 256
 """Reactions that a thread takes at once."""
 GRADIENT_CHUNK = 64
 """Reactions whose derivatives are held at once on the way back, some 10 MB per snapshot."""
+
+
+STARTED = ("monomer", "initiator", "agent")
+"""Concentrations that a reaction starts with and that change in it."""
 
 
 class Integrals(NamedTuple):
@@ -59,7 +63,7 @@ def grow(
     """Integrate the chains made between the snapshots of B reactions; the result is float64.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), see `polyinv.chemistry.Chemistry`.
         times: (B, T) in s, ascending along T.
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
         tolerance: Largest relative error, see ``TOLERANCE``.
@@ -70,17 +74,26 @@ def grow(
     """
     check_runs(conditions, times)
     conditions, times = conditions.double(), times.double()
-    k = coefficients(chemistry, conditions[:, 2])
-    return Growth(*_Fused.apply(conditions[:, :2], k, times, chemistry.monomer_molar_mass, tolerance, progress))
+    k, start = coefficients(chemistry, conditions), started(chemistry, conditions)
+    return Growth(*_Fused.apply(start, k, times, chemistry.monomer_molar_mass, tolerance, progress))
 
 
-def coefficients(chemistry: Chemistry, temp: Tensor) -> Tensor:
-    """Numbers of a chemistry at temperatures (B,) in °C, (B, 13), see `polyinv.simulate.radical_rates.COEFFICIENTS`."""
+def started(chemistry: Chemistry, conditions: Tensor) -> Tensor:
+    """Monomer, initiator and chain transfer agent in mol/L at the start of reactions (B, 3 + E), (B, 3)."""
+    return torch.cat([conditions[:, :2], chemistry.agent_under(conditions)[:, None]], -1)
+
+
+def coefficients(chemistry: Chemistry, conditions: Tensor) -> Tensor:
+    """Numbers of a chemistry under conditions (B, 3 + E), (B, 14), in the order of ``COEFFICIENTS``."""
     laws = [getattr(chemistry, field.name) for field in fields(RateCoefficients)]
-    A, E_a = (_as_row([getattr(law, name) for law in laws]) for name in ("A", "E_a"))
+    A, E_a = (_as_row([0.0 if law is None else getattr(law, name) for law in laws]) for name in ("A", "E_a"))
     constant = _as_row([getattr(chemistry, name) for name in COEFFICIENTS[len(laws) :]])
-    k = A * torch.exp(-E_a / (GAS_CONSTANT * (temp[:, None] + ZERO_CELSIUS)))
-    return torch.cat([k, constant.expand(len(temp), -1)], -1)
+    k = A * torch.exp(-E_a / (GAS_CONSTANT * (conditions[:, 2:3] + ZERO_CELSIUS)))
+    if chemistry.solvent is not None:
+        beside = torch.ones(len(COEFFICIENTS) - len(constant), dtype=k.dtype)
+        beside[K_TRS] = 0
+        k = k * (beside + (1 - beside) * chemistry.solvent_under(conditions)[:, None])
+    return torch.cat([k, constant.expand(len(conditions), -1)], -1)
 
 
 def _as_row(numbers: list[float | Tensor]) -> Tensor:
@@ -104,18 +117,18 @@ def run(
     """Integrate B reactions in chunks on several threads, with derivatives in D directions where they are given.
 
     Args:
-        start: Monomer and initiator at time zero in mol/L, (B, 2).
-        k: Numbers of the chemistry, (B, 13), see `coefficients`.
+        start: Monomer, initiator and chain transfer agent at time zero in mol/L, (B, 3).
+        k: Numbers of the chemistry, (B, 14), see `coefficients`.
         times: In s, ascending, (B, T).
         monomer_molar_mass: In g/mol.
-        d_start: Derivatives of ``start``, (B, 2, D).
-        d_k: Derivatives of ``k``, (B, 13, D).
+        d_start: Derivatives of ``start``, (B, 3, D).
+        d_k: Derivatives of ``k``, (B, 14, D).
         tolerance: Largest relative error.
         progress: Called with the number of reactions just done.
     """
     (B, T), slopes = times.shape, d_start is not None and d_k is not None
     if d_start is None or d_k is None:
-        d_start, d_k = np.zeros((B, 2, 0)), np.zeros((B, len(COEFFICIENTS), 0))
+        d_start, d_k = np.zeros((B, 3, 0)), np.zeros((B, len(COEFFICIENTS), 0))
     D, R = d_start.shape[-1], T * slopes
     monomer, d_monomer, rate = np.empty((B, T)), np.empty((B, T, D)), np.zeros((B, R))
     bins, d_bins, rate_bins = (
@@ -189,8 +202,9 @@ def _pulled_back(ctx: Any, rows: slice, wanted: tuple[Tensor, ...]) -> tuple[Ten
     """Gradients by start, coefficients and times of some reactions."""
     start, k, times = (each[rows].detach().numpy() for each in ctx.saved_tensors)
     molar_mass, tolerance, _ = ctx.options
-    directions = np.broadcast_to(np.eye(2 + k.shape[1]), (len(start), 2 + k.shape[1], 2 + k.shape[1]))
-    d_start, d_k = directions[:, :2], directions[:, 2:]
+    D, own = start.shape[1] + k.shape[1], start.shape[1]
+    directions = np.broadcast_to(np.eye(D), (len(start), D, D))
+    d_start, d_k = directions[:, :own], directions[:, own:]
     found = run(start, k, times, molar_mass, d_start=d_start, d_k=d_k, tolerance=tolerance)
     gradient = torch.zeros(len(start), directions.shape[1], dtype=torch.float64)
     by_time = torch.zeros(times.shape, dtype=torch.float64)
@@ -203,4 +217,4 @@ def _pulled_back(ctx: Any, rows: slice, wanted: tuple[Tensor, ...]) -> tuple[Ten
             gradient += torch.einsum("bte,bted->bd", weight, slope)
             by_time += (weight * rate).sum(-1)
             by_time[:, :-1] -= (weight[:, 1:] * rate[:, :-1]).sum(-1)
-    return gradient[:, :2], gradient[:, 2:], by_time
+    return gradient[:, :own], gradient[:, own:], by_time

@@ -16,7 +16,7 @@ import numpy as np
 
 from polyinv.runtime.compiled import njit
 from polyinv.simulate.chain_kernel import add_chains, add_slopes, in_bins
-from polyinv.simulate.radical_rates import K_D, Rates, rate_slopes, rates
+from polyinv.simulate.radical_rates import K_D, K_TRA, Rates, rate_slopes, rates
 
 TRACE = 1e-9
 """Monomer in mol/L that is never consumed: chains that start take a unit each, and would go on when there is none."""
@@ -43,11 +43,16 @@ MATRIX = np.array(
 """Nodes, weights and matrix of the Gauss method with three stages."""
 
 
+# Columns of what is found at a node: concentrations in mol/L, rates of `Rates`.
+M_, I_, A_, FLORY, COMBINED, CONSUMPTION, P, S_, Q_ = range(9)
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def step_length(
     k: np.ndarray,
     monomer: float,
     initiator: float,
+    agent: float,
     now: float,
     left: float,
     reach: float,
@@ -60,16 +65,23 @@ def step_length(
         k: Numbers of the chemistry.
         monomer: At the start of the step.
         initiator: At time zero.
+        agent: At the start of the step.
         now: Start of the step in s.
         left: Time until the snapshot in s, the longest step.
-        reach: Longest step, as the decline of ln M plus that of ln I.
-        flat: Decline of ln M at the nodes, (3,), written.
+        reach: Longest step, as the decline of ln M plus those of ln I and ln A.
+        flat: Decline of ln M and of ln A at the nodes, (2, 3), written.
         ratio: Of the radicals at the nodes, (3,): of an instant before, then written.
     """
-    here = rates(k, monomer, initiator * np.exp(-min(k[K_D] * now, GONE)), ratio[2])
-    decline = here.consumption / monomer
-    flat[:], ratio[:] = decline, here.Q / here.S
-    return min(reach / (decline + k[K_D]), left) if decline * left > NOTHING else left
+    here = rates(k, monomer, initiator * np.exp(-min(k[K_D] * now, GONE)), agent, ratio[2])
+    decline, by_agent = here.consumption / monomer, k[K_TRA] * here.S if agent > 0.0 else 0.0
+    flat[0], flat[1], ratio[:] = decline, by_agent, here.Q / here.S
+    return min(reach / (decline + k[K_D] + by_agent), left) if decline * left > NOTHING else left
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def fallen(flat: np.ndarray, weights: np.ndarray, h: float) -> float:
+    """Decline of a logarithm over a step of h s, from its rates at the nodes, (3,)."""
+    return h * (weights[0] * flat[0] + weights[1] * flat[1] + weights[2] * flat[2])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -77,6 +89,7 @@ def step_nodes(
     k: np.ndarray,
     monomer: float,
     initiator: float,
+    agent: float,
     now: float,
     h: float,
     flat: np.ndarray,
@@ -89,28 +102,35 @@ def step_nodes(
         k: Numbers of the chemistry.
         monomer: At the start of the step.
         initiator: At time zero.
+        agent: At the start of the step.
         now: Start of the step in s.
         h: Its length.
-        flat: Decline of ln M at the nodes, (3,): a guess, and what was found.
+        flat: Decline of ln M and of ln A at the nodes, (2, 3): a guess, and what was found.
         ratio: Of the radicals at the nodes, (3,): likewise.
-        found: Monomer, initiator, flory, combined, consumption, p, S and Q at the nodes, (3, 8), written.
+        found: Concentrations and rates at the nodes, (3, 9), written.
     """
     for i in range(3):
-        found[i, 1] = initiator * np.exp(-min(k[K_D] * (now + NODES[i] * h), GONE))
+        found[i, I_] = initiator * np.exp(-min(k[K_D] * (now + NODES[i] * h), GONE))
     for _ in range(ITERATIONS):
         moved = 0.0
         for i in range(3):
-            fallen = h * (MATRIX[i, 0] * flat[0] + MATRIX[i, 1] * flat[1] + MATRIX[i, 2] * flat[2])
-            found[i, 0] = monomer * np.exp(-fallen)
+            found[i, M_] = monomer * np.exp(-fallen(flat[0], MATRIX[i], h))
+            found[i, A_] = agent * np.exp(-fallen(flat[1], MATRIX[i], h)) if agent > 0.0 else agent
         for i in range(3):
-            r = rates(k, found[i, 0], found[i, 1], ratio[i])
-            decline = r.consumption / found[i, 0]
-            moved = max(moved, abs(decline - flat[i]) * h)
-            flat[i], ratio[i] = decline, r.Q / r.S
-            found[i, 2], found[i, 3], found[i, 4], found[i, 5] = r.flory, r.combined, r.consumption, r.p
-            found[i, 6], found[i, 7] = r.S, r.Q
+            r = rates(k, found[i, M_], found[i, I_], found[i, A_], ratio[i])
+            decline = r.consumption / found[i, M_]
+            moved = max(moved, abs(decline - flat[0, i]) * h)
+            flat[0, i], flat[1, i], ratio[i] = decline, k[K_TRA] * r.S, r.Q / r.S
+            found[i, FLORY], found[i, COMBINED], found[i, CONSUMPTION] = r.flory, r.combined, r.consumption
+            found[i, P], found[i, S_], found[i, Q_] = r.p, r.S, r.Q
         if not moved > CONVERGED:
             break
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def node_rates(found: np.ndarray) -> Rates:
+    """Rates at a node, from its row of what was found."""
+    return Rates(found[S_], found[Q_], found[FLORY], found[COMBINED], found[CONSUMPTION], found[P])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -118,61 +138,76 @@ def _node_slopes(
     k: np.ndarray,
     dk: np.ndarray,
     found: np.ndarray,
+    flat: np.ndarray,
     now: float,
     h: float,
     d_log: np.ndarray,
     d_initiator: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+    d_agent: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Derivatives of the rates at the nodes of a step, in D directions.
 
     Args:
         k: Numbers of the chemistry.
-        dk: Their derivatives, (13, D).
+        dk: Their derivatives, (14, D).
         found: What `step_nodes` wrote.
+        flat: Likewise.
         now: Start of the step in s.
         h: Its length.
         d_log: Derivative of ln M at the start of the step, (D,).
         d_initiator: Of the initiator at time zero, relative to it, (D,).
+        d_agent: Of the agent at the start of the step, (D,).
 
     Returns:
-        Of flory, combined, consumption and p at the nodes, (3, 4, D); of the decline of ln M over the step, (D,).
+        Of flory, combined, consumption and p at the nodes, (3, 4, D); of the declines of ln M and of ln A over the
+        step, (D,) each.
     """
     D = len(d_log)
     slopes = np.empty((3, 4, D))
-    wider, none, of_initiator = np.zeros((len(dk), D + 1)), np.zeros(D + 1), np.zeros(D + 1)
+    # The last two directions are those of monomer and agent.
+    wider, of_initiator = np.zeros((len(dk), D + 2)), np.zeros(D + 2)
+    of_monomer, of_agent = np.zeros(D + 2), np.zeros(D + 2)
     wider[:, :D] = dk
-    none[D] = 1.0  # the last direction is the monomer's
-    own, by_monomer, all_slopes = np.empty((3, D)), np.empty(3), np.empty((3, 5, D + 1))
+    of_monomer[D], of_agent[D + 1] = 1.0, 1.0
+    own, by_monomer, by_agent, every = np.empty((3, D)), np.empty(3), np.empty(3), np.empty((3, 6, D + 2))
     for i in range(3):
-        M, left = found[i, 0], now + NODES[i] * h
+        M, left = found[i, M_], now + NODES[i] * h
         for d in range(D):
-            of_initiator[d] = found[i, 1] * d_initiator[d]
+            of_initiator[d] = found[i, I_] * d_initiator[d]
             if k[K_D] * left < GONE:
-                of_initiator[d] -= found[i, 1] * left * dk[K_D, d]
-        here = Rates(found[i, 6], found[i, 7], found[i, 2], found[i, 3], found[i, 4], found[i, 5])
-        all_slopes[i] = rate_slopes(k, M, found[i, 1], here, wider, none, of_initiator)
-        own[i] = all_slopes[i, 2, :D] / M
-        by_monomer[i] = all_slopes[i, 2, D] - found[i, 4] / M  # of the decline, by ln M
-    change = np.empty(D)
-    v = np.empty(3)
+                of_initiator[d] -= found[i, I_] * left * dk[K_D, d]
+        here = node_rates(found[i])
+        every[i] = rate_slopes(k, M, found[i, I_], found[i, A_], here, wider, of_monomer, of_initiator, of_agent)
+        own[i] = every[i, 2, :D] / M
+        by_monomer[i] = every[i, 2, D] - found[i, CONSUMPTION] / M  # of the decline, by ln M
+        by_agent[i] = every[i, 2, D + 1] / M
+    change, agent_change = np.empty(D), np.empty(D)
+    v, a, faster = np.empty(3), np.zeros(3), np.zeros(3)  # of ln M, of A, of the decline of ln A, at the nodes
     for d in range(D):
         v[:] = d_log[d]
         for _ in range(ITERATIONS):
             moved = 0.0
             for i in range(3):
+                faster[i] = dk[K_TRA, d] * found[i, S_] + k[K_TRA] * (
+                    every[i, 5, d] + every[i, 5, D] * found[i, M_] * v[i]
+                )
+            for i in range(3):
+                a[i] = d_agent[d] * np.exp(-fallen(flat[1], MATRIX[i], h)) - found[i, A_] * fallen(faster, MATRIX[i], h)
+            for i in range(3):
                 new = d_log[d]
                 for j in range(3):
-                    new -= h * MATRIX[i, j] * (own[j, d] + by_monomer[j] * v[j])
+                    new -= h * MATRIX[i, j] * (own[j, d] + by_monomer[j] * v[j] + by_agent[j] * a[j])
                 moved = max(moved, abs(new - v[i]))
                 v[i] = new
             if not moved > CONVERGED * max(abs(v[0]), abs(d_log[d])):
                 break
         change[d] = 0.0
         for i in range(3):
-            change[d] += h * WEIGHTS[i] * (own[i, d] + by_monomer[i] * v[i])
+            change[d] += h * WEIGHTS[i] * (own[i, d] + by_monomer[i] * v[i] + by_agent[i] * a[i])
             for m in range(4):
-                slopes[i, m, d] = all_slopes[i, m, d] + all_slopes[i, m, D] * found[i, 0] * v[i]
-    return slopes, change
+                slopes[i, m, d] = every[i, m, d] + every[i, m, D] * found[i, M_] * v[i] + every[i, m, D + 1] * a[i]
+        agent_change[d] = fallen(faster, WEIGHTS, h)
+    return slopes, change, agent_change
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -196,12 +231,12 @@ def _integrate(
 
     Args:
         lengths: Longest chain below each edge of a bin that can hold a chain, (E,).
-        reach: Longest step, as the decline of ln M plus that of ln I.
+        reach: Longest step, as the decline of ln M plus those of ln I and ln A.
         slopes: Whether derivatives are asked for.
-        start: Monomer and initiator at time zero in mol/L, (2,).
-        d_start: Their derivatives, (2, D).
-        k: Numbers of the chemistry, (13,), see `polyinv.simulate.radical_rates.COEFFICIENTS`.
-        dk: Their derivatives, (13, D).
+        start: Monomer, initiator and chain transfer agent at time zero in mol/L, (3,).
+        d_start: Their derivatives, (3, D).
+        k: Numbers of the chemistry, (14,), see `polyinv.simulate.radical_rates.COEFFICIENTS`.
+        dk: Their derivatives, (14, D).
         times: In s, ascending, (T,).
         monomer: Monomer at each time, (T,).
         d_monomer: Its derivatives, (T, D).
@@ -211,10 +246,10 @@ def _integrate(
         rate_bins: Their rates at each time in 1/s, (3, T, 100).
     """
     D, E = d_monomer.shape[1], len(lengths)
-    M, initiator = start[0], start[1]
-    dM, d_initiator = d_start[0].copy(), d_start[1] / initiator
+    M, initiator, A = start[0], start[1], start[2]
+    dM, d_initiator, dA = d_start[0].copy(), d_start[1] / initiator, d_start[2].copy()
     beyond, d_beyond = np.zeros((3, E)), np.zeros((3, E, D))
-    flat, ratio, found = np.zeros(3), np.zeros(3), np.empty((3, 8))
+    flat, ratio, found = np.zeros((2, 3)), np.zeros(3), np.empty((3, 9))
     now, steps = 0.0, 0
     for t in range(len(times)):
         beyond[:], d_beyond[:] = 0.0, 0.0
@@ -223,31 +258,33 @@ def _integrate(
             if steps > MOST_STEPS:
                 M = np.nan
                 break
-            h = step_length(k, M, initiator, now, times[t] - now, reach, flat, ratio)
-            step_nodes(k, M, initiator, now, h, flat, ratio, found)
-            fallen = h * (WEIGHTS[0] * flat[0] + WEIGHTS[1] * flat[1] + WEIGHTS[2] * flat[2])
-            total = h * (WEIGHTS[0] * found[0, 4] + WEIGHTS[1] * found[1, 4] + WEIGHTS[2] * found[2, 4])
-            consumed = -M * np.expm1(-fallen)
+            h = step_length(k, M, initiator, A, now, times[t] - now, reach, flat, ratio)
+            step_nodes(k, M, initiator, A, now, h, flat, ratio, found)
+            decline, agent_decline = fallen(flat[0], WEIGHTS, h), fallen(flat[1], WEIGHTS, h)
+            total = fallen(found[:, CONSUMPTION], WEIGHTS, h)
+            consumed = -M * np.expm1(-decline)
             to_the_trace = not consumed < M - TRACE
             consumed = M - TRACE if to_the_trace else consumed
             scale = consumed / total
             for i in range(3):
                 weight = h * WEIGHTS[i] * scale
-                add_chains(beyond, lengths, weight * found[i, 2], weight * found[i, 3], found[i, 5])
+                add_chains(beyond, lengths, weight * found[i, FLORY], weight * found[i, COMBINED], found[i, P])
             if slopes:
-                by, change = _node_slopes(k, dk, found, now, h, dM / M, d_initiator)
-                d_consumed = dM.copy() if to_the_trace else -dM * np.expm1(-fallen) + M * np.exp(-fallen) * change
+                by, change, faster = _node_slopes(k, dk, found, flat, now, h, dM / M, d_initiator, dA)
+                d_consumed = dM.copy() if to_the_trace else -dM * np.expm1(-decline) + M * np.exp(-decline) * change
                 d_scale = d_consumed / total
                 for i in range(3):
                     d_scale -= scale / total * h * WEIGHTS[i] * by[i, 2]
                 for i in range(3):
                     weight, d_weight = h * WEIGHTS[i] * scale, h * WEIGHTS[i] * d_scale
-                    d_flory = weight * by[i, 0] + d_weight * found[i, 2]
-                    d_combined = weight * by[i, 1] + d_weight * found[i, 3]
-                    flory, combined = weight * found[i, 2], weight * found[i, 3]
-                    add_slopes(d_beyond, lengths, flory, combined, found[i, 5], d_flory, d_combined, by[i, 3])
+                    d_flory = weight * by[i, 0] + d_weight * found[i, FLORY]
+                    d_combined = weight * by[i, 1] + d_weight * found[i, COMBINED]
+                    flory, combined = weight * found[i, FLORY], weight * found[i, COMBINED]
+                    add_slopes(d_beyond, lengths, flory, combined, found[i, P], d_flory, d_combined, by[i, 3])
                 dM = dM - d_consumed
+                dA = np.exp(-agent_decline) * (dA - A * faster)
             M -= consumed
+            A *= np.exp(-agent_decline)
             now = times[t] if h == times[t] - now else now + h
         now = times[t]
         monomer[t] = M
@@ -257,7 +294,7 @@ def _integrate(
             for d in range(D):
                 in_bins(np.ascontiguousarray(d_beyond[:, :, d]), d_bins[:, t, :, d])
             if M > TRACE:
-                r = rates(k, M, initiator * np.exp(-min(k[K_D] * now, GONE)), ratio[2])
+                r = rates(k, M, initiator * np.exp(-min(k[K_D] * now, GONE)), A, ratio[2])
                 beyond[:] = 0.0
                 add_chains(beyond, lengths, r.flory, r.combined, r.p)
                 in_bins(beyond, rate_bins[:, t])

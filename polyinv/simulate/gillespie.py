@@ -39,10 +39,11 @@ EVENTS = (
     "disproportionation_st",
     "combination_tt",
     "disproportionation_tt",
+    "transfer_agent",
 )
 """What is counted. Initiations come in pairs: one initiator molecule that succeeds leaves two chain starts."""
 _PROPAGATION, _BACKBITING, _REINITIATION, _INITIATION, _FAILED, _TO_MONOMER, _TO_SOLVENT, _SS = range(8)
-_ST, _TT = _SS + 2, _SS + 4
+_ST, _TT, _TO_AGENT = _SS + 2, _SS + 4, _SS + 6
 
 _LAYERS, _TAIL, _LAYER_AREA = 256, 7.69711747013104972, 0.0039496598225815571993
 
@@ -136,7 +137,7 @@ def _record_dead(
 
 
 # `level` carries these between calls; whole numbers, too, are floats there.
-_EXPECTED, _NOW, _CLOCK, _TIME_S, _TIME_Q, _LEFT, _INITIATOR, _S, _Q = range(9)
+_EXPECTED, _NOW, _CLOCK, _TIME_S, _TIME_Q, _LEFT, _INITIATOR, _S, _Q, _AGENT = range(10)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # dividing by a total rate of 0 has to give an endless wait
@@ -157,10 +158,11 @@ def _advance(
     Radicals stand in ``exposure`` and ``units``, first S, then Q. The exposure is the ∫c_M dt spent as S since the
     last draw, for an S less ``clock``, the same integral over all time: nothing has to be updated while it runs.
     """
-    k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS = k
+    k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS, k_trA = k
     f, d_ss, d_st, d_tt = fractions
     M, now, clock, time_S, time_Q = level[_EXPECTED], level[_NOW], level[_CLOCK], level[_TIME_S], level[_TIME_Q]
     left, initiator, S, Q = nb.int64(level[_LEFT]), level[_INITIATOR], nb.int64(level[_S]), nb.int64(level[_Q])
+    agent, to_agent = level[_AGENT], k_trA * volume
     pair_ss, pair_st, pair_tt = k_tss * volume, 2.0 * k_tst * volume, k_ttt * volume
     turns, backbitings, full = 0, 0, False
     c_M = c_M_next = max(M, 0.0) * volume
@@ -168,7 +170,7 @@ def _advance(
         n_S, n_Q = nb.float64(S), nb.float64(Q)
         backbiting = k_bb * n_S
         turning = backbiting + k_pt * c_M * n_Q
-        transfer = (k_trM * c_M + k_trS) * n_S
+        transfer = (k_trM * c_M + k_trS + to_agent * agent) * n_S
         ss, st, tt = pair_ss * n_S * (n_S - 1.0), pair_st * n_S * n_Q, pair_tt * n_Q * (n_Q - 1.0)
         total = turning + (transfer + (ss + st) + (tt + k_d * initiator))
         wait = exponential(state) / total
@@ -217,7 +219,13 @@ def _advance(
             left -= drawn + 1
             M += expected - drawn - 1.0
             counts[_PROPAGATION] += drawn
-            counts[_TO_SOLVENT if pick < k_trS * n_S else _TO_MONOMER] += 1
+            if pick < k_trS * n_S:
+                counts[_TO_SOLVENT] += 1
+            elif pick < (k_trS + to_agent * agent) * n_S:
+                counts[_TO_AGENT] += 1
+                agent = max(agent - 1.0, 0.0)
+            else:
+                counts[_TO_MONOMER] += 1
             continue
 
         pick -= transfer
@@ -269,6 +277,7 @@ def _advance(
             _record_dead(first + second, *dead)
     level[_EXPECTED], level[_NOW], level[_CLOCK], level[_TIME_S], level[_TIME_Q] = M, now, clock, time_S, time_Q
     level[_LEFT], level[_INITIATOR], level[_S], level[_Q] = left, initiator, S, Q
+    level[_AGENT] = agent
     counts[_BACKBITING] += backbitings
     counts[_REINITIATION] += turns - backbitings
     return full
@@ -318,26 +327,26 @@ def run(
     """Simulate to the last of ``times``. The arrays from ``state`` on are written to, the counting ones added to.
 
     Args:
-        k: k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS in 1/s or L/mol/s.
+        k: k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS, k_trA in 1/s or L/mol/s.
         fractions: Initiator efficiency f, then d_ss, d_st, d_tt.
         per_molar: Molecules per mol/L: Avogadro's number times the control volume.
-        molecules: Monomer and initiator molecules at the start.
+        molecules: Molecules of monomer, initiator and chain transfer agent at the start.
         times: (T,) in s, ascending.
         longest: (99,) longest chain of each bin but the last.
         state: (4,) of uint64, see `random_bits`.
         chains: (T, 100) dead chains made in each interval.
         units: (T, 100) units in them.
         squares: (T, 100) squares of their lengths, summed.
-        counts: (13,) events in the order of ``EVENTS``.
+        counts: (14,) events in the order of ``EVENTS``.
         radicals: (2,) time integrals of the numbers of S and Q, in s.
         residual: (T,) monomer molecules left.
         live_units: (T,) units in live radicals.
         live_chains: (T,) live radicals.
     """
     bins = np.searchsorted(longest, np.arange(16384)).astype(np.uint8)
-    level = np.zeros(9)
+    level = np.zeros(10)
     level[_EXPECTED] = level[_LEFT] = molecules[0]
-    level[_INITIATOR] = molecules[1]
+    level[_INITIATOR], level[_AGENT] = molecules[1], molecules[2]
     exposure, length = np.empty(64), np.empty(64, np.int64)
     for t in range(len(times)):
         dead = (bins, longest, chains[t], units[t], squares[t])

@@ -20,6 +20,7 @@ from polyinv.runtime.threads import available_cores
 from polyinv.simulate import gillespie
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
+from polyinv.simulate.fused import started
 from polyinv.simulate.gillespie import EVENTS
 from polyinv.simulate.plain_montecarlo import run_plainly
 from polyinv.simulate.run_store import RunStore
@@ -33,7 +34,7 @@ class EventCounts:
     """Event and radical counts of N kinetic Monte Carlo reactions.
 
     Args:
-        events: Counts of each kind of event in the order of ``EVENTS``, whole numbers of shape (N, 13).
+        events: Counts of each kind of event in the order of ``EVENTS``, whole numbers of shape (N, 14).
         S: Mean number of chain-end radicals over the reaction, shape (N,).
         Q: Mean number of mid-chain radicals over the reaction, shape (N,).
         per_molar: Molecules per mol/L in the control volume, shape (N,).
@@ -212,11 +213,11 @@ def _jobs(
     first: int,
 ) -> Iterator[_Job]:
     conditions, ends = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
-    rates = chemistry.at(conditions[:, 2])
+    rates = chemistry.under(conditions)
     k = torch.stack([getattr(rates, field.name) for field in fields(rates)], -1).detach().numpy()
     fractions = np.array([chemistry.f, chemistry.d_ss, chemistry.d_st, chemistry.d_tt], dtype=float)
     longest = bin_lengths(chemistry.monomer_molar_mass, like=conditions).numpy().astype(np.int64)[1:-1]
-    molecules = (volumes.per_molar[:, None] * conditions[:, :2]).round().long().numpy()
+    molecules = (volumes.per_molar[:, None] * started(chemistry, conditions)).round().long().numpy()
     for run, per_molar in enumerate(volumes.per_molar.tolist()):
         for replicate in range(replicates):
             of_run = (k[run], fractions, per_molar, molecules[run], ends[run], longest)

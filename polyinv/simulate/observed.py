@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry
-from polyinv.quantities import MMD, RECIPE, SCALARS
+from polyinv.quantities import MMD, SCALARS
 from polyinv.simulate.derivatives import derivatives
 from polyinv.simulate.fused import TOLERANCE
 from polyinv.simulate.snapshots import Snapshots, check_growth
@@ -15,19 +15,19 @@ OBSERVED = SCALARS + MMD
 
 
 def observe(recipes: Tensor, chemistry: Chemistry, *, tolerance: float = TOLERANCE) -> Tensor:
-    """Simulate the observed numbers (B, 103) of recipes (B, 4) by the rate equations, see ``OBSERVED``."""
-    growth = SOLVERS["fused"](recipes[:, :3], recipes[:, 3:], chemistry, tolerance=tolerance)
-    check_growth(growth, recipes[:, :3])
+    """Simulate the observed numbers (B, 103) of recipes (B, R) by the rate equations, see ``OBSERVED``."""
+    growth = SOLVERS["fused"](recipes[:, :-1], recipes[:, -1:], chemistry, tolerance=tolerance)
+    check_growth(growth, recipes[:, :-1])
     return _row(growth.snapshots(chemistry))
 
 
 def observe_with_slopes(
     recipes: Tensor, chemistry: Chemistry, *, tolerance: float = TOLERANCE
 ) -> tuple[Tensor, Tensor]:
-    """Simulate the observed numbers (B, 103), and their derivatives by the values of the recipe (B, 103, 4)."""
-    polymer, slopes = derivatives(recipes[:, :3], recipes[:, 3:], chemistry, tolerance=tolerance)
+    """Simulate the observed numbers (B, 103), and their derivatives by the values of the recipe (B, 103, R)."""
+    polymer, slopes = derivatives(recipes[:, :-1], recipes[:, -1:], chemistry, tolerance=tolerance)
     scalars = [getattr(slopes, name)[:, 0] / getattr(polymer, name)[..., None][:, 0] for name in SCALARS]
-    return _row(polymer), torch.cat([torch.stack(scalars, 1), slopes.mmd[:, 0]], 1).view(-1, len(OBSERVED), len(RECIPE))
+    return _row(polymer), torch.cat([torch.stack(scalars, 1), slopes.mmd[:, 0]], 1)
 
 
 def _row(polymer: Snapshots) -> Tensor:

@@ -30,14 +30,14 @@ def run_plainly(
 
     Returns:
         Lengths of the dead chains in the order of their deaths; how many of them were dead at each time (T,);
-        monomer left (T,); units in live radicals (T,); live radicals (T,); counts in the order of ``EVENTS`` (13,);
+        monomer left (T,); units in live radicals (T,); live radicals (T,); counts in the order of ``EVENTS`` (14,);
         time integrals of the numbers of S and Q (2,).
     """
-    k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS = k
+    k_d, k_p, k_bb, k_pt, k_tss, k_tst, k_ttt, k_trM, k_trS, k_trA = k
     f, d_ss, d_st, d_tt = fractions
-    monomer, initiator = molecules
+    monomer, initiator, agent = molecules
     S, Q, dead = [0 for _ in range(0)], [0 for _ in range(0)], [0 for _ in range(0)]  # lengths
-    rates, counts = np.empty(9), np.zeros(13, np.int64)
+    rates, counts = np.empty(10), np.zeros(14, np.int64)
     buried, left, live_units, live_chains = np.zeros((4, len(times)), np.int64)
     now, time_S, time_Q = 0.0, 0.0, 0.0
     for interval, end in enumerate(times):
@@ -49,6 +49,7 @@ def run_plainly(
             rates[6] = k_tss * n_S * (n_S - 1) / per_molar
             rates[7] = 2 * k_tst * n_S * n_Q / per_molar
             rates[8] = k_ttt * n_Q * (n_Q - 1) / per_molar
+            rates[9] = k_trA * agent / per_molar * n_S
             total = rates.sum()
             wait = rng.exponential() / total if total > 0.0 else math.inf
             elapsed = min(wait, end - now)
@@ -58,7 +59,7 @@ def run_plainly(
             if wait != elapsed:
                 break
             pick, event = rng.random() * total, 0
-            while pick >= rates[event] and event < 8:
+            while pick >= rates[event] and event < 9:
                 pick -= rates[event]
                 event += 1
 
@@ -81,12 +82,13 @@ def run_plainly(
                     S.append(1)
                     monomer -= 2
                 counts[3 if succeeds else 4] += 1
-            elif event <= 5:
+            elif event <= 5 or event == 9:
                 if monomer >= 1:  # a radical that finds no monomer to start anew with stays as it is
                     dead.append(_take(S, rng))
                     S.append(1)
                     monomer -= 1
-                    counts[event + 1] += 1
+                    counts[event + 1 if event <= 5 else 13] += 1
+                    agent -= event == 9
             else:
                 first, second = _take(Q if event == 8 else S, rng), _take(S if event == 6 else Q, rng)
                 separate = rng.random() < (d_ss, d_st, d_tt)[event - 6]

@@ -11,9 +11,24 @@ import numpy as np
 
 from polyinv.runtime.compiled import njit
 
-COEFFICIENTS = ("k_d", "k_p", "k_bb", "k_pt", "k_tss", "k_tst", "k_ttt", "k_trM", "k_trS", "f", "d_ss", "d_st", "d_tt")
+COEFFICIENTS = (
+    "k_d",
+    "k_p",
+    "k_bb",
+    "k_pt",
+    "k_tss",
+    "k_tst",
+    "k_ttt",
+    "k_trM",
+    "k_trS",
+    "k_trA",
+    "f",
+    "d_ss",
+    "d_st",
+    "d_tt",
+)
 """Order of the numbers of a chemistry: rate coefficients in 1/s or L/mol/s, efficiency, fractions."""
-K_D, K_P, K_BB, K_PT, K_TSS, K_TST, K_TTT, K_TRM, K_TRS, F, D_SS, D_ST, D_TT = range(len(COEFFICIENTS))
+K_D, K_P, K_BB, K_PT, K_TSS, K_TST, K_TTT, K_TRM, K_TRS, K_TRA, F, D_SS, D_ST, D_TT = range(len(COEFFICIENTS))
 
 ITERATIONS = 60
 """Of Newton's method, at most; from a value nearby it takes three."""
@@ -66,13 +81,13 @@ def ratio_of_radicals(k: np.ndarray, monomer: float, initiation: float, near: fl
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def rates(k: np.ndarray, monomer: float, initiator: float, near: float) -> Rates:
-    """Rates for monomer and initiator in mol/L; ``near`` as in `ratio_of_radicals`."""
+def rates(k: np.ndarray, monomer: float, initiator: float, agent: float, near: float) -> Rates:
+    """Rates for monomer, initiator and chain transfer agent in mol/L; ``near`` as in `ratio_of_radicals`."""
     initiation = 2 * k[F] * k[K_D] * initiator
     x = ratio_of_radicals(k, monomer, initiation, near)
     S = np.sqrt(initiation / (2 * (k[K_TSS] + 2 * k[K_TST] * x + k[K_TTT] * x**2)))
     Q = x * S
-    transfer = (k[K_TRM] * monomer + k[K_TRS]) * S
+    transfer = (k[K_TRM] * monomer + k[K_TRS] + k[K_TRA] * agent) * S
     ss, st, tt = k[K_TSS] * S**2, 2 * k[K_TST] * S * Q, k[K_TTT] * Q**2  # events
     flory = transfer + 2 * (k[D_SS] * ss + k[D_ST] * st + k[D_TT] * tt)
     combined = (1 - k[D_SS]) * ss + (1 - k[D_ST]) * st + (1 - k[D_TT]) * tt
@@ -83,18 +98,28 @@ def rates(k: np.ndarray, monomer: float, initiator: float, near: float) -> Rates
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def rate_slopes(
-    k: np.ndarray, monomer: float, initiator: float, now: Rates, dk: np.ndarray, dM: np.ndarray, dI: np.ndarray
+    k: np.ndarray,
+    monomer: float,
+    initiator: float,
+    agent: float,
+    now: Rates,
+    dk: np.ndarray,
+    dM: np.ndarray,
+    dI: np.ndarray,
+    dA: np.ndarray,
 ) -> np.ndarray:
-    """Derivatives of flory, combined, consumption, p and of k_p S + k_pt Q, in D directions, (5, D).
+    """Derivatives of flory, combined, consumption, p, of k_p S + k_pt Q and of S, in D directions, (6, D).
 
     Args:
         k: See ``COEFFICIENTS``.
         monomer: In mol/L.
         initiator: In mol/L.
+        agent: Chain transfer agent in mol/L.
         now: The rates there.
-        dk: Derivatives of ``k``, (13, D).
+        dk: Derivatives of ``k``, (14, D).
         dM: Of the monomer, (D,).
         dI: Of the initiator, (D,).
+        dA: Of the agent, (D,).
     """
     M, S, Q = monomer, now.S, now.Q
     x = Q / S
@@ -104,17 +129,18 @@ def rate_slopes(
     loss = k[K_PT] * M + 2 * S * meeting
     slope = loss + 2 * x * S * (k[K_TSS] * k[K_TTT] - k[K_TST] ** 2) / spread
     ss, st, tt = S**2, 2 * S * Q, Q**2
-    out = np.empty((5, len(dM)))
+    out = np.empty((6, len(dM)))
     for d in range(len(dM)):
         d_initiation = 2 * (dk[F, d] * k[K_D] + k[F] * dk[K_D, d]) * initiator + 2 * k[F] * k[K_D] * dI[d]
         d_spread = dk[K_TSS, d] + 2 * dk[K_TST, d] * x + dk[K_TTT, d] * x**2  # at the same x
         dS = S / 2 * (d_initiation / initiation - d_spread / spread)
         d_loss = dk[K_PT, d] * M + k[K_PT] * dM[d] + 2 * dS * meeting + 2 * S * (dk[K_TST, d] + dk[K_TTT, d] * x)
-        dx = (dk[K_BB, d] - x * d_loss) / slope
+        dx = (dk[K_BB, d] - x * d_loss) / slope if k[K_BB] > 0.0 else 0.0  # no mid-chain radicals
         dS -= S * meeting / spread * dx
         dQ = dx * S + x * dS
-        transfer = k[K_TRM] * M + k[K_TRS]
-        d_transfer = (dk[K_TRM, d] * M + k[K_TRM] * dM[d] + dk[K_TRS, d]) * S + transfer * dS
+        transfer = k[K_TRM] * M + k[K_TRS] + k[K_TRA] * agent
+        d_transfer = dk[K_TRM, d] * M + k[K_TRM] * dM[d] + dk[K_TRS, d] + dk[K_TRA, d] * agent + k[K_TRA] * dA[d]
+        d_transfer = d_transfer * S + transfer * dS
         d_ss = dk[K_TSS, d] * ss + 2 * k[K_TSS] * S * dS
         d_st = dk[K_TST, d] * st + 2 * k[K_TST] * (dS * Q + S * dQ)
         d_tt = dk[K_TTT, d] * tt + 2 * k[K_TTT] * Q * dQ
@@ -126,5 +152,5 @@ def rate_slopes(
         consumption = d_growing * M + growing * dM[d] + d_initiation + d_transfer
         out[0, d], out[1, d], out[2, d] = flory, combined, consumption
         out[3, d] = (flory + 2 * combined - now.p * consumption) / now.consumption
-        out[4, d] = d_growing
+        out[4, d], out[5, d] = d_growing, dS
     return out

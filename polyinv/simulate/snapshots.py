@@ -103,28 +103,31 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
     """Refuse impossible conditions or times of reactions.
 
     Args:
-        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        conditions: (B, 3 + E), columns cBA_0, cAIBN_0, temp, then other concentrations.
         times: (B, T), ascending along T.
 
     Raises:
         InputError: Names the first reaction, the quantity and the value.
     """
-    if conditions.ndim != 2 or conditions.shape[1] != 3 or times.ndim != 2 or len(times) != len(conditions):
+    if conditions.ndim != 2 or conditions.shape[1] < 3 or times.ndim != 2 or len(times) != len(conditions):
         raise InputError(
             f"reactions need conditions of shape (B, 3) and times of shape (B, T), "
             f"got {(*conditions.shape,)} and {(*times.shape,)}"
         )
-    for quantity, column in zip(RECIPE, [*conditions.unbind(-1), times[:, :1]], strict=True):
+    for quantity, column in zip(RECIPE, [*conditions[:, :3].unbind(-1), times[:, :1]], strict=True):
         column = column.reshape(len(conditions), -1)
-        bad = ~(torch.isfinite(column) & (column > quantity.above)).all(-1)
-        if bad.any():
-            run = int(bad.nonzero()[0])
-            value = column[run].min().item()
-            raise InputError(
-                f"reaction {run + 1}: {quantity.name} is {value:g}; needs a number above {quantity.above:g}"
-            )
+        _check(torch.isfinite(column) & (column > quantity.above), column, quantity.name, f"above {quantity.above:g}")
+    for column in conditions[:, 3:, None].unbind(1):
+        _check(torch.isfinite(column) & (column >= 0), column, "a concentration", "of 0 or more")
     if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
         raise InputError("times of a reaction have to be finite and ascending")
+
+
+def _check(good: Tensor, column: Tensor, name: str, needed: str) -> None:
+    bad = ~good.all(-1)
+    if bad.any():
+        run = int(bad.nonzero()[0])
+        raise InputError(f"reaction {run + 1}: {name} is {column[run].min().item():g}; needs a number {needed}")
 
 
 def check_growth(growth: Growth, conditions: Tensor) -> None:
@@ -136,6 +139,6 @@ def check_growth(growth: Growth, conditions: Tensor) -> None:
     dead_chains = growth.chains.sum((-1, -2))
     bad = ~(dead_chains.isfinite() & (dead_chains > 0) & growth.monomer.isfinite().all(-1))
     if bad.any():
-        cBA_0, cAIBN_0, temp = conditions[bad.nonzero()[0, 0]].tolist()
+        cBA_0, cAIBN_0, temp = conditions[bad.nonzero()[0, 0], :3].tolist()
         recipe = f"cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g}"
         raise InputError(f"the rate equations give no polymer for {recipe}: no such polymerization is possible")

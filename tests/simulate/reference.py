@@ -28,15 +28,17 @@ def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> 
     """Monomer and moments of the dead chains from the full radical balance, by scipy's stiff solver.
 
     Nothing is quasi-steady here: S, Q, their first and second moments of the length are integrated as they stand.
+    ``conditions`` are those of a reaction, solvent and chain transfer agent included.
     """
-    k = chemistry.at(torch.tensor(conditions[2], dtype=torch.float64))
+    under = torch.tensor(conditions, dtype=torch.float64)
+    k, agent = chemistry.under(under), float(chemistry.agent_under(under))
     k = {name: float(value) for name, value in vars(k).items()}
     events = ((k["k_tss"], chemistry.d_ss), (2 * k["k_tst"], chemistry.d_st), (k["k_ttt"], chemistry.d_tt))
 
     def derivative(t: float, state: np.ndarray) -> np.ndarray:
-        M, initiator, S, Q = state[0], state[1], state[2:5], state[5:8]
+        M, initiator, S, Q, agent = state[0], state[1], state[2:5], state[5:8], state[11]
         initiation = 2 * chemistry.f * k["k_d"] * initiator
-        transfer = k["k_trM"] * M + k["k_trS"]
+        transfer = k["k_trM"] * M + k["k_trS"] + k["k_trA"] * agent
         start = initiation + transfer * S[0]
 
         def longer(moments: np.ndarray) -> np.ndarray:  # after one more unit
@@ -59,9 +61,9 @@ def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> 
             )
             dead = dead + rate * (d * apart + (1 - d) * joined)
         dM = -(k["k_p"] * S[0] + k["k_pt"] * Q[0]) * M - start
-        return np.concatenate([[dM, -k["k_d"] * initiator], dS, dQ, dead])
+        return np.concatenate([[dM, -k["k_d"] * initiator], dS, dQ, dead, [-k["k_trA"] * agent * S[0]]])
 
-    state = np.zeros(11)
-    state[:2] = conditions[:2]
+    state = np.zeros(12)
+    state[:2], state[11] = conditions[:2], agent
     end = solve_ivp(derivative, (0, time), state, method="Radau", rtol=1e-9, atol=1e-20).y[:, -1]
     return {"monomer": end[0], "chains": end[8], "units": end[9], "squares": end[10]}
