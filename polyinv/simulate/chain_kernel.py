@@ -12,8 +12,22 @@ SMALLEST = -60.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_chains(beyond: np.ndarray, lengths: np.ndarray, flory: float, combined: float, p: float) -> None:
-    """Add chains to the moments beyond each length, (3, E): `polyinv.simulate.chain_lengths.moments_beyond`."""
+def add_chains(
+    beyond: np.ndarray, survival: np.ndarray, lengths: np.ndarray, flory: float, combined: float, p: float
+) -> int:
+    """Add chains to the moments beyond each length, (3, E): `polyinv.simulate.chain_lengths.moments_beyond`.
+
+    Args:
+        beyond: Added to.
+        survival: Share of Flory chains longer than each length, (E,), written as far as it is something.
+        lengths: In units, ascending, (E,).
+        flory: Chains from transfer and disproportionation in mol/L.
+        combined: Chains from combination in mol/L.
+        p: Probability that a radical dies rather than grows by one more unit.
+
+    Returns:
+        How many lengths have something beyond them.
+    """
     decay = np.log1p(-p)
     mean, square = 1 / p, (2 - p) / p**2
     one_ended = combined * p / (1 - p)
@@ -24,16 +38,18 @@ def add_chains(beyond: np.ndarray, lengths: np.ndarray, flory: float, combined: 
     for e in range(len(lengths)):
         N = lengths[e]
         if N * decay < SMALLEST:
-            break
-        survival = np.exp(N * decay)
-        beyond[0, e] += survival * (number + N * one_ended)
-        beyond[1, e] += survival * (first + N * (number + by_one + N * one_ended))
-        beyond[2, e] += survival * (second + N * (linear + N * (number + 2 * by_one + N * one_ended)))
+            return e
+        survival[e] = np.exp(N * decay)
+        beyond[0, e] += survival[e] * (number + N * one_ended)
+        beyond[1, e] += survival[e] * (first + N * (number + by_one + N * one_ended))
+        beyond[2, e] += survival[e] * (second + N * (linear + N * (number + 2 * by_one + N * one_ended)))
+    return len(lengths)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def add_slopes(
     beyond: np.ndarray,
+    survival: np.ndarray,
     lengths: np.ndarray,
     flory: float,
     combined: float,
@@ -42,41 +58,34 @@ def add_slopes(
     d_combined: np.ndarray,
     d_p: np.ndarray,
 ) -> None:
-    """Add the derivatives of what `add_chains` adds, (3, E, D), in D directions."""
+    """Add the derivatives of what `add_chains` adds, (3, D, E), in D directions; lengths as many as it found."""
     D, q = len(d_p), 1 - p
-    decay = np.log1p(-p)
     mean, square = 1 / p, (2 - p) / p**2
     d_mean, d_square = -1 / p**2, (p - 4) / p**3
     one_ended = combined * p / q
     number, first = flory + combined, (flory + 2 * combined) * mean
     second = flory * square + combined * (2 * square + 2 * mean**2)
     by_one, linear = one_ended * mean, 2 * first + one_ended * square
-    part = np.empty((6, D))  # derivatives of the coefficients, and of the decay
     for d in range(D):
         f, c, by_p = d_flory[d], d_combined[d], d_p[d]
-        part[0, d] = c * p / q + combined / q**2 * by_p  # one_ended
-        part[1, d] = f + c  # number
-        part[2, d] = (f + 2 * c) * mean + (flory + 2 * combined) * d_mean * by_p  # first
-        part[3, d] = f * square + c * (2 * square + 2 * mean**2)  # second
-        part[3, d] += (flory * d_square + combined * (2 * d_square + 4 * mean * d_mean)) * by_p
-        part[4, d] = part[0, d] * mean + one_ended * d_mean * by_p  # by_one
-        part[5, d] = -by_p / q  # decay
-    for e in range(len(lengths)):
-        N = lengths[e]
-        if N * decay < SMALLEST:
-            break
-        survival = np.exp(N * decay)
-        zeroth_moment = number + N * one_ended
-        first_moment = first + N * (number + by_one + N * one_ended)
-        second_moment = second + N * (linear + N * (number + 2 * by_one + N * one_ended))
-        for d in range(D):
-            ended, count, faster = part[0, d], part[1, d], N * part[5, d]
-            d_linear = 2 * part[2, d] + ended * square + one_ended * d_square * d_p[d]
-            along = part[2, d] + N * (count + part[4, d] + N * ended)
-            squared = part[3, d] + N * (d_linear + N * (count + 2 * part[4, d] + N * ended))
-            beyond[0, e, d] += survival * (count + N * ended + faster * zeroth_moment)
-            beyond[1, e, d] += survival * (along + faster * first_moment)
-            beyond[2, e, d] += survival * (squared + faster * second_moment)
+        d_ended = c * p / q + combined / q**2 * by_p
+        d_number, d_decay = f + c, -by_p / q
+        d_first = (f + 2 * c) * mean + (flory + 2 * combined) * d_mean * by_p
+        d_second = f * square + c * (2 * square + 2 * mean**2)
+        d_second += (flory * d_square + combined * (2 * d_square + 4 * mean * d_mean)) * by_p
+        d_by_one = d_ended * mean + one_ended * d_mean * by_p
+        d_linear = 2 * d_first + d_ended * square + one_ended * d_square * by_p
+        for e in range(len(lengths)):
+            N = lengths[e]
+            faster = N * d_decay
+            zeroth_moment = number + N * one_ended
+            first_moment = first + N * (number + by_one + N * one_ended)
+            second_moment = second + N * (linear + N * (number + 2 * by_one + N * one_ended))
+            along = d_first + N * (d_number + d_by_one + N * d_ended)
+            squared = d_second + N * (d_linear + N * (d_number + 2 * d_by_one + N * d_ended))
+            beyond[0, d, e] += survival[e] * (d_number + N * d_ended + faster * zeroth_moment)
+            beyond[1, d, e] += survival[e] * (along + faster * first_moment)
+            beyond[2, d, e] += survival[e] * (squared + faster * second_moment)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

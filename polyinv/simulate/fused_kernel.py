@@ -248,7 +248,8 @@ def _integrate(
     D, E = d_monomer.shape[1], len(lengths)
     M, initiator, A = start[0], start[1], start[2]
     dM, d_initiator, dA = d_start[0].copy(), d_start[1] / initiator, d_start[2].copy()
-    beyond, d_beyond = np.zeros((3, E)), np.zeros((3, E, D))
+    beyond, d_beyond, survival = np.zeros((3, E)), np.zeros((3, D, E)), np.zeros((3, E))
+    held = np.zeros(3, np.int64)
     flat, ratio, found = np.zeros((2, 3)), np.zeros(3), np.empty((3, 9))
     now, steps = 0.0, 0
     for t in range(len(times)):
@@ -268,7 +269,8 @@ def _integrate(
             scale = consumed / total
             for i in range(3):
                 weight = h * WEIGHTS[i] * scale
-                add_chains(beyond, lengths, weight * found[i, FLORY], weight * found[i, COMBINED], found[i, P])
+                flory, combined = weight * found[i, FLORY], weight * found[i, COMBINED]
+                held[i] = add_chains(beyond, survival[i], lengths, flory, combined, found[i, P])
             if slopes:
                 by, change, faster = _node_slopes(k, dk, found, flat, now, h, dM / M, d_initiator, dA)
                 d_consumed = dM.copy() if to_the_trace else -dM * np.expm1(-decline) + M * np.exp(-decline) * change
@@ -280,7 +282,8 @@ def _integrate(
                     d_flory = weight * by[i, 0] + d_weight * found[i, FLORY]
                     d_combined = weight * by[i, 1] + d_weight * found[i, COMBINED]
                     flory, combined = weight * found[i, FLORY], weight * found[i, COMBINED]
-                    add_slopes(d_beyond, lengths, flory, combined, found[i, P], d_flory, d_combined, by[i, 3])
+                    some = lengths[: held[i]]
+                    add_slopes(d_beyond, survival[i], some, flory, combined, found[i, P], d_flory, d_combined, by[i, 3])
                 dM = dM - d_consumed
                 dA = np.exp(-agent_decline) * (dA - A * faster)
             M -= consumed
@@ -292,11 +295,11 @@ def _integrate(
         if slopes:
             d_monomer[t] = dM
             for d in range(D):
-                in_bins(np.ascontiguousarray(d_beyond[:, :, d]), d_bins[:, t, :, d])
+                in_bins(np.ascontiguousarray(d_beyond[:, d]), d_bins[:, t, :, d])
             if M > TRACE:
                 r = rates(k, M, initiator * np.exp(-min(k[K_D] * now, GONE)), A, ratio[2])
                 beyond[:] = 0.0
-                add_chains(beyond, lengths, r.flory, r.combined, r.p)
+                add_chains(beyond, survival[0], lengths, r.flory, r.combined, r.p)
                 in_bins(beyond, rate_bins[:, t])
                 rate[t] = r.consumption
 
