@@ -104,7 +104,9 @@ def test_an_installation_that_cannot_be_written_compiles_all_the_same(tmp_path):
     )
     environment = os.environ | {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", says], env=environment, capture_output=True, text=True)
-    assert Path(done.stdout.strip()).parts[-2:] == ("polyinv", "numba")
+    *_, program, folder = Path(done.stdout.strip()).parts
+    assert program == "polyinv"
+    assert folder.startswith("numba-")
 
 
 def calls(path):

@@ -117,7 +117,7 @@ def test_the_two_engines_follow_one_law():
         )
         means.append((shown.mean(0), shown.var(0) / 200))
     (skip, skip_error), (plain, plain_error) = means
-    assert ((skip - plain).abs() < 4 * (skip_error + plain_error).sqrt()).all()
+    assert ((skip - plain).abs() <= 4 * (skip_error + plain_error).sqrt()).all()  # no agent: none ends a chain
 
 
 def test_agrees_with_the_rate_equations():
