@@ -36,8 +36,6 @@ FAR = 0.005
 KINDS = ("misfit", "Mn", "Mw", "roughness")
 """Deviations: of what was fitted, in units of its noise; of Mn and Mw from the curve they belong to, as logarithms; and
 the noise itself, as one over a number of chains."""
-SMOOTHEST, ASSUMED = 1e-7, 1e-5
-"""Least noise that a curve is credited with, and that of observations without a curve; one over chains."""
 LEVELS = (3e-7, 1e-6, 5e-6)
 """Noise, as one over a number of chains, at which other limits begin to hold: the fewer chains, the less Gaussian."""
 LEAST = (1.0, 0.005, 0.005, 0.0)
@@ -45,7 +43,7 @@ LEAST = (1.0, 0.005, 0.005, 0.0)
 LEAST_NODES = 8
 """A curve that is populated at fewer is outside; those of the box span more than twenty."""
 GRADES = ("inside", "edge", "outside")
-BLOCK = 256
+BLOCK = 512
 """Rows that are fitted at once."""
 
 
@@ -76,8 +74,7 @@ class Deviations:
         observed = observed_numbers(observations)
         with one_thread():
             closest = fit(references(), observed, observations.recipe)
-            noise = closest.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
-            misfit = closest.misfit / noise.sqrt()
+            misfit = closest.misfit / closest.credited.sqrt()
             # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
             nodes = closest.populated[:, CURVE].sum(-1)
             misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf

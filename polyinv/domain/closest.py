@@ -33,6 +33,8 @@ TOLERANCE = 1e-5
 """Of the solver: a thousandth of the noise of the smoothest curve."""
 RACE = 3
 """Steps of all starts; then only the best goes on."""
+SMOOTHEST, ASSUMED = 1e-7, 1e-5
+"""Least noise that a curve is credited with, and that of observations without a curve; one over chains."""
 SETTLED, NEGLIGIBLE = 1e-4, 1e-9
 """A descent has arrived when a step lowers the sum of squares by less than this share of it, or by less than this."""
 STUCK = 1e5
@@ -61,6 +63,11 @@ class Fit:
     noise: Tensor
     nearest: Tensor
     measured: Tensor
+
+    @property
+    def credited(self) -> Tensor:
+        """Noise variance that an observation is credited with, (B,)."""
+        return self.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
 
     @property
     def misfit(self) -> Tensor:
@@ -130,17 +137,20 @@ def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
     """
     problem = _Problem.of(references.forward, observations, known)
     near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
-    started = problem.repeated(STARTS)
-    unit, cost = started.descend(started.with_known(references.unit[near].flatten(0, 1)), STARTS)
-    chosen = cost.view(len(observations), STARTS).argmin(1)
-    unit = unit.view(len(observations), STARTS, 4)[torch.arange(len(observations)), chosen]
-    deviation = problem.deviation(references.forward(unit))
+    found = problem.descended(references.unit[near[:, :1]])
     curve = observations[:, CURVE].nan_to_num(0.0)
     populated = problem.weight > 0
     populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
-    noise = roughness(deviation[:, CURVE], populated[:, CURVE])
-    recipes = torch.where(known.isnan(), from_unit(unit), known)
-    return Fit(recipes, deviation, populated, noise, near[:, 0], problem.measured)
+    closest = problem.fit(found, populated, known, near)
+    far = (closest.misfit > closest.credited.sqrt()).nonzero()[:, 0]
+    if not len(far):
+        return closest
+    # Within its noise nothing can come closer; elsewhere another start may.
+    others = problem[far].descended(references.unit[near[far, 1:]])
+    closer = others[1] < found[1][far]
+    for part, other in zip(found, others, strict=True):
+        part[far[closer]] = other[closer]
+    return problem.fit(found, populated, known, near)
 
 
 def where_measured(curve: Tensor) -> Tensor:
@@ -211,14 +221,31 @@ class _Problem:
         """Weighted deviations of the observations from fitted numbers, (B, 103)."""
         return (self.observations - _rooted(fitted, self.measured)) * self.weight
 
-    def descend(self, unit: Tensor, starts: int) -> tuple[Tensor, Tensor]:
-        """Points (B, 4) moved downhill, and their sums of squares; ``starts`` neighbouring rows are one observation."""
+    def fit(self, found: tuple[Tensor, ...], populated: Tensor, known: Tensor, near: Tensor) -> Fit:
+        """What was found, with its deviations."""
+        unit, _, fitted = found
+        deviation = self.deviation(fitted)
+        noise = roughness(deviation[:, CURVE], populated[:, CURVE])
+        recipes = torch.where(known.isnan(), from_unit(unit), known)
+        return Fit(recipes, deviation, populated, noise, near[:, 0], self.measured)
+
+    def descended(self, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Go downhill from several points each, (B, S, 4); the best point, its sum of squares, its fitted numbers."""
+        count = starts.shape[1]
+        problem = self.repeated(count)
+        unit, cost, fitted = problem.descend(problem.with_known(starts.flatten(0, 1)), count)
+        best = cost.view(-1, count).argmin(1) + count * torch.arange(len(starts))
+        return unit[best], cost[best], fitted[best]
+
+    def descend(self, unit: Tensor, starts: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (B, 4) moved downhill, their sums of squares and fitted numbers; ``starts`` neighbouring rows are one
+        observation."""
         damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
         fitted, slopes = self.forward.with_slopes(unit)
         cost = self.deviation(fitted).square().sum(-1)
         moving = torch.arange(len(unit))
         for turn in range(STEPS):
-            if turn == RACE:
+            if turn == RACE and starts > 1:
                 ahead = cost.view(-1, starts).argmin(1) + starts * torch.arange(len(cost) // starts)
                 moving = moving[torch.isin(moving, ahead)]
             if not len(moving):
@@ -234,7 +261,7 @@ class _Problem:
             damping[moving] = (damping[moving] * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
             arrived = torch.where(better, old - new <= SETTLED * old + NEGLIGIBLE, damping[moving] > STUCK)
             moving = moving[~arrived]
-        return unit, cost
+        return unit, cost, fitted
 
     def step(self, unit: Tensor, fitted: Tensor, slopes: Tensor, damping: Tensor) -> Tensor:
         """Points (B, 4) after one damped step from points with fitted numbers (B, 103) and their slopes (B, 103, 4)."""
