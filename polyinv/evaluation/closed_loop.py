@@ -31,9 +31,9 @@ moved to the nearest one within ``LIMITS`` and marked.
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -99,6 +99,30 @@ def physical(recipes: Tensor) -> tuple[Tensor, Tensor]:
     return within, (within != recipes).any(-1)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What recipes are simulated with, whatever the method; see `simulated`."""
+
+    chains: float
+    horizon: float
+    replicates: int
+    chemistry: Chemistry
+    store: Store
+
+    def checked(self) -> "Settings":
+        """The settings, with replicates as a whole number.
+
+        Raises:
+            InputError: A number cannot be.
+        """
+        if self.replicates != int(self.replicates) or self.replicates < 1:
+            raise InputError(f"replicates is {self.replicates}; needs a whole number from 1")
+        if not 0 < self.horizon < float("inf"):
+            raise InputError(f"horizon is {self.horizon:g} s; needs a positive number")
+        check_chains(self.chains)
+        return replace(self, replicates=int(self.replicates))
+
+
 def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Growth, Tensor]:
     """Simulate growth until the snapshot as one interval, (B, 1), and dead chains in mol/L at the horizon, (B,).
 
@@ -112,35 +136,20 @@ def _smooth(recipes: Tensor, horizon: float, chemistry: Chemistry) -> tuple[Grow
     return mapped(growth, lambda part: part[rows, late][:, None]), growth.chains.sum(-1)[rows, 1 - late]
 
 
-def _deterministic(
-    recipes: Tensor,
-    replicates: int,
-    chains: float,
-    horizon: float,
-    chemistry: Chemistry,
-    seeds: Sequence[int],
-    store: Store,
-) -> list[Snapshots]:
-    return [solvers.simulate(recipes[:, :-1], recipes[:, -1:], chemistry)] * len(seeds)
+def _deterministic(recipes: Tensor, seeds: Sequence[int], settings: Settings) -> list[Snapshots]:
+    return [solvers.simulate(recipes[:, :-1], recipes[:, -1:], settings.chemistry)] * len(seeds)
 
 
-def _sampled(
-    recipes: Tensor,
-    replicates: int,
-    chains: float,
-    horizon: float,
-    chemistry: Chemistry,
-    seeds: Sequence[int],
-    store: Store,
-) -> list[Snapshots]:
-    growth, made = _smooth(recipes, horizon, chemistry)
+def _sampled(recipes: Tensor, seeds: Sequence[int], settings: Settings) -> list[Snapshots]:
+    replicates, chemistry = settings.replicates, settings.chemistry
+    growth, made = _smooth(recipes, settings.horizon, chemistry)
     scatter = fluctuations(recipes[:, :-1], recipes[:, -1:], chemistry)
 
     def drawn(rows: Tensor, seed: int) -> Snapshots:
         """Draw the replicates of some of the recipes, each recipe from a stream of its own."""
         streams = [torch.Generator().manual_seed(_stream(seed, recipe)) for recipe in recipes[rows].tolist()]
         many = rows.repeat_interleave(replicates)
-        volume = chains / made[many]
+        volume = settings.chains / made[many]
         noisy = draw(growth[many], scatter[many], recipes[many, 0], volume=volume, generator=streams)
         return _by_recipe(noisy, replicates, chemistry)
 
@@ -148,37 +157,29 @@ def _sampled(
     return [concatenate([drawn(rows, seed) for rows in parts]) for seed in seeds]
 
 
-def _kmc(
-    recipes: Tensor,
-    replicates: int,
-    chains: float,
-    horizon: float,
-    chemistry: Chemistry,
-    seeds: Sequence[int],
-    store: Store,
-) -> list[Snapshots]:
+def _kmc(recipes: Tensor, seeds: Sequence[int], settings: Settings) -> list[Snapshots]:
     from polyinv.simulate.montecarlo import simulate_runs
 
     (seed,) = seeds
-    with counted("simulating", "reactions", len(recipes) * replicates) as advance:
+    with counted("simulating", "reactions", len(recipes) * settings.replicates) as advance:
         made = simulate_runs(
             recipes[:, :-1],
             recipes[:, -1:],
-            chemistry,
-            chains=chains,
-            horizon=horizon,
+            settings.chemistry,
+            chains=settings.chains,
+            horizon=settings.horizon,
             seed=_stream(seed),
-            replicates=replicates,
-            store=store,
+            replicates=settings.replicates,
+            store=settings.store,
             allow_few=True,  # it warns
             progress=advance,
         )
-    return [_by_recipe(made.growth, replicates, chemistry)]
+    return [_by_recipe(made.growth, settings.replicates, settings.chemistry)]
 
 
 METHODS: dict[str, Callable[..., list[Snapshots]]] = {"sampled": _sampled, "deterministic": _deterministic, "kmc": _kmc}
-"""What answers are simulated by. Each takes recipes (B, 4), replicates, chains, horizon, chemistry, seeds (``kmc`` a
-single one) and the folder that keeps finished reactions, and gives replicates for each seed."""
+"""What answers are simulated by. Each takes recipes (B, 4), seeds (``kmc`` a single one) and `Settings`, and gives
+replicates for each seed."""
 
 
 def _stream(seed: int, recipe: Sequence[float] | Tensor = ()) -> int:
@@ -227,35 +228,14 @@ def simulated(
     Raises:
         InputError: The method is unknown, or a number cannot be.
     """
-    settings: dict[str, Any] = {
-        "chains": chains,
-        "horizon": horizon,
-        "replicates": replicates,
-        "chemistry": chemistry,
-        "store": store,
-    }
-    return _simulated(recipes, method, [seed], **settings)[0]
+    return _simulated(recipes, method, [seed], Settings(chains, horizon, replicates, chemistry, store))[0]
 
 
-def _simulated(
-    recipes: Tensor,
-    method: str,
-    seeds: Sequence[int],
-    *,
-    chains: float,
-    horizon: float,
-    replicates: int,
-    chemistry: Chemistry,
-    store: Store,
-) -> list[Snapshots]:
+def _simulated(recipes: Tensor, method: str, seeds: Sequence[int], settings: Settings) -> list[Snapshots]:
     """Simulate recipes as `simulated` does, for each of some seeds; what has no noise is computed once."""
     if method not in METHODS:
         raise unknown("method of a closed loop", method, METHODS)
-    if replicates != int(replicates) or replicates < 1:
-        raise InputError(f"replicates is {replicates}; needs a whole number from 1")
-    if not 0 < horizon < float("inf"):
-        raise InputError(f"horizon is {horizon:g} s; needs a positive number")
-    check_chains(chains)
+    settings = settings.checked()
     recipes, _ = physical(recipes)
     known = ~recipes.isnan().any(-1)
     possible = torch.where(known[:, None], recipes, (LOW + HIGH) / 2)
@@ -263,8 +243,7 @@ def _simulated(
     def blanked(part: Tensor) -> Tensor:
         return torch.where(known.reshape(-1, *[1] * (part.ndim - 1)), part, torch.nan)
 
-    made = METHODS[method](possible, int(replicates), chains, horizon, chemistry, seeds, store)
-    return [mapped(snapshots, blanked) for snapshots in made]
+    return [mapped(snapshots, blanked) for snapshots in METHODS[method](possible, seeds, settings)]
 
 
 @one_thread()
@@ -315,13 +294,7 @@ def closed_loop(
     _check_shapes(len(observations), recipes, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")
-    settings: dict[str, Any] = {
-        "chains": chains,
-        "horizon": horizon,
-        "replicates": replicates,
-        "chemistry": chemistry,
-        "store": store,
-    }
+    settings = Settings(chains, horizon, replicates, chemistry, store)
     recipes, clamped = physical(recipes)
     reference = recipes
     if true is not None:
@@ -349,15 +322,15 @@ def _compared(
     method: str,
     seed: int,
     alike: bool,
-    settings: dict[str, Any],
+    settings: Settings,
 ) -> pd.DataFrame:
     """Compare a block of answers with what was observed; ``alike`` where the reference is the answer itself."""
     if alike and method == "sampled":
-        answer, replicates = _simulated(recipes, method, [2 * seed, 2 * seed + 1], **settings)
+        answer, replicates = _simulated(recipes, method, [2 * seed, 2 * seed + 1], settings)
         floor = _between(replicates.mmd)
     else:
-        answer = simulated(recipes, method=method, seed=2 * seed, **settings)
-        floor = _floor(reference, method, seed=2 * seed + 1, **settings)
+        (answer,) = _simulated(recipes, method, [2 * seed], settings)
+        floor = _floor(reference, method, 2 * seed + 1, settings)
     observations = observations.to("cpu")
     w = observations.mmd.contiguous()  # a sum depends on the layout, in its last bit
     curve = w / (w.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
@@ -381,12 +354,13 @@ def _check_shapes(count: int, recipes: Tensor, true: Tensor | None) -> None:
             raise InputError(f"{name} recipes of {count} observations need the shape {expected}, got {(*part.shape,)}")
 
 
-def _floor(recipes: Tensor, method: str, **settings: Any) -> Tensor:
+def _floor(recipes: Tensor, method: str, seed: int, settings: Settings) -> Tensor:
     """Mean distance (B,) between replicates of the recipes, simulated by a method."""
+    (made,) = _simulated(recipes, method, [seed], settings)
     if method == "deterministic":
-        smooth = simulated(recipes, method=method, **settings)
-        return distance(simulated(recipes, method="sampled", **settings).mmd, smooth.mmd).mean(1)
-    return _between(simulated(recipes, method=method, **settings).mmd)
+        (noisy,) = _simulated(recipes, "sampled", [seed], settings)
+        return distance(noisy.mmd, made.mmd).mean(1)
+    return _between(made.mmd)
 
 
 def _between(replicates: Tensor) -> Tensor:
