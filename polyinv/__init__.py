@@ -4,8 +4,9 @@ What a researcher imports is listed here and loaded when it is first used: torch
 does not.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from polyinv.runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from polyinv.chemistry.system import System, load_system
@@ -73,11 +74,7 @@ _HOMES = {
 """The module of each public name."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"polyinv has no {name!r}; known: {', '.join(sorted(__all__, key=str.lower))}")
-    globals()[name] = found = getattr(import_module(f"polyinv.{_HOMES[name]}"), name)
-    return found
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

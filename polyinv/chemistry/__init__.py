@@ -3,8 +3,9 @@
 Names are loaded when they are first used: files of systems are read and refused without torch, which takes seconds.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from polyinv.runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from polyinv.chemistry.butyl_acrylate import BUTYL_ACRYLATE, CHEMISTRIES
@@ -35,8 +36,4 @@ _HOMES = {
 """The module of each name."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return found
+__getattr__ = lazily(__name__, _HOMES)
