@@ -21,21 +21,10 @@ from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.files import locked
 from polyinv.runtime.resources import STUDIES
+from tests.ablation.studies import AXES, write_study
 
 COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
 ENDLESS = {"model.name": "mlp", "model.training": {"max_epochs": 10**6, "patience": 10**6}}
-AXES = {"features": ["composite", "scalars"]}
-
-
-def write_study(folder, small, **changes):
-    """A study of a small table and a forest of three trees."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_table(small, folder / "table.npz")
-    base = {"model": {"name": "forest", "n_estimators": 3}, "data": {"path": str(folder / "table.npz")}}
-    (folder / "base.yaml").write_text(yaml.safe_dump(base))
-    study = {"base": "base.yaml", "axes": AXES, "seeds": [1, 2]} | changes
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    return folder / "study.yaml"
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from polyinv.cli import main
 from polyinv.data.workbook import write_table
 from polyinv.report.tables import global_r2
 from polyinv.runtime.workers import Outcome
+from tests.ablation.studies import write_study
 
-AXES = {"features": ["composite", "scalars"]}
 WATCHED = '''
 import fcntl
 import os
@@ -56,20 +56,16 @@ MODELS["forest"] = Watched
 '''
 
 
-def write_study(folder, small, **changes):
-    folder.mkdir(parents=True, exist_ok=True)
-    write_table(small, folder / "table.npz")
+def write_watched(folder, small, **changes):
+    """A study whose cells write down when they are fitted."""
+    path = write_study(folder, small, **changes)
     (folder / "watched.py").write_text(WATCHED)
-    base = {"model": {"name": "forest", "n_estimators": 3}, "data": {"path": str(folder / "table.npz")}}
-    (folder / "base.yaml").write_text(yaml.safe_dump(base))
-    study = {"base": "base.yaml", "axes": AXES, "seeds": [1, 2]} | changes
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    return folder / "study.yaml"
+    return path
 
 
 @pytest.fixture
 def study(tmp_path, small):
-    return write_study(tmp_path / "study", small)
+    return write_watched(tmp_path / "study", small)
 
 
 def ablate(study, out):
@@ -80,7 +76,7 @@ def ablate(study, out):
 def whole(small, tmp_path_factory):
     """Folder of a study that nobody has disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    assert ablate(write_study(folder / "study", small), folder / "out") == 0
+    assert ablate(write_watched(folder / "study", small), folder / "out") == 0
     return folder / "out"
 
 
@@ -253,7 +249,7 @@ def test_of_two_calls_one_is_killed_and_the_other_takes_its_cells_over(study, tm
 @pytest.mark.parametrize("count", [2, 4])
 def test_killed_at_random_calls_run_every_cell_once_and_end_in_the_same_table(tmp_path, small, count):
     seeds = {"seeds": [*range(1, 9)]}
-    study, alone = (write_study(tmp_path / name, small, **seeds) for name in ("study", "alone"))
+    study, alone = (write_watched(tmp_path / name, small, **seeds) for name in ("study", "alone"))
     chance, out = random.Random(count), tmp_path / "out"
     calls = [start(study, out, 1.0) for _ in range(count)]
     for kills in killed_at_random(calls, chance, lambda: start(study, out, 1.0)):
