@@ -28,6 +28,8 @@ STEP = 10.0
 """Longest time step in s. On the published grid X is then within 2e-5, Mn within 2e-4 of the limit of small steps."""
 TRACE = 1e-9
 """Monomer in mol/L that is never consumed: chains that start take a unit each, and would go on when there is none."""
+GONE = 500.0
+"""Time constants of the initiator after which nothing is left of it; after 750 it would be 0, and rates 0/0."""
 MOST_STEPS = 1_000_000
 CHUNK = {"cpu": 512, "cuda": 32768}
 """Runs integrated at once, so that the working set of a CPU stays in its cache."""
@@ -98,8 +100,7 @@ def rates(chemistry: Chemistry, k: RateCoefficients, monomer: Tensor, initiator:
 
 def initiator_left(k: RateCoefficients, initiator: Tensor, now: Tensor) -> Tensor:
     """Initiator in mol/L after ``now`` seconds, (B,)."""
-    # After 500 time constants nothing is left of it; after 750 it would be 0, and rates 0/0.
-    return initiator * torch.exp(-(k.k_d * now).clamp(max=500))
+    return initiator * torch.exp(-(k.k_d * now).clamp(max=GONE))
 
 
 def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float = STEP) -> Growth:

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.runtime.compiled import njit, slow_the_first_time
+from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.fused import REACH, coefficients, each_chunk, started
 from polyinv.simulate.fused_kernel import (
     A_,
@@ -41,7 +42,6 @@ from polyinv.simulate.fused_kernel import (
     NODES,
     Q_,
     S_,
-    TRACE,
     WEIGHTS,
     fallen,
     node_rates,

@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from polyinv.chemistry import Chemistry, RateCoefficients
-from polyinv.chemistry.kinetics import GAS_CONSTANT, ZERO_CELSIUS
+from polyinv.chemistry import Chemistry
 from polyinv.quantities import N_NODES
 from polyinv.runtime.compiled import slow_the_first_time
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.fused_kernel import integrate
-from polyinv.simulate.radical_rates import COEFFICIENTS, K_TRS
+from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.snapshots import Growth, Progress, check_runs, silent
 
 TOLERANCE = 1e-6
@@ -32,8 +31,6 @@ CHUNK = 256
 """Reactions that a thread takes at once."""
 GRADIENT_CHUNK = 64
 """Reactions whose derivatives are held at once on the way back, some 10 MB per snapshot."""
-
-
 STARTED = ("monomer", "initiator", "agent")
 """Concentrations that a reaction starts with and that change in it."""
 
@@ -85,22 +82,10 @@ def started(chemistry: Chemistry, conditions: Tensor) -> Tensor:
 
 def coefficients(chemistry: Chemistry, conditions: Tensor) -> Tensor:
     """Numbers of a chemistry under conditions (B, 3 + E), (B, 14), in the order of ``COEFFICIENTS``."""
-    laws = [getattr(chemistry, field.name) for field in fields(RateCoefficients)]
-    A, E_a = (_as_row([0.0 if law is None else getattr(law, name) for law in laws]) for name in ("A", "E_a"))
-    constant = _as_row([getattr(chemistry, name) for name in COEFFICIENTS[len(laws) :]])
-    k = A * torch.exp(-E_a / (GAS_CONSTANT * (conditions[:, 2:3] + ZERO_CELSIUS)))
-    if chemistry.solvent is not None:
-        beside = torch.ones(len(COEFFICIENTS) - len(constant), dtype=k.dtype)
-        beside[K_TRS] = 0
-        k = k * (beside + (1 - beside) * chemistry.solvent_under(conditions)[:, None])
-    return torch.cat([k, constant.expand(len(conditions), -1)], -1)
-
-
-def _as_row(numbers: list[float | Tensor]) -> Tensor:
-    """Numbers as a tensor, differentiable in those that are tensors."""
-    if any(isinstance(number, Tensor) for number in numbers):
-        return torch.stack([torch.as_tensor(number, dtype=torch.float64) for number in numbers])
-    return torch.tensor(numbers, dtype=torch.float64)
+    k = chemistry.under(conditions)
+    laws = [getattr(k, field.name) for field in fields(k)]
+    rest = (torch.as_tensor(getattr(chemistry, name), dtype=torch.float64) for name in COEFFICIENTS[len(laws) :])
+    return torch.stack([*laws, *(number.expand(len(conditions)) for number in rest)], -1)
 
 
 def run(
@@ -143,7 +128,7 @@ def run(
     lengths = chain_lengths(monomer_molar_mass)
 
     with slow_the_first_time("the solver"):
-        for done in each_chunk(lambda rows: integrate(lengths, reach, slopes, *(each[rows] for each in arrays)), B):
+        for done in each_chunk(lambda rows: integrate(lengths, reach, slopes, tuple(each[rows] for each in arrays)), B):
             progress(done)
     np.maximum(bins, 0.0, out=bins)  # rounding leaves -1e-17 where nothing is
     return Integrals((monomer, *_moments(bins)), (d_monomer, *_moments(d_bins)), (-rate, *_moments(rate_bins)))

@@ -16,12 +16,9 @@ import numpy as np
 
 from polyinv.runtime.compiled import njit
 from polyinv.simulate.chain_kernel import add_chains, add_slopes, in_bins
+from polyinv.simulate.deterministic import GONE, TRACE
 from polyinv.simulate.radical_rates import K_D, K_TRA, Rates, rate_slopes, rates
 
-TRACE = 1e-9
-"""Monomer in mol/L that is never consumed: chains that start take a unit each, and would go on when there is none."""
-GONE = 500.0
-"""Time constants of the initiator after which nothing is left of it; after 750 it would be 0, and rates 0/0."""
 NOTHING = 1e-14
 """Of the monomer: what is not consumed any more until the end counts as nothing, and one step takes it."""
 CONVERGED = 1e-11
@@ -45,6 +42,12 @@ MATRIX = np.array(
 
 # Columns of what is found at a node: concentrations in mol/L, rates of `Rates`.
 M_, I_, A_, FLORY, COMBINED, CONSUMPTION, P, S_, Q_ = range(9)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def initiator_left(k: np.ndarray, initiator: float, now: float) -> float:
+    """Initiator in mol/L after ``now`` seconds."""
+    return initiator * np.exp(-min(k[K_D] * now, GONE))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -72,7 +75,7 @@ def step_length(
         flat: Decline of ln M and of ln A at the nodes, (2, 3), written.
         ratio: Of the radicals at the nodes, (3,): of an instant before, then written.
     """
-    here = rates(k, monomer, initiator * np.exp(-min(k[K_D] * now, GONE)), agent, ratio[2])
+    here = rates(k, monomer, initiator_left(k, initiator, now), agent, ratio[2])
     decline, by_agent = here.consumption / monomer, k[K_TRA] * here.S if agent > 0.0 else 0.0
     flat[0], flat[1], ratio[:] = decline, by_agent, here.Q / here.S
     return min(reach / (decline + k[K_D] + by_agent), left) if decline * left > NOTHING else left
@@ -110,7 +113,7 @@ def step_nodes(
         found: Concentrations and rates at the nodes, (3, 9), written.
     """
     for i in range(3):
-        found[i, I_] = initiator * np.exp(-min(k[K_D] * (now + NODES[i] * h), GONE))
+        found[i, I_] = initiator_left(k, initiator, now + NODES[i] * h)
     for _ in range(ITERATIONS):
         moved = 0.0
         for i in range(3):
@@ -297,7 +300,7 @@ def _integrate(
             for d in range(D):
                 in_bins(np.ascontiguousarray(d_beyond[:, d]), d_bins[:, t, :, d])
             if M > TRACE:
-                r = rates(k, M, initiator * np.exp(-min(k[K_D] * now, GONE)), A, ratio[2])
+                r = rates(k, M, initiator_left(k, initiator, now), A, ratio[2])
                 beyond[:] = 0.0
                 add_chains(beyond, survival[0], lengths, r.flory, r.combined, r.p)
                 in_bins(beyond, rate_bins[:, t])
@@ -305,23 +308,9 @@ def _integrate(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def integrate(
-    lengths: np.ndarray,
-    reach: float,
-    slopes: bool,
-    start: np.ndarray,
-    d_start: np.ndarray,
-    k: np.ndarray,
-    dk: np.ndarray,
-    times: np.ndarray,
-    monomer: np.ndarray,
-    d_monomer: np.ndarray,
-    rate: np.ndarray,
-    bins: np.ndarray,
-    d_bins: np.ndarray,
-    rate_bins: np.ndarray,
-) -> None:
-    """Integrate B reactions, see `_integrate`."""
+def integrate(lengths: np.ndarray, reach: float, slopes: bool, arrays: tuple[np.ndarray, ...]) -> None:
+    """Integrate B reactions; ``arrays`` are the further arguments of `_integrate`, of all reactions."""
+    start, d_start, k, dk, times, monomer, d_monomer, rate, bins, d_bins, rate_bins = arrays
     for b in range(len(k)):
         reaction = (lengths, reach, slopes, start[b], d_start[b], k[b], dk[b], times[b])
         _integrate(*reaction, monomer[b], d_monomer[b], rate[b], bins[b], d_bins[b], rate_bins[b])

@@ -20,9 +20,10 @@ from polyinv.runtime.threads import available_cores
 from polyinv.simulate import gillespie
 from polyinv.simulate.chain_lengths import bin_lengths
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
-from polyinv.simulate.fused import started
+from polyinv.simulate.fused import coefficients, started
 from polyinv.simulate.gillespie import EVENTS
 from polyinv.simulate.plain_montecarlo import run_plainly
+from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.run_store import RunStore
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
 
@@ -213,14 +214,13 @@ def _jobs(
     first: int,
 ) -> Iterator[_Job]:
     conditions, ends = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
-    rates = chemistry.under(conditions)
-    k = torch.stack([getattr(rates, field.name) for field in fields(rates)], -1).detach().numpy()
-    fractions = np.array([chemistry.f, chemistry.d_ss, chemistry.d_st, chemistry.d_tt], dtype=float)
+    numbers = coefficients(chemistry, conditions).detach().numpy()
+    k, fractions = np.split(numbers, [COEFFICIENTS.index("f")], axis=1)
     longest = bin_lengths(chemistry.monomer_molar_mass, like=conditions).numpy().astype(np.int64)[1:-1]
     molecules = (volumes.per_molar[:, None] * started(chemistry, conditions)).round().long().numpy()
     for run, per_molar in enumerate(volumes.per_molar.tolist()):
         for replicate in range(replicates):
-            of_run = (k[run], fractions, per_molar, molecules[run], ends[run], longest)
+            of_run = (k[run], fractions[run], per_molar, molecules[run], ends[run], longest)
             yield _Job(*of_run, engine=engine, seed=seed, key=(first + run, replicate))
 
 

@@ -33,6 +33,9 @@ K_D, K_P, K_BB, K_PT, K_TSS, K_TST, K_TTT, K_TRM, K_TRS, K_TRA, F, D_SS, D_ST, D
 ITERATIONS = 60
 """Of Newton's method, at most; from a value nearby it takes three."""
 
+NO_GROWTH = 1e-12
+"""Share of radicals that grow by one more unit, below which nothing does."""
+
 
 class Rates(NamedTuple):
     """Rates at one instant, in mol/L/s, and the radicals behind them, in mol/L.
@@ -93,7 +96,9 @@ def rates(k: np.ndarray, monomer: float, initiator: float, agent: float, near: f
     combined = (1 - k[D_SS]) * ss + (1 - k[D_ST]) * st + (1 - k[D_TT]) * tt
     # Initiation and transfer start a chain each, which takes a monomer unit at once.
     consumption = (k[K_P] * S + k[K_PT] * Q) * monomer + initiation + transfer
-    return Rates(S, Q, flory, combined, consumption, (flory + 2 * combined) / consumption)
+    p = (flory + 2 * combined) / consumption
+    # Radicals that add no unit make no polymer; whether p rounds to one would depend on the last bit of a coefficient.
+    return Rates(S, Q, flory, combined, consumption, p if p < 1 - NO_GROWTH else np.nan)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
