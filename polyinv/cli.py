@@ -23,11 +23,11 @@ import pandas as pd
 from jsonargparse import Namespace
 
 from polyinv import __version__
+from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
-from polyinv.quantities import TARGETS
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
@@ -37,6 +37,7 @@ from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
 INTERRUPTED = 130
+SYSTEM_HELP = "what is polymerized: a system by its name or its monomer's symbol (MMA), or the file of one"
 
 log = logging.getLogger("polyinv")
 
@@ -72,17 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def simulate(arguments: list[str]) -> None:
-    """Simulate the published grid or a list of recipes and write a table."""
+    """Simulate a list of recipes, random ones, or the grid of a system, and write a table."""
     parser = _parser("simulate", simulate)
     parser.add_argument("--method", default="sampled", help="deterministic, sampled, sampled_per_row or kmc")
     parser.add_argument("--chains", type=float, default=1e6, help="dead chains of each reaction at its horizon")
     parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
-    parser.add_argument("--recipes", type=str | None, help="table with the columns cBA_0, cAIBN_0, temp, time")
     parser.add_argument(
-        "--random", type=int | None, help="simulate that many random recipes of the published box, by --seed"
+        "--recipes", type=str | None, help="table of recipes: cBA_0, cAIBN_0, temp, time, or those of the system"
+    )
+    parser.add_argument(
+        "--random", type=int | None, help="simulate that many random recipes of the system's box, by --seed"
     )
     parser.add_argument("--replicates", type=int, default=1, help="independent simulations of each recipe")
-    parser.add_argument("--chemistry", default="butyl_acrylate", help="which chemistry")
+    parser.add_argument("--system", default=DEFAULT, help=SYSTEM_HELP)
     parser.add_argument("--shard", type=str | None, metavar="I/N", help="only the I-th of N parts of the reactions")
     parser.add_argument("--out", type=str, required=True, help="new file, .xlsx, .csv or .npz")
     parser.add_argument(
@@ -99,8 +102,9 @@ def simulate(arguments: list[str]) -> None:
     if config.random is not None and config.random < 1:
         raise InputError(f"--random is {config.random}; needs 1 or more")
     shard = None if config.shard is None else Shard.parse(config.shard)
-    recipes = _recipes(config)
-    run = run_numbers(recipes)
+    system = load_system(config.system)
+    recipes = _recipes(config, system)
+    run = run_numbers(recipes, system)
     total = (run.max() + 1) * config.replicates
     if shard is not None:
         check_together(run)
@@ -117,30 +121,30 @@ def simulate(arguments: list[str]) -> None:
             chains=config.chains,
             seed=config.seed,
             replicates=config.replicates,
-            chemistry=config.chemistry,
+            system=system,
             shard=shard,
             progress=advance,
             **options | store,
         )
         log.info("writing %d rows of %d reactions to %s", len(table), len(reactions), out)
-        write_table(table, out)
+        write_table(table, out, system)
 
 
-def _recipes(config: Namespace) -> pd.DataFrame:
+def _recipes(config: Namespace, system: System) -> pd.DataFrame:
     if config.recipes is not None:
-        return read_table(config.recipes, TARGETS)
+        return read_table(config.recipes, system.targets, system=system)
 
     import torch
 
-    from polyinv.simulate.recipes import published_grid, random_recipes
+    from polyinv.simulate.recipes import grid, random_recipes
 
     if config.random is None:
-        return published_grid()
+        return grid(system)
     check_seed(config.seed)
     # Not the numbers of the noise: torch takes the low 32 bits of a seed only, so that arithmetic does not do.
     apart = int(np.random.SeedSequence([config.seed, 1]).generate_state(1)[0])
     generator = torch.Generator().manual_seed(apart)
-    return pd.DataFrame(random_recipes(config.random, generator).numpy(), columns=list(TARGETS))
+    return pd.DataFrame(random_recipes(config.random, generator, system).numpy(), columns=list(system.targets))
 
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
@@ -265,9 +269,11 @@ def predict(arguments: list[str]) -> None:
         nargs="+",
         metavar="[MODEL] FILE",
         help="folder of a saved model, by default the released conditional model; a table with any of the columns "
-        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty), or one "
+        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty; other "
+        "systems have columns of their own), or one "
         "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
+    parser.add_argument("--system", type=str | None, help=f"{SYSTEM_HELP}; by default that of the model")
     parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
     parser.add_argument(
         "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
@@ -283,7 +289,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
 
-    from polyinv.models.base import read_card
+    from polyinv.models.base import read_card, system_of
     from polyinv.models.released import model_folder
     from polyinv.predict.known import known_values
     from polyinv.predict.predictor import load
@@ -293,16 +299,17 @@ def predict(arguments: list[str]) -> None:
     if len(config.paths) > 2:
         raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
     *model, file = config.paths
-    read_card(model_folder(model[0] if model else None))
+    folder = model_folder(model[0] if model else None, config.system)
+    system = system_of(read_card(folder))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
-    known = known_values(config.known)
+    known = known_values(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
-        options["called"] = "standard input" if file == "-" else None
+        options |= {"called": "standard input" if file == "-" else None, "system": system}
         rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = load(model[0] if model else None).answer(*rows, known, asked)
+        answers = load(folder).answer(*rows, known, asked)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)
@@ -329,6 +336,7 @@ def evaluate(arguments: list[str]) -> None:
     parser = _parser("evaluate", evaluate)
     parser.add_argument("path", metavar="FOLDER", help="run folder of an experiment, or folder of a saved model")
     parser.add_argument("--output", type=str, required=True, help="new folder for report.html, figures and numbers")
+    parser.add_argument("--system", type=str | None, help=f"{SYSTEM_HELP}; that of the model, or it is refused")
     parser.add_argument("--data", type=str | None, help="table to evaluate on; by default rows it has not learned from")
     parser.add_argument(
         "--given", type=str | None, help="what a conditional model is given: mmd+temp, ...; composite by default"
@@ -339,12 +347,12 @@ def evaluate(arguments: list[str]) -> None:
     config = parse(parser, arguments)
 
     from polyinv.data.patterns import inputs_of
-    from polyinv.models.base import read_card
+    from polyinv.models.base import read_card, system_of
     from polyinv.models.released import model_folder
 
+    system = system_of(read_card(model_folder(config.path, config.system)))
     if config.given is not None:
-        inputs_of(config.given)
-    read_card(model_folder(config.path))
+        inputs_of(config.given, system)
 
     from polyinv.experiment.evaluate import evaluate as evaluate_model
     from polyinv.report.tables import score_table
@@ -361,25 +369,13 @@ def systems(arguments: list[str]) -> None:
     parser.add_argument(
         "action", nargs="?", default="list", metavar="ACTION", help="list, which is the default, or show"
     )
-    parser.add_argument(
-        "system",
-        nargs="?",
-        type=str | None,
-        metavar="NAME_OR_FILE",
-        help="with show: a system by its name or its monomer's symbol (butyl_acrylate, MMA), or the file of one",
-    )
+    parser.add_argument("system", nargs="?", type=str | None, metavar="NAME_OR_FILE", help=f"with show: {SYSTEM_HELP}")
     config = parse(parser, arguments)
     if config.action not in ("list", "show"):
         raise unknown("action of systems", config.action, ("list", "show"))
     if (config.system is None) == (config.action == "show"):
         raise InputError("polyinv systems takes nothing, or show with a NAME_OR_FILE")
 
-    from polyinv.chemistry.system_file import read_system, system_file
-
-    if config.system is not None:
-        read_system(system_file(config.system))  # refused before torch is imported
-
-    from polyinv.chemistry.system import load_system
     from polyinv.report.systems import console, listed, shown
 
     console().print(listed() if config.system is None else shown(load_system(config.system)))

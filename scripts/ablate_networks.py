@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polyinv
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.source import SimulatedConfig
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
@@ -97,7 +98,7 @@ def no_test(features: str) -> "Rows":
     from polyinv.data.features import feature_columns
     from polyinv.data.rows import Rows
 
-    return Rows(torch.zeros(2, len(feature_columns(features))), torch.zeros(2, 4))
+    return Rows(torch.zeros(2, len(feature_columns(features, SYSTEM))), torch.zeros(2, 4))
 
 
 def main() -> None:

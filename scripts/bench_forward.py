@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.simulate import deterministic, fused
 from polyinv.simulate.derivatives import derivatives, directions
 from polyinv.simulate.fluctuations import fluctuations
@@ -30,9 +31,9 @@ def main() -> None:
     one = torch.tensor([[1.0, 0.02, 70.0, 3600.0]], dtype=torch.float64)
     warm_up(one)
     one_recipe(one)
-    against_torch(random_recipes(2000, torch.Generator().manual_seed(1)))
-    published(*runs(published_grid())[:2])
-    many(random_recipes(options.recipes, torch.Generator().manual_seed(0)))
+    against_torch(random_recipes(2000, torch.Generator().manual_seed(1), SYSTEM))
+    published(*runs(published_grid(), SYSTEM)[:2])
+    many(random_recipes(options.recipes, torch.Generator().manual_seed(0), SYSTEM))
 
 
 def warm_up(one: Tensor) -> None:
@@ -110,7 +111,7 @@ def error(found: Growth, exact: Growth) -> float:
     """Largest error of ln M, Mn and Mw, relative, and of the curve against its peak."""
     a, b = (growth.snapshots(BUTYL_ACRYLATE) for growth in (found, exact))
     curve = (a.mmd - b.mmd) / b.mmd.amax(-1, keepdim=True)
-    parts = (a.cBA_time / b.cBA_time - 1, a.Mn / b.Mn - 1, a.Mw / b.Mw - 1, curve)
+    parts = (a.residual_monomer / b.residual_monomer - 1, a.Mn / b.Mn - 1, a.Mw / b.Mw - 1, curve)
     return max(part.abs().max().item() for part in parts)
 
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.simulate.control_volume import FewRadicals
 from polyinv.simulate.montecarlo import simulate_runs
@@ -160,7 +161,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FewRadicals)  # speed is the question here
 
-    grid, times, _, _ = runs(published_grid())
+    grid, times, _, _ = runs(published_grid(), SYSTEM)
     few, fewer = slice(None, None, given.every), slice(None, None, given.plain_every)
     recipe = torch.tensor([P1_RECIPE[:3]], dtype=torch.float64)
     rows = [

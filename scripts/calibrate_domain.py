@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
@@ -24,11 +25,11 @@ from polyinv.data.workbook import read_table
 from polyinv.domain.assessment import GRADES, LIMITS, Deviations, assess, calibrate
 from polyinv.domain.expectations import simulated_observations
 from polyinv.mmd import LOG_M, STEP, unit_area
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 
-GIVEN = ("mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means")
+GIVEN = ("mmd+residual+means", "mmd+residual", "mmd+means", "mmd", "residual+means", "means")
 """The measured inputs that an observation may have."""
 ROWS = 8192
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -109,7 +110,7 @@ ARTEFACTS: dict[str, dict[str, Change]] = {
 
 def calibrated() -> dict[str, dict[str, float]]:
     """Limits for each of ``GIVEN``."""
-    observations, _ = simulated_observations(ROWS)
+    observations, _ = simulated_observations(ROWS, SYSTEM)
     found = {}
     for given in GIVEN:
         logging.info("calibrating on %d observations with %s", ROWS, given)

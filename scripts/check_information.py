@@ -19,25 +19,27 @@ from torch import Tensor
 
 import polyinv
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import OBSERVABLES, load_bank
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
+from polyinv.data.bank import load_bank
 from polyinv.data.observations import Observations
-from polyinv.data.patterns import INPUTS, inputs_of
-from polyinv.evaluation.information import BOX_VARIANCE, expected_variance, respond
+from polyinv.data.patterns import inputs_of
+from polyinv.evaluation.information import box_variance, expected_variance, respond
 from polyinv.models import InverseModel
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.observed import OBSERVED, observe
 from polyinv.simulate.polynomial import Polynomial
-from polyinv.simulate.recipes import LOGARITHMIC, from_unit, random_recipes, to_unit
+from polyinv.simulate.recipes import from_unit, random_recipes, to_unit
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("means", "cBA_time+means", "mmd", "mmd+temp", "composite", "composite+temp")
 NODES = 11
 """Of the polynomial, whose error is then a fiftieth of the noise of 1e7 chains at most."""
 PARTICLES, MOVES = 200, 40
+LOGARITHMIC = torch.tensor([quantity.logarithmic for quantity in SYSTEM.recipe])
 SEED = 7
 FEW = 25
 """Chains that a node of the curve has to hold to count on its own."""
@@ -90,17 +92,21 @@ def posterior(
     """
     asked = known.isnan()
     forward, target = polynomial.combined(white), observed @ white
-    fixed = to_unit(known.nan_to_num(1.0))
+    fixed = to_unit(known.nan_to_num(1.0), SYSTEM)
 
     def log_prior(unit: Tensor) -> Tensor:
-        recipes = from_unit(unit)  # uniform in these: in logarithms the density is proportional to the value
+        recipes = from_unit(unit, SYSTEM)  # uniform in these: in logarithms the density is proportional to the value
         inside = (unit.abs() <= 1).all(-1)
-        return torch.where(inside, (recipes.log() * (LOGARITHMIC & asked)).sum(-1), -torch.inf)
+        return torch.where(
+            inside,
+            (recipes.log() * (LOGARITHMIC & asked)).sum(-1),
+            -torch.inf,
+        )
 
     def log_likelihood(unit: Tensor) -> Tensor:
         return -0.5 * (forward(unit) - target).square().sum(-1)
 
-    unit = torch.where(asked, to_unit(random_recipes(8 * PARTICLES, generator)), fixed)
+    unit = torch.where(asked, to_unit(random_recipes(8 * PARTICLES, generator, SYSTEM), SYSTEM), fixed)
     likelihood, tempered = log_likelihood(unit), 0.0
     while tempered < 1:
         step = _next_step(likelihood, 1 - tempered)
@@ -123,7 +129,7 @@ def posterior(
                 taken = movers[chance.log() < gain]
                 new = chance.log() < gain
                 unit[taken], prior[taken], likelihood[taken] = moved[new], new_prior[new], new_likelihood[new]
-    recipes = from_unit(unit)
+    recipes = from_unit(unit, SYSTEM)
     return recipes.mean(0), torch.where(asked, recipes.var(0), 0.0)
 
 
@@ -144,8 +150,8 @@ def _next_step(likelihood: Tensor, most: float) -> float:
 
 
 def observations(chains: float, rows: int) -> tuple[Tensor, Tensor]:
-    """Simulated observations (N, 103), columns ``OBSERVABLES``, and their recipes (N, 4)."""
-    bank = load_bank(rows, SEED, BUTYL_ACRYLATE, 3600.0)
+    """Simulated observations (N, 103), as of `polyinv.data.bank.observables`, and their recipes (N, 4)."""
+    bank = load_bank(rows, SEED, SYSTEM, 3600.0)
     generator = torch.Generator().manual_seed(SEED)
     return bank.observe(BUTYL_ACRYLATE, torch.full((rows,), chains), generator).double(), bank.recipes
 
@@ -155,12 +161,15 @@ def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
     variance that the local limit leaves."""
     seen, recipes = observations(chains, rows)
     response = respond(recipes)
-    given = inputs_of(pattern)
-    at = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
+    given = inputs_of(pattern, SYSTEM)
+    at = [OBSERVED.index(column) for name in given for column in SYSTEM.inputs[name] if column in OBSERVED]
     logarithms = torch.cat([seen[:, :3].log(), seen[:, 3:]], 1)[:, at]
     generator = torch.Generator().manual_seed(SEED)
-    polynomial = Polynomial.interpolate(BUTYL_ACRYLATE, NODES).combined(torch.eye(len(OBSERVED)).double()[:, at])
-    spread, exact = polynomial(to_unit(random_recipes(500, generator))), observe(recipes, BUTYL_ACRYLATE)[:, at]
+    polynomial = Polynomial.interpolate(SYSTEM, NODES).combined(torch.eye(len(OBSERVED)).double()[:, at])
+    spread, exact = (
+        polynomial(to_unit(random_recipes(500, generator, SYSTEM), SYSTEM)),
+        observe(recipes, BUTYL_ACRYLATE)[:, at],
+    )
     spread = spread - spread.mean(0)
     known = torch.where(torch.tensor([name in given for name in TARGETS]), recipes, torch.nan)
     means, variances = [], []
@@ -182,12 +191,12 @@ def posteriors(pattern: str, chains: float, rows: int) -> pd.DataFrame:
 def compared(found: pd.DataFrame, pattern: str, chains: float, model: InverseModel) -> pd.DataFrame:
     """R² of the local limit, the posterior and the network on the same simulated observations, per target."""
     seen, recipes = observations(chains, len(found))
-    given = replace(Observations.from_tensor(seen, OBSERVABLES), recipe=recipes).masked(pattern)
+    given = replace(Observations.from_tensor(seen, (*SYSTEM.scalars, *MMD)), recipe=recipes).masked(pattern)
     predicted, lines = model.predict(given.x(model.columns)), []
     for at, name in enumerate(TARGETS):
-        if name in inputs_of(pattern):
+        if name in inputs_of(pattern, SYSTEM):
             continue
-        total, true = BOX_VARIANCE[at].item(), recipes[:, at].numpy()
+        total, true = box_variance(SYSTEM)[at].item(), recipes[:, at].numpy()
         error, other = (found[f"mean_{name}"] - true) ** 2, (predicted[:, at].numpy() - true) ** 2
         lines.append(
             {

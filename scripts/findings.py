@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from polyinv.ablation.summary import NAMES, mean_interval
+from polyinv.ablation.summary import mean_interval
+from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.data.splits import EARLY
 from polyinv.evaluation import ENSEMBLE
 from polyinv.evaluation.metrics import score
-from polyinv.quantities import TARGETS
 from polyinv.report.tables import markdown
 
 SEEDS = (42, 43, 44, 45, 46)
@@ -77,7 +77,7 @@ def _r2(predictions: pd.DataFrame) -> dict[str, float]:
     columns = [list(TARGETS), [f"{name}_predicted" for name in TARGETS]]
     y, predicted = (torch.tensor(predictions[names].to_numpy(copy=True)) for names in columns)
     scores = score(y, predicted)
-    return scores[scores["metric"] == "r2"].set_index("target")["value"].reindex(NAMES).to_dict()
+    return scores[scores["metric"] == "r2"].set_index("target")["value"].reindex([*TARGETS, "global"]).to_dict()
 
 
 def _said(values: pd.Series) -> str:

@@ -14,13 +14,13 @@ import torch
 from scipy.interpolate import CubicSpline
 
 import polyinv
+from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.measured import curve_of
 from polyinv.data.observations import Observations
 from polyinv.domain.assessment import assess
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, without_oligomers
-from polyinv.quantities import TARGETS
 from polyinv.report.tables import markdown
 
 ROOT = Path(__file__).resolve().parent.parent

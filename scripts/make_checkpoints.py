@@ -18,6 +18,7 @@ import yaml
 
 import polyinv
 from polyinv import __version__
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM, TARGETS
 from polyinv.data.bundled import card as data_card
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import CONDITIONAL
@@ -27,7 +28,6 @@ from polyinv.domain.expectations import FILE
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
 from polyinv.models.neural import WEIGHTS
-from polyinv.quantities import RECIPE, TARGETS
 from polyinv.runtime.files import written
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -62,7 +62,7 @@ def patterns(name: str) -> tuple[str, ...]:
     whole = experiment(name)
     if whole.features != CONDITIONAL:
         return (whole.features,)
-    return named_patterns(whole.data.patterns)
+    return named_patterns(whole.data.patterns, SYSTEM)
 
 
 def scores(name: str) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def release(name: str, seconds: float, folder: Path) -> str:
         table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
         (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] == CONDITIONAL:
-            expect(polyinv.load(passing).model, every_pattern()).to_csv(
+            expect(polyinv.load(passing).model, every_pattern(SYSTEM)).to_csv(
                 passing / FILE, index=False, lineterminator="\n"
             )
     return said

@@ -11,9 +11,10 @@ import pandas as pd
 import torch
 from scipy.interpolate import CubicSpline
 
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.source import simulate_table
 from polyinv.mmd import BIN_EDGES, STEP
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 from polyinv.simulate.recipes import random_recipes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,7 +118,7 @@ def recipes() -> pd.DataFrame:
 
 def known_runs() -> pd.DataFrame:
     """Simulate random reactions of known recipe, four snapshots of each."""
-    drawn = random_recipes(REACTIONS, torch.Generator().manual_seed(SEED)).numpy()
+    drawn = random_recipes(REACTIONS, torch.Generator().manual_seed(SEED), SYSTEM).numpy()
     drawn[:, 0], drawn[:, 1], drawn[:, 2] = drawn[:, 0].round(2), drawn[:, 1].round(4), drawn[:, 2].round(0)
     rows = [[*row[:3], 60 * np.round(share * (1200 + row[3] * 2 / 3) / 60)] for row in drawn for share in SNAPSHOTS]
     table = pd.DataFrame(rows, columns=list(TARGETS))

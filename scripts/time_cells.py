@@ -16,6 +16,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from polyinv.ablation.costs import _rows, _weights, probe
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.features import feature_columns
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import Experiment, run
@@ -46,7 +47,7 @@ def per_branch(names: list[str], lengths: tuple[int, int]) -> tuple[float, float
     experiment = read_experiment([CONFIGS / name for name in names])
     unit, fixed = two(names, "model.n_estimators", lengths, {"model.jobs": 1})
     rows = _rows(experiment, with_validation=True)
-    return unit / (rows * log2(rows) * len(feature_columns(experiment.features))), fixed
+    return unit / (rows * log2(rows) * len(feature_columns(experiment.features, SYSTEM))), fixed
 
 
 def work_of_epoch(names: list[str], values: dict) -> tuple[float, float]:

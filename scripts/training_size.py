@@ -24,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.observations import Observations
@@ -32,7 +33,7 @@ from polyinv.evaluation.closed_loop import closed_loop, simulated
 from polyinv.mmd import LOG_M
 from polyinv.models import MODELS
 from polyinv.models.options import Training
-from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD
 from polyinv.reactions import run_numbers
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
@@ -69,7 +70,7 @@ INK, RED = "#222222", "#d55e00"
 
 def split(table: pd.DataFrame, share: int, seed: int) -> Split:
     """Some of the runs train and validate, the row of the target is the test; the rest of its run is left out."""
-    runs, row = run_numbers(table), target_row(table)
+    runs, row = run_numbers(table, SYSTEM), target_row(table)
     others = np.random.default_rng(seed).permutation(np.setdiff1d(runs, runs[row]))
     chosen = others[: round(share / 100 * len(others))]
     of_validation = round(VALIDATION_SHARE * len(chosen))
@@ -151,7 +152,7 @@ def draw(evaluated: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
     panels[-1].axhline(100 * evaluated["floor"].mean(), color=RED, linewidth=1.2)
     panels[-1].set_ylabel("mass that lies elsewhere / %")
     below.supxlabel(
-        f"training runs / % of {run_numbers(table).max()} of the grid  "
+        f"training runs / % of {run_numbers(table, SYSTEM).max()} of the grid  "
         f"(bars: mean over {len(SEEDS)} choices of runs; dashed: the true recipe; red: two replicates of it)",
         fontsize=10,
     )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.mmd import LOG_M
 from polyinv.simulate import solvers
@@ -42,12 +43,12 @@ def frontier_labels(conditions: Tensor) -> Tensor:
 
 
 def conversion(polymer: Snapshots, conditions: Tensor) -> Tensor:
-    return 1 - polymer.cBA_time / conditions[:, :1]
+    return 1 - polymer.residual_monomer / conditions[:, :1]
 
 
 def grid(every: int) -> tuple[Tensor, Tensor]:
     """Conditions (B, 3) and times (B, 12) of every n-th of the 432 published runs."""
-    conditions, times, _, _ = runs(published_grid())
+    conditions, times, _, _ = runs(published_grid(), SYSTEM)
     return conditions[::every], times[::every]
 
 
@@ -88,7 +89,7 @@ def against_rate_equations(every: int, chains: float, store: str | None) -> list
 def noise(seen: Snapshots, expected: Snapshots, conditions: Tensor, times: Tensor, chains: float) -> list[str]:
     """How far single runs scatter, as a multiple of what one chain in N contributes."""
     number = chains * expected.dead_chains / expected.dead_chains[:, -1:]
-    decline, exact = (torch.log(each.cBA_time / conditions[:, :1]) for each in (seen, expected))
+    decline, exact = (torch.log(each.residual_monomer / conditions[:, :1]) for each in (seen, expected))
     errors = {"ln(c_M / c_M0)": decline / exact - 1, "Mn": seen.Mn / expected.Mn - 1, "Mw": seen.Mw / expected.Mw - 1}
     scatter = fluctuations(conditions, times, BUTYL_ACRYLATE)
     volume = chains / expected.dead_chains[:, -1:]

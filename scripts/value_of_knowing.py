@@ -21,15 +21,16 @@ import torch
 
 import polyinv
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import OBSERVABLES, load_bank
+from polyinv.chemistry.butyl_acrylate import RECIPE, SCALARS, SYSTEM, TARGETS
+from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
 from polyinv.domain.expectations import FILE, Expectations
-from polyinv.domain.words import WORDS, conflicts, leaving_box
+from polyinv.domain.words import conflicts, in_words, leaving_box
 from polyinv.evaluation.information import expected_variance, respond
 from polyinv.models import InverseModel
-from polyinv.quantities import RECIPE, TARGETS
+from polyinv.quantities import MMD
 from polyinv.r2 import r2
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import written
@@ -41,7 +42,9 @@ import matplotlib.pyplot as plt
 ROOT = Path(__file__).resolve().parent.parent
 RELEASED = ROOT / "checkpoints" / "conditional"
 KNOWN = [list(itertools.compress(("temp", "time"), which)) for which in itertools.product((False, True), repeat=2)]
-CUBE = [name_of((*seen, *known)) for seen in (("mmd", "means"), ("mmd", "means", "cBA_time")) for known in KNOWN]
+CUBE = [
+    name_of((*seen, *known), SYSTEM) for seen in (("mmd", "means"), ("mmd", "means", "cBA_time")) for known in KNOWN
+]
 """Residual monomer, temperature, time: each missing or given, beside the curve and its means."""
 OTHERS = ["mmd", "mmd+temp", "mmd+temp+time", "means", "means+temp+time", "mmd+means+cBA_0", "mmd+means+cBA_0+temp"]
 OTHERS += ["composite+cBA_0", "composite+cBA_0+temp", "composite+cBA_0+temp+time", "composite+cBA_0+cAIBN_0"]
@@ -57,7 +60,7 @@ WRONG = (2.0, 5.0, 10.0)
 
 def words(pattern: str) -> str:
     """A pattern as a line of the table."""
-    return ", ".join(WORDS.get(name, name) for name in inputs_of(pattern))
+    return in_words(inputs_of(pattern, SYSTEM), SYSTEM)
 
 
 def off_grid_table(expected: pd.DataFrame, patterns: list[str]) -> str:
@@ -67,7 +70,7 @@ def off_grid_table(expected: pd.DataFrame, patterns: list[str]) -> str:
     for pattern in patterns:
         row = {"given": words(pattern)}
         for name in TARGETS:
-            known = name in inputs_of(pattern)
+            known = name in inputs_of(pattern, SYSTEM)
             row[name] = "known" if known else "{r2:.3f} ± {r2_members:.4f}".format(**lines.loc[(pattern, name)])
         rows.append(row)
     return markdown(pd.DataFrame(rows))
@@ -95,18 +98,18 @@ def heat_map(expected: pd.DataFrame, patterns: list[str], path: Path) -> None:
 
 def compare(model: InverseModel, chains: float) -> pd.DataFrame:
     """The model's R² and the limit for every pattern, on the same simulated recipes in the same volume."""
-    bank = load_bank(ROWS, SEED, BUTYL_ACRYLATE, 3600.0)
+    bank = load_bank(ROWS, SEED, SYSTEM, 3600.0)
     y, generator = bank.recipes, torch.Generator().manual_seed(SEED)
     drawn = bank.observe(BUTYL_ACRYLATE, torch.full((ROWS,), chains), generator)
-    observations = replace(Observations.from_tensor(drawn, OBSERVABLES), recipe=y)
+    observations = replace(Observations.from_tensor(drawn, (*SCALARS, *MMD)), recipe=y)
     response, variance = respond(y), y.var(0, correction=0)
     lines = []
-    for pattern in every_pattern():
+    for pattern in every_pattern(SYSTEM):
         members = model.predict_members(observations.masked(pattern).x(model.columns))
         network, spread = r2(y, members.mean(0)), r2(y, members).std(0, correction=int(len(members) > 1))
         limit = 1 - expected_variance(response, pattern, chains).mean(0) / variance
         for at, name in enumerate(TARGETS):
-            if name not in inputs_of(pattern):
+            if name not in inputs_of(pattern, SYSTEM):
                 numbers = (network[at].item(), spread[at].item(), limit[at].item())
                 lines.append([chains, pattern, name, *numbers])
     return pd.DataFrame(lines, columns=["chains", "pattern", "target", "network", "spread", "limit"])
@@ -162,7 +165,7 @@ def warned(model: InverseModel, expectations: Expectations, rows: Observations, 
         said = replace(rows, recipe=recipe)[inside].masked(pattern)
         recipes = model.predict(said.x(model.columns))
         against = conflicts(model, said, pattern, "temp", expectations)[0]
-        found.append(against | leaving_box(recipes, ~said.recipe.isnan()).any(-1))
+        found.append(against | leaving_box(recipes, ~said.recipe.isnan(), SYSTEM).any(-1))
     return torch.cat(found).double().mean().item()
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from filelock import FileLock
 
+from polyinv.chemistry.butyl_acrylate import RECIPE
 from polyinv.data.source import simulate_table
-from polyinv.quantities import RECIPE
 from polyinv.simulate.recipes import published_grid
 
 hypothesis.settings.register_profile("polyinv", deadline=None)  # seconds are the machine's, which may be busy

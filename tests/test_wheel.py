@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import polyinv
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.masks import masked_inputs
 from polyinv.data.rows import rows_of
@@ -19,7 +20,6 @@ from polyinv.domain.expectations import FILE
 from polyinv.errors import InputError
 from polyinv.models import load_model
 from polyinv.models.neural import WEIGHTS
-from polyinv.quantities import TARGETS
 from polyinv.runtime.resources import CONFIGS, RELEASED, STUDIES, shipped_or
 
 CLONE = Path(polyinv.__file__).parents[1]
@@ -71,10 +71,10 @@ def test_what_half_precision_leaves_open_hardly_moves_an_answer():
     model, other = load_model(RELEASED), load_model(RELEASED)
     generator = torch.Generator().manual_seed(0)
     other._module.load_state_dict({key: unrounded(value, generator) for key, value in stored.items()})
-    rows = rows_of(load_bundled("off_grid"), [name for name in model.columns if name not in TARGETS])
+    rows = rows_of(load_bundled("off_grid"), [name for name in model.columns if name not in TARGETS], TARGETS)
     everything = torch.cat([rows.x, rows.y], 1)[:200]
     for pattern, lines in pd.read_csv(RELEASED / FILE).groupby("pattern"):
-        x = masked_inputs(everything, model.columns, pattern)
+        x = masked_inputs(everything, model.columns, pattern, SYSTEM)
         moved = (model.predict(x) - other.predict(x)).square().mean(0).sqrt()
         for target, rmse in zip(lines["target"], lines["rmse"], strict=True):
             assert 0 < moved[TARGETS.index(target)] < 0.01 * rmse, (pattern, target)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyinv.data.bundled import load_bundled
+from polyinv.chemistry import System
 from polyinv.data.features import feature_columns
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
@@ -45,7 +45,12 @@ def known_cost(experiment: Experiment) -> float | None:
     made = SIMULATED * data.simulated.rows if data.source == "simulated" else 0.0
     if experiment.model in BRANCH and not options.get("search"):
         rows = _rows(experiment, with_validation=True)
-        work = options["n_estimators"] * rows * log2(max(rows, 2)) * len(feature_columns(experiment.features))
+        work = (
+            options["n_estimators"]
+            * rows
+            * log2(max(rows, 2))
+            * len(feature_columns(experiment.features, experiment.data.of))
+        )
         return FIXED + made + BRANCH[experiment.model] * work
     if experiment.model not in STEP:
         return None
@@ -60,7 +65,8 @@ def known_cost(experiment: Experiment) -> float | None:
 def _weights(experiment: Experiment) -> int:
     """Multiplications of one row in a network: fully connected layers, behind convolutions that halve the curve."""
     options = experiment.options
-    inputs, convolutions = len(feature_columns(experiment.features)), 0
+    system = experiment.data.of
+    inputs, convolutions = len(feature_columns(experiment.features, system)), 0
     if experiment.model == "cnn":
         length, before = 100, 1
         for channels in options["channels"]:
@@ -68,7 +74,7 @@ def _weights(experiment: Experiment) -> int:
             convolutions += length * before * channels * options["kernel"]
             before = channels
         inputs = length * before
-    widths = [inputs, *options["hidden"], 4]
+    widths = [inputs, *options["hidden"], len(system.targets)]
     return convolutions + sum(a * b for a, b in itertools.pairwise(widths))
 
 
@@ -77,20 +83,20 @@ def _rows(experiment: Experiment, *, with_validation: bool) -> int:
     if experiment.data.source == "simulated":
         return experiment.data.simulated.rows
     data = experiment.data
-    split = _split(data.path, **asdict(experiment.split))
+    split = _split(data.path, data.of, **asdict(experiment.split))
     return len(split.train) + (len(split.val) if with_validation else 0)
 
 
 @lru_cache(maxsize=256)
-def _split(path: str | None, name: str, seed: int, share: float) -> Split:
-    return split_rows(_table(path, split_columns(name)), name, seed, share)
+def _split(path: str | None, system: System, name: str, seed: int, share: float) -> Split:
+    return split_rows(_table(path, system, split_columns(name, system)), name, seed, share, system)
 
 
 @lru_cache(maxsize=8)
-def _table(path: str | None, columns: tuple[str, ...]) -> Any:
-    """Columns that decide a split; the grid that would be simulated has the recipes of the bundled one."""
-    columns = tuple(dict.fromkeys(columns))
-    return load_bundled("grid")[[*columns]] if path is None else load_table(DataConfig(path=path), columns)
+def _table(path: str | None, system: System, columns: tuple[str, ...]) -> Any:
+    """Columns that decide a split; a published grid that would be simulated has the recipes of the bundled one."""
+    source = "table" if path is not None or "grid" in system.bundled else "grid"
+    return load_table(DataConfig(source, path, system=system.stored), tuple(dict.fromkeys(columns)))
 
 
 def probe() -> float:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from polyinv.ablation.summary import GIVEN, NAMES, text
+from polyinv.ablation.summary import GIVEN, targets_of, text
 from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
 
 MARKS = {"test": ("test rows of the split", BLUE, "o", -0.16), "off_grid": ("off the grid", DARK, "D", 0.16)}
@@ -38,8 +38,9 @@ def dots(found: pd.DataFrame, axes: Sequence[str], title: str) -> Figure:
     seeds = found["seeds"].max()
     spread = f"mean over {seeds} seeds and its 95 % interval" if seeds > 1 else "one seed"
     figure.suptitle(f"{title}: {spread}", fontsize=12)
-    panels = figure.subplots(1, len(NAMES), sharey=True)
-    for panel, target in zip(panels, NAMES, strict=True):
+    names = targets_of(found)
+    panels = figure.subplots(1, len(names), sharey=True)
+    for panel, target in zip(panels, names, strict=True):
         of_target = found[found["target"] == target]
         for subset, marks in MARKS.items():
             _draw(panel, of_target[of_target["subset"] == subset], keys, rows, marks)

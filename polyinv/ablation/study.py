@@ -24,7 +24,7 @@ from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.ablation.summary import GIVEN, NAMES, text
+from polyinv.ablation.summary import GIVEN, GLOBAL, text
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
@@ -38,7 +38,7 @@ KEYS = ("base", "axes", "seeds", "also_seeded", "members")
 RANGE = ("from", "to", "steps", "scale")
 SCALES = ("linear", "log")
 MOST_STEPS, LONGEST_NAME = 1000, 200
-TAKEN = (*NAMES, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
+TAKEN = (GLOBAL, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
 """Columns of the tables that an axis would stand in the way of."""
 SEED = "split.seed"
 ALSO_SEEDED = {"model.seed": None, "data.simulated.seed": "simulated", "data.grid.seed": "grid"}
@@ -110,6 +110,7 @@ def read_study(path: Path | str) -> Study:
         also = _also_seeded(given.get("also_seeded"), options)
         combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
         resolved = [_resolve(base, combination, members) for combination in combinations]
+        _check_systems([experiment for _, experiment in resolved], list(options))
         _check_also_seeded(also, seeds, [experiment for _, experiment in resolved])
         return _study(path.stem, list(options), seeds, also, resolved)
     except InputError as error:
@@ -240,6 +241,16 @@ def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[
     return tuple(dict.fromkeys(keys))
 
 
+def _check_systems(experiments: Sequence[Experiment], axes: Sequence[str]) -> None:
+    """Refuse cells of systems that do not go together, and axes that are called as a column of theirs."""
+    first = experiments[0].data.of
+    for experiment in experiments:
+        experiment.data.of.check_like(first, "a cell", "the first cell")
+    for axis in axes:
+        if axis in first.targets:
+            raise InputError(f"{axis!r} cannot be the name of an axis: the tables have a column of that name")
+
+
 def _check_also_seeded(also: Sequence[str], seeds: Sequence[int], experiments: Sequence[Experiment]) -> None:
     """Refuse keys of ``also_seeded`` that decide nothing, impossible seeds, and seeds that share members."""
     for key in also:
@@ -301,7 +312,7 @@ def _of_study(name: str, members: int | None) -> dict[str, int]:
 
 def _check(experiment: Experiment) -> None:
     """Refuse names and options that no cell can have; what does not go together is for the cell to say."""
-    feature_columns(experiment.features)
+    feature_columns(experiment.features, experiment.data.of)
     check_split(experiment.split.name, experiment.split.share)
     MODELS[experiment.model](**experiment.options)
 

@@ -9,12 +9,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from polyinv.evaluation import ENSEMBLE
-from polyinv.quantities import TARGETS
 from polyinv.report.tables import markdown
 
 CONFIDENCE = 0.95
-GIVEN = "given"
-NAMES = (*TARGETS, "global")
+GIVEN, GLOBAL = "given", "global"
 SUBSETS = {"test": "Test rows of the split", "off_grid": "Off the grid"}
 
 
@@ -108,6 +106,11 @@ def in_words(found: pd.DataFrame, axes: Sequence[str], reference: Any, name: str
     return "\n\n".join(parts)
 
 
+def targets_of(found: pd.DataFrame) -> list[str]:
+    """Targets of a summary, in the order of the recipe, and the global mean at the end."""
+    return [*(name for name in found["target"].unique() if name != GLOBAL), GLOBAL]
+
+
 def _head(axis: str) -> str:
     return axis.removeprefix("axis.")
 
@@ -115,12 +118,12 @@ def _head(axis: str) -> str:
 def _wide(part: pd.DataFrame, axes: Sequence[str], column: str) -> pd.DataFrame:
     """Pivot to a line for each combination and a column for each target."""
     keys, ends = [*axes, GIVEN], {"mean": ("low", "high"), "difference": ("difference_low", "difference_high")}[column]
-    lines = []
+    lines, names = [], targets_of(part)
     for key, rows in part.groupby(keys, sort=False):
         count = rows["seeds" if column == "mean" else "pairs"].max()
         line = {_head(axis): text(value) for axis, value in zip(keys, key, strict=True)} | {"seeds": str(count)}
         of_target = rows.set_index("target")
-        for target in NAMES:
+        for target in names:
             row = of_target.loc[target] if target in of_target.index else dict.fromkeys((column, *ends), np.nan)
             line[target] = _cell(row[column], (row[ends[1]] - row[ends[0]]) / 2, sign=column == "difference")
         lines.append(line)

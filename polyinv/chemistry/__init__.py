@@ -1,6 +1,6 @@
 """Rate coefficients of polymerizations, with their sources; systems, which are chemistries with names and a recipe box.
 
-Names are loaded when they are first used: files of systems are read and refused without torch, which takes seconds.
+Names are loaded when they are first used. Nothing here imports torch, which takes seconds.
 """
 
 from typing import TYPE_CHECKING
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from polyinv.runtime.lazy import lazily
 
 if TYPE_CHECKING:
-    from polyinv.chemistry.butyl_acrylate import BUTYL_ACRYLATE, CHEMISTRIES
+    from polyinv.chemistry.butyl_acrylate import BUTYL_ACRYLATE
     from polyinv.chemistry.kinetics import Arrhenius, Chemistry, RateCoefficients
-    from polyinv.chemistry.system import SYSTEMS, System, load_system
+    from polyinv.chemistry.system import DEFAULT, SYSTEMS, AnySystem, System, load_system
 
 __all__ = [
     "BUTYL_ACRYLATE",
-    "CHEMISTRIES",
+    "DEFAULT",
     "SYSTEMS",
+    "AnySystem",
     "Arrhenius",
     "Chemistry",
     "RateCoefficients",
@@ -25,8 +26,9 @@ __all__ = [
 
 _HOMES = {
     "BUTYL_ACRYLATE": "butyl_acrylate",
-    "CHEMISTRIES": "butyl_acrylate",
+    "DEFAULT": "system",
     "SYSTEMS": "system",
+    "AnySystem": "system",
     "Arrhenius": "kinetics",
     "Chemistry": "kinetics",
     "RateCoefficients": "kinetics",

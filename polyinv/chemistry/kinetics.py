@@ -5,11 +5,10 @@ backbiting turns them into mid-chain radicals Q; a monomer unit added to Q makes
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from polyinv.quantities import RECIPE
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GAS_CONSTANT = 8.31446261815324  # J/mol/K
 ZERO_CELSIUS = 273.15  # K
@@ -28,20 +27,21 @@ class Arrhenius:
 
     Example:
         >>> k_p = Arrhenius(A=2.21e7, E_a=17.9e3, measured=(-65.0, 20.0), source="Asua et al. 2004")
+        >>> import torch
         >>> k_p(torch.tensor([20.0, 70.0]))
         tensor([14287.6562, 41657.1250])
     """
 
-    A: float | Tensor
-    E_a: float | Tensor
+    A: "float | Tensor"
+    E_a: "float | Tensor"
     measured: tuple[float, float] | None
     source: str
 
-    def __call__(self, temp: Tensor) -> Tensor:
+    def __call__(self, temp: "Tensor") -> "Tensor":
         """The coefficient at ``temp`` in °C, of any shape."""
-        return self.A * torch.exp(-self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS)))
+        return self.A * (-self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS))).exp()
 
-    def slope(self, temp: Tensor) -> Tensor:
+    def slope(self, temp: "Tensor") -> "Tensor":
         """Derivative of the coefficient by the temperature, per K."""
         return self(temp) * self.E_a / (GAS_CONSTANT * (temp + ZERO_CELSIUS) ** 2)
 
@@ -50,16 +50,16 @@ class Arrhenius:
 class RateCoefficients:
     """The coefficients of a `Chemistry` at given conditions: tensors of one shape, in 1/s or L/mol/s, 0 if absent."""
 
-    k_d: Tensor
-    k_p: Tensor
-    k_bb: Tensor
-    k_pt: Tensor
-    k_tss: Tensor
-    k_tst: Tensor
-    k_ttt: Tensor
-    k_trM: Tensor
-    k_trS: Tensor  # times the concentration of the solvent: 1/s
-    k_trA: Tensor
+    k_d: "Tensor"
+    k_p: "Tensor"
+    k_bb: "Tensor"
+    k_pt: "Tensor"
+    k_tss: "Tensor"
+    k_tst: "Tensor"
+    k_ttt: "Tensor"
+    k_trM: "Tensor"
+    k_trS: "Tensor"  # times the concentration of the solvent: 1/s
+    k_trA: "Tensor"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Solvent:
     name: str
     molar_volumes: tuple[float, float] | None = None
 
-    def concentration(self, monomer: Tensor) -> Tensor:
+    def concentration(self, monomer: "Tensor") -> "Tensor":
         """Concentration in mol/L beside monomer in mol/L, of any shape; not below 0."""
         if self.molar_volumes is None:
             raise ValueError(f"the concentration of {self.name} is a value of the recipe")
@@ -96,7 +96,7 @@ class Chemistry:
     names.
 
     Args:
-        name: Key in ``CHEMISTRIES``.
+        name: Such as "styrene".
         monomer: Name of the monomer.
         initiator: Name of the initiator.
         monomer_molar_mass: In g/mol. End groups are not counted into the mass of a chain.
@@ -144,49 +144,28 @@ class Chemistry:
     extras: tuple[str, ...] = ()
     note: str = ""
 
-    def at(self, temp: Tensor) -> RateCoefficients:
+    def at(self, temp: "Tensor") -> RateCoefficients:
         """All rate coefficients at ``temp`` in °C, each with the shape of ``temp``; ``k_trS`` as the law gives it."""
         laws = {field.name: getattr(self, field.name) for field in fields(RateCoefficients)}
         return RateCoefficients(
-            **{name: torch.zeros_like(temp) if law is None else law(temp) for name, law in laws.items()}
+            **{name: temp.new_zeros(temp.shape) if law is None else law(temp) for name, law in laws.items()}
         )
 
-    def under(self, conditions: Tensor) -> RateCoefficients:
+    def under(self, conditions: "Tensor") -> RateCoefficients:
         """All rate coefficients under ``conditions`` (*, 3 + E), each (*): transfer to the solvent in 1/s."""
         k = self.at(conditions[..., 2])
         return k if self.solvent is None else replace(k, k_trS=k.k_trS * self.solvent_under(conditions))
 
-    def solvent_under(self, conditions: Tensor) -> Tensor:
+    def solvent_under(self, conditions: "Tensor") -> "Tensor":
         """Concentration of the solvent in mol/L under ``conditions`` (*, 3 + E), (*); 1 where it is lumped in."""
         if self.solvent is None:
-            return torch.ones_like(conditions[..., 0])
+            return conditions.new_ones(conditions.shape[:-1])
         if "solvent" in self.extras:
             return conditions[..., 3 + self.extras.index("solvent")]
         return self.solvent.concentration(conditions[..., 0])
 
-    def agent_under(self, conditions: Tensor) -> Tensor:
+    def agent_under(self, conditions: "Tensor") -> "Tensor":
         """Initial chain transfer agent in mol/L under ``conditions`` (*, 3 + E), (*); 0 without one."""
         if "agent" not in self.extras:
-            return torch.zeros_like(conditions[..., 0])
+            return conditions.new_zeros(conditions.shape[:-1])
         return conditions[..., 3 + self.extras.index("agent")]
-
-    def outside(self, recipes: Tensor) -> list[str]:
-        """Describe the columns of ``recipes`` (B, 4) that leave the checked range, a line each, if any.
-
-        Example:
-            >>> from polyinv.chemistry import BUTYL_ACRYLATE
-            >>> BUTYL_ACRYLATE.outside(torch.tensor([[1.0, 0.01, 95.0, 3600.0]]))
-            ['temp 95 is outside the range 60 to 80 °C where butyl_acrylate was checked (1 of 1 recipes)']
-        """
-        lines = []
-        for quantity, column in zip(RECIPE, recipes.unbind(-1), strict=True):
-            low, high = self.range[quantity.name]
-            out = (column < low) | (column > high)
-            if out.any():
-                centre = (low + high) / 2
-                worst = column[(column - centre).abs().argmax()].item()
-                lines.append(
-                    f"{quantity.name} {worst:g} is outside the range {low:g} to {high:g} {quantity.unit} "
-                    f"where {self.name} was checked ({int(out.sum())} of {len(column)} recipes)"
-                )
-        return lines

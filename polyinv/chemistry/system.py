@@ -1,17 +1,27 @@
 """Systems: a chemistry with the names and the box of its recipe, as a file states it."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
 from polyinv.errors import InputError
-from polyinv.quantities import MMD, Quantity
+from polyinv.quantities import MEANS, MMD, Quantity
 
-__all__ = ["SYSTEMS", "System", "Uncertainty", "load_system"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["DEFAULT", "SYSTEMS", "AnySystem", "System", "Uncertainty", "load_system"]
+
+DEFAULT = "butyl_acrylate"
+"""The system that is meant where nobody names one: that of the published study, and of all that 0.1.0 wrote."""
+ALIKE = ("monomer", "initiator", "monomer_molar_mass", "extras")
+"""What two chemistries have in common whose polymers may be compared, whatever their coefficients."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,10 @@ class System:
     def __hash__(self) -> int:
         return hash((self.name, self.recipe, self.residual))
 
-    @property
+    def __str__(self) -> str:
+        return self.name
+
+    @cached_property
     def targets(self) -> tuple[str, ...]:
         """Columns of a recipe."""
         return tuple(quantity.name for quantity in self.recipe)
@@ -77,12 +90,74 @@ class System:
     @property
     def scalars(self) -> tuple[str, str, str]:
         """Observed columns beside the MMD."""
-        return (self.residual, "Mn", "Mw")
+        return (self.residual, *MEANS)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """All columns of a table of this system."""
         return self.targets + self.scalars + MMD
+
+    @cached_property
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """Inputs that are given or missing as a whole, with the columns of each: what is measured, then the recipe."""
+        measured = {"mmd": MMD, self.residual: (self.residual,), "means": MEANS}
+        return measured | {name: (name,) for name in self.targets}
+
+    @property
+    def horizon(self) -> float:
+        """Last time of the recipe box, in s."""
+        return self.recipe[-1].high
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what decides a simulation: chemistry, recipe box and columns."""
+        plain = self.as_dict()
+        decisive = {name: plain[name] for name in ("name", "chemistry", "recipe", "residual")}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def stored(self) -> "str | dict[str, Any]":
+        """Name of a system that comes with polyinv, or the plain values of any other: what checkpoints keep."""
+        return self.name if self.name in SYSTEMS and self == load_system(self.name) else self.as_dict()
+
+    def is_like(self, other: "System") -> bool:
+        """Whether another system has the same substances and columns; its coefficients and its box may differ."""
+        alike = all(getattr(self.chemistry, name) == getattr(other.chemistry, name) for name in ALIKE)
+        return alike and self.targets == other.targets and self.residual == other.residual
+
+    def check_like(self, other: "System", whose: str, of: str) -> None:
+        """Refuse to mix this system with one of other substances or columns.
+
+        Args:
+            other: The other system.
+            whose: What is of this system, such as a model.
+            of: What is of the other.
+
+        Raises:
+            InputError: They are not alike, see `is_like`.
+        """
+        if not self.is_like(other):
+            raise InputError(f"{whose} is of the system {self.name}, {of} of {other.name}; they do not go together")
+
+    def outside(self, recipes: "Tensor") -> list[str]:
+        """Describe the values of ``recipes`` (B, R) that leave the checked range, a line each, if any.
+
+        Example:
+            >>> import torch
+            >>> load_system("butyl_acrylate").outside(torch.tensor([[1.0, 0.01, 95.0, 3600.0]]))
+            ['temp 95 is outside the range 60 to 80 °C where butyl_acrylate was checked (1 of 1 recipes)']
+        """
+        lines = []
+        for quantity, column in zip(self.recipe, recipes.unbind(-1), strict=True):
+            low, high = self.chemistry.range[quantity.name]
+            out = (column < low) | (column > high)
+            if out.any():
+                worst = column[(column - (low + high) / 2).abs().argmax()].item()
+                lines.append(
+                    f"{quantity.name} {worst:g} is outside the range {low:g} to {high:g} {quantity.unit} "
+                    f"where {self.name} was checked ({int(out.sum())} of {len(column)} recipes)"
+                )
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, to be stored as JSON or YAML: `from_dict` makes the same system of them."""
@@ -143,8 +218,14 @@ def _pair(law: Mapping[str, Any]) -> tuple[float, float] | None:
     return law["measured"] and tuple(law["measured"])
 
 
-def load_system(name_or_path: str | Path) -> System:
+AnySystem = System | Mapping[str, Any] | str | Path
+"""A system, its plain values, its name, its monomer's symbol, or its file: what `load_system` takes."""
+
+
+def load_system(given: AnySystem = DEFAULT) -> System:
     """Load a system that comes with polyinv, by its name or its monomer's symbol, or one from a file.
+
+    A `System` is returned as it is, and one is made of what `System.as_dict` gave.
 
     Raises:
         InputError: There is none, or its file cannot be used.
@@ -153,7 +234,11 @@ def load_system(name_or_path: str | Path) -> System:
         >>> load_system("styrene").residual
         'cSty_time'
     """
-    path = system_file(name_or_path)
+    if isinstance(given, System):
+        return given
+    if isinstance(given, Mapping):
+        return System.from_dict(given)
+    path = system_file(given)
     return _shipped(path) if path in SYSTEMS.values() else System.from_dict(read_system(path))
 
 

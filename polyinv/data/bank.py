@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import Chemistry
-from polyinv.quantities import MMD, RECIPE, SCALARS
+from polyinv.chemistry import Chemistry, System
 from polyinv.runtime.files import cache_folder, written
 from polyinv.runtime.progress import counted
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
@@ -29,7 +28,6 @@ BLOCK = 8192
 """Entries that are computed, and kept on disk, at once: about ten seconds of one core."""
 VERSION = 2
 """Counts up whenever a block would come out differently."""
-OBSERVABLES = SCALARS + MMD
 PARTS = 2 + len(fields(Growth)) + len(fields(Fluctuations))
 """Arrays of a block: recipes, dead chains at the horizon, growth, scatter."""
 
@@ -41,7 +39,7 @@ class CurveBank:
     """N polymerizations without noise.
 
     Args:
-        recipes: (N, 4), float64.
+        recipes: (N, V), float64.
         growth: Everything made until the snapshot, as one interval (N, 1).
         scatter: How far a reaction strays from it, (N, 1).
         dead_chains: Dead chains in mol/L at the horizon, (N,); with the number of chains it gives the volume of a
@@ -70,7 +68,7 @@ class CurveBank:
 
     @classmethod
     def simulate(cls, recipes: Tensor, chemistry: Chemistry, horizon: float) -> Self:
-        """Simulate the bank of given recipes (N, 4), in float32 except for the recipes."""
+        """Simulate the bank of given recipes (N, V), in float32 except for the recipes."""
         conditions, times = recipes[:, :-1], recipes[:, -1:]
         growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
         scatter = fluctuations(conditions, times, chemistry)
@@ -78,18 +76,18 @@ class CurveBank:
         return cls(recipes, *parts, dead_chains.float())
 
     def observe(self, chemistry: Chemistry, chains: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw noisy observations (N, 103) for ``chains`` (N,) at the horizon; columns ``OBSERVABLES``, float32."""
+        """Draw noisy observations (N, 103) for ``chains`` (N,) at the horizon, see `observables`; float32."""
         initial = self.recipes[:, 0].float()
         drawn = draw(self.growth, self.scatter, initial, volume=chains / self.dead_chains, generator=generator)
         return observables(drawn.snapshots(chemistry))
 
 
 def observables(snapshots: Snapshots) -> Tensor:
-    """Convert snapshots of shape (N, 1) to rows (N, 103) with the columns ``OBSERVABLES``."""
-    return torch.cat([*(getattr(snapshots, name) for name in SCALARS), snapshots.mmd[:, 0]], dim=-1)
+    """Convert snapshots of shape (N, 1) to rows (N, 103): residual monomer, Mn, Mw, and the curve."""
+    return torch.cat([*snapshots.scalars, snapshots.mmd[:, 0]], dim=-1)
 
 
-def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> CurveBank:
+def load_bank(count: int, seed: int, system: System, horizon: float) -> CurveBank:
     """Load a bank of random recipes from the cache, or compute it.
 
     The first N entries are the same whatever the count. Killed while it computes, the finished blocks are found
@@ -98,21 +96,21 @@ def load_bank(count: int, seed: int, chemistry: Chemistry, horizon: float) -> Cu
     Args:
         count: Entries.
         seed: Of the recipes.
-        chemistry: Scheme and coefficients.
+        system: What is polymerized, and the recipe box.
         horizon: In s; the time that the number of chains of a reaction refers to.
 
     Raises:
         InputError: The horizon lies before a time of the recipes.
     """
-    kind = f"{VERSION} {chemistry!r} {horizon} {RECIPE}"
+    kind = f"{VERSION} {system.fingerprint} {horizon}"
     folder = cache_folder() / "bank" / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}-{seed}"
-    blocks = list(_blocks(math.ceil(count / BLOCK), seed, chemistry, horizon, folder))
+    blocks = list(_blocks(math.ceil(count / BLOCK), seed, system, horizon, folder))
     names = [field.name for field in fields(Growth)]
     recipes, dead_chains, *rest = (torch.cat(part)[:count] for part in zip(*blocks, strict=True))
     return CurveBank(recipes, Growth(*rest[: len(names)]), Fluctuations(*rest[len(names) :]), dead_chains)
 
 
-def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder: Path) -> Iterator[list[Tensor]]:
+def _blocks(number: int, seed: int, system: System, horizon: float, folder: Path) -> Iterator[list[Tensor]]:
     files = [folder / f"{at}.npz" for at in range(number)]
     missing = sum(not file.is_file() for file in files)
     if missing:
@@ -122,7 +120,8 @@ def _blocks(number: int, seed: int, chemistry: Chemistry, horizon: float, folder
             block = _read(file)
             if block is None:
                 generator = torch.Generator().manual_seed(seed * 1_000_003 + at)
-                bank = CurveBank.simulate(random_recipes(BLOCK, generator), chemistry, horizon)
+                recipes = random_recipes(BLOCK, generator, system)
+                bank = CurveBank.simulate(recipes, system.chemistry, horizon)
                 parts = (getattr(part, field.name) for part in (bank.growth, bank.scatter) for field in fields(part))
                 block = [bank.recipes, bank.dead_chains, *parts]
                 _keep(block, file)

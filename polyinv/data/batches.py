@@ -76,7 +76,7 @@ class Batches(ABC):
     """Iterable of batches (x, z): standardized observations and recipes, float32.
 
     Args:
-        seeds: One for each of R members, whose batches are then (R, B, G) and (R, B, 4); None serves (B, G) and (B, 4).
+        seeds: One for each of R members, whose batches are then (R, B, G) and (R, B, V); None serves (B, G) and (B, V).
         mask: Leaves inputs out of each batch; None serves all.
         repeat: Serve the batches of epoch 0 in each pass, as Lightning's ``overfit_batches`` asks for.
     """
@@ -113,7 +113,7 @@ class TableBatches(Batches):
 
     Args:
         x: Standardized observations, (N, G).
-        z: Standardized recipes, (N, 4).
+        z: Standardized recipes, (N, V).
         size: Rows in a batch; the last one may be smaller.
         seeds, mask, repeat: See `Batches`; the permutation without members is that of seed ``seed``.
         seed: Of the permutations without members.
@@ -222,7 +222,7 @@ class InputMask:
 
         Args:
             features: What a network sees, (B, width), or (R, B, width) with a stream of random numbers for each member.
-            z: Standardized recipes, (B, 4) or (R, B, 4); NaN afterwards where a value is given and not asked for.
+            z: Standardized recipes, (B, V) or (R, B, V); NaN afterwards where a value is given and not asked for.
             generators: One stream for each of R members, or a single one.
         """
         drawn = [self.patterns.draw(z.shape[-2], each) for each in generators]

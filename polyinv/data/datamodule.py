@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.batches import Batches, Blocks, InputMask, Observed, Shard, SimulatedBatches, TableBatches
 from polyinv.data.features import CONDITIONAL, current_name, feature_columns
 from polyinv.data.masks import InputPatterns
@@ -21,7 +22,6 @@ from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig, load_ta
 from polyinv.data.splits import Split, check_split, split_columns, split_rows
 from polyinv.data.transforms import TRANSFORMS
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import TARGETS
 from polyinv.runtime.nested import plain
 
 ROWS_AT_ONCE = 8192
@@ -31,10 +31,11 @@ ROWS_AT_ONCE = 8192
 class RecipeDataModule(L.LightningDataModule):
     """Observations of polymers and the recipes behind them, as batches for any LightningModule.
 
-    Training batches are shuffled pairs (x, z) of standardized observations (B, G) and standardized recipes (B, 4), both
-    float32; every epoch brings another permutation, or with ``source="simulated"`` other recipes and noise, from seed
-    and epoch alone. Validation, test and prediction batches come in the order of their rows. `scaling` brings predicted
-    recipes back to physical units: ``datamodule.scaling.y.inverse(z)``.
+    Training batches are shuffled pairs (x, z) of standardized observations (B, G) and standardized recipes (B, V), both
+    float32, V being 4 or as many values as a recipe of the system has; every epoch brings another permutation, or with
+    ``source="simulated"`` other recipes and noise, from seed and epoch alone. Validation, test and prediction batches
+    come in the order of their rows. `scaling` brings predicted recipes back to physical units:
+    ``datamodule.scaling.y.inverse(z)``.
 
     Args:
         features: One of ``polyinv.data.features.FEATURES``: what is observed.
@@ -44,7 +45,7 @@ class RecipeDataModule(L.LightningDataModule):
         source: ``table`` (the bundled grid, or ``path``), ``grid`` (the published grid, simulated on the spot) or
             ``simulated`` (recipes simulated on the fly; the table then only gives the test rows).
         members: Serve R members of an ensemble at once, each with a shuffling of its own: batches (R, B, G) and
-            (R, B, 4). None adds no dimension.
+            (R, B, V). None adds no dimension.
         path: Workbook or table of your own; None takes the bundled data set.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
         share: Of the training and validation reactions that are kept.
@@ -57,6 +58,7 @@ class RecipeDataModule(L.LightningDataModule):
         steps_per_call: Serve lists of that many training batches, for a module that takes as many optimizer steps at
             each call (`polyinv.models.module.RecipeModule`).
         table: Rows that are in memory already, instead of ``path``.
+        system: What is polymerized: a name, a file, or a `polyinv.System`.
 
     Attributes:
         columns: Names of the F columns of an observation.
@@ -93,12 +95,16 @@ class RecipeDataModule(L.LightningDataModule):
         batch_seed: int | None = None,
         steps_per_call: int = 1,
         table: pd.DataFrame | None = None,
+        system: AnySystem = DEFAULT,
     ) -> None:
         super().__init__()
+        self.system = load_system(system)
         sections = _config(SimulatedConfig, simulated), _config(GridConfig, grid)
         path = None if path is None else str(path)  # a checkpoint keeps plain types
-        self.features, self.columns = current_name(features), feature_columns(current_name(features))
-        self.config = DataConfig(source, path, normalize, *sections, dict(patterns or {}))
+        self.features = current_name(features, self.system)
+        self.columns = feature_columns(self.features, self.system)
+        system = self.system.stored
+        self.config = DataConfig(source, path, normalize, *sections, dict(patterns or {}), system)
         check_split(split, share)
         if transform not in TRANSFORMS:
             raise unknown("transform", transform, TRANSFORMS)
@@ -133,7 +139,9 @@ class RecipeDataModule(L.LightningDataModule):
             split: Row numbers of the three parts.
             options: Others of the class.
         """
-        return cls.from_rows(features, *parts_of(rows_of(table, feature_columns(features)), split), **options)
+        return cls.from_rows(
+            features, *parts_of(_rows(table, features, options.get("system", DEFAULT)), split), **options
+        )
 
     @classmethod
     def from_rows(cls, features: str, train: Rows, val: Rows, test: Rows, **options: Any) -> Self:
@@ -146,7 +154,7 @@ class RecipeDataModule(L.LightningDataModule):
         """Read the table once, and simulate the bank of curves into the cache; Lightning calls this on one process."""
         if self._parts is None:
             if self.config.source == "simulated":
-                sources(self.config.simulated, self.columns)
+                sources(self.config.simulated, self.columns, self.system)
             self._read_table()
 
     def setup(self, stage: str | None = None) -> None:
@@ -158,20 +166,20 @@ class RecipeDataModule(L.LightningDataModule):
         if self._parts is not None:
             return
         table = self._read_table()
-        split = split_rows(table, self.split, self.seed, self.share)
+        split = split_rows(table, self.split, self.seed, self.share, self.system)
         if self.config.source != "simulated":
-            self._keep(*parts_of(rows_of(table, self.columns), split))
+            self._keep(*parts_of(rows_of(table, self.columns, self.system.targets), split))
             return
-        training, validation = sources(self.config.simulated, self.columns)
+        training, validation = sources(self.config.simulated, self.columns, self.system)
         rows = simulated_rows(self.config.simulated, training, validation)
         self.source = training
-        self._keep(*rows, rows_of(table.iloc[split.test], self.columns))
+        self._keep(*rows, rows_of(table.iloc[split.test], self.columns, self.system.targets))
 
     def _read_table(self) -> pd.DataFrame:
-        columns = tuple(dict.fromkeys((*split_columns(self.split), *self.columns)))
+        columns = tuple(dict.fromkeys((*split_columns(self.split, self.system), *self.columns)))
         if self._table is None:
             self._table = load_table(self.config, columns)
-        if missing := [column for column in (*columns, *TARGETS) if column not in self._table]:
+        if missing := [column for column in (*columns, *self.system.targets) if column not in self._table]:
             raise InputError(f"the table has no column {missing[0]!r} ({len(missing)} missing)")
         return self._table
 
@@ -209,7 +217,7 @@ class RecipeDataModule(L.LightningDataModule):
     @property
     def width(self) -> int:
         """Number of features G of a standardized observation."""
-        return Scaling(self.columns, self.transform).width
+        return Scaling(self.columns, self.transform, self.system).width
 
     @property
     def scaling(self) -> Scaling:
@@ -220,7 +228,7 @@ class RecipeDataModule(L.LightningDataModule):
 
     def fit_scaling(self, transform: str = "plain") -> Scaling:
         """Fit a scaling on the training rows alone."""
-        return Scaling.fit(self.train.x, self.train.y, self.columns, transform)
+        return Scaling.fit(self.train.x, self.train.y, self.columns, transform, self.system)
 
     def serving(self, scaling: Scaling | None = None, **options: Any) -> Self:
         """Copy the data module with the same rows and other options of batches.
@@ -255,7 +263,7 @@ class RecipeDataModule(L.LightningDataModule):
         return together(self.train, self.val)
 
     def scaled(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Standardized observations (N, G) and recipes (N, 4), float32, where the trainer computes."""
+        """Standardized observations (N, G) and recipes (N, V), float32, where the trainer computes."""
         device = self._device
         return self.scaling(rows.x).to(device), self.scaling.targets(rows.y).to(device)
 
@@ -292,7 +300,7 @@ class RecipeDataModule(L.LightningDataModule):
         """Mask that leaves inputs out of the batches; None unless the features are ``conditional``."""
         if self.features != CONDITIONAL:
             return None
-        return InputMask(InputPatterns.of(self.config.patterns), deepcopy(self.scaling).to(self._device))
+        return InputMask(InputPatterns.of(self.config.patterns, self.system), deepcopy(self.scaling).to(self._device))
 
     def _check_batch_size(self) -> None:
         if self.batch_size > self.rows_per_epoch:
@@ -313,6 +321,11 @@ class RecipeDataModule(L.LightningDataModule):
     @property
     def _overfits(self) -> bool:
         return bool(getattr(self.trainer, "overfit_batches", 0))
+
+
+def _rows(table: pd.DataFrame, features: str, system: AnySystem) -> Rows:
+    system = load_system(system)
+    return rows_of(table, feature_columns(features, system), system.targets)
 
 
 def _config(kind: type, given: Any) -> Any:

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.workbook import SHEETS
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import BIN_EDGES, area, resample, unit_area
-from polyinv.quantities import COLUMNS
 
 SIGNALS = {"w_log": "w(log10 M)", "w_m": "w(M)", "sec": "a signal, w(log10 M) up to a factor"}
 """What an ordinate can be. A signal is w(log10 M) up to a factor if the calibration is a straight line."""
@@ -127,8 +127,8 @@ def curve_of(
     return _curve(rows, comments, place, signal, unit, baseline)
 
 
-def looks_like_curve(path: Path | str) -> bool:
-    """Whether a file is one curve rather than a table with columns of `polyinv.quantities.COLUMNS`.
+def looks_like_curve(path: Path | str, system: AnySystem = DEFAULT) -> bool:
+    """Whether a file is one curve rather than a table with columns of a system.
 
     What cannot be read counts as a curve, so that `read_curve` says what is wrong with it.
     """
@@ -137,24 +137,24 @@ def looks_like_curve(path: Path | str) -> bool:
         return False
     try:
         if path.suffix.lower() != ".xlsx":
-            return is_curve(_head(path))
+            return is_curve(_head(path), system)
         with pd.ExcelFile(path, engine="calamine") as book:
-            return not set(SHEETS) & set(book.sheet_names) and _names_a_curve(_cells_of(book, 0, HEAD))
+            return not set(SHEETS) & set(book.sheet_names) and _names_a_curve(_cells_of(book, 0, HEAD), system)
     except Exception:
         return True
 
 
-def is_curve(text: str) -> bool:
+def is_curve(text: str, system: AnySystem = DEFAULT) -> bool:
     """Whether text is one curve, see `looks_like_curve`."""
     try:
-        return _names_a_curve(_text_rows("\n".join(text.splitlines()[:HEAD]), "text")[0])
+        return _names_a_curve(_text_rows("\n".join(text.splitlines()[:HEAD]), "text")[0], system)
     except InputError:
         return True
 
 
-def _names_a_curve(rows: Rows) -> bool:
+def _names_a_curve(rows: Rows, system: AnySystem) -> bool:
     first = set(next(iter(rows.values()), []))
-    of_table = first & set(COLUMNS)
+    of_table = first & set(load_system(system).columns)
     if not of_table or any(map(_is_number, first)):
         return True
     kinds = {_kind(name) for name in first - of_table}

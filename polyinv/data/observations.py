@@ -13,19 +13,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.data.patterns import INPUTS, inputs_of, name_of
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import COLUMNS, MMD, N_NODES, SCALARS, TARGETS
+from polyinv.quantities import MMD, N_NODES
 
-WIDTHS: dict[str, tuple[int, ...]] = {"recipe": (len(TARGETS),), "cBA_time": (), "Mn": (), "Mw": (), "mmd": (N_NODES,)}
-"""The quantities of an observation and the shape of each."""
+QUANTITIES = ("recipe", "residual_monomer", "Mn", "Mw", "mmd")
 SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
 CHECKED = 4096
 """Rows that are checked at once."""
 _MISSING: Any = None
-_PLACES = {column: place for place, column in enumerate(COLUMNS)}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,13 +32,14 @@ class Observations:
     """B observations in physical units, float64 and detached; NaN is what is missing, and so is what is not given.
 
     Args:
-        recipe: Known values of the recipe, (B, 4), in the order of `polyinv.quantities.TARGETS`.
-        cBA_time: Residual monomer in mol/L, (B,).
+        recipe: Known values of the recipe, (B, V), in the order of `System.targets`.
+        residual_monomer: In mol/L, (B,).
         Mn, Mw: Mean molar masses in g/mol, (B,) each.
         mmd: Molar mass distribution on the nodes of `polyinv.mmd`, (B, 100); NaN where a node was not measured.
         errors: Standard deviations that are stated for values, (B,) in the unit of the value and NaN where none is, by
-            the name of the value (the recipe, cBA_time, Mn, Mw). They are carried along; nothing uses them yet.
+            the column of the value (recipe, residual monomer, Mn, Mw). They are carried along; nothing uses them yet.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Raises:
         InputError: Nothing is given, or shapes do not fit.
@@ -51,47 +51,57 @@ class Observations:
     """
 
     recipe: Tensor = _MISSING
-    cBA_time: Tensor = _MISSING
+    residual_monomer: Tensor = _MISSING
     Mn: Tensor = _MISSING
     Mw: Tensor = _MISSING
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
     labels: pd.Index = _MISSING
+    system: AnySystem = DEFAULT
 
     def __post_init__(self) -> None:
-        given = {name: _numbers(getattr(self, name)) for name in WIDTHS if getattr(self, name) is not None}
+        object.__setattr__(self, "system", load_system(self.system))
+        given = {name: _numbers(getattr(self, name)) for name in QUANTITIES if getattr(self, name) is not None}
         if not given:
-            raise InputError(f"observations of nothing; needs one of {', '.join(WIDTHS)}")
+            raise InputError(f"observations of nothing; needs one of {', '.join(QUANTITIES)}")
         like = next(iter(given.values()))
         count = len(like) if like.ndim else 0
-        for name, width in WIDTHS.items():
+        widths: dict[str, tuple[int, ...]] = {"recipe": (len(self._system.targets),), "mmd": (N_NODES,)}
+        for name in QUANTITIES:
+            width = widths.get(name, ())
             values = given.get(name, like.new_full((count, *width), torch.nan))
             _check_shape(name, values, (count, *width))
             object.__setattr__(self, name, values)
         object.__setattr__(self, "errors", {name: _numbers(sd) for name, sd in self.errors.items()})
         for name, sd in self.errors.items():
-            if name not in (*TARGETS, *SCALARS):
-                raise unknown("value with an error", name, (*TARGETS, *SCALARS))
+            if name not in (known := (*self._system.targets, *self._system.scalars)):
+                raise unknown("value with an error", name, known)
             _check_shape(f"error of {name}", sd, (count,))
         labels = pd.RangeIndex(1, count + 1) if self.labels is None else pd.Index(self.labels)
         if len(labels) != count:
             raise InputError(f"{count} observations need as many labels, got {len(labels)}")
         object.__setattr__(self, "labels", labels)
 
+    @property
+    def _system(self) -> System:
+        return load_system(self.system)
+
     @classmethod
-    def from_table(cls, table: pd.DataFrame) -> Self:
+    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT) -> Self:
         """Make observations of the rows of a table, labelled by its index.
 
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
 
         Args:
-            table: Any of the columns `polyinv.quantities.COLUMNS`; others are left aside.
+            table: Any of the columns of the system; others are left aside.
+            system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
         """
-        return cls._of(_numbers(table.reindex(columns=list(COLUMNS))), labels=table.index)
+        system = load_system(system)
+        return cls._of(_numbers(table.reindex(columns=list(system.columns))), system, labels=table.index)
 
     @classmethod
-    def from_tensor(cls, x: Tensor, columns: Sequence[str]) -> Self:
-        """Observations (B, F) with named columns, of `polyinv.quantities.COLUMNS`; the inverse of `x`.
+    def from_tensor(cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT) -> Self:
+        """Observations (B, F) with named columns of the system; the inverse of `x`.
 
         Raises:
             InputError: The shape does not fit the names, or one is unknown.
@@ -100,23 +110,29 @@ class Observations:
             raise InputError(
                 f"observations of {len(columns)} columns need the shape (B, {len(columns)}), got {(*x.shape,)}"
             )
-        values = x.new_full((len(x), len(COLUMNS)), torch.nan, dtype=torch.float64)
-        values[:, _places(columns)] = x.detach().double()
-        return cls._of(values)
+        system = load_system(system)
+        values = x.new_full((len(x), len(system.columns)), torch.nan, dtype=torch.float64)
+        values[:, _places(columns, system)] = x.detach().double()
+        return cls._of(values, system)
 
     @classmethod
-    def _of(cls, values: Tensor, **rest: Any) -> Self:
-        """From all columns, (B, 107)."""
-        recipe, scalars, mmd = values.split([len(TARGETS), len(SCALARS), len(MMD)], dim=1)
-        return cls(recipe=recipe, **dict(zip(SCALARS, scalars.unbind(1), strict=True)), mmd=mmd, **rest)
+    def _of(cls, values: Tensor, system: System, **rest: Any) -> Self:
+        """From all columns of a system, (B, C)."""
+        recipe, scalars, mmd = values.split([len(system.targets), len(system.scalars), len(MMD)], dim=1)
+        residual_monomer, Mn, Mw = scalars.unbind(1)
+        return cls(recipe=recipe, residual_monomer=residual_monomer, Mn=Mn, Mw=Mw, mmd=mmd, system=system, **rest)
+
+    @property
+    def scalars(self) -> Tensor:
+        """Residual monomer, Mn and Mw, (B, 3)."""
+        return torch.stack([self.residual_monomer, self.Mn, self.Mw], dim=1)
 
     def _values(self) -> Tensor:
-        """All columns, (B, 107)."""
-        scalars = torch.stack([getattr(self, name) for name in SCALARS], dim=1)
-        return torch.cat([self.recipe, scalars, self.mmd], dim=1)
+        """All columns of the system, (B, C)."""
+        return torch.cat([self.recipe, self.scalars, self.mmd], dim=1)
 
     def _with(self, values: Tensor) -> Self:
-        return self._of(values, errors=self.errors, labels=self.labels)
+        return self._of(values, self._system, errors=self.errors, labels=self.labels)
 
     def __len__(self) -> int:
         return len(self.recipe)
@@ -131,9 +147,9 @@ class Observations:
         return self._mapped(lambda tensor: tensor.to(device), self.labels)
 
     def _mapped(self, function: Callable[[Tensor], Tensor], labels: pd.Index) -> Self:
-        parts = {name: function(getattr(self, name)) for name in WIDTHS}
+        parts = {name: function(getattr(self, name)) for name in QUANTITIES}
         errors = {name: function(sd) for name, sd in self.errors.items()}
-        return type(self)(**parts, errors=errors, labels=labels)
+        return type(self)(**parts, errors=errors, labels=labels, system=self.system)
 
     def x(self, columns: Sequence[str]) -> Tensor:
         """Features (B, F) of a model that was fitted on these columns.
@@ -141,22 +157,23 @@ class Observations:
         Raises:
             InputError: A column is unknown.
         """
-        return self._values()[:, _places(columns)]
+        return self._values()[:, _places(columns, self._system)]
 
     def to_table(self) -> pd.DataFrame:
-        """Convert to a table with the columns `polyinv.quantities.COLUMNS`, indexed by the labels."""
-        return pd.DataFrame(self._values().cpu().numpy(), self.labels, list(COLUMNS))
+        """Convert to a table with the columns of the system, indexed by the labels."""
+        return pd.DataFrame(self._values().cpu().numpy(), self.labels, list(self._system.columns))
 
     @property
     def present(self) -> Tensor:
-        """Which of `polyinv.data.patterns.INPUTS` are given whole, (B, 7): half a curve says nothing."""
+        """Which inputs of the system are given whole, (B, I): half a curve says nothing."""
         starts = range(0, max(1, len(self)), CHECKED)
-        return torch.cat([_given_whole(self[start : start + CHECKED]._values()) for start in starts])
+        return torch.cat([_given_whole(self[start : start + CHECKED]) for start in starts])
 
     def patterns(self) -> list[str]:
         """The pattern of each row, such as ``mmd+temp``; empty where nothing is given whole."""
         return [
-            name_of([name for name, given in zip(INPUTS, row, strict=True) if given]) for row in self.present.tolist()
+            name_of([name for name, given in zip(self._system.inputs, row, strict=True) if given], self._system)
+            for row in self.present.tolist()
         ]
 
     def masked(self, pattern: str) -> Self:
@@ -165,11 +182,11 @@ class Observations:
         Raises:
             InputError: The pattern cannot be, see `polyinv.data.patterns.inputs_of`.
         """
-        given = inputs_of(pattern)
-        return self.forgetting([name for name in INPUTS if name not in given])
+        given = inputs_of(pattern, self._system)
+        return self.forgetting([name for name in self._system.inputs if name not in given])
 
     def forgetting(self, inputs: Iterable[str]) -> Self:
-        """Leave out some of `polyinv.data.patterns.INPUTS`, such as values of the recipe.
+        """Leave out some of the inputs of the system, such as values of the recipe.
 
         Raises:
             InputError: One is unknown.
@@ -179,9 +196,9 @@ class Observations:
             return self
         values = self._values()
         for name in inputs:
-            if name not in INPUTS:
-                raise unknown("input", name, INPUTS)
-            values[:, _places(INPUTS[name])] = torch.nan
+            if name not in self._system.inputs:
+                raise unknown("input", name, self._system.inputs)
+            values[:, _places(self._system.inputs[name], self._system)] = torch.nan
         return self._with(values)
 
     def with_known(self, known: Mapping[str, float]) -> Self:
@@ -193,7 +210,7 @@ class Observations:
         values = self._values() if known else None
         for name, value in known.items():
             assert values is not None
-            (place,) = _places([name])
+            (place,) = _places([name], self._system)
             other = (values[:, place] - value).abs() > SAME * abs(value)  # not where it is NaN
             if other.any():
                 row = int(other.nonzero()[0])
@@ -204,12 +221,14 @@ class Observations:
             values[:, place] = value
         filled = self if values is None else self._with(values)
         for start in range(0, len(filled), CHECKED):
-            check_physical(filled[start : start + CHECKED].to_table(), "with what is known")
+            check_physical(filled[start : start + CHECKED].to_table(), "with what is known", self._system)
         return filled
 
 
-def _given_whole(values: Tensor) -> Tensor:
-    return torch.stack([~values[:, _places(columns)].isnan().any(-1) for columns in INPUTS.values()], dim=-1)
+def _given_whole(observations: Observations) -> Tensor:
+    means = observations.Mn.isnan() | observations.Mw.isnan()
+    missing = torch.stack([observations.mmd.isnan().any(-1), observations.residual_monomer.isnan(), means], dim=-1)
+    return ~torch.cat([missing, observations.recipe.isnan()], dim=-1)
 
 
 def _numbers(values: Any) -> Tensor:
@@ -223,8 +242,10 @@ def _check_shape(name: str, values: Tensor, expected: tuple[int, ...]) -> None:
         raise InputError(f"{name} of {expected[0]} observations needs the shape {expected}, got {(*values.shape,)}")
 
 
-def _places(columns: Sequence[str]) -> list[int]:
-    strange = [column for column in columns if column not in _PLACES]
+def _places(columns: Sequence[str], system: System) -> list[int]:
+    places = {column: place for place, column in enumerate(system.columns)}
+    strange = [column for column in columns if column not in places]
     if strange:
-        raise InputError(f"no column {strange[0]!r}; known: {', '.join((*TARGETS, *SCALARS))}, MMD1 … MMD100")
-    return [_PLACES[column] for column in columns]
+        known = ", ".join((*system.targets, *system.scalars))
+        raise InputError(f"no column {strange[0]!r} in the system {system.name}; known: {known}, MMD1 … MMD100")
+    return [places[column] for column in columns]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from polyinv.data.splits import Split
-from polyinv.quantities import TARGETS
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Rows:
 
     Args:
         x: Observations, (N, F).
-        y: Recipes, (N, 4).
+        y: Recipes, (N, V).
         groups: Reaction that each row is a snapshot of, (N,), where the split keeps reactions together; otherwise None.
     """
 
@@ -30,10 +29,10 @@ class Rows:
         return len(self.y)
 
 
-def rows_of(table: pd.DataFrame, columns: Sequence[str]) -> Rows:
-    """Convert all rows of a table, with the given columns as observations."""
+def rows_of(table: pd.DataFrame, columns: Sequence[str], targets: Sequence[str]) -> Rows:
+    """Convert all rows of a table, with the given columns as observations and as recipes."""
     # pandas hands out read-only arrays
-    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, TARGETS))
+    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, targets))
     return Rows(x, y)
 
 

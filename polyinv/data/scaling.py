@@ -12,12 +12,12 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.features import is_conditional
 from polyinv.data.masks import given_inputs
-from polyinv.data.patterns import INPUTS
 from polyinv.data.transforms import Transform
 from polyinv.errors import InputError
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 
 NEAR_CONSTANT = 1e-3
 """A node of the curve is dropped if its standard deviation is below this share of the largest one on the curve."""
@@ -59,43 +59,48 @@ class Scaling(nn.Module):
     """Scaling from physical rows to what a network learns from, and back.
 
     Columns of which any may be missing (the feature set ``conditional``, which has the recipe among them) become G
-    features and, behind them, one number for each of the inputs of `polyinv.data.patterns`: 1 where it is given, 0
+    features and, behind them, one number for each of the inputs of the system: 1 where it is given, 0
     where it is missing, and with it all of its features.
 
     Args:
         columns: Names of the F columns of an observation.
         transform: One of `polyinv.data.transforms.TRANSFORMS`.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Attributes:
         transform: From columns to G features.
-        x, y: `Standardize` modules of the features and of the four targets.
+        x, y: `Standardize` modules of the features and of the targets.
         conditional: Whether columns may be missing.
-        width: Numbers that a network sees, G or G + 7.
+        width: Numbers that a network sees, G or, with I inputs, G + I.
     """
 
     _input: Tensor
 
-    def __init__(self, columns: Sequence[str], transform: str = "plain") -> None:
+    def __init__(self, columns: Sequence[str], transform: str = "plain", system: AnySystem = DEFAULT) -> None:
         super().__init__()
-        self.transform = Transform(transform, columns)
-        self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(TARGETS))
-        self.conditional = is_conditional(columns)
-        self.width = len(self.transform.names) + (len(INPUTS) if self.conditional else 0)
+        self.system = load_system(system)
+        targets, inputs = self.system.targets, self.system.inputs
+        self.transform = Transform(transform, columns, self.system)
+        self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(targets))
+        self.conditional = is_conditional(columns, self.system)
+        self.width = len(self.transform.names) + (len(inputs) if self.conditional else 0)
         if self.conditional:
-            owner = {column: at for at, names in enumerate(INPUTS.values()) for column in names}
+            owner = {column: at for at, names in enumerate(inputs.values()) for column in names}
             places = torch.tensor([owner[column] for column in self.transform.columns])
             self.register_buffer("_input", places, persistent=False)  # of each feature
             self._columns = list(columns)
-            self._recipe = [self._columns.index(name) for name in TARGETS]
+            self._recipe = [self._columns.index(name) for name in targets]
 
     @classmethod
-    def fit(cls, x: Tensor, y: Tensor, columns: Sequence[str], transform: str = "plain") -> Self:
-        """Fit the scaling of observations x (N, F) and recipes y (N, 4).
+    def fit(
+        cls, x: Tensor, y: Tensor, columns: Sequence[str], transform: str = "plain", system: AnySystem = DEFAULT
+    ) -> Self:
+        """Fit the scaling of observations x (N, F) and recipes y (N, V).
 
         Raises:
             InputError: No column varies.
         """
-        scaling = cls(columns, transform)
+        scaling = cls(columns, transform, system)
         scaling.x = fit_features(scaling.transform(x), scaling.transform.names, scaling.transform.curve)
         scaling.y = fit_targets(y)
         return scaling
@@ -105,25 +110,29 @@ class Scaling(nn.Module):
         z = self.x(self.transform(x)).float()
         if not self.conditional:
             return z
-        present = given_inputs(x, self._columns)
+        present = given_inputs(x, self._columns, self.system)
         return self.mask(torch.cat([z, torch.ones_like(present, dtype=z.dtype)], dim=-1), present)
 
     def mask(self, features: Tensor, present: Tensor) -> Tensor:
-        """Mask the features of a network (*, width) by the patterns of the rows (*, 7)."""
+        """Mask the features of a network (*, width) by the patterns of the rows (*, I)."""
         given = torch.cat([present[..., self._input], present], dim=-1)
         return torch.where(given, features, 0.0)
 
     def given(self, x: Tensor) -> Tensor:
-        """Values of the recipe (*, 4) among the columns of observations (*, F), NaN where they are not given."""
-        return x[..., self._recipe] if self.conditional else x.new_full((*x.shape[:-1], len(TARGETS)), torch.nan)
+        """Values of the recipe (*, V) among the columns of observations (*, F), NaN where they are not given."""
+        return (
+            x[..., self._recipe]
+            if self.conditional
+            else x.new_full((*x.shape[:-1], len(self.system.targets)), torch.nan)
+        )
 
     def targets(self, y: Tensor) -> Tensor:
-        """Recipes (*, 4) in physical units to standardized ones, float32."""
+        """Recipes (*, V) in physical units to standardized ones, float32."""
         return self.y(y).float()
 
 
 def fit_targets(y: Tensor) -> Standardize:
-    """Fit a one-to-one scaling of recipes (N, 4). A value that never varies keeps its unit."""
+    """Fit a one-to-one scaling of recipes (N, V). A value that never varies keeps its unit."""
     scaling = Standardize(y.shape[-1])
     scaling.mean = y.mean(0)
     std = y.std(0, correction=0)

@@ -6,16 +6,17 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import CHEMISTRIES, Chemistry
-from polyinv.data.bank import OBSERVABLES, CurveBank, load_bank
+from polyinv.chemistry import System
+from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.rows import Rows
 from polyinv.data.source import SimulatedConfig
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError
 from polyinv.instrument.exports import exported
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 from polyinv.simulate.recipes import random_recipes
 
-CURVE = slice(OBSERVABLES.index(MMD[0]), OBSERVABLES.index(MMD[-1]) + 1)
+CURVE = slice(3, 3 + len(MMD))
+"""Of what `polyinv.data.bank.observables` gives."""
 STREAMS = ("training", "validation")
 """Streams of one seed: their recipes and their noise have nothing in common."""
 LEAST_CHAINS = 30
@@ -30,29 +31,36 @@ class Source:
         config: What is drawn.
         columns: Names of the F columns of an observation.
         bank: The polymerizations to draw from.
-        chemistry: That of the bank.
+        system: That of the bank.
     """
 
     config: SimulatedConfig
     columns: tuple[str, ...]
     bank: CurveBank
-    chemistry: Chemistry
+    system: System
 
     @cached_property
     def _at(self) -> list[int]:
-        return [(*OBSERVABLES, *TARGETS).index(column) for column in self.columns]
+        drawn = (*self.system.scalars, *MMD, *self.system.targets)
+        return [drawn.index(column) for column in self.columns]
+
+    @property
+    def _horizon(self) -> float:
+        return self.config.horizon or self.system.horizon
 
     def to(self, device: torch.device | str) -> "Source":
         """Copy the source to another device."""
         return replace(self, bank=self.bank.to(device))
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw observations (B, F) and recipes (B, 4) of random entries, float32 and float64."""
+        """Draw observations (B, F) and recipes (B, V) of random entries, float32 and float64."""
         if self.config.fresh:
             # A stream of its own: that of a member may be the one that the recipes of a bank came from.
             apart = int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
             fresh = torch.Generator(device=generator.device).manual_seed(apart)
-            entries = CurveBank.simulate(random_recipes(count, fresh), self.chemistry, self.config.horizon)
+            entries = CurveBank.simulate(
+                random_recipes(count, fresh, self.system), self.system.chemistry, self._horizon
+            )
         else:
             number = torch.randint(len(self.bank), (count,), generator=generator, device=generator.device)
             entries = self.bank[number]
@@ -67,32 +75,31 @@ class Source:
         low, high = (torch.tensor(end, dtype=torch.float64).log() for end in self.config.chains)
         share = torch.rand(len(entries), generator=generator, device=generator.device)
         chains = torch.exp(low + (high - low) * share)
-        observations = entries.observe(self.chemistry, chains.float(), generator)
+        observations = entries.observe(self.system.chemistry, chains.float(), generator)
         if first := round(self.config.exported * len(observations)):  # entries come in no order
             observations[:first, CURVE] = exported(observations[:first, CURVE], generator)
         return torch.cat([observations, entries.recipes.to(observations)], dim=-1)[:, self._at]
 
 
-def sources(config: SimulatedConfig, columns: tuple[str, ...]) -> tuple[Source, Source]:
+def sources(config: SimulatedConfig, columns: tuple[str, ...], system: System) -> tuple[Source, Source]:
     """Sources of training and validation rows; their banks are computed, or taken from the cache.
 
     Args:
         config: What is simulated.
         columns: Names of the F columns of an observation.
+        system: What is polymerized.
 
     Raises:
-        InputError: An unknown chemistry, or so few chains that a snapshot would hold none.
+        InputError: So few chains that a snapshot would hold none.
     """
-    if config.chemistry not in CHEMISTRIES:
-        raise unknown("chemistry", config.chemistry, CHEMISTRIES)
-    chemistry = CHEMISTRIES[config.chemistry]
+    horizon = config.horizon or system.horizon
     banks = [
-        load_bank(count, _seed(config, name), chemistry, config.horizon)
+        load_bank(count, _seed(config, name), system, horizon)
         for name, count in zip(STREAMS, (config.rows, config.validation), strict=True)
     ]
     for bank in banks:
         _check_chains(config, bank)
-    training, validation = (Source(config, columns, bank, chemistry) for bank in banks)
+    training, validation = (Source(config, columns, bank, system) for bank in banks)
     return training, validation
 
 

@@ -2,20 +2,23 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.bundled import load_bundled
 from polyinv.data.patterns import check_patterns
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import COLUMNS, MMD, RECIPE, SCALARS, TARGETS
+from polyinv.quantities import MMD
 from polyinv.reactions import Shard, check_together
 
 SOURCES = ("table", "grid", "simulated")
+OFF_GRID, OFF_GRID_SEED = 1000, 2_718_281_828
+"""Recipes off the grid of a system that has no bundled ones; no training has the recipes of this seed."""
 MOST, LONGEST = 1e9, 1e6
 """Largest number of chains, which a GPU draws as 32-bit numbers, and longest horizon in s."""
 
@@ -31,26 +34,25 @@ class SimulatedConfig:
         chains: Dead chains of a reaction at the horizon, lowest and highest; drawn log-uniformly between. One number
             for all is a trap: single chains in the tail of the curve give the number of chains away, and with a fixed
             volume that tells how far the reaction is, which no measured curve does (docs/explanation/networks.md).
-        horizon: Time in s that the number of chains refers to; a snapshot before it holds fewer.
+        horizon: Time in s that the number of chains refers to, the last one of the recipe box unless it is given; a
+            snapshot before it holds fewer.
         epoch: Rows served between two looks at the validation rows.
         validation: Validation rows; their recipes and noise are their own.
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
         exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1.
         seed: Of the recipes.
-        chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
     """
 
     rows: int = 120_000
     chains: tuple[float, float] = (1e5, 1e7)
-    horizon: float = 3600.0
+    horizon: float | None = None
     epoch: int = 128_000
     validation: int = 8192
     redraw: bool = True
     fresh: bool = False
     exported: float = 0.0
     seed: int = 1
-    chemistry: str = "butyl_acrylate"
 
     def __post_init__(self) -> None:
         for option, least in {"rows": 2, "epoch": 1, "validation": 2, "seed": 0}.items():
@@ -58,11 +60,6 @@ class SimulatedConfig:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
         if self.seed >= 2**31:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
-        if not RECIPE[3].high <= self.horizon <= LONGEST:
-            raise InputError(
-                f"data.simulated.horizon is {self.horizon:g} s; needs {RECIPE[3].high:g}, the last time of the box, "
-                f"up to {LONGEST:g}"
-            )
         if not 0 <= self.exported <= 1:
             raise InputError(f"data.simulated.exported is {self.exported:g}; needs a share, 0 to 1")
         low, high = self.chains
@@ -77,7 +74,7 @@ class SimulatedConfig:
 
 @dataclass(frozen=True)
 class GridConfig:
-    """Published grid, simulated on the spot.
+    """Grid of recipes, simulated on the spot: the published one, or of other systems `polyinv.simulate.recipes.grid`.
 
     Args:
         method: One of ``polyinv.simulate.SIMULATORS``. ``sampled`` cumulates the noise along each reaction, as its
@@ -102,8 +99,9 @@ class DataConfig:
     """Rows to learn from and to be evaluated on.
 
     Args:
-        source: ``table`` trains on the training rows of the table; ``grid`` from those of the published grid,
-            simulated on the spot; ``simulated`` from recipes simulated on the fly, and the table only evaluates.
+        source: ``table`` trains on the training rows of the table; ``grid`` from those of a grid of recipes (of butyl
+            acrylate the published one), simulated on the spot; ``simulated`` from recipes simulated on the fly, and the
+            table, or without one the grid, only evaluates.
         path: A workbook or table of your own; none takes the bundled data set, the published grid simulated here.
         normalize: Divide each distribution of the file by its area instead of refusing areas other than one.
         simulated: What is simulated, with the source of that name.
@@ -112,6 +110,8 @@ class DataConfig:
             ``{"mmd+temp": 1, "any": 1}``. Inputs are mmd, cBA_time, means (Mn and Mw), cBA_0, cAIBN_0, temp, time, and
             composite for the first three; ``any`` is every pattern alike. None given are those of
             `polyinv.data.patterns.PRACTICAL`.
+        system: What is polymerized: the name of a system that comes with polyinv, or the file of one. On the command
+            line ``--system`` for short.
     """
 
     source: str = "table"
@@ -120,50 +120,91 @@ class DataConfig:
     simulated: SimulatedConfig = field(default_factory=SimulatedConfig)
     grid: GridConfig = field(default_factory=GridConfig)
     patterns: dict[str, float] = field(default_factory=dict)
+    system: str | dict[str, Any] = DEFAULT
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise unknown("data source", self.source, SOURCES)
         if self.source == "grid" and self.path is not None:
             raise InputError(f"data.source grid simulates its rows; data.path {self.path} goes with table or simulated")
-        check_patterns(self.patterns)
+        system = load_system(self.system)
+        if isinstance(system.stored, str):
+            object.__setattr__(self, "system", system.stored)  # not its symbol, nor the path of a file that comes along
+        check_patterns(self.patterns, system)
+        horizon = system.horizon if self.simulated.horizon is None else self.simulated.horizon
+        if not system.horizon <= horizon <= LONGEST:
+            raise InputError(
+                f"data.simulated.horizon is {horizon:g} s; needs {system.horizon:g}, the last time of the box, "
+                f"up to {LONGEST:g}"
+            )
+        object.__setattr__(self, "simulated", replace(self.simulated, horizon=horizon))
+
+    @property
+    def of(self) -> System:
+        """What is polymerized."""
+        return load_system(self.system)
 
     @property
     def is_bundled(self) -> bool:
         """Whether the table is the bundled data set."""
-        return self.path is None and self.source != "grid"
+        return self.path is None and self.source != "grid" and "grid" in self.of.bundled
 
     @property
     def has_off_grid(self) -> bool:
-        """Whether the table has the recipes of the published grid, which the bundled off-grid test stands beside."""
+        """Whether the table has the recipes of the grid of its system, which an off-grid test stands beside."""
         return self.path is None
 
     def __str__(self) -> str:
         """The data in a few words."""
-        if self.source == "grid":
+        if self.path is None and not self.is_bundled:
             noise = "" if self.grid.method == "deterministic" else f", {self.grid.chains:.3g} chains"
-            return f"the published grid ({self.grid.method}{noise})"
+            grid = "the published grid" if "grid" in self.of.bundled else f"the grid of {self.of.name}"
+            return f"{grid} ({self.grid.method}{noise})"
         return self.path or "the bundled data set"
 
 
-def load_table(config: DataConfig, columns: tuple[str, ...] = COLUMNS) -> pd.DataFrame:
-    """Load the rows that ``config`` names, with the given columns.
+def load_table(config: DataConfig, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
+    """Load the rows that ``config`` names, with the given columns or all.
 
     Raises:
         InputError: The file cannot be used, or the simulation is not possible.
     """
-    if config.source == "grid":
-        return _simulated_grid(config.grid)[list(columns)]
-    if config.path is None:
+    columns = columns or config.of.columns
+    if config.path is None and config.source == "table" and not config.is_bundled:
+        raise InputError(
+            f"no data set of {config.of.name} comes with polyinv; data.path names one of your own, and data.source "
+            "grid or simulated makes one"
+        )
+    if config.is_bundled:
         return load_bundled("grid")[list(columns)]
-    return read_table(config.path, columns, normalize=config.normalize)
+    if config.path is None:
+        return _simulated_grid(config.grid, config.of)[list(columns)]
+    return read_table(config.path, columns, normalize=config.normalize, system=config.of)
+
+
+def load_off_grid(system: System) -> pd.DataFrame:
+    """Load the off-grid test of a system: the bundled one, or random recipes of its box, simulated on the spot.
+
+    Nothing may be trained or chosen on it.
+    """
+    return load_bundled("off_grid") if "off_grid" in system.bundled else _off_grid(system)
 
 
 @lru_cache(maxsize=8)
-def _simulated_grid(config: GridConfig) -> pd.DataFrame:
-    from polyinv.simulate.recipes import published_grid
+def _simulated_grid(config: GridConfig, system: System) -> pd.DataFrame:
+    from polyinv.simulate.recipes import grid
 
-    return simulate_table(published_grid(), method=config.method, chains=config.chains, seed=config.seed)
+    return simulate_table(grid(system), method=config.method, chains=config.chains, seed=config.seed, system=system)
+
+
+@lru_cache(maxsize=8)
+def _off_grid(system: System) -> pd.DataFrame:
+    import torch
+
+    from polyinv.simulate.recipes import random_recipes
+
+    recipes = random_recipes(OFF_GRID, torch.Generator().manual_seed(OFF_GRID_SEED), system).numpy()
+    return simulate_table(pd.DataFrame(recipes, columns=list(system.targets)), seed=OFF_GRID_SEED, system=system)
 
 
 def check_seed(seed: int, called: str = "seed") -> None:
@@ -183,7 +224,7 @@ def simulate_table(
     chains: float = 1e6,
     seed: int = 1,
     replicates: int = 1,
-    chemistry: str = "butyl_acrylate",
+    system: AnySystem = DEFAULT,
     shard: Shard | None = None,
     progress: Callable[[int], None] = lambda reactions: None,
     **options: Any,
@@ -191,19 +232,19 @@ def simulate_table(
     """Simulate recipes; the table keeps their order.
 
     Args:
-        recipes: N rows with the columns of ``TARGETS``; rows that differ in time only are snapshots of one reaction.
+        recipes: N rows with the targets of the system; rows that differ in time only are snapshots of one reaction.
         method: One of ``polyinv.simulate.SIMULATORS``.
         chains: Dead chains of each reaction at its last snapshot.
         seed: Of the random numbers.
         replicates: Independent reactions of each recipe, R.
-        chemistry: One of ``polyinv.chemistry.CHEMISTRIES``.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
         shard: Simulate this part of the reactions only. The shards, one after the other, are bit for bit the whole
             table, whose random streams they draw from.
         progress: Called with the number of reactions just done.
         options: What only this method takes.
 
     Returns:
-        N rows for each replicate, one replicate after the other, with the columns of ``COLUMNS``; of a shard its rows,
+        N rows for each replicate, one replicate after the other, with the columns of the system; of a shard its rows,
         numbered as in the whole table.
 
     Raises:
@@ -213,22 +254,20 @@ def simulate_table(
     # torch takes a second or more to import: not before a file has been refused.
     import torch
 
-    from polyinv.chemistry import CHEMISTRIES
     from polyinv.simulate import DRAWN, SIMULATORS
     from polyinv.simulate.recipes import part_to_simulate, runs
 
     if method not in SIMULATORS:
         raise unknown("simulator", method, SIMULATORS)
-    if chemistry not in CHEMISTRIES:
-        raise unknown("chemistry", chemistry, CHEMISTRIES)
+    system = load_system(system)
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
         reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")
     check_seed(seed)
-    physical = torch.from_numpy(recipes[list(TARGETS)].to_numpy(dtype=float, copy=True))
-    for line in CHEMISTRIES[chemistry].outside(physical):
+    physical = torch.from_numpy(recipes[list(system.targets)].to_numpy(dtype=float, copy=True))
+    for line in system.outside(physical):
         log.warning(line)
-    conditions, times, run, snapshot = runs(recipes)
+    conditions, times, run, snapshot = runs(recipes, system)
     run = torch.cat([run + len(conditions) * replicate for replicate in range(replicates)])
     if shard is not None:
         check_together(run.numpy())
@@ -238,7 +277,7 @@ def simulate_table(
     polymer = SIMULATORS[method](
         conditions.repeat(replicates, 1)[part.start : part.stop],
         times.repeat(replicates, 1)[part.start : part.stop],
-        CHEMISTRIES[chemistry],
+        system.chemistry,
         chains=chains,
         seed=seed,
         progress=progress,
@@ -246,7 +285,9 @@ def simulate_table(
     )
     rows = ((run >= reactions.start) & (run < reactions.stop)).nonzero()[:, 0]
     run, snapshot = run[rows] - part.start, snapshot.repeat(replicates)[rows]
-    table = pd.concat([recipes[list(TARGETS)]] * replicates, ignore_index=True).iloc[int(rows[0]) : int(rows[-1]) + 1]
-    scalars = {name: getattr(polymer, name)[run, snapshot].numpy() for name in SCALARS}
+    table = pd.concat([recipes[list(system.targets)]] * replicates, ignore_index=True).iloc[
+        int(rows[0]) : int(rows[-1]) + 1
+    ]
+    scalars = {name: part[run, snapshot].numpy() for name, part in zip(system.scalars, polymer.scalars, strict=True)}
     curves = pd.DataFrame(polymer.mmd[run, snapshot].numpy(), columns=list(MMD), index=table.index)
     return pd.concat([table, pd.DataFrame(scalars, index=table.index), curves], axis=1)

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import TARGETS
 from polyinv.reactions import HIGH_CONVERSION, conversion, run_numbers
 
-EARLY = 1800.0
-"""Last time in s of an early snapshot."""
+EARLY = 0.5
+"""Last time of an early snapshot, as a share of the last time of the recipe box."""
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2  # of the rows that are not test rows
 
@@ -50,7 +50,7 @@ class Split:
         return {"train": self.train, "val": self.val, "test": self.test}
 
 
-def random_rows(table: pd.DataFrame, seed: int) -> Split:
+def random_rows(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Split rows at random; seed 42 gives the published test rows if the table has the published row order."""
     from sklearn.model_selection import ShuffleSplit, train_test_split  # takes a second or two
 
@@ -59,22 +59,22 @@ def random_rows(table: pd.DataFrame, seed: int) -> Split:
     return Split(rest[train], rest[val], test)
 
 
-def by_recipe(table: pd.DataFrame, seed: int) -> Split:
+def by_recipe(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Split whole reactions at random: rows that differ in time only stay together."""
     from sklearn.model_selection import GroupShuffleSplit
 
-    groups = run_numbers(table)
+    groups = run_numbers(table, system)
     rest, test = next(GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(groups, groups=groups))
     return _with_validation(rest, test, groups, seed)
 
 
-def by_temperature(table: pd.DataFrame, seed: int) -> Split:
+def by_temperature(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Hold out one temperature level, chosen by the seed; validate on reactions at the others."""
     levels = np.unique(table["temp"])
     if len(levels) < 2:
         raise ValueError(f"all have temp {levels[0]:g}")
     held_out = table["temp"].to_numpy() == levels[seed % len(levels)]
-    groups = run_numbers(table)
+    groups = run_numbers(table, system)
     return _with_validation(np.flatnonzero(~held_out), np.flatnonzero(held_out), groups, seed)
 
 
@@ -86,32 +86,32 @@ def _with_validation(rest: np.ndarray, test: np.ndarray, groups: np.ndarray, see
     return Split(rest[train], rest[val], test, groups)
 
 
-def early(table: pd.DataFrame, seed: int) -> Split:
+def early(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Train on the snapshots up to `EARLY` of most reactions; test on the later ones of those held out."""
-    return _cut(by_recipe(table, seed), _is_early(table))
+    return _cut(by_recipe(table, seed, system), _is_early(table, system))
 
 
-def late(table: pd.DataFrame, seed: int) -> Split:
+def late(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Train on the snapshots after `EARLY` of most reactions; test on the earlier ones of those held out."""
-    return _cut(by_recipe(table, seed), ~_is_early(table))
+    return _cut(by_recipe(table, seed, system), ~_is_early(table, system))
 
 
-def low_conversion(table: pd.DataFrame, seed: int) -> Split:
+def low_conversion(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Train below `HIGH_CONVERSION`; test above it in the reactions held out."""
-    return _cut(by_recipe(table, seed), _is_low(table))
+    return _cut(by_recipe(table, seed, system), _is_low(table, system))
 
 
-def high_conversion(table: pd.DataFrame, seed: int) -> Split:
+def high_conversion(table: pd.DataFrame, seed: int, system: System) -> Split:
     """Train from `HIGH_CONVERSION` on; test below it in the reactions held out."""
-    return _cut(by_recipe(table, seed), ~_is_low(table))
+    return _cut(by_recipe(table, seed, system), ~_is_low(table, system))
 
 
-def _is_early(table: pd.DataFrame) -> np.ndarray:
-    return table["time"].to_numpy() <= EARLY
+def _is_early(table: pd.DataFrame, system: System) -> np.ndarray:
+    return table["time"].to_numpy() <= EARLY * system.horizon
 
 
-def _is_low(table: pd.DataFrame) -> np.ndarray:
-    return conversion(table).to_numpy() < HIGH_CONVERSION
+def _is_low(table: pd.DataFrame, system: System) -> np.ndarray:
+    return conversion(table, system).to_numpy() < HIGH_CONVERSION
 
 
 def _cut(split: Split, learned: np.ndarray) -> Split:
@@ -123,7 +123,7 @@ def _cut(split: Split, learned: np.ndarray) -> Split:
     return Split(*parts, split.groups)
 
 
-SPLITS: dict[str, Callable[[pd.DataFrame, int], Split]] = {
+SPLITS: dict[str, Callable[[pd.DataFrame, int, System], Split]] = {
     "random_rows": random_rows,
     "by_recipe": by_recipe,
     "by_temperature": by_temperature,
@@ -134,9 +134,9 @@ SPLITS: dict[str, Callable[[pd.DataFrame, int], Split]] = {
 }
 
 
-def split_columns(name: str) -> tuple[str, ...]:
+def split_columns(name: str, system: System) -> tuple[str, ...]:
     """Columns of a table that a split needs."""
-    return (*TARGETS, *(("cBA_time",) if name in ("low_conversion", "high_conversion") else ()))
+    return (*system.targets, *((system.residual,) if name in ("low_conversion", "high_conversion") else ()))
 
 
 def check_split(name: str, share: float = 1.0) -> None:
@@ -151,7 +151,7 @@ def check_split(name: str, share: float = 1.0) -> None:
         raise InputError(f"split.share is {share:g}; needs more than 0, up to 1")
 
 
-def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) -> Split:
+def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0, system: AnySystem = DEFAULT) -> Split:
     """Split a table by one of ``SPLITS``.
 
     Args:
@@ -160,18 +160,20 @@ def split_rows(table: pd.DataFrame, name: str, seed: int, share: float = 1.0) ->
         seed: Which of the possible splits.
         share: Of the training and validation reactions that are kept (of their rows, where rows are split singly);
             those of a smaller share are among those of a larger one, and the test rows are the same.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Raises:
         InputError: The name is unknown, or the table has too few reactions (or rows) for three parts.
     """
     check_split(name, share)
+    system = load_system(system)
     try:
-        split = SPLITS[name](table, seed)
+        split = SPLITS[name](table, seed, system)
         if len(split.test) < 2:
             raise ValueError("a single test row has no R²")
         return replace(split, train=_some(split, split.train, share, seed), val=_some(split, split.val, share, seed))
     except ValueError as error:
-        size = f"{len(table)} rows of {run_numbers(table).max() + 1} reactions"
+        size = f"{len(table)} rows of {run_numbers(table, system).max() + 1} reactions"
         raise InputError(f"{name} cannot split {size} into train, val and test: {error}") from None
 
 

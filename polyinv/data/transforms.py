@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import System
 from polyinv.errors import unknown
 from polyinv.quantities import MMD
 
@@ -26,16 +27,24 @@ def _log(x: Tensor) -> Tensor:
     return x.clamp(min=SMALLEST).log()
 
 
-_ROOT_LOG: dict[str, dict[str, Function]] = {
-    "cBA_time": {"ln cBA_time": _log, "cBA_time": _same},
-    **{name: {f"ln {name}": _log} for name in ("Mn", "Mw", "cBA_0", "cAIBN_0", "time")},
-    **{node: {f"√{node}": _root} for node in MMD},
-}
-TRANSFORMS: dict[str, dict[str, dict[str, Function]]] = {"plain": {}, "root_log": _ROOT_LOG}
-"""By name, for each column: the features it becomes. A column that is not named stays as it is.
+def _plain(column: str, system: System) -> dict[str, Function]:
+    return {column: _same}
+
+
+def _root_log(column: str, system: System) -> dict[str, Function]:
+    if column in MMD:
+        return {f"√{column}": _root}
+    if column == system.residual:
+        return {f"ln {column}": _log, column: _same}
+    linear = {quantity.name for quantity in system.recipe if not quantity.logarithmic}
+    return {column: _same} if column in linear else {f"ln {column}": _log}
+
+
+TRANSFORMS: dict[str, Callable[[str, System], dict[str, Function]]] = {"plain": _plain, "root_log": _root_log}
+"""By name: the features that a column of a system becomes.
 
 ``root_log`` takes the square root of the curve, whose noise by counted chains is then equal at all heights, and the
-logarithms of the molar masses and of the residual monomer, whose errors are relative.
+logarithms of the molar masses, concentrations and times, whose errors are relative.
 """
 
 
@@ -45,6 +54,7 @@ class Transform:
     Args:
         name: One of ``TRANSFORMS``.
         columns: Names of the F columns.
+        system: What they are of.
 
     Attributes:
         names: Of the G features.
@@ -55,18 +65,19 @@ class Transform:
         InputError: The name is unknown.
 
     Example:
-        >>> transform = Transform("root_log", ("Mn", "MMD1"))
+        >>> from polyinv.chemistry import load_system
+        >>> transform = Transform("root_log", ("Mn", "MMD1"), load_system("styrene"))
         >>> transform.names, transform(torch.tensor([[1.0, 0.25]]))
         (('ln Mn', '√MMD1'), tensor([[0.0000, 0.5000]]))
     """
 
-    def __init__(self, name: str, columns: Sequence[str]) -> None:
+    def __init__(self, name: str, columns: Sequence[str], system: System) -> None:
         if name not in TRANSFORMS:
             raise unknown("transform", name, TRANSFORMS)
         features = [
             (column, at, feature, function)
             for at, column in enumerate(columns)
-            for feature, function in TRANSFORMS[name].get(column, {column: _same}).items()
+            for feature, function in TRANSFORMS[name](column, system).items()
         ]
         self.names = tuple(feature for _, _, feature, _ in features)
         self.columns = tuple(column for column, *_ in features)

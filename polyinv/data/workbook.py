@@ -1,6 +1,6 @@
 """Tables on disk: the published workbook schema as .xlsx, the same columns as .csv or .npz.
 
-A table is a DataFrame with the columns of `polyinv.quantities.COLUMNS`, one row per snapshot of a run. The published
+A table is a DataFrame with the columns of a system, one row per snapshot of a run. The published
 workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_data`` leaves out the scalars.
 """
 
@@ -12,17 +12,20 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.errors import InputError
 from polyinv.mmd import area, unit_area
-from polyinv.quantities import COLUMNS, MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD
 from polyinv.runtime.files import cache_folder, check_new, written
 
-SHEETS = {"compuesta": COLUMNS, "mmd_raw_data": TARGETS + MMD}
-"""Sheets of the published workbook and their columns."""
+SHEETS = ("compuesta", "mmd_raw_data")
+"""Sheets of the published workbook: with all columns, and without residual monomer and means."""
 _NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 FORMATS = (".xlsx", ".csv", ".npz")
 CHUNK = 2048
@@ -33,20 +36,30 @@ AREA_TOLERANCE = 0.02
 log = logging.getLogger(__name__)
 
 
-def write_table(table: pd.DataFrame, path: Path | str) -> None:
+def sheets(system: System) -> dict[str, tuple[str, ...]]:
+    """Columns of each of ``SHEETS``."""
+    return dict(zip(SHEETS, (system.columns, system.targets + MMD), strict=True))
+
+
+def write_table(table: pd.DataFrame, path: Path | str, system: AnySystem = DEFAULT) -> None:
     """Write a table as .xlsx (both published sheets), .csv or .npz.
+
+    Args:
+        table: With the columns of the system.
+        path: New file.
+        system: What is polymerized. Its name becomes a column, unless it is the default one.
 
     Raises:
         InputError: ``path`` exists already, or its ending names no format.
     """
-    path = check_new_table(path)
+    path, system = check_new_table(path), load_system(system)
     with written(path) as passing:
         if path.suffix == ".xlsx":
-            _write_workbook(table, passing)
+            _write_workbook(table, passing, system)
         elif path.suffix == ".csv":
-            table.to_csv(passing, index=False, lineterminator="\n")
+            stating(table, system).to_csv(passing, index=False, lineterminator="\n")
         else:
-            _write_arrays(table, passing)
+            _write_arrays(table, passing, system.name)
 
 
 def check_new_table(path: Path | str) -> Path:
@@ -61,7 +74,13 @@ def check_new_table(path: Path | str) -> Path:
     return path
 
 
-def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize: bool = False) -> pd.DataFrame:
+def read_table(
+    path: Path | str,
+    columns: Sequence[str] | None = None,
+    *,
+    normalize: bool = False,
+    system: AnySystem = DEFAULT,
+) -> pd.DataFrame:
     """Read and validate a table; rows keep their order.
 
     A workbook is read from sheet ``mmd_raw_data`` when that holds all that is needed, as the published scripts did,
@@ -69,61 +88,67 @@ def read_table(path: Path | str, columns: Sequence[str] = COLUMNS, *, normalize:
 
     Args:
         path: An .xlsx, .csv or .npz file.
-        columns: What is needed, a selection of `polyinv.quantities.COLUMNS`; other columns are ignored.
+        columns: What is needed, a selection of the columns of the system, or all of them; others are ignored.
         normalize: Divide each distribution by its area instead of refusing areas other than one.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Returns:
-        The selected columns in the order of `COLUMNS`, float64, rows numbered from 0.
+        The selected columns in the order of the system, float64, rows numbered from 0.
 
     Raises:
         InputError: Names file, sheet, row and column, what stands there and what would be right.
     """
-    path = Path(path)
+    path, system = Path(path), load_system(system)
     _check_format(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    columns = [column for column in COLUMNS if column in columns]
-    sheet = _sheet(path, columns) if path.suffix == ".xlsx" else None
+    columns = [column for column in system.columns if columns is None or column in columns]
+    sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     cache = _cache_file(path, columns)
     if sheet and cache.is_file():
         table = _read_arrays(cache)
     else:
-        table = _numbers(_read_raw(path, sheet, place), columns, place)
-        check_table(table, place)
+        raw = _read_raw(path, sheet, place, system)
+        check_stated(raw, system, place)
+        table = _numbers(raw, columns, place, system)
+        check_table(table, place, system)
         if sheet:
             _store(table, cache)
     return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
 
-def read_observations(path: Path | str, *, normalize: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_observations(
+    path: Path | str, *, normalize: bool = False, system: AnySystem = DEFAULT
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read rows with missing inputs; rows keep their order.
 
     Args:
-        path: An .xlsx, .csv or .npz file with any of `polyinv.quantities.COLUMNS`; of a workbook without the published
-            sheets, the only sheet.
+        path: An .xlsx, .csv or .npz file with any columns of the system; of a workbook without the published sheets,
+            the only sheet.
         normalize: As in `read_table`.
+        system: As in `read_table`.
 
     Returns:
-        All columns of `COLUMNS`, NaN where a column is absent or a cell empty; and the other columns of the file as
+        All columns of the system, NaN where a column is absent or a cell empty; and the other columns of the file as
         they stand, such as the name of a sample. The rows of both are numbered as a person counts them.
 
     Raises:
         InputError: As `read_table`; also where only some nodes of a curve are given.
     """
-    path = Path(path)
+    path, system = Path(path), load_system(system)
     _check_format(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if path.suffix == ".csv":
-        return _observations_in(_chunks(path), str(path), normalize=normalize)
+        return _observations_in(_chunks(path, system), str(path), system, normalize=normalize)
     sheet = _only_sheet(path) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
-    return observations_of(_read_raw(path, sheet, place), place, normalize=normalize)
+    return observations_of(_read_raw(path, sheet, place, system), place, normalize=normalize, system=system)
 
 
 def observations_of(
-    raw: pd.DataFrame, place: str = "the table", *, normalize: bool = False
+    raw: pd.DataFrame, place: str = "the table", *, normalize: bool = False, system: AnySystem = DEFAULT
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Validate rows with missing inputs that have been read; ``place`` names them in errors.
 
@@ -132,37 +157,38 @@ def observations_of(
     """
     if not raw.index.is_unique:
         raise InputError(f"{place} has two rows {raw.index[raw.index.duplicated()][0]!r}; number them")
-    return _observations_in([raw], place, normalize=normalize)
+    return _observations_in([raw], place, load_system(system), normalize=normalize)
 
 
 def _observations_in(
-    chunks: Iterable[pd.DataFrame], place: str, *, normalize: bool
+    chunks: Iterable[pd.DataFrame], place: str, system: System, *, normalize: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Validate rows chunk by chunk: as text they take twenty times the memory that they take as numbers."""
-    tables, others = zip(*(_numbers_and_others(raw, place) for raw in chunks), strict=True)
+    tables, others = zip(*(_numbers_and_others(raw, place, system) for raw in chunks), strict=True)
     # Only the numbers of a large file are large: they are moved once, into one array.
     numbers = np.concatenate([table.to_numpy() for table in tables])
     index = tables[0].index.append([table.index for table in tables[1:]])
     del tables
-    table = pd.DataFrame(numbers, index, list(COLUMNS), copy=False)
+    table = pd.DataFrame(numbers, index, list(system.columns), copy=False)
     table = _with_unit_area(table, place, normalize=normalize, option="--normalize")
     return table, pd.concat(others)
 
 
-def _numbers_and_others(raw: pd.DataFrame, place: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The columns of ``COLUMNS``, NaN where missing, and the other columns as they stand."""
+def _numbers_and_others(raw: pd.DataFrame, place: str, system: System) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The columns of the system, NaN where missing, and the other columns as they stand."""
     raw = raw.rename(columns=lambda name: str(name).strip())
     if raw.empty:
         raise InputError(f"{place} has no rows")
+    check_stated(raw, system, place)
     names = list(raw.columns)
-    there = [column for column in COLUMNS if column in names]
+    there = [column for column in system.columns if column in names]
     if not there:
         hint = "; separate columns by commas" if ";" in "".join(names) else f"; it has {', '.join(names[:8])}"
-        raise InputError(f"{place} has none of the columns {_short(COLUMNS)}{hint}")
+        raise InputError(f"{place} has none of the columns {_short(system.columns)}{hint}")
     if 0 < len(set(there) & set(MMD)) < len(MMD):
         absent = next(column for column in MMD if column not in there)
         raise InputError(f"{place}: column {absent!r} is missing, and a curve needs all of MMD1 … MMD100")
-    table = _numbers(raw, there, place, gaps=True).reindex(columns=list(COLUMNS))
+    table = _numbers(raw, there, place, system, gaps=True).reindex(columns=list(system.columns))
     curve = table[list(MMD)].notna()
     torn = curve.any(axis=1) & ~curve.all(axis=1)
     if torn.any():
@@ -170,17 +196,17 @@ def _numbers_and_others(raw: pd.DataFrame, place: str) -> tuple[pd.DataFrame, pd
         raise InputError(
             f"{place}, row {torn.idxmax()}: column {node!r} is empty; a curve is given whole or not at all"
         )
-    check_physical(table, place)
-    return table, raw.drop(columns=there)
+    check_physical(table, place, system)
+    return table, raw.drop(columns=[*there, *raw.columns.intersection([COLUMN])])
 
 
-def check_table(table: pd.DataFrame, place: str = "table") -> None:
+def check_table(table: pd.DataFrame, place: str, system: System) -> None:
     """Refuse rows that cannot be measurements of a polymer; the index of ``table`` is the row number to report.
 
     Raises:
         InputError: The first impossible value, or the first row that stands there twice.
     """
-    check_physical(table, place)
+    check_physical(table, place, system)
     twice = table.duplicated()
     if twice.any():
         row = twice.idxmax()
@@ -188,16 +214,16 @@ def check_table(table: pd.DataFrame, place: str = "table") -> None:
         raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
 
 
-def check_physical(table: pd.DataFrame, place: str) -> None:
+def check_physical(table: pd.DataFrame, place: str, system: System) -> None:
     """Refuse numbers that no polymer has; NaN is a missing input.
 
     Raises:
         InputError: The first of them.
     """
-    above = {quantity.name: quantity.above for quantity in RECIPE} | {"Mn": 0.0, "Mw": 0.0}
+    above = {quantity.name: quantity.above for quantity in system.recipe} | {"Mn": 0.0, "Mw": 0.0}
     for column in table.columns.intersection(list(above)):
         _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
-    for column in table.columns.intersection(["cBA_time", *MMD]):
+    for column in table.columns.intersection([system.residual, *MMD]):
         _refuse(table[column] < 0, table[column], place, "has to be zero or more")
     if {"Mn", "Mw"} <= set(table.columns):
         _refuse(table["Mw"] < table["Mn"] * (1 - 1e-9), table["Mw"], place, "is less than Mn, which cannot be")
@@ -217,36 +243,36 @@ def _check_format(path: Path) -> None:
 _AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
 
 
-def _headed(cells: pd.DataFrame, place: str) -> pd.DataFrame:
+def _headed(cells: pd.DataFrame, place: str, system: System) -> pd.DataFrame:
     """Take the first line of cells as the names of the columns below it."""
     if cells.empty:
         raise InputError(f"{place} has no rows")
-    _refuse_doubled(cells.iloc[0], place)
+    _refuse_doubled(cells.iloc[0], place, system)
     names = [f"Unnamed: {at}" if pd.isna(name) else name for at, name in enumerate(cells.iloc[0])]
     return cells.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
 
 
-def _refuse_doubled(names: pd.Series, place: str) -> None:
+def _refuse_doubled(names: pd.Series, place: str, system: System) -> None:
     """Refuse a column that stands there twice: pandas would rename the second."""
     found = [str(name).strip() for name in names]
-    _check_doubled(found, [column for column in COLUMNS if column in found], place)
+    _check_doubled(found, [column for column in system.columns if column in found], place)
 
 
-def _read_raw(path: Path, sheet: str | None, place: str) -> pd.DataFrame:
+def _read_raw(path: Path, sheet: str | None, place: str, system: System) -> pd.DataFrame:
     """The cells as they stand, rows indexed as a person counts them."""
     if path.suffix == ".npz":
         return _read_arrays(path)
     if sheet:
         cells = pd.read_excel(path, sheet_name=sheet, engine="calamine", header=None, dtype=object, **_AS_THEY_STAND)
-        return _as_counted(_headed(cells, place), place)
-    return pd.concat(list(_chunks(path)))
+        return _as_counted(_headed(cells, place, system), place)
+    return pd.concat(list(_chunks(path, system)))
 
 
-def _chunks(path: Path) -> Iterator[pd.DataFrame]:
+def _chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
     """Read the cells of a .csv file as they stand, some thousand rows at a time, indexed as a person counts them."""
     try:
         head = pd.read_csv(path, dtype=object, header=None, nrows=1, **_AS_THEY_STAND)
-        _refuse_doubled(head.iloc[0], str(path))
+        _refuse_doubled(head.iloc[0], str(path), system)
         found = False
         with pd.read_csv(path, dtype=object, skip_blank_lines=False, chunksize=CHUNK, **_AS_THEY_STAND) as chunks:
             for frame in chunks:
@@ -278,15 +304,13 @@ def _only_sheet(path: Path) -> str:
     found = _sheets(path)
     published = [sheet for sheet in SHEETS if sheet in found]
     if not published and len(found) > 1:
-        raise InputError(
-            f"{path} has the sheets {', '.join(map(repr, found))}; name one of them {next(iter(SHEETS))!r}"
-        )
+        raise InputError(f"{path} has the sheets {', '.join(map(repr, found))}; name one of them {SHEETS[0]!r}")
     return (published or found)[0]
 
 
-def _sheet(path: Path, columns: Sequence[str]) -> str:
+def _sheet(path: Path, columns: Sequence[str], system: System) -> str:
     found = _sheets(path)
-    wanted = [sheet for sheet in reversed(SHEETS) if set(columns) <= set(SHEETS[sheet])]
+    wanted = [sheet for sheet, held in reversed(sheets(system).items()) if set(columns) <= set(held)]
     for sheet in wanted:
         if sheet in found:
             return sheet
@@ -307,9 +331,11 @@ def _counted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.dropna(how="all")  # the empty lines that spreadsheets leave at the end
 
 
-def _numbers(raw: pd.DataFrame, columns: Sequence[str], place: str, *, gaps: bool = False) -> pd.DataFrame:
+def _numbers(
+    raw: pd.DataFrame, columns: Sequence[str], place: str, system: System, *, gaps: bool = False
+) -> pd.DataFrame:
     raw = raw.rename(columns=lambda name: str(name).strip())
-    _check_columns(list(raw.columns), columns, place)
+    _check_columns(list(raw.columns), columns, place, system)
     raw = raw.astype({column: object for column in columns if raw[column].dtype.kind in "bmMO"})
     for column in raw.columns.intersection(list(columns)):
         if raw[column].dtype == object:  # dates, durations and truth values are no numbers
@@ -334,11 +360,11 @@ def _check_doubled(found: list[str], columns: Sequence[str], place: str) -> None
         raise InputError(f"{place}: column {doubled[0]!r} stands there {found.count(doubled[0])} times")
 
 
-def _check_columns(found: list[str], columns: Sequence[str], place: str) -> None:
+def _check_columns(found: list[str], columns: Sequence[str], place: str, system: System) -> None:
     _check_doubled(found, columns, place)
     missing = [column for column in columns if column not in found]
     if missing:
-        spare = [name for name in found if name not in COLUMNS]
+        spare = [name for name in found if name not in system.columns]
         close = difflib.get_close_matches(missing[0], spare, n=1)
         hint = f"; is {close[0]!r} meant for it?" if close else f"; a table needs {_short(columns)}"
         more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
@@ -376,21 +402,23 @@ def _with_unit_area(
     return table
 
 
-def _write_workbook(table: pd.DataFrame, path: Path) -> None:
+def _write_workbook(table: pd.DataFrame, path: Path, system: System) -> None:
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
-    for sheet, columns in SHEETS.items():
-        page = book.create_sheet(sheet)
-        page.append(columns)
-        for row in table[list(columns)].to_numpy().tolist():
+    for sheet, columns in sheets(system).items():
+        page, part = book.create_sheet(sheet), stating(table[list(columns)], system)
+        page.append(list(part.columns))
+        for row in part.to_numpy(dtype=object).tolist():
             page.append(row)
     book.save(path)
 
 
-def _write_arrays(table: pd.DataFrame, path: Path) -> None:
+def _write_arrays(table: pd.DataFrame, path: Path, system: str) -> None:
     columns, values = np.array(table.columns, dtype=str), table.to_numpy(dtype=float)
-    np.savez_compressed(path, columns=columns, values=values, rows=table.index.to_numpy())
+    stated = {} if system == DEFAULT else {COLUMN: np.array(system)}
+    arrays: dict[str, Any] = {"columns": columns, "values": values, "rows": table.index.to_numpy(), **stated}
+    np.savez_compressed(path, **arrays)
 
 
 def _read_arrays(path: Path) -> pd.DataFrame:
@@ -399,6 +427,8 @@ def _read_arrays(path: Path) -> pd.DataFrame:
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
             if not table.index.is_unique:
                 raise ValueError("its rows have the same number twice")
+            if COLUMN in arrays:
+                table.insert(0, COLUMN, str(arrays[COLUMN]))
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not a table written by polyinv: {error}") from None
     if table.empty:
@@ -415,6 +445,6 @@ def _store(table: pd.DataFrame, cache: Path) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with written(cache, overwrite=True) as passing:
-            _write_arrays(table, passing)
+            _write_arrays(table, passing, DEFAULT)
     except OSError as error:
         log.warning("the numbers are not cached: %s", error)

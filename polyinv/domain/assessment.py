@@ -17,18 +17,21 @@ import torch
 import yaml
 from torch import Tensor
 
-from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry import System, load_system
 from polyinv.data.observations import Observations
-from polyinv.data.patterns import MEASURED
+from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
+from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, mean_molar_masses
-from polyinv.quantities import SCALARS, TARGETS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.recipes import from_unit, to_unit
 
+MEASURED = ("mmd", RESIDUAL, "means")
+"""Measured inputs, as limits are kept by them."""
 LIMITS = Path(__file__).with_name("limits.yaml")
+"""Of butyl acrylate; other systems go by them unless they have limits of their own."""
 FALSE_ALARMS = 0.05
 """Share of observations from inside the box that are not called inside."""
 FAR = 0.005
@@ -48,10 +51,10 @@ BLOCK = 512
 
 
 @cache
-def references() -> References:
-    """Reference polymers of the box; a tenth of a second, once in a process."""
+def references(system: System) -> References:
+    """Reference polymers of a system's box; a tenth of a second, once in a process."""
     with one_thread():
-        return References(BUTYL_ACRYLATE)
+        return References(system)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Deviations:
 
     Args:
         fit: The closest recipes.
-        kinds: Deviations of each kind, ``LEAST`` at least, (B, 4); NaN where there is none.
+        kinds: Deviations of each kind, ``LEAST`` at least, (B, V); NaN where there is none.
         measured: The measured inputs of each observation, such as ``mmd+means``: which limits hold, (B).
     """
 
@@ -71,24 +74,24 @@ class Deviations:
     @classmethod
     def of(cls, observations: Observations) -> "Deviations":
         """Deviations of B observations; known recipe values are held."""
-        observed = observed_numbers(observations)
+        observed, near = observed_numbers(observations), references(load_system(observations.system))
         with one_thread():
-            closest = fit(references(), observed, observations.recipe)
+            closest = fit(near, observed, observations.recipe)
             misfit = closest.misfit / closest.credited.sqrt()
             # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
             nodes = closest.populated[:, CURVE].sum(-1)
             misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
-            fitted = references().forward(to_unit(closest.recipes))
+            fitted = near.forward(to_unit(closest.recipes, near.system))
         apart = _means_less_curve(observed, closest.measured) - _means_less_curve(fitted, closest.measured)
         kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
         given = observations.present[:, : len(MEASURED)]
-        measured = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
-        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), measured)
+        inputs = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
+        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), inputs)
 
 
 def observed_numbers(observations: Observations) -> Tensor:
     """Observed numbers `polyinv.simulate.observed.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
-    return torch.cat([observations.x(SCALARS).clamp(min=TRACE).log(), observations.mmd], dim=-1)
+    return torch.cat([observations.scalars.clamp(min=TRACE).log(), observations.mmd], dim=-1)
 
 
 def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:
@@ -99,10 +102,18 @@ def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:
 
 
 @cache
-def limits() -> dict[str, dict[str, list[float]]]:
+def limits(system: System) -> dict[str, dict[str, list[float]]]:
     """Limits of each kind by the inputs that are given, a list over the levels of noise; and ``far``, the distance from
     which on an observation is outside."""
-    return yaml.safe_load(LIMITS.read_text(encoding="utf-8"))
+    return yaml.safe_load(_limits_file(system).read_text(encoding="utf-8"))
+
+
+def _limits_file(system: System) -> Path:
+    file = LIMITS.parent / Path(system.limits or LIMITS.name).name
+    if not file.is_file():
+        known = ", ".join(sorted(path.name for path in LIMITS.parent.glob("*.yaml")))
+        raise InputError(f"the system {system.name} has no limits {system.limits}; known: {known}")
+    return file
 
 
 def level(noise: Tensor) -> Tensor:
@@ -111,7 +122,7 @@ def level(noise: Tensor) -> Tensor:
 
 
 def calibrate(kinds: Tensor) -> dict[str, list[float]]:
-    """Calibrate limits on deviations (N, 4) of observations from inside the box, for the stated false alarms.
+    """Calibrate limits on deviations (N, V) of observations from inside the box, for the stated false alarms.
 
     A tenth of the false alarms is left to the noise itself, which has one limit; the rest is shared equally by the
     other kinds at each level of noise.
@@ -155,10 +166,11 @@ def assess(observations: Observations) -> pd.DataFrame:
 
 
 def _assess(observations: Observations) -> pd.DataFrame:
-    found = Deviations.of(observations)
+    found, system = Deviations.of(observations), load_system(observations.system)
+    known = limits(system)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
     limits_of_rows = [
-        {kind: values[row] for kind, values in limits()[inputs].items()}
+        {kind: values[row] for kind, values in known[inputs].items()}
         for inputs, row in zip(found.measured, at, strict=True)
     ]
     scale = torch.tensor([[each[kind] for kind in KINDS] for each in limits_of_rows])
@@ -166,26 +178,27 @@ def _assess(observations: Observations) -> pd.DataFrame:
     ratio = (found.kinds / scale).nan_to_num(0.0)
     distance, worst = (part.numpy() for part in ratio.max(-1))
     grade = (distance > 1).astype(int) + (distance > far)
-    table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance, "false_alarms": FALSE_ALARMS})
+    table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance})
+    table["false_alarms"] = FALSE_ALARMS if system.limits else np.nan  # unknown where limits are another system's
     table["reason"] = [
-        "" if inside else _in_words(KINDS[kind], found.fit, row)
+        "" if inside else _in_words(KINDS[kind], found.fit, row, system)
         for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))
     ]
-    nearest = from_unit(references().unit[found.fit.nearest])
-    for number, name in enumerate(TARGETS):
+    nearest = from_unit(references(system).unit[found.fit.nearest], system)
+    for number, name in enumerate(system.targets):
         table[f"closest_{name}"] = found.fit.recipes[:, number].numpy()
         table[f"nearest_{name}"] = nearest[:, number].numpy()
     return table.set_axis(observations.labels)
 
 
-def _in_words(kind: str, fit: Fit, row: int) -> str:
+def _in_words(kind: str, fit: Fit, row: int, system: System) -> str:
     """What of a row deviates, such as ``the MMD at log10 M 5.2 to 6.0``."""
     if kind in ("Mn", "Mw"):
         return f"{kind} against the MMD"
     if kind == "misfit" and fit.populated[row, CURVE].any() and fit.populated[row, CURVE].sum() < LEAST_NODES:
         return f"the MMD, {fit.populated[row, CURVE].sum()} nodes wide"
     deviation = (fit.deviation[row].square() * fit.populated[row]).numpy()
-    scalars = {name: deviation[at] for at, name in enumerate(SCALARS)}
+    scalars = {name: deviation[at] for at, name in enumerate(system.scalars)}
     curve = deviation[CURVE]
     largest = max(scalars, key=lambda name: scalars[name])
     if kind == "misfit" and scalars[largest] > curve.sum():

@@ -14,19 +14,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import Chemistry
+from polyinv.chemistry import System
 from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP
-from polyinv.quantities import SCALARS
-from polyinv.simulate.observed import OBSERVED, observe, observe_with_slopes
+from polyinv.simulate.observed import OBSERVED, SCALARS, observe, observe_with_slopes
 from polyinv.simulate.recipes import from_unit, random_recipes, to_unit, unit_slopes
 
 CURVE = slice(len(SCALARS), len(OBSERVED))
-MONOMER, MN, MW = (OBSERVED.index(name) for name in ("cBA_time", "Mn", "Mw"))
+MONOMER, MN, MW = (OBSERVED.index(name) for name in SCALARS)
 POPULATED = 1e-3
 """Nodes below this share of the peak say nothing about the roughness: single chains."""
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
-"""Of ln cBA_time, ln Mn and ln Mw, times the chains: about what reactions of a few minutes to an hour have."""
+"""Of the logarithms of residual monomer, Mn and Mw, times the chains: about what reactions of an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
 """Recipes among which the nearest are looked for, how many of them are started from, and most steps of the descent."""
 TOLERANCE = 1e-5
@@ -48,7 +47,7 @@ class Fit:
     """Least-squares fit of B observations: the closest recipes and their deviations.
 
     Args:
-        recipes: (B, 4), inside the box; known values as given.
+        recipes: (B, V), inside the box; known values as given.
         deviation: Of every observed number from its fit, times the root of the chains: (B, 103), 0 where not fitted.
         populated: Which of them count: scalars that are given, and nodes that hold more than single chains, (B, 103).
         noise: Variance of these deviations that the roughness of the curve tells, (B,); one over the number of chains,
@@ -79,30 +78,34 @@ class Fit:
 class Forward:
     """Forward model between the walls of the box, in the units of `polyinv.simulate.recipes.to_unit`."""
 
-    chemistry: Chemistry
+    system: System
 
     def __call__(self, unit: Tensor) -> Tensor:
-        """Observed numbers (M, 103) at points (M, 4); beyond the box at its wall."""
-        return observe(from_unit(unit.clamp(-1, 1)), self.chemistry, tolerance=TOLERANCE)
+        """Observed numbers (M, 103) at points (M, V); beyond the box at its wall."""
+        return observe(self.from_unit(unit.clamp(-1, 1)), self.system.chemistry, tolerance=TOLERANCE)
 
     def with_slopes(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Observed numbers (M, 103) at points (M, 4), and their slopes (M, 103, 4) there."""
-        recipes = from_unit(unit)
-        values, slopes = observe_with_slopes(recipes, self.chemistry, tolerance=TOLERANCE)
-        return values, slopes * unit_slopes(recipes)[:, None, :]
+        """Observed numbers (M, 103) at points (M, V), and their slopes (M, 103, V) there."""
+        recipes = self.from_unit(unit)
+        values, slopes = observe_with_slopes(recipes, self.system.chemistry, tolerance=TOLERANCE)
+        return values, slopes * unit_slopes(recipes, self.system)[:, None, :]
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Recipes (*, V) at points (*, V)."""
+        return from_unit(unit, self.system)
 
 
 class References:
     """Recipes of the box with their polymers, to find near ones quickly.
 
     Args:
-        chemistry: Scheme and coefficients.
+        system: What is polymerized.
         count: Recipes.
     """
 
-    def __init__(self, chemistry: Chemistry, count: int = REFERENCES) -> None:
-        self.forward = Forward(chemistry)
-        self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0)))
+    def __init__(self, system: System, count: int = REFERENCES) -> None:
+        self.system, self.forward = system, Forward(system)
+        self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0), system), system)
         self.observations = _rooted(self.forward(self.unit))
 
     def nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
@@ -111,7 +114,7 @@ class References:
         Args:
             observations: Observed numbers, the curve by its root, (B, 103).
             weight: Of them, (B, 103).
-            known: Known values in the units of `to_unit`, NaN where not given, (B, 4).
+            known: Known values in the units of `to_unit`, NaN where not given, (B, V).
             count: How many.
         """
         far = _apart(observations, weight.square(), self.observations)
@@ -133,7 +136,7 @@ def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
     Args:
         references: With the forward model.
         observations: Observed numbers (B, 103), NaN where not given; scalars as logarithms.
-        known: Values of the recipe that are given (B, 4), NaN where not; values outside the box count as its wall.
+        known: Values of the recipe that are given (B, V), NaN where not; values outside the box count as its wall.
     """
     problem = _Problem.of(references.forward, observations, known)
     near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
@@ -186,7 +189,7 @@ class _Problem:
     forward: Forward
     observations: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
     weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
-    known: Tensor  # in the units of `to_unit`, NaN where not given, (B, 4)
+    known: Tensor  # in the units of `to_unit`, NaN where not given, (B, V)
     measured: Tensor  # nodes at which curves are compared, (B, 100)
 
     @classmethod
@@ -201,10 +204,12 @@ class _Problem:
         weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
         given = ~observations.isnan()
         given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
-        return cls(forward, rooted, torch.where(given, weight, 0.0), to_unit(known).clamp(-1, 1), measured)
+        return cls(
+            forward, rooted, torch.where(given, weight, 0.0), to_unit(known, forward.system).clamp(-1, 1), measured
+        )
 
     def with_known(self, unit: Tensor) -> Tensor:
-        """Points (B, 4) with the known values in their place."""
+        """Points (B, V) with the known values in their place."""
         return torch.where(self.known.isnan(), unit, self.known)
 
     def repeated(self, times: int) -> "_Problem":
@@ -226,11 +231,11 @@ class _Problem:
         unit, _, fitted = found
         deviation = self.deviation(fitted)
         noise = roughness(deviation[:, CURVE], populated[:, CURVE])
-        recipes = torch.where(known.isnan(), from_unit(unit), known)
+        recipes = torch.where(known.isnan(), self.forward.from_unit(unit), known)
         return Fit(recipes, deviation, populated, noise, near[:, 0], self.measured)
 
     def descended(self, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Go downhill from several points each, (B, S, 4); the best point, its sum of squares, its fitted numbers."""
+        """Go downhill from several points each, (B, S, V); the best point, its sum of squares, its fitted numbers."""
         count = starts.shape[1]
         problem = self.repeated(count)
         unit, cost, fitted = problem.descend(problem.with_known(starts.flatten(0, 1)), count)
@@ -238,7 +243,7 @@ class _Problem:
         return unit[best], cost[best], fitted[best]
 
     def descend(self, unit: Tensor, starts: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Points (B, 4) moved downhill, their sums of squares and fitted numbers; ``starts`` neighbouring rows are one
+        """Points (B, V) moved downhill, their sums of squares and fitted numbers; ``starts`` neighbouring rows are one
         observation."""
         damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
         fitted, slopes = self.forward.with_slopes(unit)
@@ -264,7 +269,7 @@ class _Problem:
         return unit, cost, fitted
 
     def step(self, unit: Tensor, fitted: Tensor, slopes: Tensor, damping: Tensor) -> Tensor:
-        """Points (B, 4) after one damped step from points with fitted numbers (B, 103) and their slopes (B, 103, 4)."""
+        """Points (B, V) after one damped step from points with fitted numbers (B, 103) and their slopes (B, 103, V)."""
         slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, self.measured)], 1)
         slopes = slopes * self.weight[..., None] * self.known.isnan()[:, None, :]
         downhill = torch.einsum("mou,mo->mu", slopes, self.deviation(fitted))
@@ -278,7 +283,7 @@ class _Problem:
 
 
 def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:
-    """Slopes (B, 100, 4) of the roots that `_rooted` makes of fitted numbers (B, 103) with slopes (B, 103, 4)."""
+    """Slopes (B, 100, V) of the roots that `_rooted` makes of fitted numbers (B, 103) with slopes (B, 103, V)."""
     curve = fitted[:, CURVE].clamp(min=0) * measured
     area = _area(curve)
     share, rising = curve / area, slopes[:, CURVE] * measured[..., None] / area[..., None]

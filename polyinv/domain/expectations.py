@@ -10,14 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bundled import load_bundled
+from polyinv.chemistry import System
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
-from polyinv.data.source import SimulatedConfig
+from polyinv.data.source import SimulatedConfig, load_off_grid
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, mean_answer
-from polyinv.quantities import COLUMNS, TARGETS
 from polyinv.r2 import r2
 
 FILE = "patterns.csv"
@@ -28,8 +26,13 @@ SURE = 0.99
 ROWS, SEED = 8192, 3_141_592_653  # no training has the recipes of this seed, unless its own is 1 570 796 326
 GOOD = 0.8
 """R² that is called good."""
-EASY = ("temp", "time", "cBA_0", "means", "mmd", "cBA_time", "cAIBN_0")
-"""The inputs, those that a laboratory knows most easily first."""
+
+
+def easiest(system: System) -> list[str]:
+    """The inputs of a system, those that a laboratory knows most easily first."""
+    monomer, initiator, *_ = system.targets
+    last = (monomer, "means", "mmd", system.residual, initiator)
+    return [*("temp", "time"), *(name for name in system.inputs if name not in ("temp", "time", *last)), *last]
 
 
 def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
@@ -40,7 +43,9 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
         deviation of R² over the members; ``error_99``, the error that 99 % of simulated recipes stay below, with the
         noise of as many chains as are trained on.
     """
-    off_grid, (simulated, recipes) = Observations.from_table(load_bundled("off_grid")), simulated_observations(ROWS)
+    system = model.system
+    off_grid = Observations.from_table(load_off_grid(system), system)
+    simulated, recipes = simulated_observations(ROWS, system)
     y, lines = off_grid.recipe, []
     for pattern in patterns:
         members = model.predict_members(off_grid.masked(pattern).x(model.columns))
@@ -48,28 +53,28 @@ def expect(model: InverseModel, patterns: Sequence[str]) -> pd.DataFrame:
         predicted = mean_answer(members)
         score, spread = r2(y, predicted), r2(y, members).std(0, correction=int(len(members) > 1))
         rmse = (predicted - y).square().mean(0).sqrt()
-        for at, name in enumerate(TARGETS):
-            if name not in inputs_of(pattern):
+        for at, name in enumerate(system.targets):
+            if name not in inputs_of(pattern, system):
                 numbers = [score[at], spread[at], rmse[at], error[:, at].quantile(SURE)]
                 lines.append([pattern, name, *(float(f"{number.item():.4g}") for number in numbers)])
     return pd.DataFrame(lines, columns=list(LINES))
 
 
 @cache
-def simulated_observations(count: int) -> tuple[Observations, Tensor]:
+def simulated_observations(count: int, system: System) -> tuple[Observations, Tensor]:
     """Simulate recipes that no training has, with the noise of as many chains as are trained on by default.
 
     Returns:
-        Observations with their recipes as a model would be given them, in single precision; the recipes, (N, 4).
+        Observations with their recipes as a model would be given them, in single precision; the recipes, (N, V).
     """
     # Only to measure what is kept beside released models.
     from polyinv.data.bank import load_bank
     from polyinv.data.simulated import Source
 
     config = SimulatedConfig()
-    source = Source(config, COLUMNS, load_bank(count, SEED, BUTYL_ACRYLATE, config.horizon), BUTYL_ACRYLATE)
+    source = Source(config, system.columns, load_bank(count, SEED, system, system.horizon), system)
     rows = source.rows(torch.Generator().manual_seed(SEED))
-    return Observations.from_tensor(rows.x, COLUMNS), rows.y
+    return Observations.from_tensor(rows.x, system.columns, system), rows.y
 
 
 class Expectations:
@@ -113,14 +118,15 @@ class Expectations:
             pattern: What is given.
             wanted: Values of the recipe that are to be answered better; one of them at least stays asked for.
         """
-        given = inputs_of(pattern)
-        missing = [name for name in EASY if name not in given]
+        system = self.model.system
+        given = inputs_of(pattern, system)
+        missing = [name for name in easiest(system) if name not in given]
         known = set(self.table["pattern"])
         best: tuple[tuple[str, ...], Any] = ((), pd.Series(dtype=float))
         for count in (1, 2):
             found = []
             for more in combinations(missing, count):
-                wider = name_of((*given, *more))
+                wider = name_of((*given, *more), system)
                 if wider in known and not set(wanted) <= set(more):
                     found.append((more, self.of(wider)["r2"]))
             good = [each for each in found if each[1].min() >= GOOD]

@@ -9,18 +9,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import System, load_system
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.models.base import InverseModel
-from polyinv.quantities import RECIPE, TARGETS
 from polyinv.runtime.blocks import blocks
-from polyinv.simulate.recipes import HIGH, LOW
+from polyinv.simulate.recipes import box
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
-WORDS = {"mmd": "the MMD", "cBA_time": "residual monomer", "means": "Mn and Mw"}
-"""What inputs are called in a sentence; values of the recipe by their name."""
 MARGIN = 0.1
 """How far an answer may leave the box before it counts as outside, as a share of its width."""
 AT_ONCE = 1024
@@ -29,49 +27,52 @@ NAMED = 5
 """Rows that a line names at most."""
 
 
-def in_words(inputs: Sequence[str]) -> str:
+def in_words(inputs: Sequence[str], system: System) -> str:
     """Format inputs as a list in a sentence.
 
     Example:
-        >>> in_words(("mmd", "means", "temp"))
+        >>> in_words(("mmd", "means", "temp"), load_system("styrene"))
         'the MMD, Mn and Mw, temp'
     """
-    return ", ".join(WORDS.get(name, name) for name in inputs)
+    words = {"mmd": "the MMD", system.residual: "residual monomer", "means": "Mn and Mw"}
+    return ", ".join(words.get(name, name) for name in inputs)
 
 
 def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
     """Warn of values of the recipe that a pattern of inputs cannot tell, and say what would help."""
-    expected = expectations.of(pattern)
+    system, expected = expectations.model.system, expectations.of(pattern)
     poor = expected[expected["r2"] < POOR]
     if poor.empty:
         return []
-    units = {quantity.name: quantity.unit for quantity in RECIPE}
+    units = {quantity.name: quantity.unit for quantity in system.recipe}
     said = ", ".join(
         f"{name} (expected R² {line.r2:.2f}, typical error {line.rmse:.2g} {units[name]})"
         for name, line in poor.iterrows()
     )
     more, then = expectations.one_more(pattern, poor.index)
     better = ", ".join(f"{name} {then[name]:.2f}" for name in poor.index if name in then)
-    helps = f"; with {in_words(more)} as well, expected R²: {better}" if better else ""
-    return [f"{in_words(inputs_of(pattern))} cannot tell {said}{helps}"]
+    helps = f"; with {in_words(more, system)} as well, expected R²: {better}" if better else ""
+    return [f"{in_words(inputs_of(pattern, system), system)} cannot tell {said}{helps}"]
 
 
-def leaving_box(recipes: Tensor, given: Tensor) -> Tensor:
-    """Whether values (N, 4) lie outside the box in which models have learned; answers by more than a margin."""
-    margin = torch.where(given, 0.0, MARGIN * (HIGH - LOW))
-    return (recipes < LOW - margin) | (recipes > HIGH + margin)
+def leaving_box(recipes: Tensor, given: Tensor, system: System) -> Tensor:
+    """Whether values (N, V) lie outside the box in which models have learned; answers by more than a margin."""
+    low, high = box(system)
+    margin = torch.where(given, 0.0, MARGIN * (high - low))
+    return (recipes < low - margin) | (recipes > high + margin)
 
 
 def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
     """Warn of each value of the recipe, known or answered, that leaves the box in which models have learned.
 
     Args:
-        recipes: Known and answered values, (N, 4).
+        recipes: Known and answered values, (N, V).
         observations: Which of them are known, and what each row is called.
     """
     given, rows = ~observations.recipe.isnan(), observations.labels
-    lines, leaving = [], leaving_box(recipes, given)
-    for at, quantity in enumerate(RECIPE):
+    system = load_system(observations.system)
+    lines, leaving = [], leaving_box(recipes, given, system)
+    for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
         if out.any():
@@ -108,15 +109,16 @@ def conflicts(
     Returns:
         Whether they do (N,), what they say instead (N,), and what is expected of such answers.
     """
-    at = TARGETS.index(name)
-    without = name_of([other for other in inputs_of(pattern) if other != name])
+    system = model.system
+    at = system.targets.index(name)
+    without = name_of([other for other in inputs_of(pattern, system) if other != name], system)
     recipes = observations.recipe
     known = recipes[:, at]
     parts = blocks(len(observations), AT_ONCE, "checking known values")
     masked = (observations[rows].masked(without) for rows in parts)
     answer = torch.cat([model.predict(part.x(model.columns))[:, at] for part in masked])
     expected = expectations.of(without).loc[name]
-    inside = ~leaving_box(recipes, ~recipes.isnan()).any(-1)
+    inside = ~leaving_box(recipes, ~recipes.isnan(), system).any(-1)
     return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
 
 
@@ -124,15 +126,16 @@ def contradictions(
     model: InverseModel, observations: Observations, pattern: str, expectations: Expectations
 ) -> list[str]:
     """Warn of each known value of the recipe that conflicts with the rest of the inputs, see `conflicts`."""
-    given, rows, lines = inputs_of(pattern), observations.labels, []
-    for at, quantity in enumerate(RECIPE):
+    system, rows, lines = model.system, observations.labels, []
+    given = inputs_of(pattern, system)
+    for at, quantity in enumerate(system.recipe):
         if quantity.name not in given:
             continue
         against, answer, expected = conflicts(model, observations, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
             known = _first(against, observations.recipe[:, at], rows, "g")
-            rest = in_words([name for name in given if name != quantity.name])
+            rest = in_words([name for name in given if name != quantity.name], system)
             lines.append(
                 f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "
                 f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
@@ -152,10 +155,11 @@ def assessments_in_words(assessments: pd.DataFrame) -> list[str]:
         chosen = assessments["applicability"] == grade
         if chosen.any():
             worst = assessments[chosen].sort_values("distance").iloc[-1]
+            alarms = worst["false_alarms"]
+            share = "" if pd.isna(alarms) else f"; more than 1 have {alarms:.0%} of polymers from inside"
             lines.append(
                 f"{_rows(torch.tensor(chosen.tolist()), list(assessments.index))}: {said} what models have learned, by "
-                f"{worst['reason']} (distance {worst['distance']:.3g}; more than 1 have {worst['false_alarms']:.0%} of "
-                "polymers from inside)"
+                f"{worst['reason']} (distance {worst['distance']:.3g}{share})"
             )
     return lines
 

@@ -39,27 +39,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
+from polyinv.chemistry import DEFAULT, AnySystem, Chemistry, System, load_system
 from polyinv.data.observations import Observations
 from polyinv.errors import InputError, unknown
 from polyinv.mmd import STEP, mean_molar_masses
-from polyinv.quantities import TARGETS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate import solvers
 from polyinv.simulate.fluctuations import fluctuations
-from polyinv.simulate.recipes import HIGH, LOW
+from polyinv.simulate.recipes import box
 from polyinv.simulate.sampling import check_chains, draw
 from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, concatenate, mapped
 
-LIMITS = {
-    "cBA_0": (0.01, 7.0),  # in bulk it is 7.0 mol/L
-    "cAIBN_0": (1e-5, 0.5),
-    "temp": (20.0, 120.0),  # at 150 °C the initiator is gone before the first step of `fluctuations`
-    "time": (10.0, 36_000.0),  # at 10 s a run of 1e6 chains at 3600 s holds some thousand
-}
-"""What is simulated, in the units of the recipe: far beyond the box, yet a polymerization at every corner."""
 REPLICATES = 32
 """Simulated answers, and replicates of the true recipe, whose distances are averaged: the floor of a row then scatters
 by 3 %, and by 6 % with eight."""
@@ -86,14 +78,28 @@ def distance(w: Tensor, other: Tensor) -> Tensor:
     return STEP / 2 * (w - other).abs().sum(-1)
 
 
-def physical(recipes: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest recipes (B, 4) within ``LIMITS``, float64, and which rows (B,) were not there; NaN is left.
+def limits(system: System) -> tuple[Tensor, Tensor]:
+    """What is simulated at the least and at most, (V,) each: far beyond the box, yet a polymerization at every corner.
+
+    At 70 °C above the box the initiator would be gone before the first step of `fluctuations`; of a run of 1e6 chains
+    at its horizon some thousand have been made after a thirtieth of the first time.
+    """
+    low, high = box(system)
+    least, most = low / 50, high * 7 / 3  # butyl acrylate in bulk is 7.0 mol/L
+    least[1], most[1] = low[1] / 250, 25 * high[1]
+    least[2], most[2] = low[2] - 40, high[2] + 40
+    least[-1], most[-1] = low[-1] / 30, 10 * high[-1]
+    return least, most
+
+
+def physical(recipes: Tensor, system: AnySystem = DEFAULT) -> tuple[Tensor, Tensor]:
+    """The nearest recipes (B, V) within `limits`, float64, and which rows (B,) were not there; NaN is left.
 
     Example:
         >>> physical(torch.tensor([[-0.5, 0.01, 70.0, 600.0], [1.0, 0.01, 70.0, 600.0]]).double())[1].tolist()
         [True, False]
     """
-    low, high = torch.tensor([LIMITS[name] for name in TARGETS], dtype=torch.float64).T
+    low, high = limits(load_system(system))
     recipes = recipes.detach().double().cpu()
     within = recipes.clamp(low, high)  # NaN passes through, and differs from itself
     return within, (within != recipes).any(-1)
@@ -106,8 +112,13 @@ class Settings:
     chains: float
     horizon: float
     replicates: int
-    chemistry: Chemistry
+    system: System
     store: Store
+
+    @property
+    def chemistry(self) -> Chemistry:
+        """That of the system."""
+        return self.system.chemistry
 
     def checked(self) -> "Settings":
         """The settings, with replicates as a whole number.
@@ -178,7 +189,7 @@ def _kmc(recipes: Tensor, seeds: Sequence[int], settings: Settings) -> list[Snap
 
 
 METHODS: dict[str, Callable[..., list[Snapshots]]] = {"sampled": _sampled, "deterministic": _deterministic, "kmc": _kmc}
-"""What answers are simulated by. Each takes recipes (B, 4), seeds (``kmc`` a single one) and `Settings`, and gives
+"""What answers are simulated by. Each takes recipes (B, V), seeds (``kmc`` a single one) and `Settings`, and gives
 replicates for each seed."""
 
 
@@ -203,22 +214,22 @@ def simulated(
     *,
     method: str = "sampled",
     chains: float = 1e6,
-    horizon: float = 3600.0,
+    horizon: float | None = None,
     replicates: int = REPLICATES,
     seed: int = 0,
-    chemistry: Chemistry = BUTYL_ACRYLATE,
+    system: AnySystem = DEFAULT,
     store: Store = None,
 ) -> Snapshots:
     """Simulate predicted recipes, for the closed loop and for pictures.
 
     Args:
-        recipes: (B, 4), taken to the nearest within ``LIMITS``; a row with NaN gives NaN.
+        recipes: (B, V), taken to the nearest within `limits`; a row with NaN gives NaN.
         method: One of ``METHODS``.
         chains: Dead chains of a reaction at the horizon.
-        horizon: In s; the time that the number of chains refers to.
+        horizon: In s; the time that the number of chains refers to, by default the last one of the recipe box.
         replicates: R reactions of each recipe.
         seed: Of the random numbers.
-        chemistry: Scheme and coefficients.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
         store: Folder in which finished reactions are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
@@ -228,7 +239,9 @@ def simulated(
     Raises:
         InputError: The method is unknown, or a number cannot be.
     """
-    return _simulated(recipes, method, [seed], Settings(chains, horizon, replicates, chemistry, store))[0]
+    system = load_system(system)
+    settings = Settings(chains, system.horizon if horizon is None else horizon, replicates, system, store)
+    return _simulated(recipes, method, [seed], settings)[0]
 
 
 def _simulated(recipes: Tensor, method: str, seeds: Sequence[int], settings: Settings) -> list[Snapshots]:
@@ -236,9 +249,9 @@ def _simulated(recipes: Tensor, method: str, seeds: Sequence[int], settings: Set
     if method not in METHODS:
         raise unknown("method of a closed loop", method, METHODS)
     settings = settings.checked()
-    recipes, _ = physical(recipes)
+    recipes, _ = physical(recipes, settings.system)
     known = ~recipes.isnan().any(-1)
-    possible = torch.where(known[:, None], recipes, (LOW + HIGH) / 2)
+    possible = torch.where(known[:, None], recipes, sum(box(settings.system)) / 2)
 
     def blanked(part: Tensor) -> Tensor:
         return torch.where(known.reshape(-1, *[1] * (part.ndim - 1)), part, torch.nan)
@@ -254,27 +267,26 @@ def closed_loop(
     *,
     method: str = "sampled",
     chains: float = 1e6,
-    horizon: float = 3600.0,
+    horizon: float | None = None,
     replicates: int = REPLICATES,
     seed: int = 0,
-    chemistry: Chemistry = BUTYL_ACRYLATE,
     store: Store = None,
 ) -> pd.DataFrame:
     """Simulate predicted recipes and compare what they make with what was observed.
 
     Args:
-        recipes: Predicted, (B, 4), in physical units.
-        observations: What they were predicted from, B; recipe values in them are not looked at.
-        true: True recipes, (B, 4); where they are None or NaN the floor, and the cBA_0 of the observed conversion, are
-            those of the predicted recipe.
+        recipes: Predicted, (B, V), in physical units.
+        observations: What they were predicted from, B; recipe values in them are not looked at. Their system is
+            simulated.
+        true: True recipes, (B, V); where they are None or NaN the floor, and the initial monomer of the observed
+            conversion, are those of the predicted recipe.
         method: One of ``METHODS``.
         chains: Dead chains at the horizon, of the reaction that the observation comes from and of those simulated here.
             A measured curve has none: its ratio is in units of the noise of such a reaction.
-        horizon: In s; the time that the number of chains refers to.
+        horizon: In s; the time that the number of chains refers to, by default the last one of the recipe box.
         replicates: Simulated answers, and replicates of the true recipe, to average over; 2 or more.
         seed: Of the random numbers. Each recipe has its own: a row scores the same alone and in any order (by ``kmc``
             only in its place).
-        chemistry: Scheme and coefficients.
         store: Folder in which finished reactions are kept and looked for; ``kmc`` alone takes long enough.
 
     Returns:
@@ -285,21 +297,22 @@ def closed_loop(
           whole curve, and all of the line without a recipe.
         - ``error_Mn``, ``error_Mw``: simulated less observed, relative to observed. Where no Mn (or Mw) was
           observed both are those of the curves.
-        - ``error_conversion``: simulated less observed, NaN where no cBA_time was.
-        - ``clamped``: whether a recipe had to be moved into ``LIMITS``, or is NaN.
+        - ``error_conversion``: simulated less observed, NaN where no residual monomer was.
+        - ``clamped``: whether a recipe had to be moved into `limits`, or is NaN.
 
     Raises:
         InputError: The method is unknown, shapes do not fit, or a number cannot be.
     """
-    _check_shapes(len(observations), recipes, true)
+    system = load_system(observations.system)
+    _check_shapes((len(observations), len(system.targets)), recipes, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")
-    settings = Settings(chains, horizon, replicates, chemistry, store)
-    recipes, clamped = physical(recipes)
+    settings = Settings(chains, system.horizon if horizon is None else horizon, replicates, system, store)
+    recipes, clamped = physical(recipes, system)
     reference = recipes
     if true is not None:
         true = true.detach().double().cpu()
-        reference, moved = physical(torch.where(true.isnan().any(-1, keepdim=True), recipes, true))
+        reference, moved = physical(torch.where(true.isnan().any(-1, keepdim=True), recipes, true), system)
         clamped = clamped | moved
     if clamped.any():
         log.warning(
@@ -336,22 +349,23 @@ def _compared(
     curve = w / (w.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
     apart = distance(answer.mmd, curve[:, None]).mean(1)
     floor = torch.where(apart.isnan(), torch.nan, floor)
-    reacted = 1 - answer.cBA_time.mean(1) / recipes[:, 0]
+    reacted = 1 - answer.residual_monomer.mean(1) / recipes[:, 0]
     parts = {
         "distance": apart,
         "floor": floor,
         "ratio": apart / floor,
         **_errors_of_means(answer, curve, observations),
-        "error_conversion": reacted - (1 - observations.cBA_time / reference[:, 0]),
+        "error_conversion": reacted - (1 - observations.residual_monomer / reference[:, 0]),
     }
     return pd.DataFrame({name: part.numpy() for name, part in parts.items()}, observations.labels)
 
 
-def _check_shapes(count: int, recipes: Tensor, true: Tensor | None) -> None:
-    expected = (count, len(TARGETS))
+def _check_shapes(expected: tuple[int, int], recipes: Tensor, true: Tensor | None) -> None:
     for name, part in {"predicted": recipes, "true": true}.items():
         if part is not None and part.shape != expected:
-            raise InputError(f"{name} recipes of {count} observations need the shape {expected}, got {(*part.shape,)}")
+            raise InputError(
+                f"{name} recipes of {expected[0]} observations need the shape {expected}, got {(*part.shape,)}"
+            )
 
 
 def _floor(recipes: Tensor, method: str, seed: int, settings: Settings) -> Tensor:

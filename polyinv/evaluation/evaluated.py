@@ -15,8 +15,8 @@ class Evaluated:
     Args:
         subset: Name of the rows, such as ``test``.
         given: What the model was given of them: a feature set, or for a conditional model a pattern of inputs.
-        y: True recipes, (N, 4).
-        predictions: Recipes that each of the R members names, (R, N, 4).
+        y: True recipes, (N, V).
+        predictions: Recipes that each of the R members names, (R, N, V).
         rows: Numbers of the rows in their table, (N,).
     """
 
@@ -31,5 +31,5 @@ class Evaluated:
 
     @property
     def predicted(self) -> Tensor:
-        """Predicted recipes of the model as a whole, (N, 4)."""
+        """Predicted recipes of the model as a whole, (N, V)."""
         return mean_answer(self.predictions)

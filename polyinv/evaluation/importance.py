@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from polyinv.data.observations import Observations
-from polyinv.data.patterns import INPUTS, SHOWING
+from polyinv.data.patterns import SHOWING
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
 from polyinv.models.base import InverseModel
-from polyinv.quantities import MMD, TARGETS
+from polyinv.quantities import MMD
 from polyinv.r2 import r2
 from polyinv.runtime.threads import one_thread
 
@@ -33,7 +33,7 @@ WHOLE_CURVE = "whole MMD"
 MISSING = {"mmd": WHOLE_CURVE, "means": "Mn and Mw"}
 """What inputs are called as blocks; others by their name."""
 ALL_TARGETS = "all targets"
-"""Target of what is true of all four together."""
+"""Target of what is true of all of them together."""
 PIECES = 8
 POPULATED = 0.01
 """A node counts as populated where the mean curve has this share of its maximum."""
@@ -110,7 +110,7 @@ def permutation_importance(
         model: Any. A conditional one may be given observations with missing inputs.
         observations: N. Rows that lack a block keep their gap, the others swap it; a block that no row has is left
             out, and so is a value of the recipe that is given: it is not asked for.
-        y: True recipes (N, 4).
+        y: True recipes (N, V).
         cut: Blocks to shuffle; by default `blocks` and the curve as a whole.
         repeats: Shuffles of each block, two or more.
         seed: Of the shuffles.
@@ -142,7 +142,7 @@ def permutation_importance(
         if len(rows):
             shuffled = (_shuffled(x, places, rows, generator) for _ in range(repeats))
             drops = torch.stack([unspoilt - r2_of(each) for each in shuffled])
-            lines += _lines(name, drops.mean(0), drops.std(0), true)
+            lines += _lines(name, model.system.targets, drops.mean(0), drops.std(0), true)
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
 
 
@@ -154,7 +154,7 @@ def missing_importance(model: InverseModel, observations: Observations, y: Tenso
         model: A conditional one.
         observations: N; inputs that no row has are left out, and so are those without which a row would show no
             polymer.
-        y: True recipes (N, 4).
+        y: True recipes (N, V).
 
     Returns:
         ``block`` (an input of `polyinv.data.patterns`), ``target``, ``drop`` in R², and ``spread``, its standard
@@ -167,15 +167,15 @@ def missing_importance(model: InverseModel, observations: Observations, y: Tenso
         raise InputError(f"{model.name} was not fitted on the features 'conditional': it needs all of its inputs")
     true = _asked(model, observations, y)
     whole, lines = model.predict_members(observations.x(model.columns)), []
-    showing = [list(INPUTS).index(name) for name in SHOWING]
-    for at, name in enumerate(INPUTS):
+    showing = [list(model.system.inputs).index(name) for name in SHOWING]
+    for at, name in enumerate(model.system.inputs):
         without = observations.forgetting([name])
         if observations.present[:, at].any() and without.present[:, showing].any(1).all():
             less = model.predict_members(without.x(model.columns))
             drop = r2(true, whole.mean(0)) - r2(true, less.mean(0))
             of_members = r2(true, whole) - r2(true, less)
             spread = of_members.std(0) if len(whole) > 1 else torch.full_like(drop, torch.nan)
-            lines += _lines(MISSING.get(name, name), drop, spread, true)
+            lines += _lines(MISSING.get(name, name), model.system.targets, drop, spread, true)
     return pd.DataFrame(lines, columns=["block", "target", "drop", "spread"])
 
 
@@ -221,8 +221,8 @@ def importance_table(importance: pd.DataFrame, value: str = "drop") -> pd.DataFr
 
 
 def _asked(model: InverseModel, observations: Observations, y: Tensor) -> Tensor:
-    """Recipes (N, 4) with NaN where a model is given the value: it hands it back, and is not evaluated on it."""
-    takes = torch.tensor([name in model.columns for name in TARGETS])
+    """Recipes (N, V) with NaN where a model is given the value: it hands it back, and is not evaluated on it."""
+    takes = torch.tensor([name in model.columns for name in model.system.targets])
     return y.masked_fill(takes & ~observations.recipe.isnan(), torch.nan)
 
 
@@ -234,6 +234,8 @@ def _shuffled(x: Tensor, places: list[int], rows: Tensor, generator: torch.Gener
     return shuffled
 
 
-def _lines(name: str, drop: Tensor, spread: Tensor, true: Tensor) -> list[tuple[str, str, float, float]]:
+def _lines(
+    name: str, targets: Sequence[str], drop: Tensor, spread: Tensor, true: Tensor
+) -> list[tuple[str, str, float, float]]:
     asked = (~true.isnan()).any(0).tolist()
-    return [(name, target, drop[at].item(), spread[at].item()) for at, target in enumerate(TARGETS) if asked[at]]
+    return [(name, target, drop[at].item(), spread[at].item()) for at, target in enumerate(targets) if asked[at]]

@@ -17,19 +17,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import BUTYL_ACRYLATE, Chemistry
-from polyinv.data.patterns import INPUTS, inputs_of
+from polyinv.chemistry import DEFAULT, AnySystem, Chemistry, System, load_system
+from polyinv.data.patterns import inputs_of
 from polyinv.mmd import STEP
-from polyinv.quantities import TARGETS
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.observed import OBSERVED, observe_with_slopes
-from polyinv.simulate.recipes import HIGH, LOW
+from polyinv.simulate.recipes import box
 from polyinv.simulate.sampling import grow_with_horizon
 from polyinv.simulate.snapshots import Growth
 
-BOX_VARIANCE = (HIGH - LOW) ** 2 / 12
-"""Variance of each value of the recipe before anything is observed, uniform in the box; (4,)."""
 NO_NOISE = 1e-10
 """Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""
 CHUNK = 128
@@ -40,28 +37,37 @@ class Response:
     """Response of the observations of B reactions to their recipes, and their noise.
 
     Args:
-        slopes: Derivatives of the O observed numbers by the recipe, (B, O, 4), per unit of `polyinv.quantities`.
+        slopes: Derivatives of the O observed numbers by the recipe, (B, O, V), per unit of its values.
         noise: Covariance of the observed numbers of a reaction of one chain, (B, O, O); divided by the chains at the
             horizon it is that of the reaction.
+        system: What is polymerized.
     """
 
     slopes: Tensor
     noise: Tensor
+    system: System
 
 
-def respond(recipes: Tensor, chemistry: Chemistry = BUTYL_ACRYLATE, horizon: float = 3600.0) -> Response:
-    """Compute the response of B recipes (B, 4), about 15 ms of one core each.
+def respond(recipes: Tensor, system: AnySystem = DEFAULT, horizon: float | None = None) -> Response:
+    """Compute the response of B recipes (B, V), about 15 ms of one core each.
 
     Args:
         recipes: In physical units.
-        chemistry: Scheme and coefficients.
-        horizon: Time in s that the number of chains refers to.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+        horizon: Time in s that the number of chains refers to, by default the last one of the recipe box.
     """
-    recipes = recipes.double()
-    _, slopes = observe_with_slopes(recipes, chemistry)
+    system, recipes = load_system(system), recipes.double()
+    horizon = system.horizon if horizon is None else horizon
+    _, slopes = observe_with_slopes(recipes, system.chemistry)
     with one_thread():
-        noise = [_noise_of(part, chemistry, horizon) for part in recipes.split(CHUNK)]
-    return Response(slopes, torch.cat(noise))
+        noise = [_noise_of(part, system.chemistry, horizon) for part in recipes.split(CHUNK)]
+    return Response(slopes, torch.cat(noise), system)
+
+
+def box_variance(system: System) -> Tensor:
+    """Variance of each value of the recipe before anything is observed, uniform in the box; (V,)."""
+    low, high = box(system)
+    return (high - low) ** 2 / 12
 
 
 def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
@@ -127,7 +133,7 @@ def posterior_covariance(slopes: Tensor, noise: Tensor, prior: Tensor) -> Tensor
 
 
 def expected_variance(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
-    """Variance (B, 4) of the recipe values that is left when the inputs of a pattern are given; 0 of a known one.
+    """Variance (B, V) of the recipe values that is left when the inputs of a pattern are given; 0 of a known one.
 
     Args:
         response: Of B recipes.
@@ -137,35 +143,40 @@ def expected_variance(response: Response, pattern: str, chains: float | Tensor) 
     Raises:
         InputError: The pattern cannot be.
     """
-    given = inputs_of(pattern)
-    observed = [OBSERVED.index(column) for name in given for column in INPUTS[name] if column in OBSERVED]
-    asked = [at for at, name in enumerate(TARGETS) if name not in given]
+    system = response.system
+    given, columns = inputs_of(pattern, system), (system.residual, *OBSERVED[1:])
+    observed = [columns.index(column) for name in given for column in system.inputs[name] if column in columns]
+    asked = [at for at, name in enumerate(system.targets) if name not in given]
     noise = response.noise[:, observed][:, :, observed] / torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
-    left = torch.zeros(len(noise), len(TARGETS), dtype=torch.float64)
-    covariance = posterior_covariance(response.slopes[:, observed][:, :, asked], noise, BOX_VARIANCE[asked])
+    left = torch.zeros(len(noise), len(system.targets), dtype=torch.float64)
+    covariance = posterior_covariance(response.slopes[:, observed][:, :, asked], noise, box_variance(system)[asked])
     left[:, asked] = covariance.diagonal(dim1=-2, dim2=-1)
     return left
 
 
 def information_limit(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
-    """Information limit: R² of each value of the recipe (4,) that observations allow; 1 of a known one.
+    """Information limit: R² of each value of the recipe (V,) that observations allow; 1 of a known one.
 
     The arguments are those of `expected_variance`.
     """
-    return 1 - expected_variance(response, pattern, chains).mean(0) / BOX_VARIANCE
+    return 1 - expected_variance(response, pattern, chains).mean(0) / box_variance(response.system)
 
 
-def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256) -> Tensor:
-    """Information limit (4,) of the rows of a test, by the spread of their own recipes; 1 of a known value.
+def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256, system: AnySystem = DEFAULT) -> Tensor:
+    """Information limit (V,) of the rows of a test, by the spread of their own recipes; 1 of a known value.
 
     NaN of a value that is the same in all rows.
 
     Args:
-        recipes: True recipes of the rows, (N, 4), N > 1.
+        recipes: True recipes of the rows, (N, V), N > 1.
         pattern: See `polyinv.data.patterns`.
         chains: Dead chains at the horizon.
         most: Rows to take for all, evenly from the list; each costs about 15 ms.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
     """
     chosen = recipes[torch.linspace(0, len(recipes) - 1, min(most, len(recipes))).round().long()]
-    left, spread = expected_variance(respond(chosen), pattern, chains).mean(0), recipes.double().var(0, correction=0)
+    left, spread = (
+        expected_variance(respond(chosen, system), pattern, chains).mean(0),
+        recipes.double().var(0, correction=0),
+    )
     return torch.where(left > 0, torch.where(spread > 0, 1 - left / spread, torch.nan), 1.0)

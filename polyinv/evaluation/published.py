@@ -8,7 +8,9 @@ Computers & Chemical Engineering 177 (2023) 108356. Split: 20 % of the rows at r
 from collections.abc import Mapping
 from typing import Any
 
-from polyinv.quantities import TARGETS
+from polyinv.chemistry import DEFAULT, load_system
+
+TARGETS = load_system(DEFAULT).targets
 
 _TABLES = {
     ("forest", "mmd"): ((0.9445, 0.1851, 0.5685, 0.5999), (0.0539, 0.2477, 0.1610, 0.1439), 0.5745, 113545.5647),
@@ -41,7 +43,9 @@ def repeated_case(config: Mapping[str, Any]) -> tuple[str, str] | None:
     """
     split, model, data = config["split"], config["model"], config["data"]
     case = model["name"], config["features"]
-    on_grid = data["source"] in ("table", "grid") and data.get("path") is None
+    on_grid = (
+        data["source"] in ("table", "grid") and data.get("path") is None and data.get("system", DEFAULT) == DEFAULT
+    )
     whole = split["name"] == "random_rows" and split.get("share", 1.0) == 1.0
     is_theirs = model["name"] != "mlp" or all(model[key] == value for key, value in PUBLISHED_NETWORK.items())
     return case if case in PUBLISHED and on_grid and whole and is_theirs else None

@@ -7,6 +7,7 @@ takes seconds to import waits until the names have been accepted.
 import argparse
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -140,21 +141,27 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
 def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
     """Take the defaults from the model to start from."""
     from polyinv.data.features import features_of
+    from polyinv.models.base import system_of
 
-    features = features_of(card["columns"])
+    system = system_of(card)
+    features = features_of(card["columns"], system)
     try:
         parser.set_defaults({f"model.{key}": value for key, value in dotted(card["options"])})
     except KeyError as error:
         raise InputError(f"{init} has an option that this version does not know: {error}") from None
     parser.set_defaults({"model.name": card["model"]} | ({"features": features} if features else {}))
+    if isinstance(system.stored, str):
+        parser.set_defaults({"data.system": system.stored})
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
-    """Parse arguments, with errors that name the known keys.
+    """Parse arguments, with errors that name the known keys. ``--system`` stands for ``--data.system``.
 
     Raises:
         InputError: It refuses one; unknown keys are answered with the known ones.
     """
+    if "data.system" in parser.get_defaults():
+        arguments = [re.sub(r"^--system(?==|$)", "--data.system", each) for each in arguments]
     try:
         config = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
@@ -174,13 +181,13 @@ def experiment_of(config: Namespace) -> "Experiment":
     from polyinv.data.features import current_name
     from polyinv.experiment.run import Experiment, SplitConfig
 
-    options = config.model.as_dict()
+    options, data = config.model.as_dict(), data_config(config.data)
     return Experiment(
         options.pop("name"),
         options,
-        current_name(config.features),
+        current_name(config.features, data.of),
         SplitConfig(**config.split),
-        data_config(config.data),
+        data,
         config.init,
         config.trainer,
         config.logger,

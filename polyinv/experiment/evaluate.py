@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from polyinv.chemistry import System, load_system
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import features_of
 from polyinv.data.patterns import pattern_of
-from polyinv.data.source import DataConfig, GridConfig, load_table
+from polyinv.data.source import DataConfig, GridConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
-from polyinv.quantities import TARGETS
 from polyinv.reactions import conversion
 from polyinv.runtime.files import refuse_existing, written
 
@@ -41,9 +41,9 @@ CHAINS = 1e6
 """Of the reactions that the information limit is given for: those of the bundled rows."""
 LIMIT = (
     "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
-    "whole box: a local estimate, where little is known too high for cAIBN_0 by up to 0.21 and too low for temperature "
-    "and time by up to 0.09 (docs/explanation/value-of-knowing.md). A model that has learned the levels of a grid may "
-    "pass it on that grid."
+    "whole box: a local estimate, where little is known too high for initiator by up to 0.21 and too low for "
+    "temperature and time by up to 0.09 (docs/explanation/value-of-knowing.md). A model that has learned the levels of "
+    "a grid may pass it on that grid."
 )
 
 log = logging.getLogger(__name__)
@@ -76,9 +76,10 @@ def evaluate(
     model = load_model(folder)
     if given is not None and not model.conditional:
         raise InputError(
-            f"{path} is no conditional model: it is given all of {features_of(model.columns)}, not {given}"
+            f"{path} is no conditional model: it is given all of {features_of(model.columns, model.system)}, not "
+            f"{given}"
         )
-    tables = dict(_tables(Path(path), data))
+    tables = dict(_tables(Path(path), data, model.system))
     for name, table in tables.items():
         if len(table) < 2:
             raise InputError(f"{name} has a single row, which has no R²; needs two or more")
@@ -105,16 +106,16 @@ def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]
         yield partial(closed_loop, method=method, replicates=2, store=store)
 
 
-def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+def _tables(path: Path, data: str | None, system: System) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows to evaluate on, by name."""
     if data is not None:
-        yield Path(data).name, read_table(data)
+        yield Path(data).name, read_table(data, system=system)
         return
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-        source = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")})
-        if source.source == "grid":
+        source = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")}, system=system.stored)
+        if "grid" in settings["data"]:
             source = replace(source, grid=GridConfig(**settings["data"]["grid"]))
         rows = pd.read_csv(split)
         test = rows.loc[rows["part"] == "test", "row"].to_numpy()
@@ -123,9 +124,10 @@ def _tables(path: Path, data: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
         if not source.has_off_grid:
             return
     else:
-        grid = load_bundled("grid")
-        yield f"test rows, by_recipe seed {SEED}", grid.iloc[split_rows(grid, "by_recipe", SEED).test]
-    yield "off grid", load_bundled("off_grid")
+        source = DataConfig("table" if "grid" in system.bundled else "grid", system=system.stored)
+        grid = load_table(source)
+        yield f"test rows, by_recipe seed {SEED}", grid.iloc[split_rows(grid, "by_recipe", SEED, system=system).test]
+    yield "off grid", load_off_grid(system)
 
 
 def _write_report(
@@ -140,17 +142,21 @@ def _write_report(
     from polyinv.data.observations import Observations
     from polyinv.report.html import report
 
-    observations = {name: Observations.from_table(table) for name, table in tables.items()}
-    pattern = given if model.conditional else pattern_of(model.columns)
-    what = pattern if model.conditional else features_of(model.columns)
+    observations = {name: Observations.from_table(table, model.system) for name, table in tables.items()}
+    system = model.system
+    pattern = given if model.conditional else pattern_of(model.columns, system)
+    what = pattern if model.conditional else features_of(model.columns, system)
     subsets = [_answered(model, name, rows, what) for name, rows in observations.items()]
     last = subsets[-1]
-    asked = [name for at, name in enumerate(TARGETS) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()]
-    scores, sections = _scores(subsets, tables, asked, pattern)
-    sections += _training(run)
+    asked = [
+        name for at, name in enumerate(system.targets) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()
+    ]
+    scores, sections = _scores(subsets, tables, asked, pattern, system)
+    sections += _training(run, system)
     assessments = _assessments(observations, output)
     sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
-    sections += [_importance(model, last, _given(model, observations[last.subset], what)), _high_conversion()]
+    sections += [_importance(model, last, _given(model, observations[last.subset], what))]
+    sections += [_high_conversion()] if "grid" in system.bundled else []
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
@@ -175,7 +181,11 @@ def _given(model: InverseModel, observations: "Observations", given: str | None)
 
 
 def _scores(
-    subsets: "list[Evaluated]", tables: Mapping[str, pd.DataFrame], asked: list[str], pattern: str | None
+    subsets: "list[Evaluated]",
+    tables: Mapping[str, pd.DataFrame],
+    asked: list[str],
+    pattern: str | None,
+    system: System,
 ) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.metrics import score_members
     from polyinv.report.html import Section
@@ -184,15 +194,17 @@ def _scores(
 
     parts, sections = [], []
     for subset in subsets:
-        scored = pd.concat([score_members(subset.y, subset.predictions), _limit(subset, asked, pattern)])
+        scored = pd.concat(
+            [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system)]
+        )
         parts.append(scored.assign(subset=subset.subset))
         caption = f"{subset.subset}, {len(subset)} rows; ± is the standard deviation over the members"
-        reacted = conversion(tables[subset.subset]).to_numpy()
+        reacted = conversion(tables[subset.subset], system).to_numpy()
         figures = (
-            (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.subset, asked)),
+            (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.subset, asked, system)),
             (
                 f"Predicted less true against conversion; {subset.subset}; band from 16 to 84 % of the rows",
-                residuals(subset.y, subset.predicted, reacted, subset.subset, asked),
+                residuals(subset.y, subset.predicted, reacted, subset.subset, asked, system),
             ),
         )
         sections.append(
@@ -202,24 +214,24 @@ def _scores(
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 
-def _limit(subset: "Evaluated", asked: list[str], pattern: str | None) -> pd.DataFrame:
+def _limit(subset: "Evaluated", asked: list[str], pattern: str | None, system: System) -> pd.DataFrame:
     """Information limit of rows, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
 
     if pattern is None:
         return pd.DataFrame()
     log.info("information limit: %s", subset.subset)
-    limit = dict(zip(TARGETS, limit_of_rows(subset.y, pattern, CHAINS).tolist(), strict=True))
+    limit = dict(zip(system.targets, limit_of_rows(subset.y, pattern, CHAINS, system=system).tolist(), strict=True))
     lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
     table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
     return table.assign(metric="r2_limit", member=ENSEMBLE)
 
 
-def _training(run: Path) -> "list[Section]":
+def _training(run: Path, system: System) -> "list[Section]":
     from polyinv.report.html import Section
     from polyinv.report.panels import learning_curves
 
-    figure = learning_curves(run)
+    figure = learning_curves(run, system)
     if figure is None:
         return []
     caption = "Loss and R² by epoch, training and validation rows; bands: a standard deviation over the members"
@@ -244,7 +256,7 @@ def _loop(
         log.info("closed loop: %s", subset.subset)
         loop = closed(subset.predicted, observations[subset.subset], subset.y)
         loops.append(loop.assign(subset=subset.subset, row=subset.rows))
-        closest = assessments[subset.subset][[f"closest_{name}" for name in TARGETS]].to_numpy(copy=True)
+        closest = assessments[subset.subset].filter(like="closest_").to_numpy(copy=True)
         fitted = closed_loop(torch.from_numpy(closest), observations[subset.subset], subset.y, method="sampled")
         for answer, part in {"the model": loop, "the closest recipe of the box": fitted}.items():
             lines.append(summary(part).assign(subset=subset.subset, answer=answer))
@@ -270,7 +282,7 @@ def _assessments(observations: "Mapping[str, Observations]", output: Path) -> di
     found = {}
     for name, rows in observations.items():
         log.info("applicability domain: %s", name)
-        found[name] = assess(rows.forgetting(TARGETS))
+        found[name] = assess(rows.forgetting(load_system(rows.system).targets))
     parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
     pd.concat(parts).to_csv(output / "assessments.csv", index=False, lineterminator="\n")
     return found
@@ -316,12 +328,12 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
     found = permutation_importance(model, given, subset.y, with_whole_curve(cut))
     caption = f"Drop in R² when a block is shuffled among the rows; {subset.subset}; ± over five shuffles"
     tables = [(caption, importance_table(found))]
-    figures = [(caption, importance_bars(found, subset.subset))]
+    figures = [(caption, importance_bars(found, subset.subset, system=model.system))]
     if model.conditional:
         missing = missing_importance(model, given, subset.y)
         caption = f"Drop in R² when an input is not known; {subset.subset}; ± over the members"
         tables.append((caption, importance_table(missing)))
-        figures.append((caption, importance_bars(missing, subset.subset)))
+        figures.append((caption, importance_bars(missing, subset.subset, system=model.system)))
     if hasattr(model, "impurity_importance"):
         impurity = impurity_importance(model, cut)
         caption = "Share of the decrease in variance that the splits on a block bring, as in the study; training rows"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT
 from polyinv.data.source import DataConfig
 from polyinv.errors import InputError
 from polyinv.evaluation import ENSEMBLE
@@ -60,6 +61,10 @@ def reproduce(
     Raises:
         InputError: The data cannot be used, or the folder holds results from other data.
     """
+    if data.system != DEFAULT:
+        raise InputError(
+            f"the published study is of {DEFAULT}, not of {data.of.name}; train and ablate take any system"
+        )
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     plan = dict(_plan(data, seeds))

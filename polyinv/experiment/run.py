@@ -12,18 +12,17 @@ import pandas as pd
 import yaml
 
 from polyinv import __version__
-from polyinv.data.bundled import load_bundled
+from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.features import CONDITIONAL, current_name, feature_columns
 from polyinv.data.patterns import named_patterns
-from polyinv.data.source import DataConfig, load_table
+from polyinv.data.source import DataConfig, load_off_grid, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
-from polyinv.models.base import read_card
+from polyinv.models.base import read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
-from polyinv.quantities import TARGETS
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted, plain
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from polyinv.data.rows import Rows
     from polyinv.evaluation.evaluated import Evaluated
 
-CONFIG, SCORES = "config.yaml", "scores.csv"
+CONFIG, SYSTEM, SCORES = "config.yaml", "system.yaml", "scores.csv"
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ class Experiment:
 def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> pd.DataFrame:
     """Run one experiment: fit, score, and write its run folder.
 
-    The folder then holds ``config.yaml`` as resolved, ``split.csv``, TensorBoard events, ``model/``,
+    The folder then holds ``config.yaml`` as resolved, ``system.yaml``, ``split.csv``, TensorBoard events, ``model/``,
     ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder without scores is unfinished.
 
     Args:
@@ -110,9 +109,9 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     folder = Path(folder)
     model = _new_model(experiment)
     table = _table(experiment)
-    split = split_rows(table, **asdict(experiment.split))
+    split = split_rows(table, **asdict(experiment.split), system=experiment.data.of)
     config = _resolved(experiment, model, table)
-    is_new = _claim(folder, config, resume=resume)
+    is_new = _claim(folder, config, experiment.data.of, resume=resume)
     with locked(folder):
         if (folder / SCORES).is_file():
             return pd.read_csv(folder / SCORES, dtype={"member": str})
@@ -135,7 +134,8 @@ def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
 
 def _table(experiment: Experiment) -> pd.DataFrame:
     """Load the rows, with the columns that this experiment needs."""
-    columns = (*split_columns(experiment.split.name), *feature_columns(experiment.features))
+    system = experiment.data.of
+    columns = (*split_columns(experiment.split.name, system), *feature_columns(experiment.features, system))
     return load_table(experiment.data, tuple(dict.fromkeys(columns)))
 
 
@@ -160,7 +160,7 @@ def _fit_and_score(
     ]
     scores = _score(experiment, evaluated)
     _show(experiment, evaluated, scores, config, folder)
-    _keep_csv(_predictions(evaluated), folder / "predictions.csv")
+    _keep_csv(_predictions(evaluated, experiment.data.of), folder / "predictions.csv")
     _keep_csv(scores, folder / SCORES)
     return scores
 
@@ -182,6 +182,7 @@ def _prepared(experiment: Experiment, table: pd.DataFrame) -> "RecipeDataModule"
         grid=data.grid,
         patterns=data.patterns,
         table=table,
+        system=data.system,
     )
 
 
@@ -206,8 +207,9 @@ def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.init is None:
         return model
     check_goes_on(experiment.model)
-    card = read_card(experiment.init)
-    if tuple(card["columns"]) != feature_columns(experiment.features):
+    card, system = read_card(experiment.init), experiment.data.of
+    system.check_like(system_of(card), "data.system", experiment.init)
+    if tuple(card["columns"]) != feature_columns(experiment.features, system):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
     model.start_from(experiment.init)
     return model
@@ -222,18 +224,25 @@ def _resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) 
         "init": experiment.init,
         **({"trainer": dict(experiment.trainer)} if experiment.trainer else {}),
         **({"logger": experiment.logger} if experiment.logger != LOGGERS[0] else {}),
+        "system": _identified(experiment.data.of),
         "sha256": checksum(table),  # of the rows as they were read
         "polyinv": __version__,
     }
 
 
+def _identified(system: System) -> str:
+    return f"{system.name} {system.fingerprint[:16]}"
+
+
 def _data(config: DataConfig) -> dict[str, Any]:
-    idle = {"simulated", "grid"} - {config.source}
+    idle = (
+        {"simulated", "grid"} - {config.source} - ({"grid"} if not config.is_bundled and config.path is None else set())
+    )
     idle |= set() if config.patterns else {"patterns"}
     return {key: value for key, value in plain(asdict(config)).items() if key not in idle}
 
 
-def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
+def _claim(folder: Path, config: dict[str, Any], system: System, *, resume: bool) -> bool:
     """Make the run folder with its configuration, or check that an existing one may be resumed.
 
     Returns:
@@ -244,6 +253,7 @@ def _claim(folder: Path, config: dict[str, Any], *, resume: bool) -> bool:
         with written(folder) as passing:
             passing.mkdir()
             (passing / CONFIG).write_text(_yaml(config), encoding="utf-8")
+            (passing / SYSTEM).write_text(_yaml(system.as_dict()), encoding="utf-8")
         return True
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
@@ -259,6 +269,7 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made."""
     theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
+    defaults["system"] = _identified(load_system(DEFAULT))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
         if was != ours[key] and key == "sha256":
@@ -275,7 +286,7 @@ def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
     """Entries of a configuration that decide the result: not the path of the rows, nor the device."""
     idle = ("data", "init", "trainer", "logger")
     entries = dict(dotted({key: value for key, value in config.items() if key not in idle}))
-    entries["features"] = current_name(entries["features"])
+    entries["features"] = current_name(entries["features"], load_system(DEFAULT))
     for key in ("model.jobs", "model.training.accelerator", "model.training.steps_per_call"):
         entries.pop(key, None)
     source = config.get("data", {}).get("source", "table")
@@ -295,8 +306,8 @@ def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "I
 
     yield "test", data.test, split.test
     if experiment.data.has_off_grid:
-        off_grid = load_bundled("off_grid")
-        yield "off_grid", rows_of(off_grid, data.columns), np.arange(len(off_grid))
+        off_grid = load_off_grid(data.system)
+        yield "off_grid", rows_of(off_grid, data.columns, data.system.targets), np.arange(len(off_grid))
 
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
@@ -306,15 +317,17 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
         return
     from polyinv.data.masks import masked_inputs
 
-    for pattern in named_patterns(experiment.data.patterns):
-        yield pattern, masked_inputs(x, columns, pattern)
+    system = experiment.data.of
+    for pattern in named_patterns(experiment.data.patterns, system):
+        yield pattern, masked_inputs(x, columns, pattern, system)
 
 
 def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame:
     from polyinv.evaluation.metrics import score_members
 
     parts = [
-        score_members(each.y, each.predictions).assign(features=each.given, subset=each.subset) for each in evaluated
+        score_members(each.y, each.predictions, experiment.data.of).assign(features=each.given, subset=each.subset)
+        for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
     columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
@@ -343,7 +356,7 @@ def _show(
                 r2 |= {tag: value for tag, value in tags.items() if "/r2/" in tag}
             pattern = "" if each.given == experiment.features else f" from {each.given}"
             title = f"{experiment.title}{pattern}: {len(each.predicted)} {each.subset} rows of {experiment.data}"
-            figure = parity(each.y, each.predictions, title)
+            figure = parity(each.y, each.predictions, title, system=experiment.data.of)
             name = f"parity_{each.subset}" + (f"_{each.given}" if pattern else "")
             with written(folder / f"{name}.png", overwrite=True) as passing:
                 figure.savefig(passing, dpi=120)
@@ -372,12 +385,12 @@ def _assignment(split: Split, rows: int, source: str) -> pd.DataFrame:
     return pd.DataFrame({"row": np.arange(rows), "part": part})
 
 
-def _predictions(evaluated: list["Evaluated"]) -> pd.DataFrame:
+def _predictions(evaluated: list["Evaluated"], system: System) -> pd.DataFrame:
     parts = []
     for each in evaluated:
         named = {"subset": each.subset, "features": each.given, "row": each.rows}
-        true = pd.DataFrame(each.y.numpy(), columns=list(TARGETS))
-        predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in TARGETS])
+        true = pd.DataFrame(each.y.numpy(), columns=list(system.targets))
+        predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in system.targets])
         parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from zipfile import BadZipFile
 
 from polyinv import __version__
+from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.quantities import COLUMNS, N_NODES, RECIPE, TARGETS
+from polyinv.quantities import N_NODES
 from polyinv.runtime.files import written
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class InverseModel(ABC):
 
     Attributes:
         columns: Names of the features the model was fitted on, in the order of ``x``.
+        system: What is polymerized; that of the data once it was fitted.
     """
 
     name: ClassVar[str]
@@ -59,6 +61,12 @@ class InverseModel(ABC):
     """One of ``polyinv.models.options.LOGGERS``, a mapping with ``class_path`` and ``init_args`` of one of Lightning's,
     or a list of such."""
     columns: tuple[str, ...] = ()
+    _system: System | None = None
+
+    @property
+    def system(self) -> System:
+        """See the class."""
+        return load_system(DEFAULT) if self._system is None else self._system
 
     @property
     def options(self) -> dict[str, Any]:
@@ -71,7 +79,7 @@ class InverseModel(ABC):
         """Whether the model is conditional: it answers from missing inputs (NaN)."""
         from polyinv.data.features import is_conditional
 
-        return is_conditional(self.columns)
+        return is_conditional(self.columns, self.system)
 
     @abstractmethod
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
@@ -92,7 +100,7 @@ class InverseModel(ABC):
         raise InputError(f"a {self.name} cannot go on from a saved model")
 
     def predict(self, x: "Tensor") -> "Tensor":
-        """Predict recipes (B, 4) of observations (B, F), in physical units and float64: the mean over the members.
+        """Predict recipes (B, V) of observations (B, F), in physical units and float64: the mean over the members.
 
         A model fitted on the feature set ``conditional`` takes NaN for what is not known, and gives back what is.
 
@@ -103,7 +111,7 @@ class InverseModel(ABC):
 
     @abstractmethod
     def predict_members(self, x: "Tensor") -> "Tensor":
-        """Predict recipes (R, B, 4) by each of the R members; a model that is no ensemble has one.
+        """Predict recipes (R, B, V) by each of the R members; a model that is no ensemble has one.
 
         Raises:
             InputError: As `predict`.
@@ -123,7 +131,7 @@ class InverseModel(ABC):
         if self.conditional:
             from polyinv.data.masks import check_polymer_is_there
 
-            check_polymer_is_there(x, self.columns)
+            check_polymer_is_there(x, self.columns, self.system)
         return x.double()
 
     def save(self, folder: Path | str) -> None:
@@ -138,9 +146,10 @@ class InverseModel(ABC):
             "model": self.name,
             "options": self.options,
             "columns": self.columns,
-            "targets": TARGETS,
+            "targets": self.system.targets,
             "grid": GRID,
-            "recipe_box": {quantity.name: (quantity.low, quantity.high) for quantity in RECIPE},
+            "recipe_box": {quantity.name: (quantity.low, quantity.high) for quantity in self.system.recipe},
+            "system": self.system.as_dict(),
         }
         with written(folder) as passing:
             passing.mkdir()
@@ -159,7 +168,7 @@ class InverseModel(ABC):
             raise InputError(f"{folder} holds a model {card['model']!r}, not {cls.name!r}")
         try:
             model = cls(**card["options"])
-            model.columns = tuple(card["columns"])
+            model.columns, model._system = tuple(card["columns"]), system_of(card)
             model._load(Path(folder))
         except (KeyError, TypeError, ValueError, AttributeError, OSError, RuntimeError, BadZipFile) as error:
             raise InputError(f"{folder} holds no whole model of polyinv {card['polyinv']}: {error}") from error
@@ -177,7 +186,7 @@ def _as_plain(option: Any) -> Any:
 
 
 def mean_answer(members: "Tensor") -> "Tensor":
-    """Mean (B, 4) of the answers of members (R, B, 4), bit for bit where all of them say the same."""
+    """Mean (B, V) of the answers of members (R, B, V), bit for bit where all of them say the same."""
     return members[0].where((members == members[0]).all(0), members.mean(0))
 
 
@@ -206,13 +215,26 @@ def read_card(folder: Path | str) -> dict[str, Any]:
             f"{folder} was saved in format {card['format']} by polyinv {card['polyinv']}; "
             f"polyinv {__version__} reads format {FORMAT}"
         )
-    for key, expected in {"targets": list(TARGETS), "grid": GRID}.items():
+    try:
+        system = system_of(card)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    for key, expected in {"targets": list(system.targets), "grid": GRID}.items():
         if card[key] != expected:
             raise InputError(f"{folder} was made with {key} {card[key]}; this version has {expected}")
-    unheard = [column for column in card["columns"] if column not in COLUMNS]
+    unheard = [column for column in card["columns"] if column not in system.columns]
     if unheard:
         raise InputError(f"{folder} was made with the feature {unheard[0]!r}, which this version does not know")
     return card
+
+
+def system_of(card: Mapping[str, Any]) -> System:
+    """System of a saved model by its card; cards of 0.1.0 have none and are of the default one.
+
+    Raises:
+        InputError: What the card holds is no system.
+    """
+    return load_system(card.get("system") or DEFAULT)
 
 
 def load_weights(path: Path) -> dict[str, "Tensor"]:

@@ -79,7 +79,8 @@ class RandomForest(InverseModel):
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """See `InverseModel.fit`; a search keeps the score of each finished candidate in ``folder/search.csv``."""
         data.setup("fit")
-        self.columns, rows = data.columns, data.training_and_validation()
+        self.columns, self._system = data.columns, data.system
+        rows = data.training_and_validation()
         if self.search:
             chosen = self._best_candidate(rows, folder and folder / "search.csv")
             log.info("the search chose %s", chosen)

@@ -1,7 +1,7 @@
 """Loggers of a training: TensorBoard by default, or any logger of Lightning."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.options import LOGGERS
-from polyinv.quantities import TARGETS
 
 CLASSES = {
     "csv": "lightning.pytorch.loggers.CSVLogger",
@@ -35,9 +34,9 @@ class Events(TensorBoardLogger):
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """See the class."""
 
-    def lay_out(self, members: int) -> None:
+    def lay_out(self, members: int, targets: Sequence[str]) -> None:
         """Show R² as a band over the members on the page of custom scalars."""
-        tags = {part: [f"{part}/r2/{name}" for name in (*TARGETS, "global")] for part in ("train", "val")}
+        tags = {part: [f"{part}/r2/{name}" for name in (*targets, "global")] for part in ("train", "val")}
         layout = {"losses": {"train and validation": ["Multiline", ["train/loss", "val/loss"]]}}
         for part, of_part in tags.items():
             layout[f"R², {part}"] = {

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from polyinv.quantities import TARGETS
-
 LEAST_VARIANCE = 1e-6
 
 
@@ -16,19 +14,19 @@ class Loss:
     """Loss of each target.
 
     Args:
-        outputs: What it needs from the network for each target.
-        function: From outputs (*, B, 4 * outputs) and standardized recipes (*, B, 4) to losses (*, B, 4).
+        outputs: Numbers that it needs from the network for each target.
+        function: From outputs (*, B, V * outputs) and standardized recipes (*, B, V) to losses (*, B, V).
     """
 
     outputs: int
     function: Callable[[Tensor, Tensor], Tensor]
 
     def of_targets(self, output: Tensor, z: Tensor, *, complete: bool = False) -> Tensor:
-        """Mean over the rows: (*, 4). A recipe value that is NaN is not asked for and costs nothing.
+        """Mean over the rows: (*, V). A recipe value that is NaN is not asked for and costs nothing.
 
         Args:
-            output: Of the network, (*, B, 4 * outputs).
-            z: Standardized recipes, (*, B, 4).
+            output: Of the network, (*, B, V * outputs).
+            z: Standardized recipes, (*, B, V).
             complete: Nothing is NaN: a third of the time for small batches.
         """
         if complete:
@@ -49,17 +47,20 @@ def _huber(output: Tensor, z: Tensor) -> Tensor:
 
 def _gaussian(output: Tensor, z: Tensor) -> Tensor:
     r"""Negative log-likelihood :math:`\tfrac12(\ln\sigma^2 + (\hat z - z)^2/\sigma^2)` [Nix & Weigend 1994]."""
-    return functional.gaussian_nll_loss(mean(output), z.expand_as(mean(output)), variance(output), reduction="none")
+    predicted = mean(output, z.shape[-1])
+    return functional.gaussian_nll_loss(
+        predicted, z.expand_as(predicted), variance(output, z.shape[-1]), reduction="none"
+    )
 
 
-def mean(output: Tensor) -> Tensor:
-    """Prediction of a network, whatever its loss: the first four outputs, (*, 4)."""
-    return output[..., : len(TARGETS)]
+def mean(output: Tensor, targets: int) -> Tensor:
+    """Prediction (*, V) of a network for V targets, whatever its loss: the first of its outputs."""
+    return output[..., :targets]
 
 
-def variance(output: Tensor) -> Tensor:
-    """Variance that a network trained with ``nll`` predicts, standardized, (*, 4)."""
-    return functional.softplus(output[..., len(TARGETS) :]) + LEAST_VARIANCE
+def variance(output: Tensor, targets: int) -> Tensor:
+    """Variance that a network trained with ``nll`` predicts, standardized, (*, V)."""
+    return functional.softplus(output[..., targets:]) + LEAST_VARIANCE
 
 
 LOSSES = {"mse": Loss(1, _squared), "huber": Loss(1, _huber), "nll": Loss(2, _gaussian)}

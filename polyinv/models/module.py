@@ -1,7 +1,7 @@
 """LightningModule: multi-output regression from standardized observations to standardized recipes."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 
+from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.batches import Batch, Blocks
 from polyinv.data.features import current_name, feature_columns
 from polyinv.data.scaling import Scaling
@@ -18,7 +19,6 @@ from polyinv.models.losses import LOSSES, mean
 from polyinv.models.networks import built, check_network, replicas_of
 from polyinv.models.optimizer import adamw, clip_members, cosine
 from polyinv.models.options import Training
-from polyinv.quantities import TARGETS
 from polyinv.runtime.nested import plain
 
 SLOWER = 0.5
@@ -40,7 +40,7 @@ class RecipeModule(L.LightningModule):
     standard deviation to either side.
 
     Args:
-        network: Name of one of ``polyinv.models.networks.NETWORKS``, or any module from (B, G) to (B, 4). A module of
+        network: Name of one of ``polyinv.models.networks.NETWORKS``, or any module from (B, G) to (B, V). A module of
             your own has to be given again to `load_from_checkpoint`.
         features: One of ``polyinv.data.features.FEATURES``, that of the data.
         transform: One of ``polyinv.data.transforms.TRANSFORMS``, that of the data.
@@ -53,6 +53,7 @@ class RecipeModule(L.LightningModule):
         steps_per_call: Optimizer steps that each call of ``training_step`` takes, on a list of as many batches. What
             Lightning does around a call costs more than a step of a small network on a small batch. More than one
             needs a data module with the same option.
+        system: What is polymerized, that of the data: a name, a file, or a `polyinv.System`.
 
     Raises:
         InputError: An unknown name, an option that cannot be, or a network that does not fit the data.
@@ -74,30 +75,32 @@ class RecipeModule(L.LightningModule):
         network_options: Mapping[str, Any] | None = None,
         training: Training | Mapping[str, Any] | None = None,
         steps_per_call: int = 1,
+        system: AnySystem = DEFAULT,
     ) -> None:
         super().__init__()
         self.training_options = training if isinstance(training, Training) else Training(**plain(training or {}))
         self.criterion = LOSSES[self.training_options.loss]
         seed = int(seed)  # not one of NumPy, which a checkpoint cannot keep
-        columns = feature_columns(current_name(features))
-        self.scaling, self.members, self.seed = Scaling(columns, transform), members, seed
+        system = load_system(system)
+        columns, self.targets = feature_columns(features, system), system.targets
+        self.scaling, self.members, self.seed = Scaling(columns, transform, system), members, seed
         self.steps_per_call, self.automatic_optimization = steps_per_call, steps_per_call == 1
-        outputs = len(TARGETS) * self.criterion.outputs
+        outputs = len(self.targets) * self.criterion.outputs
         if isinstance(network, nn.Module):
             self.network = network
         else:
             self.network = built(network, self.scaling, outputs, self.seeds, **(network_options or {}))
         check_network(self.network, self.scaling.width, outputs, members)
         self.dropout = DropoutKeys(self.network, self.seeds)
-        weights = torch.tensor(self.training_options.loss_weights)
-        self.register_buffer("loss_shares", weights / weights.sum())
+        self.register_buffer("loss_shares", torch.tensor(self.training_options.weights_of(self.targets)))
         of_members = {"lr_scale": 1.0, "plateau_loss": torch.inf, "plateau_epoch": 0.0}
         for name, value in of_members.items():
             self.register_buffer(name, torch.full((len(self.seeds),), value))
         self.validation_loss = torch.full((len(self.seeds),), torch.nan)
         # Predictions, recipes and losses of an epoch: logging each step through Lightning costs as much as the step.
         self._epoch: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
-        features, training = current_name(features), plain(asdict(self.training_options))
+        features, system = current_name(features, system), system.stored
+        training = plain(asdict(self.training_options))
         network_options = plain(network_options or {})
         # As they stand here, plain types: a checkpoint is read without pickle.
         self.save_hyperparameters(ignore=["network"] if isinstance(network, nn.Module) else [])
@@ -113,9 +116,12 @@ class RecipeModule(L.LightningModule):
         return replicas_of(self.network) is not None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardized observations (B, G) to standardized recipes (B, 4); with members (R, B, 4)."""
-        predicted = mean(self._of_members(x))
+        """Standardized observations (B, G) to standardized recipes (B, V); with members (R, B, V)."""
+        predicted = self._mean(self._of_members(x))
         return predicted[0] if self.members is None else predicted
+
+    def _mean(self, output: Tensor) -> Tensor:
+        return mean(output, len(self.targets))
 
     def _of_members(self, x: Tensor) -> Tensor:
         """Outputs of the network, with a dimension of members, (R, B, outputs)."""
@@ -129,6 +135,7 @@ class RecipeModule(L.LightningModule):
             raise InputError(f"the data are served for members={members}, the module has members={self.members}")
         scaling = getattr(self.trainer.datamodule, "scaling", None)
         if stage == "fit" and isinstance(scaling, Scaling):
+            scaling.system.check_like(self.scaling.system, "the data", "the module")
             if scaling.x.mean.shape != self.scaling.x.mean.shape:
                 raise InputError(
                     f"the data serve {scaling.width} features, the module takes {self.scaling.width}; "
@@ -181,7 +188,7 @@ class RecipeModule(L.LightningModule):
         self.dropout(step)
         output = self._of_members(x)
         losses = self._losses(output, z)
-        self._epoch["train"].append((mean(output).detach(), z, losses.detach()))
+        self._epoch["train"].append((self._mean(output).detach(), z, losses.detach()))
         return losses.sum()
 
     def _losses(self, output: Tensor, z: Tensor) -> Tensor:
@@ -256,7 +263,7 @@ class RecipeModule(L.LightningModule):
         self._log_epoch("test", self._epoch["test"])
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Tensor:
-        """Predict recipes (B, 4) of standardized observations, in physical units, float64; with members (R, B, 4)."""
+        """Predict recipes (B, V) of standardized observations, in physical units, float64; with members (R, B, V)."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.scaling.y.inverse(self(x))
 
@@ -284,7 +291,7 @@ class RecipeModule(L.LightningModule):
         x, z = batch
         output = self._of_members(x)
         losses = self._losses(output, z)
-        self._epoch[part].append((mean(output), z, losses))
+        self._epoch[part].append((self._mean(output), z, losses))
 
     def _log_epoch(self, part: str, collected: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         if not collected:  # resumed where an epoch was at its end
@@ -293,7 +300,7 @@ class RecipeModule(L.LightningModule):
         loss = _mean_loss(collected)
         collected.clear()
         metrics = {f"{part}/loss": loss.mean()}
-        metrics |= dict(_summary(f"{part}/r2", _r2(torch.cat(predicted, -2), torch.cat(z, -2))))
+        metrics |= dict(_summary(f"{part}/r2", self.targets, _r2(torch.cat(predicted, -2), torch.cat(z, -2))))
         # Each process has rows of its own in training, and all of them otherwise.
         self.log_dict(metrics, sync_dist=part == "train" and self.trainer.world_size > 1)
 
@@ -325,11 +332,11 @@ def _mean_loss(collected: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
 
 
 def _r2(predicted: Tensor, z: Tensor) -> Tensor:
-    """R² of each member and target (R, 4) over the recipe values asked for, those not NaN.
+    """R² of each member and target (R, V) over the recipe values asked for, those not NaN.
 
     Args:
-        predicted: Of each member, (R, N, 4).
-        z: Standardized recipes (N, 4) or (R, N, 4).
+        predicted: Of each member, (R, N, V).
+        z: Standardized recipes (N, V) or (R, N, V).
     """
     asked = ~z.isnan()
     true = z.where(asked, 0.0)
@@ -338,9 +345,9 @@ def _r2(predicted: Tensor, z: Tensor) -> Tensor:
     return 1 - left / total
 
 
-def _summary(tag: str, values: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Mean and band over the members of values (R, 4), by target and for the mean of all targets."""
-    for name, of_members in zip((*TARGETS, "global"), [*values.T, values.nanmean(1)], strict=True):
+def _summary(tag: str, targets: Sequence[str], values: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Mean and band over the members of values (R, V), by target and for the mean of all targets."""
+    for name, of_members in zip((*targets, "global"), [*values.T, values.nanmean(1)], strict=True):
         centre = of_members.mean()
         yield f"{tag}/{name}", centre
         if len(of_members) > 1:

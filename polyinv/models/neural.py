@@ -72,9 +72,11 @@ class NeuralModel(InverseModel):
         from polyinv.models.training import train
 
         data.setup("fit")
-        if self._start is not None and self._start.columns != data.columns:
-            raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
-        self.columns = data.columns
+        if self._start is not None:
+            data.system.check_like(self._start.system, "the data", "the model to start from")
+            if self._start.columns != data.columns:
+                raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
+        self.columns, self._system = data.columns, data.system
         self._module = train(self, data, folder, self._start._fitted if self._start else None)
 
     def start_from(self, folder: Path | str) -> None:
@@ -97,7 +99,7 @@ class NeuralModel(InverseModel):
         return self._fitted.predict(self._checked(x))
 
     def spread(self, x: "Tensor") -> "Tensor":
-        """Predicted standard deviation (B, 4) of the answers to observations (B, F), in physical units.
+        """Predicted standard deviation (B, V) of the answers to observations (B, F), in physical units.
 
         That between the members, and, for networks trained with ``nll``, the scatter that they predict themselves
         on top [Lakshminarayanan et al. 2017]. Zero for a single member with another loss, which knows of none.
@@ -117,10 +119,9 @@ class NeuralModel(InverseModel):
         from polyinv.models.losses import LOSSES
         from polyinv.models.networks import built
         from polyinv.models.scaled import ScaledNetwork
-        from polyinv.quantities import TARGETS
 
-        scaling = Scaling(self.columns, self.transform)
-        outputs = len(TARGETS) * LOSSES[self.training.loss].outputs
+        scaling = Scaling(self.columns, self.transform, self.system)
+        outputs = len(self.system.targets) * LOSSES[self.training.loss].outputs
         network = built(self.network_name, scaling, outputs, self.seeds, **self.network_options)
         self._module = ScaledNetwork(network, scaling)
         self._module.load_state_dict(load_weights(folder / WEIGHTS))

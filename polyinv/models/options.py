@@ -1,6 +1,6 @@
 """Training options that all networks share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ class Training:
         max_epochs: Passes over the training rows at most.
         patience: Epochs without a better validation loss before a member stops; its best weights are kept.
         loss: ``mse``, ``huber`` or ``nll``, see `polyinv.models.losses`.
-        loss_weights: Weight of each target.
+        loss_weights: Weight of each target, as many as there are; alike ones hold for any number.
         accelerator: Where to train: auto, cpu or gpu.
         precision: ``32``, or ``bf16-mixed`` or ``16-mixed`` for a GPU.
         deterministic: Use deterministic algorithms on a GPU, too; on a CPU all are.
@@ -85,11 +85,24 @@ class Training:
     max_epochs: int = 1000
     patience: int = 50
     loss: str = "mse"
-    loss_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    loss_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     accelerator: str = "auto"
     precision: str = "32"
     deterministic: bool = False
     steps_per_call: int = 1
+
+    def weights_of(self, targets: Sequence[str]) -> list[float]:
+        """Weights of the targets of a system, summing to one.
+
+        Raises:
+            InputError: There are not as many.
+        """
+        weights = self.loss_weights if len(set(self.loss_weights)) > 1 else [1.0] * len(targets)
+        if len(weights) != len(targets):
+            raise InputError(
+                f"model.training.loss_weights are {len(weights)} numbers; needs one for each of {', '.join(targets)}"
+            )
+        return [weight / sum(weights) for weight in weights]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
@@ -101,8 +114,6 @@ class Training:
         }.items():
             if getattr(self, option) not in known:
                 raise unknown(option, getattr(self, option), known)
-        if len(self.loss_weights) != 4:
-            raise InputError(f"model.training.loss_weights are {len(self.loss_weights)} numbers; needs one per target")
         for option in ("max_epochs", "patience", "plateau", "batch_size", "steps_per_call"):
             check(f"training.{option}", [getattr(self, option)], "1 or more", lambda value: value >= 1)
         for option in ("learning_rate", *(["clip"] if self.clip is not None else [])):

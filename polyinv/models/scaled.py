@@ -22,13 +22,14 @@ class ScaledNetwork(nn.Module):
         self.network, self.scaling = network, scaling
 
     def predict(self, x: Tensor) -> Tensor:
-        """Predict recipes (R, B, 4) of observations (B, F) by each member, in physical units; known values stay."""
+        """Predict recipes (R, B, V) of observations (B, F) by each member, in physical units; known values stay."""
         given = self.scaling.given(x)
-        return torch.where(given.isnan(), self.scaling.y.inverse(mean(self._output(x))), given)
+        return torch.where(given.isnan(), self.scaling.y.inverse(mean(self._output(x), given.shape[-1])), given)
 
     def variance(self, x: Tensor) -> Tensor:
-        """Variance (R, B, 4) that each member predicts, in squared physical units; trained with ``nll`` only."""
-        return variance(self._output(x)).double() * self.scaling.y.std**2 * self.scaling.given(x).isnan()
+        """Variance (R, B, V) that each member predicts, in squared physical units; trained with ``nll`` only."""
+        given = self.scaling.given(x)
+        return variance(self._output(x), given.shape[-1]).double() * self.scaling.y.std**2 * given.isnan()
 
     @torch.no_grad()
     def _output(self, x: Tensor) -> Tensor:

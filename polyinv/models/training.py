@@ -91,6 +91,7 @@ def _module(model: "NeuralModel", data: RecipeDataModule, start: ScaledNetwork |
         model.network_options,
         model.training,
         model.training.steps_per_call,
+        data.system,
     )
     scaling = data.fit_scaling(model.transform) if start is None else start.scaling
     module.scaling.load_state_dict(scaling.state_dict())
@@ -140,7 +141,7 @@ def _loggers(model: "NeuralModel", folder: Path | None, *, is_new: bool) -> Sequ
     loggers = [logger_of(each, folder) for each in wanted]
     for logger in loggers:
         if isinstance(logger, Events) and is_new:
-            logger.lay_out(model.members)
+            logger.lay_out(model.members, model.system.targets)
     return loggers
 
 

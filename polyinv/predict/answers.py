@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from polyinv.chemistry import System, load_system
 from polyinv.data.features import features_of
-from polyinv.data.patterns import INPUTS, SHOWING, inputs_of
+from polyinv.data.patterns import SHOWING, inputs_of
 from polyinv.errors import InputError
 from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
-from polyinv.models.released import DEFAULT
-from polyinv.quantities import TARGETS
 from polyinv.runtime.blocks import blocks
+from polyinv.runtime.resources import RELEASED
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def from_all(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
     for rows in blocks(len(observations), AT_ONCE, "checking"):
         _check_complete(model, folder, observations[rows])
-    return _of_members(model, observations).assign(inputs=features_of(model.columns))
+    return _of_members(model, observations).assign(inputs=features_of(model.columns, model.system))
 
 
 def _check_complete(model: InverseModel, folder: Path, observations: "Observations") -> None:
@@ -43,7 +43,7 @@ def _check_complete(model: InverseModel, folder: Path, observations: "Observatio
         column, row = absent[0]
         raise InputError(
             f"row {observations.labels[row]} has no {model.columns[column]}, which {folder} needs; "
-            f"{DEFAULT.name} takes missing inputs"
+            f"{RELEASED.name} takes missing inputs"
         )
 
 
@@ -66,15 +66,21 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
     from polyinv.domain.words import cannot_be_told, contradictions, in_words, outside_box
 
     _check_answerable(observations)
+    system = model.system
     patterns, expectations, parts = np.array(observations.patterns()), Expectations(model, folder), []
     for pattern in dict.fromkeys(patterns.tolist()):
         part = observations[patterns == pattern]
-        log.info("%d row%s answered from %s", len(part), "s" if len(part) > 1 else "", in_words(inputs_of(pattern)))
+        log.info(
+            "%d row%s answered from %s",
+            len(part),
+            "s" if len(part) > 1 else "",
+            in_words(inputs_of(pattern, system), system),
+        )
         for line in cannot_be_told(pattern, expectations) + contradictions(model, part, pattern, expectations):
             log.warning(line)
         parts.append(_of_pattern(model, part, pattern, expectations.of(pattern)["rmse"]))
     answers = pd.concat(parts).loc[observations.labels]
-    for line in outside_box(recipes_of(answers), observations):
+    for line in outside_box(recipes_of(answers, system), observations):
         log.warning(line)
     return answers
 
@@ -82,21 +88,22 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
 def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:
     """Predict rows of one pattern of inputs; known values have neither spread nor error."""
     answers = _of_members(model, observations)
-    for name in TARGETS:
+    for name in model.system.targets:
         answers[f"{name}_rmse"] = rmse.get(name, np.nan)
-        if name in inputs_of(pattern):
+        if name in inputs_of(pattern, model.system):
             answers[f"{name}_spread"] = np.nan
     return answers.assign(inputs=pattern)
 
 
 def _check_answerable(observations: "Observations") -> None:
     """Refuse rows without MMD or means, or with the whole recipe known; log which inputs are not used."""
-    names, present = list(INPUTS), observations.present
+    system = load_system(observations.system)
+    names, present = list(system.inputs), observations.present
     for row, given in zip(observations.labels, present.tolist(), strict=True):
         inputs = set(itertools.compress(names, given))
         if not inputs & set(SHOWING):
             raise InputError(f"row {row} has neither the MMD nor Mn and Mw; needs one of them")
-        if set(TARGETS) <= inputs:
+        if set(system.targets) <= inputs:
             raise InputError(f"row {row} has the whole recipe and asks for nothing; --ask names what to leave open")
     single = (observations.Mn.isnan() != observations.Mw.isnan()).nonzero()[:, 0].tolist()
     if single:
@@ -111,13 +118,13 @@ def _of_members(model: InverseModel, observations: "Observations") -> pd.DataFra
 
     parts = blocks(len(observations), AT_ONCE, "answering")
     members = torch.cat([model.predict_members(observations[rows].x(model.columns)) for rows in parts], dim=1)
-    index = observations.labels
-    recipes = pd.DataFrame(mean_answer(members).numpy(), index, list(TARGETS))
+    index, targets = observations.labels, list(model.system.targets)
+    recipes = pd.DataFrame(mean_answer(members).numpy(), index, targets)
     spread = members.std(0).numpy() if len(members) > 1 else np.full(recipes.shape, np.nan)
-    return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in TARGETS]))
+    return recipes.join(pd.DataFrame(spread, index, [f"{name}_spread" for name in targets]))
 
 
-def recipes_of(answers: pd.DataFrame) -> "Tensor":
+def recipes_of(answers: pd.DataFrame, system: System) -> "Tensor":
     import torch
 
-    return torch.from_numpy(answers[list(TARGETS)].to_numpy(copy=True))
+    return torch.from_numpy(answers[list(system.targets)].to_numpy(copy=True))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, load_system
 from polyinv.predict.answers import recipes_of
 from polyinv.runtime.collection import uncollected
 
@@ -22,9 +23,15 @@ def checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame
         from polyinv.evaluation.closed_loop import closed_loop
 
     assessments = assess(observations)
+    if assessments["false_alarms"].isna().all():
+        log.warning(
+            "the applicability check goes by the limits of %s: its share of false alarms is not known for %s",
+            DEFAULT,
+            observations.system,
+        )
     for line in assessments_in_words(assessments):
         log.warning(line)
-    loop = closed_loop(recipes_of(answers), observations)[["distance", "floor"]]
+    loop = closed_loop(recipes_of(answers, load_system(observations.system)), observations)[["distance", "floor"]]
     if loop["distance"].notna().any():
         here, least = 100 * loop.median()
         log.info("simulated, the answers have an MMD distance of %.1f %%, replicates %.1f %% (medians)", here, least)

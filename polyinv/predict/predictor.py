@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from polyinv.chemistry import AnySystem, load_system
 from polyinv.errors import InputError
 from polyinv.models import InverseModel
-from polyinv.models.released import DEFAULT, model_folder
+from polyinv.models.released import model_folder
 from polyinv.predict.answers import from_all, from_what_is_known, with_means
 from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, checked_value
 from polyinv.predict.rows import observed
-from polyinv.quantities import TARGETS
 from polyinv.runtime.collection import uncollected
+from polyinv.runtime.resources import RELEASED
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Predictor:
     """Saved model that answers from files and tables; `load` finds one.
 
     Args:
-        model: What answers from tensors: ``model.predict(observations.x(model.columns))`` gives recipes (B, 4).
+        model: What answers from tensors: ``model.predict(observations.x(model.columns))`` gives recipes (B, V).
         folder: Where it was saved.
     """
 
@@ -57,7 +58,7 @@ class Predictor:
         """Predict recipes of rows with missing inputs and known values; warnings go to the log.
 
         Args:
-            rows: A table with any of the columns `polyinv.quantities.COLUMNS`, NaN where missing, or a file, see
+            rows: A table with any of the columns of the model's system, NaN where missing, or a file, see
                 `read_rows`, or `polyinv.data.observations.Observations`.
             known: Values that hold for every row.
             ask: Values of the recipe to answer even where the rows have them.
@@ -80,19 +81,21 @@ class Predictor:
         Raises:
             InputError: A row lacks what the model needs, or asks for nothing.
         """
-        known = {name: checked_value(name, value) for name, value in (known or {}).items()}
-        return self.answer(*observed(rows, **options), known, [ask] if isinstance(ask, str) else ask)
+        system = self.model.system
+        known = {name: checked_value(name, value, system) for name, value in (known or {}).items()}
+        return self.answer(*observed(rows, system, **options), known, [ask] if isinstance(ask, str) else ask)
 
     @one_thread()
     def answer(
         self, observations: "Observations", others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
     ) -> pd.DataFrame:
         """Predict recipes of what `read_rows` gives, see `predict`."""
+        load_system(observations.system).check_like(self.model.system, "what is to be answered", str(self.folder))
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
             if idle:
-                raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {DEFAULT.name} does")
-        check_asked(ask, known)
+                raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
+        check_asked(ask, known, self.model.system)
         observations = observations.forgetting(ask).with_known(known)
         answers = self._answers(observations)
         replaced = [str(name) for name in others.columns if name in answers]
@@ -108,21 +111,24 @@ class Predictor:
         else:
             observations = with_means(observations, self.model.columns)
             answers = from_all(self.model, self.folder, observations)
-            known = [name for name, given in zip(TARGETS, (~observations.recipe.isnan()).any(0), strict=True) if given]
+            targets = self.model.system.targets
+            known = [name for name, given in zip(targets, (~observations.recipe.isnan()).any(0), strict=True) if given]
             if known:
                 log.warning("%s takes no known values: not used are %s", self.folder, ", ".join(known))
-            observations = observations.forgetting(TARGETS)  # the check may not see them either
+            observations = observations.forgetting(targets)  # the check may not see them either
         return answers.join(checked(answers, observations))
 
 
-def load(path: Path | str | None = None) -> Predictor:
+def load(path: Path | str | None = None, system: AnySystem | None = None) -> Predictor:
     """Load a saved model; it answers from files and tables, and its ``model`` from tensors.
 
     Args:
-        path: Folder of a saved model or of a run; none takes the released conditional model, for any missing inputs.
+        path: Folder of a saved model or of a run; none takes the released conditional model of the system, for any
+            missing inputs.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it; by default that of the model.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or it is of another system.
 
     Example:
         >>> from polyinv.data.bundled import load_bundled
@@ -132,7 +138,7 @@ def load(path: Path | str | None = None) -> Predictor:
     """
     from polyinv.models import load_model
 
-    folder = model_folder(path)
+    folder = model_folder(path, system)
     with uncollected():
         return Predictor(load_model(folder), folder)
 
@@ -140,6 +146,7 @@ def load(path: Path | str | None = None) -> Predictor:
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
     """Round answers to ``DIGITS``; known values stay as they were given."""
     numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
-    for name, given in zip(TARGETS, observations.recipe.T.numpy(), strict=True):
+    targets = load_system(observations.system).targets
+    for name, given in zip(targets, observations.recipe.T.numpy(), strict=True):
         numbers[name] = numbers[name].where(answers[name] != given, answers[name])
     return answers.assign(**dict(numbers.items()))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.workbook import observations_of, read_observations
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, without_oligomers
-from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.quantities import MMD
 from polyinv.runtime.collection import uncollected
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ log = logging.getLogger(__name__)
 
 
 def read_rows(
-    path: Path | str, *, normalize: bool = False, called: str | None = None, **curve: Any
+    path: Path | str,
+    *,
+    normalize: bool = False,
+    called: str | None = None,
+    system: AnySystem = DEFAULT,
+    **curve: Any,
 ) -> tuple["Observations", pd.DataFrame]:
     """Read rows with missing inputs, or one measured curve as the only row; how it was read goes to the log.
 
@@ -33,6 +39,7 @@ def read_rows(
             whose part below 1000 g/mol is not used: no instrument separates oligomers.
         normalize: As for tables.
         called: What the file is called in notes, if not by its path.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
         curve: Options of `read_curve`.
 
     Returns:
@@ -41,15 +48,16 @@ def read_rows(
     Raises:
         InputError: As those two.
     """
-    if looks_like_curve(path):
+    system = load_system(system)
+    if looks_like_curve(path, system):
         table, others = _one_curve(path, called or str(path), **curve)
     else:
-        table, others = read_observations(path, normalize=normalize)
-        _say_what_is_not_used(others, table)
+        table, others = read_observations(path, normalize=normalize, system=system)
+        _say_what_is_not_used(others, table, system)
     with uncollected():  # torch takes a second or more to import: not before a file has been refused
         from polyinv.data.observations import Observations
 
-    return Observations.from_table(table), others
+    return Observations.from_table(table, system), others
 
 
 def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -73,19 +81,21 @@ def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFr
     return table, pd.DataFrame({"curve": [Path(called).name]}, index=[1])
 
 
-def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame) -> None:
+def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame, system: System) -> None:
     """Say which columns are passed through; warn if one is nearly the name of a column that is missing."""
     names = [" ".join(str(name).split()) for name in others.columns]
     if names:
         log.info("columns passed through and not used: %s", ", ".join(names))
-    empty = {name.lower(): name for name in (*TARGETS, *SCALARS) if table[name].isna().all()}
+    empty = {name.lower(): name for name in (*system.targets, *system.scalars) if table[name].isna().all()}
     for name in names:
         close = difflib.get_close_matches(name.lower(), empty, n=1, cutoff=0.75)
         if close:
             log.warning("column %r is not used; is it meant for %r?", name, empty[close[0]])
 
 
-def observed(rows: "Path | str | pd.DataFrame | Observations", **options: Any) -> tuple["Observations", pd.DataFrame]:
+def observed(
+    rows: "Path | str | pd.DataFrame | Observations", system: System, **options: Any
+) -> tuple["Observations", pd.DataFrame]:
     """Convert rows of any kind to observations, and the other columns."""
     from polyinv.data.observations import Observations
 
@@ -94,6 +104,6 @@ def observed(rows: "Path | str | pd.DataFrame | Observations", **options: Any) -
             raise InputError(f"two rows are called {rows.labels[rows.labels.duplicated()][0]!r}; number them")
         return rows, pd.DataFrame(index=rows.labels)
     if not isinstance(rows, pd.DataFrame):
-        return read_rows(rows, **options)
-    table, others = observations_of(rows, **options)
-    return Observations.from_table(table), others
+        return read_rows(rows, system=system, **options)
+    table, others = observations_of(rows, system=system, **options)
+    return Observations.from_table(table, system), others

@@ -74,4 +74,4 @@ def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path
     from polyinv.report.curves import compared
 
     with written(path) as passing:
-        compared(observations.to_table(), answers).savefig(passing, dpi=150)
+        compared(observations.to_table(), answers, observations.system).savefig(passing, dpi=150)

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from polyinv.quantities import TARGETS
+from polyinv.chemistry import DEFAULT, load_system
 
 INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
 LINES = {
@@ -23,7 +23,7 @@ def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tu
         scores: Tidy scores with the columns of a ``scores.csv``, several split seeds.
         published: `polyinv.evaluation.published.PUBLISHED`.
     """
-    names = (*TARGETS, "global")
+    names = (*load_system(DEFAULT).targets, "global")  # the study's
     r2 = scores[scores["metric"] == "r2"].groupby(["split", "subset", "model", "features", "target"])["value"]
     mean, spread = r2.mean(), r2.std().fillna(0.0)
     figure = Figure(figsize=(12, 3.8), layout="constrained")

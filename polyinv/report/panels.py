@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor
 
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.evaluation.importance import WHOLE_CURVE
 from polyinv.evaluation.metrics import GLOBAL, score
-from polyinv.quantities import CONDITIONS, RECIPE, TARGETS, Quantity
+from polyinv.quantities import Quantity
 from polyinv.reactions import HIGH_CONVERSION, conversion, run_numbers
 from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
 
@@ -39,21 +40,28 @@ LOWEST_R2 = -0.25
 """R² below this, as of the first epochs, is cut off."""
 
 
-def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = TARGETS) -> Figure:
+def parity(
+    y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] | None = None, system: AnySystem = DEFAULT
+) -> Figure:
     """Plot predicted against true values, one panel for each target, as the study's Figures 6 and 7.
 
     Args:
-        y: True recipes (N, 4).
-        predictions: Recipes (R, N, 4) of each of R members. Points are their means; of several, error bars show a
+        y: True recipes (N, V).
+        predictions: Recipes (R, N, V) of each of R members. Points are their means; of several, error bars show a
             standard deviation to either side, and R² is that of the mean, ± the standard deviation of the members'.
         title: Over all panels; says which rows.
-        targets: The values to draw, those that were asked for.
+        targets: The values to draw, those that were asked for; all by default.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
     """
+    system = load_system(system)
+    targets = system.targets if targets is None else targets
     figure, panels = _grid(targets, 3.3)
     figure.suptitle(title)
-    scored = [score(y, each).set_index(["target", "metric"])["value"] for each in (predictions.mean(0), *predictions)]
-    for panel, quantity in zip(panels, _named(targets), strict=True):
-        at, unit = TARGETS.index(quantity.name), quantity.unit
+    scored = [
+        score(y, each, system).set_index(["target", "metric"])["value"] for each in (predictions.mean(0), *predictions)
+    ]
+    for panel, quantity in zip(panels, _named(targets, system), strict=True):
+        at, unit = system.targets.index(quantity.name), quantity.unit
         _parity(panel, y[:, at].numpy(), predictions[..., at].numpy())
         r2, *of_members = [each[quantity.name, "r2"] for each in scored]
         spread = f" ± {np.std(of_members, ddof=1):.4f}" if len(of_members) > 1 else ""
@@ -64,24 +72,32 @@ def parity(y: Tensor, predictions: Tensor, title: str, targets: Sequence[str] = 
 
 
 def residuals(
-    y: Tensor, predicted: Tensor, reacted: np.ndarray, title: str, targets: Sequence[str] = TARGETS
+    y: Tensor,
+    predicted: Tensor,
+    reacted: np.ndarray,
+    title: str,
+    targets: Sequence[str] | None = None,
+    system: AnySystem = DEFAULT,
 ) -> Figure:
     """Plot residuals against conversion, with the running median and the band of 16 to 84 %.
 
     Args:
-        y: True recipes (N, 4).
-        predicted: Predicted recipes (N, 4).
+        y: True recipes (N, V).
+        predicted: Predicted recipes (N, V).
         reacted: Conversion of the rows (N,), see `polyinv.reactions.conversion`; rows where it is NaN are left out.
         title: Over all panels; says which rows.
-        targets: The values to draw.
+        targets: The values to draw; all by default.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
     """
+    system = load_system(system)
+    targets = system.targets if targets is None else targets
     reacted = np.asarray(reacted, dtype=float)
     known = np.isfinite(reacted)
     order = np.flatnonzero(known)[reacted[known].argsort(kind="stable")]
     figure, panels = _grid(targets, 2.9)
     figure.suptitle(title)
-    for panel, quantity in zip(panels, _named(targets), strict=True):
-        at = TARGETS.index(quantity.name)
+    for panel, quantity in zip(panels, _named(targets, system), strict=True):
+        at = system.targets.index(quantity.name)
         left = (predicted - y)[order, at].numpy()
         panel.scatter(reacted[order], left, s=5, alpha=0.35, color=BLUE, linewidths=0)
         centres, (low, median, high) = running_quantiles(reacted[order], left, (BAND[0], 0.5, BAND[1]))
@@ -114,28 +130,29 @@ def running_quantiles(x: np.ndarray, values: np.ndarray, quantiles: Sequence[flo
     return centres, np.array([np.quantile(values[rows], quantiles) for rows in windows]).T.reshape(len(quantiles), -1)
 
 
-def learning_curves(folder: Path | str) -> Figure | None:
+def learning_curves(folder: Path | str, system: AnySystem = DEFAULT) -> Figure | None:
     """Plot loss and R² over the epochs of a training, from the TensorBoard events of its run folder.
 
     R² is the mean over the members, with a standard deviation to either side where there are several; its number is
     that of the epoch with the lowest mean validation loss, about where each member has its own best one and stays.
 
     Args:
-        folder: Of the reaction.
+        folder: Of the run.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Returns:
         One panel for the losses and one for each target; None where no epochs were logged: a checkpoint, a forest.
     """
-    curves = read_scalars(folder)
+    curves, system = read_scalars(folder), load_system(system)
     if "val/loss" not in curves:
         return None
     figure = Figure(figsize=(WIDTH, 8.2), layout="constrained")
-    rows: list[Any] = [["loss", "loss"], *_pairs(TARGETS)]
+    rows: list[Any] = [["loss", "loss"], *_pairs(system.targets)]
     panels = figure.subplot_mosaic(rows, height_ratios=[1.1, *[1] * (len(rows) - 1)])
     _losses(panels["loss"], curves)
     best = int(curves["val/loss"].idxmin())
     lowest = min(curve.min() for tag, curve in curves.items() if tag.startswith("val/r2/") and GLOBAL not in tag)
-    for quantity in RECIPE:
+    for quantity in system.recipe:
         panel, at_best = panels[quantity.name], curves[f"val/r2/{quantity.name}"][best]
         _r2_curves(panel, curves, quantity.name)
         panel.axvline(best, color=RED, linewidth=1, linestyle=":")
@@ -143,7 +160,7 @@ def learning_curves(folder: Path | str) -> Figure | None:
         panel.set_ylim(max(LOWEST_R2, min(lowest, 0)), 1.02)
     for panel in panels.values():
         panel.set_xlabel("epoch")
-    handles, labels = panels[TARGETS[0]].get_legend_handles_labels()
+    handles, labels = panels[system.targets[0]].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -166,7 +183,13 @@ def read_scalars(folder: Path | str) -> dict[str, pd.Series]:
     return curves
 
 
-def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", label: str = "drop in R²") -> Figure:
+def importance_bars(
+    importance: pd.DataFrame,
+    title: str,
+    value: str = "drop",
+    label: str = "drop in R²",
+    system: AnySystem = DEFAULT,
+) -> Figure:
     """Plot the importance of inputs: a horizontal bar for each block, a panel for each target.
 
     Args:
@@ -175,11 +198,12 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
         title: Over all panels; says which rows.
         value: Column of the value.
         label: Axis label.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
     """
     names, targets = list(importance["block"].unique()), list(importance["target"].unique())
     figure, panels = _grid(targets, 0.9 + 0.235 * len(names))
     figure.suptitle(title)
-    labels = {quantity.name: quantity.label for quantity in RECIPE}
+    labels = {quantity.name: quantity.label for quantity in load_system(system).recipe}
     for place, (panel, target) in enumerate(zip(panels, targets, strict=True)):
         lines = importance[importance["target"] == target].set_index("block").reindex(names)
         _bars(panel, lines[value], lines["spread"].fillna(0.0) if "spread" in lines else 0.0 * lines[value])
@@ -189,7 +213,7 @@ def importance_bars(importance: pd.DataFrame, title: str, value: str = "drop", l
     return figure
 
 
-def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> Figure:
+def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION, system: AnySystem = DEFAULT) -> Figure:
     """Plot reactions above a conversion, beside all, by temperature, initiator and monomer.
 
     The study's Figures 3 to 5; it counts 86 of 432 reactions above 90 % at their last time.
@@ -197,16 +221,18 @@ def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION) -> 
     Args:
         table: Rows with recipe and residual monomer; each reaction is taken at its last time.
         threshold: Of the conversion, which counts from there on.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Returns:
-        One panel for each of the three conditions.
+        One panel for each of the conditions.
     """
-    last = table.loc[table.groupby(run_numbers(table))["time"].idxmax()]
-    above = last[conversion(last) >= threshold]
-    figure = Figure(figsize=(WIDTH, 6.6), layout="constrained")
+    system = load_system(system)
+    last = table.loc[table.groupby(run_numbers(table, system))["time"].idxmax()]
+    above = last[conversion(last, system) >= threshold]
+    conditions = system.recipe[:-1]
+    figure = Figure(figsize=(WIDTH, 2.2 * len(conditions)), layout="constrained")
     figure.suptitle(f"{len(above)} of {len(last)} reactions reach a conversion of {threshold:.0%} at their last time")
-    conditions = [quantity for quantity in RECIPE if quantity.name in CONDITIONS]
-    for panel, quantity in zip(figure.subplots(3, 1), reversed(conditions), strict=True):
+    for panel, quantity in zip(figure.subplots(len(conditions), 1), reversed(conditions), strict=True):
         _counts(panel, last[quantity.name], above[quantity.name], f"conversion of {threshold:.0%} or more")
         panel.set_xlabel(quantity.axis)
         panel.set_ylabel("reactions")
@@ -273,12 +299,13 @@ def assessments(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _named(targets: Sequence[str]) -> list[Quantity]:
-    return [quantity for quantity in RECIPE if quantity.name in targets]
+def _named(targets: Sequence[str], system: System) -> list[Quantity]:
+    return [quantity for quantity in system.recipe if quantity.name in targets]
 
 
 def _pairs(names: Sequence[str]) -> list[list[str]]:
-    return [list(names[at : at + 2]) for at in range(0, len(names), 2)]
+    even = [*names, *names[len(names) - len(names) % 2 :]]  # a last one alone is as wide as two
+    return [even[at : at + 2] for at in range(0, len(even), 2)]
 
 
 def _grid(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from polyinv.chemistry import DEFAULT, load_system
 from polyinv.evaluation import ENSEMBLE
-from polyinv.quantities import RECIPE, TARGETS
 
 PROTOCOLS = {
     "ours, random_rows (published split)": ("random_rows", "test"),
@@ -12,8 +12,10 @@ PROTOCOLS = {
     "ours, by_recipe, off the grid": ("by_recipe", "off_grid"),
 }
 """Split that a model was trained with and subset that it is evaluated on, by the name of the line."""
-UNITS = {quantity.name: quantity.unit for quantity in RECIPE}
-RMSE_DIGITS = {"cBA_0": 3, "cAIBN_0": 5, "temp": 2, "time": 0, "global": 0}
+STUDIED = load_system(DEFAULT)
+"""What the published study is of."""
+UNITS = {quantity.name: quantity.unit for quantity in STUDIED.recipe}
+RMSE_DIGITS = dict(zip((*STUDIED.targets, "global"), (3, 5, 2, 0, 0), strict=True))
 """Decimals of a root mean square error."""
 
 
@@ -31,7 +33,9 @@ def reproduction_table(
     Returns:
         Cells as text, mean ± standard deviation over the split seeds where there are several.
     """
-    wanted = [(name, metric) for name in TARGETS] + ([("global", "r2"), ("global", "mse")] if metric == "r2" else [])
+    wanted = [(name, metric) for name in STUDIED.targets] + (
+        [("global", "r2"), ("global", "mse")] if metric == "r2" else []
+    )
     rows, scores = [], _with_rmse(scores)
     for (model, features), numbers in published.items():
         if set(wanted) <= numbers.keys():
@@ -61,7 +65,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     scores = _with_rmse(scores)
     members = scores[scores["member"] != ENSEMBLE]
     wide = scores[scores["member"] == ENSEMBLE].pivot(index="target", columns="metric", values="value")
-    wide = wide.reindex([*TARGETS, "global"])
+    wide = wide.reindex([name for name in scores["target"].unique() if name != "global"] + ["global"])
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (
         ("r2", "R²", "{:.4f}"),

@@ -19,7 +19,7 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.errors import InputError
 from polyinv.simulate import deterministic, solvers
-from polyinv.simulate.snapshots import check_runs
+from polyinv.simulate.snapshots import check_runs, conditions_in_words
 
 ENOUGH, TOO_FEW = 10.0, 2.0
 """Mean number of live radicals below which a reaction is warned of, and below which it is refused."""
@@ -119,8 +119,7 @@ def _check_coefficients(chemistry: Chemistry, k: RateCoefficients, conditions: T
 
 
 def _named(run: int, conditions: Tensor) -> str:
-    cBA_0, cAIBN_0, temp = conditions[run, :3].tolist()
-    return f"reaction {run + 1} (cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g})"
+    return f"reaction {run + 1} ({conditions_in_words(conditions[run])})"
 
 
 def guard(volumes: Volumes, conditions: Tensor, chains: float, *, allow_few: bool = False) -> None:

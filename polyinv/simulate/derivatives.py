@@ -114,7 +114,7 @@ def _change(growth: Growth, polymer: Snapshots, change: Growth) -> Snapshots:
     more_chains, more_units, more_squares = (part.sum(-1) for part in (change.chains, change.units, change.squares))
     return Snapshots(
         mmd=(change.units / STEP - polymer.mmd * more_units[..., None]) / units[..., None],
-        cBA_time=change.monomer,
+        residual_monomer=change.monomer,
         Mn=polymer.Mn * (more_units / units - more_chains / chains),
         Mw=polymer.Mw * (more_squares / squares - more_units / units),
         dead_chains=more_chains,

@@ -109,7 +109,7 @@ def fluctuations(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, rea
     """Compute the fluctuations of B reactions at T times each, some 30 µs a reaction; float64, on the device given.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), monomer and initiator in mol/L, temperature in °C, then other concentrations.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
         reach: Longest step, as the decline of ln M plus that of ln I.

@@ -158,7 +158,7 @@ def simulate_runs(
     the result does not depend on ``workers``, nor on whether reactions were taken from the store.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), monomer and initiator in mol/L, temperature in °C, then other concentrations.
         times: (B, T) in s, ascending along T.
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
         chains: Dead chains wanted in the volume at the horizon, as the rate equations have it.

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry
-from polyinv.quantities import MMD, SCALARS
+from polyinv.quantities import MEANS, MMD
 from polyinv.simulate.derivatives import derivatives
 from polyinv.simulate.fused import TOLERANCE
 from polyinv.simulate.snapshots import Snapshots, check_growth
 from polyinv.simulate.solvers import SOLVERS
 
+SCALARS = ("residual_monomer", *MEANS)
 OBSERVED = SCALARS + MMD
 """What is observed: the logarithms of the scalars, and the nodes of the curve."""
 
@@ -26,9 +27,9 @@ def observe_with_slopes(
 ) -> tuple[Tensor, Tensor]:
     """Simulate the observed numbers (B, 103), and their derivatives by the values of the recipe (B, 103, R)."""
     polymer, slopes = derivatives(recipes[:, :-1], recipes[:, -1:], chemistry, tolerance=tolerance)
-    scalars = [getattr(slopes, name)[:, 0] / getattr(polymer, name)[..., None][:, 0] for name in SCALARS]
+    scalars = [by[:, 0] / part[..., None][:, 0] for by, part in zip(slopes.scalars, polymer.scalars, strict=True)]
     return _row(polymer), torch.cat([torch.stack(scalars, 1), slopes.mmd[:, 0]], 1)
 
 
 def _row(polymer: Snapshots) -> Tensor:
-    return torch.cat([*(getattr(polymer, name).log() for name in SCALARS), polymer.mmd[:, 0]], dim=-1)
+    return torch.cat([*(part.log() for part in polymer.scalars), polymer.mmd[:, 0]], dim=-1)

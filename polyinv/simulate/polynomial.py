@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import Chemistry
-from polyinv.quantities import RECIPE
+from polyinv.chemistry import System
 from polyinv.simulate.observed import OBSERVED, observe
 from polyinv.simulate.recipes import from_unit
 
-NODES = 9
-"""Chebyshev nodes along each value of the recipe: errors are then a third of the noise of 1e7 chains at most."""
+VALUES, NODES = 4, 9
+"""Values of a recipe, and Chebyshev nodes along each of them: errors are then a third of the noise of 1e7
+chains at most."""
 NEGLIGIBLE = 1e-6
 """Combinations of the observed numbers smaller than this share of the largest are left out."""
 
@@ -38,14 +38,14 @@ class Polynomial:
     observed: tuple[str, ...] = OBSERVED
 
     @classmethod
-    def interpolate(cls, chemistry: Chemistry, nodes: int = NODES) -> "Polynomial":
-        """Interpolate a chemistry; some 30 µs of one core for each of ``nodes`` to the fourth."""
+    def interpolate(cls, system: System, nodes: int = NODES) -> "Polynomial":
+        """Interpolate a system of four recipe values; some 30 µs of one core for each of ``nodes`` to the fourth."""
         angles = math.pi * (torch.arange(nodes).double() + 0.5) / nodes
-        grid = torch.cartesian_prod(*[angles.cos()] * len(RECIPE))
-        values = observe(from_unit(grid), chemistry).view(*[nodes] * len(RECIPE), -1)
+        grid = torch.cartesian_prod(*[angles.cos()] * VALUES)
+        values = observe(from_unit(grid, system), system.chemistry).view(*[nodes] * VALUES, -1)
         transform = torch.cos(torch.arange(nodes)[:, None] * angles) * 2 / nodes
         transform[0] /= 2
-        coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * len(RECIPE), values)
+        coefficients = torch.einsum("ia,jb,kc,ld,abcdo->ijklo", *[transform] * VALUES, values)
         return cls(coefficients, torch.eye(values.shape[-1], dtype=values.dtype)).compressed()
 
     def compressed(self) -> "Polynomial":

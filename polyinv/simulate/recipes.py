@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
-from polyinv.quantities import CONDITIONS, RECIPE, TARGETS
+from polyinv.chemistry import System
 from polyinv.reactions import run_numbers
 from polyinv.simulate.solvers import BLOCK
 
@@ -18,6 +19,9 @@ GRID = {
     "time": tuple(300.0 * i for i in range(1, 13)),
 }
 """Levels of the published grid, in its row order: 432 reactions of 12 snapshots."""
+CONDITIONS = ("cBA_0", "cAIBN_0", "temp")
+REACTIONS, SNAPSHOTS = 432, 12
+"""Of the grid of any other system."""
 
 
 def published_grid() -> pd.DataFrame:
@@ -28,41 +32,62 @@ def published_grid() -> pd.DataFrame:
         >>> len(grid), len(grid.drop_duplicates(["cBA_0", "cAIBN_0", "temp"]))
         (5184, 432)
     """
-    return pd.DataFrame(itertools.product(*GRID.values()), columns=list(GRID))[list(TARGETS)]
+    return pd.DataFrame(itertools.product(*GRID.values()), columns=list(GRID))[[*CONDITIONS, "time"]]
 
 
-LOW, HIGH = (
-    torch.tensor([getattr(quantity, end) for quantity in RECIPE], dtype=torch.float64) for end in ("low", "high")
-)
-"""Ends of the published recipe box, (4,)."""
+def grid(system: System) -> pd.DataFrame:
+    """Make the recipes of a system's grid: 432 reactions of 12 snapshots.
+
+    Of butyl acrylate it is the published one. Of others the conditions fill the box evenly (a Sobol sequence), each
+    with snapshots at twelve equal steps up to the last time of the box, those before its first time left out.
+    """
+    if "grid" in system.bundled:
+        return published_grid()
+    low, high = (end[:-1] for end in box(system))
+    shares = SobolEngine(len(low)).draw(REACTIONS, dtype=torch.float64)
+    conditions = low + (high - low) * shares
+    times = system.horizon * torch.arange(1, SNAPSHOTS + 1, dtype=torch.float64) / SNAPSHOTS
+    times = times[times >= system.recipe[-1].low]
+    rows = [conditions.repeat_interleave(len(times), 0), times.repeat(REACTIONS)[:, None]]
+    return pd.DataFrame(torch.cat(rows, 1).numpy(), columns=list(system.targets))
 
 
-def random_recipes(count: int, generator: torch.Generator) -> Tensor:
-    """Draw recipes (B, 4) uniform in the published box, float64."""
+def box(system: System) -> tuple[Tensor, Tensor]:
+    """Lower and upper ends of the recipe box of a system, (V,) each, float64."""
+    ends = [(quantity.low, quantity.high) for quantity in system.recipe]
+    low, high = torch.tensor(ends, dtype=torch.float64).unbind(1)
+    return low, high
+
+
+def random_recipes(count: int, generator: torch.Generator, system: System) -> Tensor:
+    """Draw recipes (B, V) uniform in the box of a system, float64."""
     # The bundled recipes were drawn between ends in single precision, 1e-8 aside: the numbers stay as they are.
-    low, high = (end.float().double() for end in (LOW, HIGH))
-    uniform = torch.rand(count, len(RECIPE), generator=generator, dtype=torch.float64, device=generator.device)
+    low, high = (end.float().double() for end in box(system))
+    uniform = torch.rand(count, len(low), generator=generator, dtype=torch.float64, device=generator.device)
     return low.to(generator.device) + (high - low).to(generator.device) * uniform
 
 
-LOGARITHMIC = torch.tensor([quantity.name != "temp" for quantity in RECIPE])
+def to_unit(recipes: Tensor, system: System) -> Tensor:
+    """Map recipes (*, V) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
+    low, high = box(system)
+    share = (recipes / low).log() / (high / low).log()
+    return 2 * torch.where(_logarithmic(system), share, (recipes - low) / (high - low)) - 1
 
 
-def to_unit(recipes: Tensor) -> Tensor:
-    """Map recipes (*, 4) of the box to [-1, 1]: the temperature linearly, the others by their logarithm."""
-    logarithmic = (recipes / LOW).log() / (HIGH / LOW).log()
-    return 2 * torch.where(LOGARITHMIC, logarithmic, (recipes - LOW) / (HIGH - LOW)) - 1
-
-
-def from_unit(unit: Tensor) -> Tensor:
+def from_unit(unit: Tensor, system: System) -> Tensor:
     """Map points of [-1, 1] back to recipes: the inverse of `to_unit`."""
-    share = (unit + 1) / 2
-    return torch.where(LOGARITHMIC, LOW * (HIGH / LOW) ** share, LOW + (HIGH - LOW) * share)
+    (low, high), share = box(system), (unit + 1) / 2
+    return torch.where(_logarithmic(system), low * (high / low) ** share, low + (high - low) * share)
 
 
-def unit_slopes(recipes: Tensor) -> Tensor:
-    """Derivatives (*, 4) of the values of recipes (*, 4) by the coordinates of `to_unit`, each by its own."""
-    return torch.where(LOGARITHMIC, recipes * (HIGH / LOW).log(), HIGH - LOW) / 2
+def unit_slopes(recipes: Tensor, system: System) -> Tensor:
+    """Derivatives (*, V) of the values of recipes (*, V) by the coordinates of `to_unit`, each by its own."""
+    low, high = box(system)
+    return torch.where(_logarithmic(system), recipes * (high / low).log(), high - low) / 2
+
+
+def _logarithmic(system: System) -> Tensor:
+    return torch.tensor([quantity.logarithmic for quantity in system.recipe])
 
 
 def part_to_simulate(method: str, reactions: range, total: int) -> range:
@@ -81,21 +106,22 @@ def part_to_simulate(method: str, reactions: range, total: int) -> range:
     return range(reactions.start // BLOCK * BLOCK, min(-(-reactions.stop // BLOCK) * BLOCK, total))
 
 
-def runs(recipes: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def runs(recipes: pd.DataFrame, system: System) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sort recipes into reactions: rows that differ in time only are snapshots of one reaction.
 
     Args:
-        recipes: N rows with the columns of ``TARGETS``, in any order, repeats allowed.
+        recipes: N rows with the targets of the system, in any order, repeats allowed.
+        system: What is polymerized.
 
     Returns:
-        Conditions (B, 3) and times (B, T) of the reactions, float64, the times ascending and the last one repeated up
-        to T; then for each of the N rows its reaction and its snapshot, both (N,).
+        Conditions (B, 3 + E) and times (B, T) of the reactions, float64, the times ascending and the last one repeated
+        up to T; then for each of the N rows its reaction and its snapshot, both (N,).
     """
     recipes = recipes.reset_index(drop=True)
-    run = run_numbers(recipes)
+    run = run_numbers(recipes, system)
     snapshot = recipes.groupby(run)["time"].rank(method="dense").to_numpy().astype(int) - 1
     times = np.full((run.max() + 1, snapshot.max() + 1), np.nan)
     times[run, snapshot] = recipes["time"]
     times = pd.DataFrame(times).ffill(axis=1).to_numpy(copy=True)
-    conditions = recipes.loc[~pd.Series(run).duplicated(), list(CONDITIONS)].to_numpy(dtype=float, copy=True)
+    conditions = recipes.loc[~pd.Series(run).duplicated(), list(system.conditions)].to_numpy(dtype=float, copy=True)
     return torch.tensor(conditions), torch.tensor(times), torch.tensor(run), torch.tensor(snapshot)

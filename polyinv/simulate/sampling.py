@@ -43,7 +43,7 @@ def draw(
     Args:
         growth: Noise-free growth per interval, (B, T).
         scatter: Of the same reactions at the same times.
-        initial_monomer: cBA_0 in mol/L, shape (B,).
+        initial_monomer: In mol/L, shape (B,).
         volume: Chains per mol/L in each reaction, shape (B,).
         generator: On the device of ``growth``; or several, each for as many of the reactions, one after the other.
         redraw: Draw each snapshot independently instead of cumulating the noise along the reaction.
@@ -116,7 +116,7 @@ def grow_with_horizon(
     """Integrate the growth (B, T), and the dead chains in mol/L, (B,), that each reaction has made by its horizon.
 
     Args:
-        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        conditions: (B, 3 + E), see `polyinv.chemistry.Chemistry`.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
         horizon: In s; None takes the last snapshot of each reaction.
@@ -152,7 +152,7 @@ def simulate(
     The random numbers of each `BLOCK` of reactions come from a stream of their own, in the order of the reactions.
 
     Args:
-        conditions: (B, 3), columns cBA_0, cAIBN_0, temp.
+        conditions: (B, 3 + E), see `polyinv.chemistry.Chemistry`.
         times: (B, T) in s, ascending along T.
         chemistry: Scheme and coefficients.
         chains: Dead chains of each reaction at its horizon; fixes its volume.

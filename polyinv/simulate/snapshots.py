@@ -10,7 +10,6 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.quantities import RECIPE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,17 +28,22 @@ class Snapshots:
 
     Args:
         mmd: w(log10 M) of unit area on the nodes of `polyinv.mmd`, shape (B, T, 100).
-        cBA_time: Residual monomer in mol/L, shape (B, T).
+        residual_monomer: In mol/L, shape (B, T).
         Mn: Number average molar mass of the dead chains in g/mol, shape (B, T).
         Mw: Mass average molar mass of the dead chains in g/mol, shape (B, T).
         dead_chains: Concentration of dead chains in mol/L, shape (B, T).
     """
 
     mmd: Tensor
-    cBA_time: Tensor
+    residual_monomer: Tensor
     Mn: Tensor
     Mw: Tensor
     dead_chains: Tensor
+
+    @property
+    def scalars(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Residual monomer, Mn and Mw."""
+        return self.residual_monomer, self.Mn, self.Mw
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Growth:
         chains, units, squares = (part.sum(-1) for part in (self.chains, self.units, self.squares))
         return Snapshots(
             mmd=self.units / (units[..., None] * STEP),
-            cBA_time=self.monomer,
+            residual_monomer=self.monomer,
             Mn=chemistry.monomer_molar_mass * units / chains,
             Mw=chemistry.monomer_molar_mass * squares / units,
             dead_chains=chains,
@@ -99,11 +103,15 @@ def concatenate(parts: list[Batch]) -> Batch:
     return kind(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(kind)))
 
 
+ABOVE = {"monomer": 0.0, "initiator": 0.0, "temp": -273.15, "time": 0.0}
+"""What the conditions of a reaction and its first time have to be above, in mol/L, °C and s."""
+
+
 def check_runs(conditions: Tensor, times: Tensor) -> None:
     """Refuse impossible conditions or times of reactions.
 
     Args:
-        conditions: (B, 3 + E), columns cBA_0, cAIBN_0, temp, then other concentrations.
+        conditions: (B, 3 + E), monomer and initiator in mol/L, temperature in °C, then other concentrations.
         times: (B, T), ascending along T.
 
     Raises:
@@ -114,9 +122,9 @@ def check_runs(conditions: Tensor, times: Tensor) -> None:
             f"reactions need conditions of shape (B, 3) and times of shape (B, T), "
             f"got {(*conditions.shape,)} and {(*times.shape,)}"
         )
-    for quantity, column in zip(RECIPE, [*conditions[:, :3].unbind(-1), times[:, :1]], strict=True):
+    for (name, above), column in zip(ABOVE.items(), [*conditions[:, :3].unbind(-1), times[:, :1]], strict=True):
         column = column.reshape(len(conditions), -1)
-        _check(torch.isfinite(column) & (column > quantity.above), column, quantity.name, f"above {quantity.above:g}")
+        _check(torch.isfinite(column) & (column > above), column, name, f"above {above:g}")
     for column in conditions[:, 3:, None].unbind(1):
         _check(torch.isfinite(column) & (column >= 0), column, "a concentration", "of 0 or more")
     if not torch.isfinite(times).all() or (times.diff(dim=-1) < 0).any():
@@ -139,6 +147,16 @@ def check_growth(growth: Growth, conditions: Tensor) -> None:
     dead_chains = growth.chains.sum((-1, -2))
     bad = ~(dead_chains.isfinite() & (dead_chains > 0) & growth.monomer.isfinite().all(-1))
     if bad.any():
-        cBA_0, cAIBN_0, temp = conditions[bad.nonzero()[0, 0], :3].tolist()
-        recipe = f"cBA_0 {cBA_0:g}, cAIBN_0 {cAIBN_0:g}, temp {temp:g}"
+        recipe = conditions_in_words(conditions[bad.nonzero()[0, 0]])
         raise InputError(f"the rate equations give no polymer for {recipe}: no such polymerization is possible")
+
+
+def conditions_in_words(conditions: Tensor) -> str:
+    """Describe the conditions of a reaction, (3 + E).
+
+    Example:
+        >>> conditions_in_words(torch.tensor([1.0, 0.01, 70.0]))
+        '1 mol/L of monomer, 0.01 mol/L of initiator, 70 °C'
+    """
+    monomer, initiator, temp = conditions[:3].tolist()
+    return f"{monomer:g} mol/L of monomer, {initiator:g} mol/L of initiator, {temp:g} °C"

@@ -25,7 +25,7 @@ def grow(
     """Integrate the chains made between the snapshots of B reactions.
 
     Args:
-        conditions: (B, 3), columns cBA_0 and cAIBN_0 in mol/L, temp in °C.
+        conditions: (B, 3 + E), monomer and initiator in mol/L, temperature in °C, then other concentrations.
         times: (B, T) in s, ascending along T.
         chemistry: Its range is not checked here: outside it the coefficients extrapolate.
         solver: One of ``SOLVERS``; None takes ``fused`` on a CPU, ``torch`` on any other device.

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from polyinv.ablation.dots import dots
-from polyinv.ablation.summary import NAMES, summary
+from polyinv.ablation.summary import summary
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 
 AXES = ["axis.rows", "axis.model"]
@@ -20,14 +21,14 @@ def found(rng):
         for model in ("forest", "MLP")
         for seed in (1, 2, 3)
         for subset in ("test", "off_grid")
-        for target in NAMES
+        for target in (*SYSTEM.targets, "global")
     ]
     return summary(pd.DataFrame(rows), AXES, 1000)
 
 
 def test_what_is_compared_stands_together(found):
     figure = dots(found, AXES, "study")
-    assert len(figure.axes) == len(NAMES)
+    assert len(figure.axes) == len((*SYSTEM.targets, "global"))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["rows 1000, forest", "rows 100, forest", "rows 1000, MLP", "rows 100, MLP"]
     shown = figure.axes[-1].lines[0].get_xdata()

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from polyinv.ablation.summary import NAMES, in_words, mean_interval, summary
+from polyinv.ablation.summary import in_words, mean_interval, summary
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 
 SEEDS = range(42, 47)
 AXES = ["axis.features", "axis.model"]
@@ -28,7 +29,7 @@ def scores(values, seeds=SEEDS, subset="test"):
         }
         for key, of_seeds in values.items()
         for seed, value in zip(seeds, of_seeds, strict=True)
-        for target in NAMES
+        for target in (*SYSTEM.targets, "global")
     ]
     return pd.DataFrame(rows)
 
@@ -78,7 +79,7 @@ def test_the_reference_is_the_first_value_of_the_first_axis_on_the_same_others()
         ("mmd", "MLP"): [0.3, 0.4, 0.5, 0.4, 0.4],
     }
     found = summary(scores(values), AXES, "composite")
-    assert len(found) == 4 * len(NAMES)
+    assert len(found) == 4 * len((*SYSTEM.targets, "global"))
     for model, difference in (("forest", -0.1), ("MLP", -0.3)):
         row = line(found, "mmd", model, target="temp")
         assert (row["pairs"], row["difference"]) == (5, pytest.approx(difference))
@@ -102,7 +103,7 @@ def test_only_seeds_that_both_have_are_paired_and_undefined_scores_count_for_not
     row = line(found, "mmd", "forest")
     assert (row["pairs"], row["difference"]) == (1, pytest.approx(-0.4))
     assert np.isnan(row["difference_low"])  # one pair has no interval
-    words = in_words(found, AXES, "composite", "study", ["split.seed", "model.seed"])
+    words = in_words(found, AXES, "composite", "study", ["split.seed", "model.seed"], SYSTEM)
     assert "| mmd      | forest | 1     | -0.400 |" in words
     assert "(split.seed, model.seed)" in words
     assert "nan" not in words
@@ -111,7 +112,7 @@ def test_only_seeds_that_both_have_are_paired_and_undefined_scores_count_for_not
 def test_subsets_have_tables_of_their_own_and_a_score_that_stands_twice_is_no_summary():
     values = {("composite", "forest"): [0.5] * 5, ("mmd", "forest"): [0.4] * 5}
     table = pd.concat([scores(values), scores(values, subset="off_grid")])
-    words = in_words(summary(table, AXES, "composite"), AXES, "composite", "study", ["split.seed"])
+    words = in_words(summary(table, AXES, "composite"), AXES, "composite", "study", ["split.seed"], SYSTEM)
     assert words.count("Less the same with features composite, paired") == 2
     with pytest.raises(ValueError, match="stands there twice"):
         summary(pd.concat([table, table.tail(1)]), AXES, "composite")

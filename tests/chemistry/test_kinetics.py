@@ -4,9 +4,8 @@ import math
 import pytest
 import torch
 
-from polyinv.chemistry import CHEMISTRIES, Arrhenius
+from polyinv.chemistry import SYSTEMS, Arrhenius, load_system
 from polyinv.chemistry.kinetics import RateCoefficients
-from polyinv.quantities import TARGETS
 
 EFFECTIVE = {"k_bb", "k_pt", "k_tss", "k_tst", "k_ttt", "k_trS"}
 
@@ -18,11 +17,12 @@ def test_activation_energy_is_the_slope_of_the_arrhenius_plot():
     assert slope * 8.31446261815324 == pytest.approx(20e3)
 
 
-@pytest.mark.parametrize("name", CHEMISTRIES)
+@pytest.mark.parametrize("name", SYSTEMS)
 def test_contract(name):
-    chemistry = CHEMISTRIES[name]
+    system = load_system(name)
+    chemistry = system.chemistry
     assert chemistry.name == name
-    assert set(chemistry.range) == set(TARGETS)
+    assert set(chemistry.range) == set(system.targets)
     for field in dataclasses.fields(RateCoefficients):
         coefficient = getattr(chemistry, field.name)
         if coefficient is None:
@@ -34,7 +34,7 @@ def test_contract(name):
 
 
 def test_fitted_coefficients_are_called_effective():
-    chemistry = CHEMISTRIES["butyl_acrylate"]
+    chemistry = load_system("butyl_acrylate").chemistry
     laws = {field.name: getattr(chemistry, field.name) for field in dataclasses.fields(RateCoefficients)}
     for name, law in laws.items():
         assert law is None or ("effective" in law.source) == (name in EFFECTIVE)
@@ -43,4 +43,6 @@ def test_fitted_coefficients_are_called_effective():
 
 
 def test_transfer_to_solvent_at_70_degrees():
-    assert CHEMISTRIES["butyl_acrylate"].k_trS(torch.tensor(70.0)).item() == pytest.approx(105, abs=0.5)  # 1/s
+    assert load_system("butyl_acrylate").chemistry.k_trS(torch.tensor(70.0)).item() == pytest.approx(
+        105, abs=0.5
+    )  # 1/s

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from polyinv.chemistry import BUTYL_ACRYLATE, SYSTEMS, System, load_system
+from polyinv.chemistry.butyl_acrylate import COLUMNS, CONDITIONS, RECIPE, SCALARS, TARGETS
 from polyinv.chemistry.coefficients_file import agents, initiators
 from polyinv.chemistry.kinetics import RateCoefficients
 from polyinv.chemistry.measures import CONCENTRATION, RATIO, measure
@@ -16,35 +17,9 @@ from polyinv.chemistry.system_file import read_system
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.errors import InputError
-from polyinv.quantities import COLUMNS, CONDITIONS, RECIPE, SCALARS, TARGETS
 
 DOMAIN = Path(__file__).parents[2] / "polyinv" / "domain"
-TOY = """
-name: toy
-title: a monomer that nobody has
-monomer: {name: toyene, symbol: T, molar_mass: 100 g/mol, density: {value: 0.9 g/mL, temp: 70 °C, source: made up}}
-initiator: {name: AIBN, symbol: AIBN}
-solvent:
-  name: water
-  symbol: W
-  molar_mass: 18 g/mol
-  density: {value: 980 kg/m3, temp: 70 °C, source: made up}
-agent: {name: some thiol, symbol: SH}
-recipe:
-  monomer: {range: 0.5 to 3 mol/L}
-  initiator: {range: 2.5 to 20 mmol/L}
-  temp: {range: 60 to 80 °C}
-  agent: {range: 1e-3 to 0.05 mol/L}
-  time: {range: 0.5 to 2 h}
-coefficients:
-  k_p: {A: 1e6 L/mol/s, E_a: 20 kJ/mol, measured: 50 °C, sd_ln_k: 1e-1, sd_E_a: 1 kJ/mol, source: made up}
-  k_tss: {A: 1e9 L/mol/s, E_a: 8000 J/mol, source: made up}
-  k_trS: {times: k_p, A: 1e-5, E_a: -3 kJ/mol, source: made up}
-  k_trA: {times: k_p, A: 0.7, E_a: 0 kJ/mol, source: made up}
-fractions:
-  d_ss: {value: 0.5, source: made up}
-note: made up
-"""
+TOY = Path(__file__).parents[1].joinpath("data", "toy.yaml").read_text(encoding="utf-8")
 
 
 def at_70(law):

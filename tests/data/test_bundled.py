@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polyinv.chemistry.butyl_acrylate import COLUMNS, CONDITIONS, RECIPE, TARGETS
 from polyinv.data import bundled
 from polyinv.data.bundled import card, load_bundled
 from polyinv.errors import InputError
 from polyinv.mmd import area, mean_molar_masses
-from polyinv.quantities import COLUMNS, CONDITIONS, MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD
 from polyinv.simulate.recipes import published_grid
 
 

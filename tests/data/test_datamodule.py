@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
 from polyinv.data.batches import Shard, TableBatches, member_generators
 from polyinv.data.datamodule import RecipeDataModule
-from polyinv.data.features import BLOCKS, FEATURES, feature_columns
+from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.quantities import MMD
 
 
 @pytest.fixture
@@ -26,11 +27,11 @@ LENGTHS = {"mmd": 100, "composite": 103, "conditional": 107, "scalars": 3}
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_feature_sets_are_made_of_blocks(name):
-    columns = feature_columns(name)
+    columns = feature_columns(name, SYSTEM)
     assert len(columns) == LENGTHS.get(name, len(set(columns)))  # none twice
     if name.removeprefix("mmd+") in SCALARS:
         assert columns == (name.removeprefix("mmd+"), *MMD)
-    assert set(columns) <= {column for block in BLOCKS.values() for column in block}
+    assert set(columns) <= set(SYSTEM.columns)
     assert (set(TARGETS) <= set(columns)) == (name == "conditional")  # what is to be answered is seen by no other
 
 
@@ -112,4 +113,4 @@ def test_an_empty_part_is_refused(small):
 
 def test_an_unknown_feature_set_is_refused():
     with pytest.raises(InputError, match="no feature set 'mdm'; known: composite, conditional"):
-        feature_columns("mdm")
+        feature_columns("mdm", SYSTEM)

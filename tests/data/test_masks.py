@@ -3,17 +3,17 @@
 import pytest
 import torch
 
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import feature_columns
 from polyinv.data.masks import InputPatterns, given_inputs, masked_inputs
-from polyinv.data.patterns import ANY, INPUTS, PRACTICAL, check_patterns, every_pattern, inputs_of, name_of
+from polyinv.data.patterns import ANY, PRACTICAL, check_patterns, every_pattern, inputs_of, name_of
 from polyinv.data.scaling import Scaling
 from polyinv.data.source import DataConfig
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.quantities import TARGETS
 
-COLUMNS = feature_columns("conditional")
+COLUMNS = feature_columns("conditional", SYSTEM)
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,17 @@ def data(small):
 
 
 def test_every_pattern_shows_a_polymer_and_asks_for_something():
-    patterns = every_pattern()
+    patterns = every_pattern(SYSTEM)
     # three ways to show a polymer, with or without the monomer, and all but one of 16 sets of known values
     assert len(set(patterns)) == len(patterns) == 3 * 2 * 15
-    assert all(name_of(inputs_of(pattern)) == pattern for pattern in patterns)
+    assert all(name_of(inputs_of(pattern, SYSTEM), SYSTEM) == pattern for pattern in patterns)
     assert set(PRACTICAL) - {ANY} <= set(patterns)
 
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("mmd+tmep", "no input 'tmep'; known: cAIBN_0, cBA_0, cBA_time, composite, means, mmd, temp, time"),
+        ("mmd+tmep", "no input 'tmep'; known: cAIBN_0, cBA_0, cBA_time, composite, means, mmd, residual, temp, time"),
         ("temp+time", "the pattern 'temp\\+time' shows no polymer; needs mmd, or means"),
         ("mmd+cBA_0+cAIBN_0+temp+time", "leaves nothing of the recipe to answer"),
         ("", "no input ''"),
@@ -46,15 +46,15 @@ def test_a_pattern_that_cannot_be_is_refused(pattern, said):
 @pytest.mark.parametrize("weights", [{"mmd": -1}, {"mmd": float("nan")}, {"mmd": 0, "any": 0}])
 def test_weights_that_are_no_shares_are_refused(weights):
     with pytest.raises(InputError, match=r"data\.patterns"):
-        check_patterns(weights)
+        check_patterns(weights, SYSTEM)
 
 
 def test_patterns_are_drawn_as_often_as_their_weights_say():
-    masks = InputPatterns.of({"mmd+temp": 1, "temp+mmd": 1, "composite": 2, ANY: 4})
+    masks = InputPatterns.of({"mmd+temp": 1, "temp+mmd": 1, "composite": 2, ANY: 4}, SYSTEM)
     drawn = masks.draw(100_000, torch.Generator().manual_seed(0))
     for pattern, share in {"mmd+temp": 2 / 8, "composite": 2 / 8, "means+time": 0.0}.items():
         expected = share + 4 / 8 / 90
-        there = torch.tensor([name in inputs_of(pattern) for name in INPUTS])
+        there = torch.tensor([name in inputs_of(pattern, SYSTEM) for name in SYSTEM.inputs])
         seen = (drawn == there).all(-1).double().mean().item()
         assert abs(seen - expected) < 5 * (expected * (1 - expected) / 100_000) ** 0.5
     assert drawn[:, :3:2].any(-1).all()  # the curve, or Mn and Mw
@@ -66,9 +66,9 @@ def test_an_input_with_a_gap_is_not_given(data):
     x[1, COLUMNS.index("MMD50")] = torch.nan
     x[2, COLUMNS.index("Mw")] = torch.nan
     x[3, COLUMNS.index("temp")] = torch.nan
-    given = given_inputs(x, COLUMNS)
+    given = given_inputs(x, COLUMNS, SYSTEM)
     absent = [None, "mmd", "means", "temp"]
-    assert [[name for name, there in zip(INPUTS, row, strict=True) if not there] for row in given.tolist()] == [
+    assert [[name for name, there in zip(SYSTEM.inputs, row, strict=True) if not there] for row in given.tolist()] == [
         [name] if name else [] for name in absent
     ]
 
@@ -77,20 +77,20 @@ def test_an_input_with_a_gap_is_not_given(data):
 @pytest.mark.parametrize("pattern", ["mmd", "means+time", "composite+temp", "mmd+cBA_time+cBA_0+cAIBN_0"])
 def test_what_is_masked_leaves_no_trace(data, transform, pattern):
     scaling = data.fit_scaling(transform)
-    seen = scaling(masked_inputs(data.test.x, COLUMNS, pattern))
+    seen = scaling(masked_inputs(data.test.x, COLUMNS, pattern, SYSTEM))
     assert seen.shape == (len(data.test), scaling.width)
     assert seen.isfinite().all()
-    torn = masked_inputs(data.test.x, COLUMNS, pattern)
+    torn = masked_inputs(data.test.x, COLUMNS, pattern, SYSTEM)
     # Half a curve, or Mn without Mw, is as good as nothing.
-    for name in INPUTS:
-        if name not in inputs_of(pattern) and len(INPUTS[name]) > 1:
-            at = COLUMNS.index(INPUTS[name][0])
+    for name in SYSTEM.inputs:
+        if name not in inputs_of(pattern, SYSTEM) and len(SYSTEM.inputs[name]) > 1:
+            at = COLUMNS.index(SYSTEM.inputs[name][0])
             torn[:, at] = 1.7 * data.test.x[:, at]
     assert torch.equal(scaling(torn), seen)
     # InputPatterns drawn in training do the same to rows that are whole.
-    there = torch.tensor([name in inputs_of(pattern) for name in INPUTS])
+    there = torch.tensor([name in inputs_of(pattern, SYSTEM) for name in SYSTEM.inputs])
     assert torch.equal(scaling.mask(scaling(data.test.x), there.expand(len(data.test), -1)), seen)
-    assert torch.equal(seen[:, -len(INPUTS) :].bool(), there.expand(len(data.test), -1))
+    assert torch.equal(seen[:, -len(SYSTEM.inputs) :].bool(), there.expand(len(data.test), -1))
 
 
 def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
@@ -98,7 +98,7 @@ def test_batches_hide_inputs_and_ask_for_the_rest_only(data):
     batches = data.train_dataloader()
     x, z = next(iter(batches))
     assert (x.shape, z.shape) == ((2, 32, data.scaling.width), (2, 32, 4))
-    given = x[..., -len(INPUTS) :].bool()
+    given = x[..., -len(SYSTEM.inputs) :].bool()
     assert torch.equal(z.isnan(), given[..., -4:])
     assert len(given.flatten(0, 1).unique(dim=0)) > 5
     assert not torch.equal(given[0], given[1])
@@ -115,7 +115,7 @@ def test_simulated_batches_hide_inputs_too(monkeypatch, data):
     simulated = RecipeDataModule("conditional", source="simulated", simulated=config, patterns={"mmd+temp": 1})
     simulated = simulated.serving(simulated.fit_scaling("root_log"), batch_size=50, members=2, batch_seed=1)
     for x, z in simulated.train_dataloader():
-        assert torch.equal(x[..., -len(INPUTS) :], torch.tensor([1.0, 0, 0, 0, 0, 1, 0]).expand(2, 50, -1))
+        assert torch.equal(x[..., -len(SYSTEM.inputs) :], torch.tensor([1.0, 0, 0, 0, 0, 1, 0]).expand(2, 50, -1))
         assert torch.equal(z.isnan(), torch.tensor([False, False, True, False]).expand(2, 50, -1))
     assert torch.equal(
         simulated.train.x[:, [COLUMNS.index(name) for name in TARGETS]], simulated.train.y.float().double()

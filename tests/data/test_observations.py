@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
+from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.masks import given_inputs, masked_inputs
 from polyinv.data.observations import Observations
-from polyinv.data.patterns import INPUTS, every_pattern
+from polyinv.data.patterns import every_pattern
 from polyinv.errors import InputError
-from polyinv.quantities import COLUMNS, MMD, SCALARS, TARGETS
+from polyinv.quantities import MMD
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def observations(table) -> Observations:
 def test_a_table_comes_back_as_it_went_in(table, observations):
     pd.testing.assert_frame_equal(observations.to_table(), table[list(COLUMNS)])
     assert len(observations) == 6
-    for quantity in ("recipe", *SCALARS, "mmd"):
+    for quantity in ("recipe", "residual_monomer", "Mn", "Mw", "mmd"):
         assert getattr(observations, quantity).dtype == torch.float64
 
 
@@ -42,7 +43,7 @@ def test_columns_that_a_table_lacks_are_missing(table, columns):
 
 @pytest.mark.parametrize("features", FEATURES)
 def test_a_model_is_given_its_columns_in_their_order(table, observations, features):
-    columns = feature_columns(features)
+    columns = feature_columns(features, SYSTEM)
     np.testing.assert_array_equal(observations.x(columns), table[list(columns)])
     again = Observations.from_tensor(observations.x(columns).float(), columns)
     assert torch.equal(again.x(columns), observations.x(columns).float().double())
@@ -50,13 +51,13 @@ def test_a_model_is_given_its_columns_in_their_order(table, observations, featur
 
 
 def test_patterns_are_what_a_row_gives_whole(observations):
-    conditional = feature_columns("conditional")
-    for pattern in every_pattern():
+    conditional = feature_columns("conditional", SYSTEM)
+    for pattern in every_pattern(SYSTEM):
         masked = observations.masked(pattern)
         assert masked.patterns() == [pattern] * 6
-        x = masked_inputs(observations.x(conditional), conditional, pattern)
+        x = masked_inputs(observations.x(conditional), conditional, pattern, SYSTEM)
         torch.testing.assert_close(masked.x(conditional), x, rtol=0, atol=0, equal_nan=True)
-        assert torch.equal(masked.present, given_inputs(x, conditional))
+        assert torch.equal(masked.present, given_inputs(x, conditional, SYSTEM))
 
 
 def test_half_a_curve_and_half_of_the_means_are_no_input():
@@ -120,15 +121,15 @@ def test_they_hold_no_graph(observations):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: Observations(), "observations of nothing; needs one of recipe, cBA_time"),
+        (lambda: Observations(), "observations of nothing; needs one of recipe, residual_monomer"),
         (lambda: Observations(mmd=torch.ones(100)), r"mmd of 100 observations needs the shape \(100, 100\), got"),
         (lambda: Observations(Mn=torch.ones(3), Mw=torch.ones(2)), r"Mw of 3 observations needs the shape \(3,\)"),
         (lambda: Observations(Mn=[1.0], labels=["a", "b"]), "1 observations need as many labels, got 2"),
         (lambda: Observations(Mn=[1.0], errors={"mmd": [1.0]}), "no value with an error 'mmd'; known"),
         (lambda: Observations(Mn=[1.0], errors={"Mn": [1.0, 2.0]}), r"error of Mn of 1 observations needs the shape"),
         (lambda: Observations.from_tensor(torch.ones(2, 3), MMD), r"need the shape \(B, 100\), got \(2, 3\)"),
-        (lambda: Observations.from_tensor(torch.ones(2, 1), ("Mz",)), "no column 'Mz'; known: cBA_0"),
-        (lambda: Observations(Mn=[1.0]).x(("Mz",)), "no column 'Mz'; known: cBA_0"),
+        (lambda: Observations.from_tensor(torch.ones(2, 1), ("Mz",)), "no column 'Mz' in the system butyl_acrylate"),
+        (lambda: Observations(Mn=[1.0]).x(("Mz",)), "no column 'Mz' in the system butyl_acrylate"),
         (lambda: Observations(Mn=[1.0]).masked("temp"), "shows no polymer"),
     ],
 )
@@ -138,4 +139,4 @@ def test_what_cannot_be_is_refused(call, said):
 
 
 def test_every_input_is_made_of_columns():
-    assert {column for columns in INPUTS.values() for column in columns} == set(COLUMNS)
+    assert {column for columns in SYSTEM.inputs.values() for column in columns} == set(COLUMNS)

@@ -3,20 +3,20 @@ import logging
 import pytest
 import torch
 
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.features import feature_columns
 from polyinv.data.scaling import LIMIT, Scaling, fit_features, fit_targets
 from polyinv.data.transforms import TRANSFORMS, Transform
 from polyinv.errors import InputError
-from polyinv.quantities import TARGETS
 
 
 @pytest.fixture
 def x(grid):
-    return torch.from_numpy(grid[list(feature_columns("composite"))].to_numpy(copy=True))
+    return torch.from_numpy(grid[list(feature_columns("composite", SYSTEM))].to_numpy(copy=True))
 
 
 def plain_scaling(x):
-    transform = Transform("plain", feature_columns("composite"))
+    transform = Transform("plain", feature_columns("composite", SYSTEM), SYSTEM)
     return fit_features(transform(x), transform.names, transform.curve)
 
 
@@ -37,7 +37,7 @@ def test_the_guard_holds_where_a_plain_scaler_fails(x):
 def test_empty_nodes_are_dropped_aloud_and_informative_ones_are_not(x, caplog):
     with caplog.at_level(logging.INFO):
         scaling = plain_scaling(x)
-    kept = dict(zip(feature_columns("composite"), scaling.kept.bool().tolist(), strict=True))
+    kept = dict(zip(feature_columns("composite", SYSTEM), scaling.kept.bool().tolist(), strict=True))
     assert all(kept[name] for name in ("cBA_time", "Mn", "Mw", *(f"MMD{k}" for k in range(40, 75))))
     assert not any(kept[f"MMD{k}"] for k in [*range(1, 26), *range(82, 101)])
     assert "dropped (MMD1–MMD25" in caplog.text
@@ -67,8 +67,8 @@ def test_nothing_to_learn_from_is_refused(x):
 
 
 def test_roots_and_logarithms_are_taken_of_the_columns_they_belong_to(x):
-    columns = feature_columns("composite")
-    transform = Transform("root_log", columns)
+    columns = feature_columns("composite", SYSTEM)
+    transform = Transform("root_log", columns, SYSTEM)
     seen = dict(zip(transform.names, transform(x).T, strict=True))
     assert torch.equal(seen["cBA_time"], x[:, 0])
     for name, column in (("ln cBA_time", 0), ("ln Mn", 1), ("ln Mw", 2)):
@@ -80,15 +80,15 @@ def test_roots_and_logarithms_are_taken_of_the_columns_they_belong_to(x):
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_a_transform_is_finite_where_nothing_is(name):
-    transform = Transform(name, feature_columns("composite"))
+    transform = Transform(name, feature_columns("composite", SYSTEM), SYSTEM)
     assert transform(torch.zeros(2, 103)).isfinite().all()
     assert transform(torch.full((2, 103), -1e-9)).isfinite().all()  # a baseline may lie below zero
 
 
 def test_a_scaling_comes_back_from_its_state(x, grid):
     y = torch.from_numpy(grid[list(TARGETS)].to_numpy(copy=True))
-    scaling = Scaling.fit(x, y, feature_columns("composite"), "root_log")
-    again = Scaling(feature_columns("composite"), "root_log")
+    scaling = Scaling.fit(x, y, feature_columns("composite", SYSTEM), "root_log")
+    again = Scaling(feature_columns("composite", SYSTEM), "root_log")
     again.load_state_dict(scaling.state_dict())
     assert torch.equal(again(x), scaling(x))
     assert torch.equal(again.targets(y), scaling.targets(y))
@@ -96,4 +96,4 @@ def test_a_scaling_comes_back_from_its_state(x, grid):
 
 def test_an_unknown_transform_is_refused():
     with pytest.raises(InputError, match="no transform 'logs'; known: plain, root_log"):
-        Transform("logs", ("Mn",))
+        Transform("logs", ("Mn",), SYSTEM)

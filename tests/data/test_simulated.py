@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM
 from polyinv.data import bank as bank_module
 from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.bundled import load_bundled
@@ -16,7 +17,7 @@ from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
 from polyinv.models import MLP, RandomForest
 from polyinv.models.options import Training
-from polyinv.quantities import RECIPE
+from polyinv.quantities import MMD
 from polyinv.simulate import solvers
 from polyinv.simulate.recipes import random_recipes
 
@@ -34,12 +35,12 @@ def simulated(features="composite", **options):
 @pytest.fixture(scope="module")
 def off_grid():
     """The entries of the bundled off-grid recipes, and what the kinetic Monte Carlo made of them (N, 103)."""
-    rows = rows_of(load_bundled("off_grid"), feature_columns("composite"))
+    rows = rows_of(load_bundled("off_grid"), feature_columns("composite", SYSTEM), SYSTEM.targets)
     return CurveBank.simulate(rows.y, BUTYL_ACRYLATE, 3600.0), rows.x
 
 
 def test_recipes_fill_the_box():
-    recipes = random_recipes(20_000, torch.Generator().manual_seed(0))
+    recipes = random_recipes(20_000, torch.Generator().manual_seed(0), SYSTEM)
     for quantity, column in zip(RECIPE, recipes.T, strict=True):
         assert quantity.low <= column.min() < quantity.low + 0.01 * (quantity.high - quantity.low)
         assert quantity.high >= column.max() > quantity.high - 0.01 * (quantity.high - quantity.low)
@@ -51,19 +52,19 @@ def test_drawn_observations_scatter_about_the_kinetic_monte_carlo_as_it_scatters
     entries, measured = off_grid
     generator = torch.Generator().manual_seed(0)
     drawn = torch.stack([entries.observe(BUTYL_ACRYLATE, torch.full((1000,), 1e6), generator) for _ in range(100)])
-    columns = list(bank_module.OBSERVABLES)
-    order = [columns.index(name) for name in feature_columns("composite")]
+    columns = [*SYSTEM.scalars, *MMD]
+    order = [columns.index(name) for name in feature_columns("composite", SYSTEM)]
     drawn = drawn[..., order].double()
     z = (measured - drawn.mean(0)) / drawn.std(0)
     # 1000 rows, each a chi square of one degree: a mean known to sqrt(2 / 1000) = 0.045; five times that. Mn scatters
     # by up to a third more than counted chains do (docs/explanation/simulators.md).
     most = {"cBA_time": 1.25, "Mn": 1.6, "Mw": 1.25, "MMD50": 1.25, "MMD58": 1.25, "MMD66": 1.25}
     for name, limit in most.items():
-        assert 0.75 < z[:, feature_columns("composite").index(name)].square().mean() < limit, name
+        assert 0.75 < z[:, feature_columns("composite", SYSTEM).index(name)].square().mean() < limit, name
 
 
 def test_without_noise_a_bank_is_the_deterministic_solution():
-    bank = load_bank(50, 1, BUTYL_ACRYLATE, 3600.0)
+    bank = load_bank(50, 1, SYSTEM, 3600.0)
     smooth = solvers.simulate(bank.recipes[:, :3], bank.recipes[:, 3:], BUTYL_ACRYLATE)
     seen = bank.observe(BUTYL_ACRYLATE, torch.full((50,), 1e14), torch.Generator().manual_seed(0)).double()
     # The step of the bank is twice as long: a tenth of the noise of 1e6 chains.
@@ -72,26 +73,26 @@ def test_without_noise_a_bank_is_the_deterministic_solution():
 
 
 def test_a_bank_is_kept_and_grows_without_changing(monkeypatch, caplog):
-    few = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
+    few = load_bank(100, 5, SYSTEM, 3600.0)
     with monkeypatch.context() as patch:
         patch.setattr(CurveBank, "simulate", None)  # nothing is computed again
-        again = load_bank(120, 5, BUTYL_ACRYLATE, 3600.0)
-    more = load_bank(200, 5, BUTYL_ACRYLATE, 3600.0)
+        again = load_bank(120, 5, SYSTEM, 3600.0)
+    more = load_bank(200, 5, SYSTEM, 3600.0)
     assert (len(few), len(again), len(more)) == (100, 120, 200)
     for other in (again, more):
         assert torch.equal(other.recipes[:100], few.recipes)
         assert torch.equal(other.growth.units[:100], few.growth.units)
-    assert not torch.equal(load_bank(100, 6, BUTYL_ACRYLATE, 3600.0).recipes, few.recipes)
-    assert load_bank(100, 5, BUTYL_ACRYLATE, 7200.0).dead_chains[0] > few.dead_chains[0]
+    assert not torch.equal(load_bank(100, 6, SYSTEM, 3600.0).recipes, few.recipes)
+    assert load_bank(100, 5, SYSTEM, 7200.0).dead_chains[0] > few.dead_chains[0]
 
     for block in (bank_module.cache_folder() / "bank").glob("*-5/0.npz"):
         block.write_bytes(block.read_bytes()[:1000])
     with caplog.at_level(logging.WARNING):
-        mended = load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)
+        mended = load_bank(100, 5, SYSTEM, 3600.0)
     assert "cannot be read and is made again" in caplog.text
     assert torch.equal(mended.growth.units, few.growth.units)
     monkeypatch.setattr(bank_module, "BLOCK", 64)  # blocks of another size are no blocks of this one
-    assert len(load_bank(100, 5, BUTYL_ACRYLATE, 3600.0)) == 100
+    assert len(load_bank(100, 5, SYSTEM, 3600.0)) == 100
 
 
 def test_training_and_validation_have_nothing_in_common():
@@ -179,7 +180,6 @@ def test_networks_and_forests_learn_from_it(monkeypatch):
         ({"seed": 2**31}, r"data\.simulated\.seed is 2147483648; needs 0 to 2147483647"),
         ({"fresh": True, "redraw": False}, r"fresh needs data\.simulated\.redraw"),
         ({"horizon": 1800.0}, r"data\.simulated\.horizon is 1800 s; needs 3600, the last time of the box"),
-        ({"chemistry": "styrene"}, "no chemistry 'styrene'"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(options, said):

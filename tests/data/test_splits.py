@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from polyinv.chemistry.butyl_acrylate import CONDITIONS
 from polyinv.data.splits import SPLITS, split_rows
 from polyinv.errors import InputError
-from polyinv.quantities import CONDITIONS
 
 CUTS = {
     "early": lambda table: table["time"] <= 1800,

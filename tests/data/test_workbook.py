@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from polyinv.data.workbook import SHEETS, checksum, read_table, write_table
+from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
+from polyinv.data.workbook import checksum, read_table, sheets, write_table
 from polyinv.errors import InputError
-from polyinv.quantities import COLUMNS, MMD, TARGETS
+from polyinv.quantities import MMD
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_changed_file_is_not_read_from_the_cache(table, tmp_path):
 
 
 def test_the_curve_alone_is_read_from_the_sheet_that_has_it(table, tmp_path):
-    raw = table[list(SHEETS["mmd_raw_data"])]
+    raw = table[list(sheets(SYSTEM)["mmd_raw_data"])]
     path = write_sheets(tmp_path / "a.xlsx", {"mmd_raw_data": raw})
     assert read_table(path, (*TARGETS, *MMD)).shape == (12, 104)
     path = write_sheets(tmp_path / "b.xlsx", {"compuesta": table})
@@ -135,7 +136,9 @@ def test_areas_are_normalized_when_asked(table, tmp_path):
 
 
 def test_a_missing_sheet_is_named_with_those_there(table, tmp_path):
-    path = write_sheets(tmp_path / "a.xlsx", {"mmd_raw_data": table[list(SHEETS["mmd_raw_data"])], "Hoja1": table})
+    path = write_sheets(
+        tmp_path / "a.xlsx", {"mmd_raw_data": table[list(sheets(SYSTEM)["mmd_raw_data"])], "Hoja1": table}
+    )
     with pytest.raises(InputError, match="sheet 'compuesta' is missing; the workbook has 'mmd_raw_data', 'Hoja1'"):
         read_table(path)
 

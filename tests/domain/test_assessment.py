@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.autograd.functional import jvp
 
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
@@ -24,7 +25,7 @@ from polyinv.domain.assessment import (
 )
 from polyinv.domain.closest import CURVE, _rooted, _slopes_of_root, fit
 from polyinv.mmd import LOG_M, unit_area
-from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
             values = assessments[f"{kind}_{quantity.name}"]
             assert ((values >= quantity.low - 1e-9) & (values <= quantity.high + 1e-9)).all()
     at_temperature = observed(table.head(50), "composite+temp")
-    found = fit(references(), observed_numbers(at_temperature), at_temperature.recipe)
+    found = fit(references(SYSTEM), observed_numbers(at_temperature), at_temperature.recipe)
     torch.testing.assert_close(found.recipes[:, 2], torch.tensor(table["temp"].head(50).to_numpy(copy=True)))
     assert (found.misfit / found.noise.sqrt()).median() < 1.1
 
@@ -116,7 +117,7 @@ def test_the_closest_recipe_lies_in_the_box_and_makes_the_curve(table):
 def test_a_noise_free_polymer_of_the_box_is_fitted_to_the_last_digit():
     recipes = pd.DataFrame([[1.3, 0.008, 66.0, 1500.0]], columns=list(TARGETS))
     made = observed(simulate_table(recipes, method="deterministic"))
-    found = fit(references(), observed_numbers(made), made.recipe)
+    found = fit(references(SYSTEM), observed_numbers(made), made.recipe)
     assert found.misfit.item() < 3e-4  # as a run of ten million chains
     assert assess(made)["applicability"].item() == "inside"
 
@@ -144,9 +145,9 @@ def test_rows_are_judged_one_by_one(table):
 
 
 def test_limits_hold_for_everything_that_can_be_given():
-    expected = {"mmd+cBA_time+means", "mmd+cBA_time", "mmd+means", "mmd", "cBA_time+means", "means"}
-    assert set(limits()) == expected
-    assert all(len(values) == len(LEVELS) + 1 for each in limits().values() for values in each.values())
+    expected = {"mmd+residual+means", "mmd+residual", "mmd+means", "mmd", "residual+means", "means"}
+    assert set(limits(SYSTEM)) == expected
+    assert all(len(values) == len(LEVELS) + 1 for each in limits(SYSTEM).values() for values in each.values())
     assert GRADES == ("inside", "edge", "outside")
 
 

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import OBSERVABLES, observables
+from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
+from polyinv.data.bank import observables
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.evaluation.closed_loop import LIMITS, METHODS, closed_loop, distance, physical, simulated, summary
+from polyinv.evaluation.closed_loop import METHODS, closed_loop, distance, limits, physical, simulated, summary
 from polyinv.mmd import LOG_M, STEP
-from polyinv.quantities import TARGETS
+from polyinv.quantities import MMD
 from polyinv.simulate import sampling, solvers
 from polyinv.simulate.recipes import random_recipes
 
@@ -37,10 +38,10 @@ brief_loop = partial(closed_loop, horizon=HORIZON)
 @pytest.fixture(scope="module")
 def rows() -> Observations:
     """40 drawn runs of five minutes at most, which take a twelfth of the time of an hour."""
-    recipes = random_recipes(40, torch.Generator().manual_seed(0))
+    recipes = random_recipes(40, torch.Generator().manual_seed(0), SYSTEM)
     recipes[:, 3] *= HORIZON / 3600
     seen = sampling.simulate(recipes[:, :3], recipes[:, 3:], BUTYL_ACRYLATE, seed=0, horizon=HORIZON)
-    return replace(Observations.from_tensor(observables(seen), OBSERVABLES), recipe=recipes)
+    return replace(Observations.from_tensor(observables(seen), (*SCALARS, *MMD)), recipe=recipes)
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +135,12 @@ def test_without_the_truth_the_answer_is_the_yardstick(rows):
 def test_errors_are_those_of_the_simulated_polymer(rows):
     predicted = changed(rows.recipe, "temp", 2.0)
     shown, made = (solvers.simulate(y[:, :3], y[:, 3:], BUTYL_ACRYLATE) for y in (rows.recipe, predicted))
-    x = Observations.from_tensor(observables(shown), OBSERVABLES)
+    x = Observations.from_tensor(observables(shown), (*SCALARS, *MMD))
     loop = brief_loop(predicted, x, true=rows.recipe, method="deterministic")
     for name in ("Mn", "Mw"):
         expected = getattr(made, name) / getattr(shown, name) - 1
         torch.testing.assert_close(torch.from_numpy(loop[f"error_{name}"].to_numpy(copy=True)), expected[:, 0])
-    consumed = (shown.cBA_time - made.cBA_time)[:, 0] / rows.recipe[:, 0]  # cBA_0 is the same
+    consumed = (shown.residual_monomer - made.residual_monomer)[:, 0] / rows.recipe[:, 0]  # cBA_0 is the same
     torch.testing.assert_close(torch.from_numpy(loop["error_conversion"].to_numpy(copy=True)), consumed)
     from_curves = brief_loop(predicted, Observations(mmd=x.mmd), true=rows.recipe, method="deterministic")
     assert from_curves["error_conversion"].isna().all()
@@ -166,12 +167,13 @@ def test_recipes_that_cannot_be_are_marked_and_do_not_stop_the_rest(rows, caplog
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"kmc"}))
 def test_every_corner_of_the_limits_is_a_polymerization(method):
-    ends = LIMITS | {"time": (LIMITS["time"][0], HORIZON)}  # ten hours take their time
+    ends = dict(zip(TARGETS, torch.stack(limits(SYSTEM), 1).tolist(), strict=True))
+    ends["time"][1] = HORIZON  # ten hours take their time
     corners = torch.tensor(list(itertools.product(*(ends[name] for name in TARGETS)))).double()
     polymer = simulated(corners, method=method, horizon=HORIZON)
     torch.testing.assert_close(polymer.mmd.sum(-1) * STEP, torch.ones(polymer.mmd.shape[:2]).double())
     assert (polymer.Mw > polymer.Mn).all()
-    assert (polymer.cBA_time > 0).all()
+    assert (polymer.residual_monomer > 0).all()
 
 
 def test_recipes_within_the_limits_stay_what_they_are(recipes):

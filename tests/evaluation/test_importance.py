@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.observations import Observations
@@ -20,9 +21,9 @@ from polyinv.evaluation.importance import (
 )
 from polyinv.models import MLP, ExtraTrees, RandomForest
 from polyinv.models.base import InverseModel
-from polyinv.quantities import MMD, SCALARS, TARGETS
+from polyinv.quantities import MMD
 
-COMPOSITE, CONDITIONAL = feature_columns("composite"), feature_columns("conditional")
+COMPOSITE, CONDITIONAL = feature_columns("composite", SYSTEM), feature_columns("conditional", SYSTEM)
 
 
 class Linear(InverseModel):
@@ -69,7 +70,7 @@ def drops(importance):
 @pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize("pieces", [1, 8, 100, 300])
 def test_blocks_hold_every_column_once(features, pieces, grid):
-    columns = feature_columns(features)
+    columns = feature_columns(features, SYSTEM)
     cut = blocks(columns, Observations.from_table(grid), pieces)
     assert sorted(column for block in cut.values() for column in block) == sorted(columns)
     places = [[columns.index(column) for column in block] for block in cut.values()]

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.bank import CurveBank
 from polyinv.data.patterns import every_pattern, inputs_of
 from polyinv.errors import InputError
 from polyinv.evaluation.information import (
-    BOX_VARIANCE,
+    box_variance,
     expected_variance,
     information_limit,
     limit_of_rows,
@@ -16,7 +17,6 @@ from polyinv.evaluation.information import (
     respond,
 )
 from polyinv.mmd import STEP
-from polyinv.quantities import TARGETS
 from polyinv.simulate.observed import OBSERVED, observe
 
 
@@ -64,20 +64,20 @@ def test_a_direction_without_noise_and_without_meaning_changes_nothing():
 
 
 def test_nothing_learned_leaves_the_box():
-    left = posterior_covariance(torch.zeros(3, 4).double(), torch.eye(3).double(), BOX_VARIANCE)
-    torch.testing.assert_close(left, torch.diag(BOX_VARIANCE))
+    left = posterior_covariance(torch.zeros(3, 4).double(), torch.eye(3).double(), box_variance(SYSTEM))
+    torch.testing.assert_close(left, torch.diag(box_variance(SYSTEM)))
 
 
 def test_slopes_are_those_of_the_solver(recipes, response):
     """Against differences over ten times the interval, in both directions: to first order."""
-    for at, width in enumerate(BOX_VARIANCE.sqrt()):
+    for at, width in enumerate(box_variance(SYSTEM).sqrt()):
         step = torch.zeros(4).double()
         step[at] = 0.05 * width
         wide = (observe(recipes + step, BUTYL_ACRYLATE) - observe(recipes - step, BUTYL_ACRYLATE)) / (2 * step[at])
         scale = response.slopes[..., at].abs().amax(-1, keepdim=True)
         assert ((wide - response.slopes[..., at]) / scale).abs().max() < 0.02
     area = response.slopes[:, 3:].sum(1) * STEP
-    assert (area * BOX_VARIANCE.sqrt()).abs().max() < 1e-6  # the area of a curve is one for every recipe
+    assert (area * box_variance(SYSTEM).sqrt()).abs().max() < 1e-6  # the area of a curve is one for every recipe
 
 
 def test_the_noise_is_that_of_drawn_observations(recipes, response):
@@ -102,12 +102,12 @@ def test_the_noise_is_that_of_drawn_observations(recipes, response):
 
 def test_more_inputs_and_more_chains_never_tell_less(response):
     """Information adds up."""
-    for pattern in every_pattern():
+    for pattern in every_pattern(SYSTEM):
         left = expected_variance(response, pattern, 1e6)
         assert (expected_variance(response, pattern, 1e7) <= left * (1 + 1e-9)).all()
         for more in ("mmd", "cBA_time", "means", "temp"):
-            wider = "+".join({*inputs_of(pattern), more})
-            if not set(TARGETS) <= {*inputs_of(pattern), more}:
+            wider = "+".join({*inputs_of(pattern, SYSTEM), more})
+            if not set(TARGETS) <= {*inputs_of(pattern, SYSTEM), more}:
                 assert (expected_variance(response, wider, 1e6) <= left * (1 + 1e-6) + 1e-12).all(), (pattern, more)
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
+from polyinv.chemistry.butyl_acrylate import RECIPE, TARGETS
 from polyinv.evaluation.metrics import score, score_members
 from polyinv.evaluation.published import PUBLISHED
-from polyinv.quantities import RECIPE, TARGETS
 
 
 def values(y, predicted):

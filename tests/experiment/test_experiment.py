@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.source import DataConfig, GridConfig
 from polyinv.data.splits import split_rows
@@ -17,7 +18,6 @@ from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
 from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.models import RandomForest, load_model
-from polyinv.quantities import TARGETS
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def experiment(small, tmp_path):
 def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     scores = run(experiment, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith("events.")}
-    assert names == {"config.yaml", "split.csv", "model", "predictions.csv", "parity_test.png", "scores.csv"}
+    written = {"config.yaml", "system.yaml", "split.csv", "model", "predictions.csv", "parity_test.png", "scores.csv"}
+    assert names == written
     kept = pd.read_csv(tmp_path / "run" / "scores.csv")
     pd.testing.assert_frame_equal(kept, scores)
     assert list(kept.columns) == ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data import bank as bank_module
 from polyinv.data.bank import load_bank
 from polyinv.data.features import feature_columns
@@ -76,9 +76,9 @@ def test_reading_off_elsewhere_keeps_the_mass(bells, way):
 
 def test_the_stated_share_of_simulated_rows_is_exported(monkeypatch):
     monkeypatch.setattr(bank_module, "BLOCK", 128)
-    bank = load_bank(128, 5, BUTYL_ACRYLATE, 3600.0)
+    bank = load_bank(128, 5, SYSTEM, 3600.0)
     whole, half = (
-        Source(SimulatedConfig(rows=128, exported=share), feature_columns("composite"), bank, BUTYL_ACRYLATE)
+        Source(SimulatedConfig(rows=128, exported=share), feature_columns("composite", SYSTEM), bank, SYSTEM)
         .rows(torch.Generator().manual_seed(0))
         .x
         for share in (0.0, 0.5)

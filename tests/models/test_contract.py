@@ -9,7 +9,8 @@ import torch
 import yaml
 
 from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.data.bank import OBSERVABLES, load_bank
+from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
+from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.masks import masked_inputs
@@ -19,7 +20,7 @@ from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
 from polyinv.models import MODELS, load_model
 from polyinv.models.base import CARD
-from polyinv.quantities import TARGETS
+from polyinv.quantities import MMD
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 RELEASED = sorted(path.name for path in CHECKPOINTS.iterdir() if path.is_dir())
@@ -161,14 +162,16 @@ def test_every_option_has_a_default_and_is_documented(name):
 def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
     frozen = Path(__file__).parents[1] / "data" / "frozen"
     model = load_model(frozen / name)
-    x = rows_of(load_bundled("off_grid").head(3), model.columns).x
+    x = rows_of(load_bundled("off_grid").head(3), model.columns, TARGETS).x
     answers = torch.tensor(json.loads((frozen / f"{name}_answers.json").read_text()), dtype=torch.float64)
     torch.testing.assert_close(model.predict(x), answers, rtol=1e-5, atol=1e-7)
 
 
 def answers(model, x, y, pattern):
     """What a released model answers when it is given all that was observed, or a pattern of what is known."""
-    return model.predict(masked_inputs(torch.cat([x, y], 1), model.columns, pattern) if model.conditional else x)
+    return model.predict(
+        masked_inputs(torch.cat([x, y], 1), model.columns, pattern, SYSTEM) if model.conditional else x
+    )
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -176,7 +179,7 @@ def test_a_released_model_answers_as_its_card_says(name):
     folder = CHECKPOINTS / name
     model, card = load_model(folder), yaml.safe_load((folder / "card.yaml").read_text())
     observed = [column for column in model.columns if column not in TARGETS]
-    rows = rows_of(load_bundled("off_grid"), observed)
+    rows = rows_of(load_bundled("off_grid"), observed, TARGETS)
     for pattern, said in (card["r2"] if model.conditional else {"": card["r2"]}).items():
         scores = score(rows.y, answers(model, rows.x, rows.y, pattern)).set_index(["target", "metric"])["value"]
         for target, line in said.items():
@@ -189,8 +192,8 @@ def test_a_released_model_has_not_learned_the_volume_of_a_simulation(name, monke
     """Single chains in the tail give the number of chains away; who relies on it fails where it is another."""
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 1000)
     model = load_model(CHECKPOINTS / name)
-    bank = load_bank(1000, 99, BUTYL_ACRYLATE, 3600.0)
-    at = [OBSERVABLES.index(column) for column in model.columns if column not in TARGETS]
+    bank = load_bank(1000, 99, SYSTEM, 3600.0)
+    at = [(*SCALARS, *MMD).index(column) for column in model.columns if column not in TARGETS]
     r2 = []
     for chains in (0.8e6, 1e6, 1.25e6):
         x = bank.observe(BUTYL_ACRYLATE, torch.full((1000,), chains), torch.Generator().manual_seed(0))[:, at]

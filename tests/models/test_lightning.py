@@ -10,13 +10,13 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateFinder, Learn
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
+from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.errors import InputError
 from polyinv.models import MLP, RandomForest
 from polyinv.models.module import RecipeModule
 from polyinv.models.networks import NETWORKS, Stacked, built
 from polyinv.models.options import Training
-from polyinv.quantities import TARGETS
 
 SIMULATED = {"rows": 200, "epoch": 640, "validation": 64}
 SMALL = {"hidden": [16], "dropout": [0.1]}

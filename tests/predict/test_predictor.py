@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import polyinv
+from polyinv.chemistry.butyl_acrylate import RECIPE, TARGETS
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
@@ -19,9 +20,9 @@ from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
 from polyinv.models import MLP
 from polyinv.predict.known import known_values
-from polyinv.predict.predictor import DEFAULT
-from polyinv.quantities import MMD, RECIPE, TARGETS
+from polyinv.quantities import MMD
 from polyinv.r2 import r2
+from polyinv.runtime.resources import RELEASED as DEFAULT
 
 
 @pytest.fixture(scope="module")

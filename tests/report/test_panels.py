@@ -6,12 +6,12 @@ import pytest
 import torch
 from matplotlib.collections import PathCollection
 
+from polyinv.chemistry.butyl_acrylate import RECIPE, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.evaluation.importance import ALL_TARGETS, WHOLE_CURVE
 from polyinv.models import MLP
-from polyinv.quantities import RECIPE, TARGETS
 from polyinv.report.panels import (
     assessments,
     closed_loop,

@@ -1,7 +1,7 @@
 import pandas as pd
 
+from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.evaluation.published import PUBLISHED
-from polyinv.quantities import TARGETS
 from polyinv.report.figures import honest_scores
 from polyinv.report.tables import reproduction_table, score_table
 

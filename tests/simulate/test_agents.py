@@ -90,7 +90,7 @@ def test_an_agent_is_used_up_as_its_transfer_constant_says():
     without, with_agent = (
         simulate(conditions_of([4.0, 0.01, 70.0, agent]), TIMES[:1], LINEAR) for agent in (0.0, 0.02)
     )
-    left = 0.02 * (with_agent.cBA_time / 4.0) ** 0.7
+    left = 0.02 * (with_agent.residual_monomer / 4.0) ** 0.7
     torch.testing.assert_close(with_agent.dead_chains - without.dead_chains, 0.02 - left, rtol=0.01, atol=0)
 
 
@@ -132,7 +132,7 @@ def test_kinetic_monte_carlo_agrees(chemistry, engine):
         runs = simulate_runs(recipe, time, chemistry, chains=2e5, seed=1, engine=engine)
     found = runs.growth.snapshots(chemistry)
     # 2e5 chains: 0.2 % for Mn by Poisson's law, about twice that for the rest; 5 of them, and a few radicals' bias.
-    for name in ("cBA_time", "Mn", "Mw"):
+    for name in ("residual_monomer", "Mn", "Mw"):
         assert getattr(found, name).item() == pytest.approx(getattr(expected, name).item(), rel=0.03)
     ended = runs.events.count("transfer_agent").item() / runs.events.per_molar.item()
     assert 0 < ended < 0.01
@@ -146,7 +146,7 @@ def test_an_agent_that_is_not_there_changes_no_bit_of_a_simulation():
         options = {} if name == "deterministic" else {"chains": 3e5, "seed": 3}
         a, b = simulator(plain, time, BUTYL_ACRYLATE, **options), simulator(with_none, time, ACRYLATE, **options)
         assert torch.equal(a.mmd, b.mmd)
-        assert torch.equal(a.cBA_time, b.cBA_time)
+        assert torch.equal(a.residual_monomer, b.residual_monomer)
 
 
 @SYSTEMS

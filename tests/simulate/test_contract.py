@@ -20,12 +20,12 @@ def polymer(request):
 
 def test_shapes_and_bounds(polymer):
     assert polymer.mmd.shape == (3, 2, 100)
-    for scalar in (polymer.cBA_time, polymer.Mn, polymer.Mw, polymer.dead_chains):
+    for scalar in (polymer.residual_monomer, polymer.Mn, polymer.Mw, polymer.dead_chains):
         assert (scalar.shape, scalar.dtype) == ((3, 2), torch.float64)
     assert (polymer.mmd >= 0).all()
     assert (polymer.mmd[..., :25] == 0).all()  # lighter than one unit
     torch.testing.assert_close(polymer.mmd.sum(-1) * STEP, torch.ones(3, 2).double(), rtol=0, atol=1e-12)
-    assert ((polymer.cBA_time > 0) & (polymer.cBA_time < CONDITIONS[:, :1])).all()
+    assert ((polymer.residual_monomer > 0) & (polymer.residual_monomer < CONDITIONS[:, :1])).all()
     assert (polymer.Mw > 1.5 * polymer.Mn).all()
 
 
@@ -33,8 +33,8 @@ def test_it_agrees_with_the_rate_equations_within_its_noise(polymer):
     exact = solvers.simulate(CONDITIONS, TIMES, BUTYL_ACRYLATE)
     # Poisson's law for the chains, 2.65 over the chains for ln c_M; 5 standard errors, and 1e-3 for a finite volume.
     chains = CHAINS * exact.dead_chains / exact.dead_chains[:, -1:]
-    decline = torch.log(CONDITIONS[:, :1] / exact.cBA_time)
-    error = torch.log(CONDITIONS[:, :1] / polymer.cBA_time) / decline - 1
+    decline = torch.log(CONDITIONS[:, :1] / exact.residual_monomer)
+    error = torch.log(CONDITIONS[:, :1] / polymer.residual_monomer) / decline - 1
     assert (error.abs() < 5 * (2.65 / chains).sqrt() + 1e-3).all()
     assert ((polymer.Mn / exact.Mn - 1).abs() < 5 * (2.65 / chains).sqrt() + 1e-3).all()
     assert ((polymer.mmd - exact.mmd).abs().max(-1).values < 5 * (20 / chains).sqrt()).all()
@@ -55,7 +55,7 @@ def test_progress_counts_every_run(name):
 
 @pytest.mark.parametrize("name", SIMULATORS)
 def test_impossible_recipes_are_refused(name):
-    with pytest.raises(InputError, match="reaction 2: cBA_0 is -1"):
+    with pytest.raises(InputError, match="reaction 2: monomer is -1"):
         bad = CONDITIONS.clone()
         bad[1, 0] = -1
         SIMULATORS[name](bad, TIMES, BUTYL_ACRYLATE, chains=CHAINS, seed=0)

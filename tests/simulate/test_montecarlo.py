@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 
 from polyinv.chemistry import BUTYL_ACRYLATE, Arrhenius
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.chemistry.reference_problem import P1
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES
@@ -113,7 +114,8 @@ def test_the_two_engines_follow_one_law():
         polymer = runs.growth.cumulated().snapshots(SKETCH)
         events = runs.events.events.double() / 2500
         shown = torch.cat(
-            [polymer.cBA_time, polymer.Mn, polymer.Mw, runs.events.S[:, None], runs.events.Q[:, None], events], -1
+            [polymer.residual_monomer, polymer.Mn, polymer.Mw, runs.events.S[:, None], runs.events.Q[:, None], events],
+            -1,
         )
         means.append((shown.mean(0), shown.var(0) / 200))
     (skip, skip_error), (plain, plain_error) = means
@@ -125,7 +127,7 @@ def test_agrees_with_the_rate_equations():
     seen = runs.growth.cumulated().snapshots(BUTYL_ACRYLATE)
     expected = solvers.simulate(RECIPE, HOUR, BUTYL_ACRYLATE)
     # Four times the spread between runs of 10⁶ chains: 6e-4 in X, 0.12 % in Mn, 0.23 % in Mw.
-    assert (seen.cBA_time - expected.cBA_time).abs().max() < 4 * 6e-4
+    assert (seen.residual_monomer - expected.residual_monomer).abs().max() < 4 * 6e-4
     assert (seen.Mn / expected.Mn - 1).abs().max() < 4 * 0.0012
     assert (seen.Mw / expected.Mw - 1).abs().max() < 4 * 0.0023
     last, curve = seen.mmd[0, -1], expected.mmd[0, -1]
@@ -140,7 +142,7 @@ def test_reference_problem_within_half_a_percent():
     polymer = made.growth.cumulated().snapshots(P1)
     assert made.events.S >= 100
     assert made.events.Q == 0
-    assert float(1 - polymer.cBA_time[0, -1]) == pytest.approx(0.6275, rel=0.005)
+    assert float(1 - polymer.residual_monomer[0, -1]) == pytest.approx(0.6275, rel=0.005)
     assert float(polymer.Mn[0, -1]) / 100 == pytest.approx(311.8, rel=0.005)
     assert float(polymer.Mw[0, -1]) / 100 == pytest.approx(624, rel=0.005)
 
@@ -243,7 +245,8 @@ def test_a_reaction_that_runs_out_of_monomer_stops_there(engine):
 def test_warns_of_few_radicals_and_refuses_too_few():
     times = tensor([[5.0]])
     with pytest.warns(
-        FewRadicals, match=r"reaction 1 \(cBA_0 1, cAIBN_0 0.02, temp 70\) has .* at 300 chains; .* chains"
+        FewRadicals,
+        match=r"reaction 1 \(1 mol/L of monomer, 0.02 mol/L of initiator, 70 °C\) has .* at 300 chains; .* chains",
     ):
         simulate_runs(RECIPE, times, BUTYL_ACRYLATE, chains=300, seed=0)
     with pytest.raises(InputError, match=r"live radicals on average .* would give 10"):
@@ -272,8 +275,8 @@ def test_what_the_guard_recommends_is_enough():
         ({"workers": -2}, "workers is -2"),
         ({"workers": 0}, "workers is 0"),
         ({"engine": "slow"}, "no engine 'slow'; known: plain, skip"),
-        ({"conditions": tensor([[1.0, -0.02, 70.0]])}, "cAIBN_0 is -0.02"),
-        ({"conditions": tensor([[0.0, 0.02, 70.0]])}, "cBA_0 is 0"),
+        ({"conditions": tensor([[1.0, -0.02, 70.0]])}, "initiator is -0.02"),
+        ({"conditions": tensor([[0.0, 0.02, 70.0]])}, "monomer is 0"),
         ({"conditions": tensor([[1.0, 0.02, -300.0]])}, "temp is -300"),
         ({"times": tensor([[2.0, 1.0]])}, "ascending"),
         ({"chemistry": replace(BUTYL_ACRYLATE, k_p=constant(float("nan")))}, "k_p of butyl_acrylate is nan at 70 °C"),
@@ -315,13 +318,13 @@ def test_unknown_events_are_named(sketches):
 @pytest.mark.slow
 def test_the_published_grid():
     """432 recipes at 10⁶ chains against the labels of the study and against the rate equations."""
-    grid, times, _, _ = runs(published_grid())
+    grid, times, _, _ = runs(published_grid(), SYSTEM)
     labels = reaches_90_percent(grid)
     seen = simulate_runs(grid, times, BUTYL_ACRYLATE, chains=1e6, seed=1).growth.cumulated().snapshots(BUTYL_ACRYLATE)
     expected = solvers.simulate(grid, times, BUTYL_ACRYLATE)
-    conversion = 1 - seen.cBA_time[:, -1] / grid[:, 0]
+    conversion = 1 - seen.residual_monomer[:, -1] / grid[:, 0]
     assert ((conversion >= 0.9) == labels).sum() >= 430
-    error = (expected.cBA_time[:, -1] - seen.cBA_time[:, -1]) / grid[:, 0]
+    error = (expected.residual_monomer[:, -1] - seen.residual_monomer[:, -1]) / grid[:, 0]
     assert error.abs().max() < 0.005
     assert error.mean().abs() < 3e-4
     Mn, Mw = seen.Mn / expected.Mn - 1, seen.Mw / expected.Mw - 1

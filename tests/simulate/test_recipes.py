@@ -1,7 +1,7 @@
 import pandas as pd
 import torch
 
-from polyinv.quantities import RECIPE, TARGETS
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM, TARGETS
 from polyinv.simulate.recipes import published_grid, runs
 
 
@@ -17,7 +17,7 @@ def test_the_grid_is_the_published_one():
 
 def test_rows_find_their_run_and_snapshot_in_any_order(rng):
     grid = published_grid().sample(frac=0.3, random_state=1)
-    conditions, times, run, snapshot = runs(grid)
+    conditions, times, run, snapshot = runs(grid, SYSTEM)
     back = torch.cat([conditions[run], times[run, snapshot, None]], 1)
     assert torch.equal(back, torch.from_numpy(grid.to_numpy(copy=True)))
     assert (times.diff(dim=1) >= 0).all()
@@ -26,5 +26,5 @@ def test_rows_find_their_run_and_snapshot_in_any_order(rng):
 
 def test_a_repeated_recipe_is_the_same_snapshot():
     recipe = pd.DataFrame([[1.0, 0.01, 70.0, 600.0]] * 2, columns=list(TARGETS))
-    _, times, run, snapshot = runs(recipe)
+    _, times, run, snapshot = runs(recipe, SYSTEM)
     assert (times.tolist(), run.tolist(), snapshot.tolist()) == ([[600.0]], [0, 0], [0, 0])

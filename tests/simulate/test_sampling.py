@@ -48,7 +48,7 @@ def test_conversion_scatters_with_the_radicals(runs, kind):
     times = torch.tensor([[900.0, 1800.0, 2700.0, 3600.0]], dtype=torch.float64)
     scatter = fluctuations(torch.tensor([[1.0, 0.01, 70.0]], dtype=torch.float64), times, BUTYL_ACRYLATE)
     volume = CHAINS / smooth.dead_chains[0, -1]
-    error = -torch.log(drawn.cBA_time / smooth.cBA_time[0])
+    error = -torch.log(drawn.residual_monomer / smooth.residual_monomer[0])
     torch.testing.assert_close(error.var(0) * volume, scatter.variance[0], rtol=0.15, atol=0)
     for at in range(4):
         together = torch.corrcoef(torch.stack([error[:, at], torch.log(drawn.Mn[:, at])]))[0, 1]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.cli import main
 from polyinv.data.source import simulate_table
 from polyinv.data.workbook import read_table, write_table
@@ -46,7 +47,7 @@ def test_shards_are_the_table(some, monkeypatch, method, block):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_part_of_kinetic_monte_carlo_reactions_is_that_of_the_whole(some, engine):
-    conditions, times, _, _ = runs(some)
+    conditions, times, _, _ = runs(some, SYSTEM)
     options = {"chains": 2e4, "seed": 5, "engine": engine, "allow_few": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewRadicals)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from polyinv.chemistry import BUTYL_ACRYLATE
+from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM
 from polyinv.chemistry.reference_problem import P1, P1_KNOWN, P1_RECIPE
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
-from polyinv.quantities import RECIPE
 from polyinv.simulate import deterministic, fused, solvers
 from polyinv.simulate.deterministic import grow
 from polyinv.simulate.recipes import published_grid, runs
@@ -33,9 +33,9 @@ def run_of(*values: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_all_432_conversion_labels_of_the_study(simulate):
-    conditions, times, _, _ = runs(published_grid())
+    conditions, times, _, _ = runs(published_grid(), SYSTEM)
     polymer = simulate(conditions, times, BUTYL_ACRYLATE)
-    conversion = 1 - polymer.cBA_time[:, -1] / conditions[:, 0]
+    conversion = 1 - polymer.residual_monomer[:, -1] / conditions[:, 0]
     labels = reaches_90_percent(conditions)
     assert labels.sum() == 86
     assert torch.equal(conversion >= 0.9, labels)
@@ -43,7 +43,7 @@ def test_all_432_conversion_labels_of_the_study(simulate):
 
 def test_the_published_example(simulate):
     polymer = simulate(*run_of(1.0, 0.020, 70.0, 3600.0), BUTYL_ACRYLATE)
-    assert 1 - polymer.cBA_time.item() == pytest.approx(0.824, abs=0.002)
+    assert 1 - polymer.residual_monomer.item() == pytest.approx(0.824, abs=0.002)
     assert polymer.Mn.item() == pytest.approx(17_600, rel=0.01)
     assert polymer.Mw.item() == pytest.approx(46_900, rel=0.01)
     peak = polymer.mmd[0, 0].max(0)
@@ -70,7 +70,11 @@ def test_each_initiator_leaves_two_chain_ends(solver):
 
 def test_reference_problem_P1(simulate):
     polymer = simulate(*run_of(*P1_RECIPE), P1)
-    found = {"X": 1 - polymer.cBA_time.item(), "DPn": polymer.Mn.item() / 100.0, "DPw": polymer.Mw.item() / 100.0}
+    found = {
+        "X": 1 - polymer.residual_monomer.item(),
+        "DPn": polymer.Mn.item() / 100.0,
+        "DPw": polymer.Mw.item() / 100.0,
+    }
     assert found == pytest.approx(P1_KNOWN, rel=2e-3)
 
 
@@ -109,7 +113,7 @@ def test_a_batch_equals_its_rows(recipes, simulate):
     together = simulate(recipes[:, :3], recipes[:, 3:], BUTYL_ACRYLATE)
     for i in (0, 17, 63):
         alone = simulate(recipes[i : i + 1, :3], recipes[i : i + 1, 3:], BUTYL_ACRYLATE)
-        for name in ("mmd", "cBA_time", "Mn", "Mw", "dead_chains"):
+        for name in ("mmd", "residual_monomer", "Mn", "Mw", "dead_chains"):
             torch.testing.assert_close(getattr(together, name)[i], getattr(alone, name)[0], rtol=1e-12, atol=1e-15)
 
 
@@ -148,7 +152,12 @@ def test_gradients_are_finite_and_match_finite_differences_at_all_corners_of_the
 
     def summary(recipes: torch.Tensor) -> torch.Tensor:
         polymer = simulate(recipes[:, :3], recipes[:, 3:], BUTYL_ACRYLATE)
-        return (polymer.mmd[:, 0] @ weights) + polymer.cBA_time[:, 0] + polymer.Mn[:, 0].log() + polymer.Mw[:, 0].log()
+        return (
+            (polymer.mmd[:, 0] @ weights)
+            + polymer.residual_monomer[:, 0]
+            + polymer.Mn[:, 0].log()
+            + polymer.Mw[:, 0].log()
+        )
 
     recipes = centre.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(summary(recipes).sum(), recipes)
@@ -179,7 +188,7 @@ def test_differentiable_in_the_coefficients(simulate):
 
 def test_monomer_stays_positive_when_it_runs_out(simulate):
     polymer = simulate(*run_of(0.01, 0.5, 95.0, 3600.0), BUTYL_ACRYLATE)
-    assert 0 < polymer.cBA_time.item() < 1e-4
+    assert 0 < polymer.residual_monomer.item() < 1e-4
     assert polymer.mmd.isfinite().all()
     polymer = simulate(*run_of(3.0, 10.0, 150.0, 3600.0), BUTYL_ACRYLATE)  # no initiator left either
     assert polymer.mmd.isfinite().all()
@@ -195,15 +204,15 @@ def test_a_time_of_too_many_steps_is_refused_by_equal_steps_and_no_matter_to_oth
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        ((-1.0, 0.01, 70.0, 600.0), "cBA_0 is -1; needs a number above 0"),
-        ((1.0, 0.0, 70.0, 600.0), "cAIBN_0 is 0; needs a number above 0"),
+        ((-1.0, 0.01, 70.0, 600.0), "monomer is -1; needs a number above 0"),
+        ((1.0, 0.0, 70.0, 600.0), "initiator is 0; needs a number above 0"),
         ((1.0, 0.01, -300.0, 600.0), "temp is -300; needs a number above -273.15"),
         ((1.0, 0.01, 70.0, 0.0), "time is 0; needs a number above 0"),
-        ((1.0, float("nan"), 70.0, 600.0), "cAIBN_0 is nan"),
+        ((1.0, float("nan"), 70.0, 600.0), "initiator is nan"),
         ((1.0, 0.01, 70.0, float("inf")), "time is inf; needs"),
-        ((1.0, 0.01, -272.0, 600.0), "no polymer for cBA_0 1, cAIBN_0 0.01, temp -272"),
-        ((1e-10, 0.01, 70.0, 600.0), "no polymer for cBA_0 1e-10"),
-        ((1.0, 1e300, 70.0, 600.0), "no polymer for cBA_0 1, cAIBN_0 1e"),
+        ((1.0, 0.01, -272.0, 600.0), "no polymer for 1 mol/L of monomer, 0.01 mol/L of initiator, -272 °C"),
+        ((1e-10, 0.01, 70.0, 600.0), "no polymer for 1e-10 mol/L of monomer"),
+        ((1.0, 1e300, 70.0, 600.0), "no polymer for 1 mol/L of monomer, 1e"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(recipe, said, simulate):

@@ -23,7 +23,7 @@ def card() -> dict[str, dict[str, Any]]:
 
 
 def load_bundled(name: str) -> pd.DataFrame:
-    """Load a bundled data set, with the columns of `polyinv.quantities.COLUMNS`.
+    """Load a bundled data set, with the columns of its system, butyl acrylate.
 
     ``grid``: the 432 published recipes, 12 snapshots each, in the published row order. ``off_grid``: 1000 random
     recipes of the same box, one time each. It is the last test: nothing may be trained or chosen on it.
