@@ -2,6 +2,7 @@
 
 python scripts/calibrate_domain.py                         # writes polyinv/domain/limits.yaml, about four minutes
 python scripts/calibrate_domain.py --measure               # false alarms and artefacts with the limits as they are
+python scripts/calibrate_domain.py --system styrene        # writes limits_styrene.yaml beside it; name it in the system
 python scripts/calibrate_domain.py --table FILE            # false alarms on a table of your own, and nothing else
 
 Limits come from simulated recipes of the box with the noise of 1e5 to 1e7 chains, a seed of their own. False alarms are
@@ -17,10 +18,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from polyinv.chemistry import System, load_system
 from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
-from polyinv.data.source import simulate_table
+from polyinv.data.source import load_off_grid, simulate_table
 from polyinv.data.workbook import read_table
 from polyinv.domain.assessment import GRADES, LIMITS, Deviations, assess, calibrate
 from polyinv.domain.expectations import simulated_observations
@@ -108,9 +110,9 @@ ARTEFACTS: dict[str, dict[str, Change]] = {
 }
 
 
-def calibrated() -> dict[str, dict[str, float]]:
+def calibrated(system: System) -> dict[str, dict[str, float]]:
     """Limits for each of ``GIVEN``."""
-    observations, _ = simulated_observations(ROWS, SYSTEM)
+    observations, _ = simulated_observations(ROWS, system)
     found = {}
     for given in GIVEN:
         logging.info("calibrating on %d observations with %s", ROWS, given)
@@ -118,11 +120,20 @@ def calibrated() -> dict[str, dict[str, float]]:
     return found
 
 
-def false_alarms(tables: dict[str, pd.DataFrame]) -> Iterator[dict[str, str]]:
+def write_limits(system: System) -> None:
+    """Calibrate a system and write its limits beside the domain check."""
+    path = LIMITS if system.name == SYSTEM.name else LIMITS.with_name(f"limits_{system.name}.yaml")
+    text = "# Made by scripts/calibrate_domain.py.\n" + yaml.safe_dump(calibrated(system), sort_keys=False)
+    with written(path, overwrite=True) as passing:
+        passing.write_text(text, encoding="utf-8")
+    print(f"written: {path}")
+
+
+def false_alarms(tables: dict[str, pd.DataFrame], system: System = SYSTEM) -> Iterator[dict[str, str]]:
     """Shares of grades on rows that all come from inside the box, by the name of their table."""
     for name, table in tables.items():
         for given in GIVEN:
-            assessments = assess(Observations.from_table(table).masked(given))["applicability"]
+            assessments = assess(Observations.from_table(table, system).masked(given))["applicability"]
             shares = {grade: f"{(assessments == grade).mean():.1%}" for grade in GRADES}
             yield {"rows": name, "given": given, **shares}
 
@@ -148,20 +159,22 @@ def caught(table: pd.DataFrame) -> Iterator[dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measure", action="store_true", help="with the limits as they are")
+    parser.add_argument("--system", default=SYSTEM.name, help="name of a system, or its file")
     parser.add_argument("--table", type=Path, help="rows from inside the box")
     parser.add_argument("--rows", type=int, default=300, help="off-grid rows that artefacts are made on")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    system = load_system(given.system)
     if given.table is not None:
-        table = read_table(given.table)
-        print(markdown(pd.DataFrame(false_alarms({f"{given.table.name}, {len(table)} rows": table}))))
+        table = read_table(given.table, system=system)
+        print(markdown(pd.DataFrame(false_alarms({f"{given.table.name}, {len(table)} rows": table}, system))))
         return
     if not given.measure:
-        with written(LIMITS, overwrite=True) as passing:
-            passing.write_text(
-                "# Made by scripts/calibrate_domain.py.\n" + yaml.safe_dump(calibrated(), sort_keys=False),
-                encoding="utf-8",
-            )
+        write_limits(system)
+    if system.name != SYSTEM.name:
+        rows = {"off grid, 1000 rows": load_off_grid(system)}
+        print(f"Verdicts on rows from inside the box:\n\n{markdown(pd.DataFrame(false_alarms(rows, system)))}")
+        return
     bundled = {"off grid, 1000 rows": load_bundled("off_grid"), "grid, every fifth row": load_bundled("grid").iloc[::5]}
     print(f"Verdicts on rows from inside the box:\n\n{markdown(pd.DataFrame(false_alarms(bundled)))}\n")
     table = load_bundled("off_grid").head(given.rows)

@@ -139,8 +139,8 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate", "--out", "{tmp}/a.csv", "--chains", "0"], "chains is 0; needs a positive number"),
         (["simulate", "--out", "{tmp}/a.csv", "--chains", "many"], "many"),
         (
-            ["simulate", "--out", "{tmp}/a.csv", "--chemistry", "styrene"],
-            "no chemistry 'styrene'; known: butyl_acrylate",
+            ["simulate", "--out", "{tmp}/a.csv", "--system", "nylon"],
+            "no system 'nylon'; known: butyl_acrylate, methyl_methacrylate, styrene; or a file, such as my.yaml",
         ),
         (["simulate", "--out", "{tmp}/a.csv", "--recipes", ""], "no table format ''"),
         (["simulate", "--ou", "{tmp}/a.csv"], "out"),
@@ -270,7 +270,10 @@ def test_kmc_says_when_its_volume_is_too_small(tmp_path, capsys):
     assert "would give 10" in error
     assert not (tmp_path / "a.npz").exists()
     assert kmc(tmp_path, "a.npz", "--horizon", "3600", "--chains", "3e4", "--allow-few") == 0
-    assert "polyinv: warning: reaction 2 (cBA_0 1, cAIBN_0 0.01, temp 75) has" in capsys.readouterr().err
+    assert (
+        "polyinv: warning: reaction 2 (1 mol/L of monomer, 0.01 mol/L of initiator, 75 °C) has"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_killed_kmc_goes_on_and_ends_in_the_same_table(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polyinv.chemistry import System
+from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.patterns import RESIDUAL
 from polyinv.errors import unknown
 from polyinv.quantities import MEANS, MMD
@@ -46,7 +46,7 @@ def current_name(features: str, system: System) -> str:
     return FORMERLY.get(features, features).replace(RESIDUAL, system.residual)
 
 
-def feature_columns(features: str, system: System) -> tuple[str, ...]:
+def feature_columns(features: str, system: AnySystem = DEFAULT) -> tuple[str, ...]:
     """Columns of a feature set.
 
     Raises:
@@ -57,6 +57,7 @@ def feature_columns(features: str, system: System) -> tuple[str, ...]:
         >>> feature_columns("composite", load_system("butyl_acrylate"))[:4]
         ('cBA_time', 'Mn', 'Mw', 'MMD1')
     """
+    system = load_system(system)
     known, name = feature_names(system), current_name(features, system)
     if name not in known:
         raise unknown("feature set", features, known)

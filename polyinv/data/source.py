@@ -204,7 +204,8 @@ def _off_grid(system: System) -> pd.DataFrame:
     from polyinv.simulate.recipes import random_recipes
 
     recipes = random_recipes(OFF_GRID, torch.Generator().manual_seed(OFF_GRID_SEED), system).numpy()
-    return simulate_table(pd.DataFrame(recipes, columns=list(system.targets)), seed=OFF_GRID_SEED, system=system)
+    table = pd.DataFrame(recipes, columns=list(system.targets))
+    return simulate_table(table, seed=OFF_GRID_SEED, system=system, horizon=system.horizon)
 
 
 def check_seed(seed: int, called: str = "seed") -> None:

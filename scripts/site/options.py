@@ -69,6 +69,7 @@ def _command(name: str) -> Iterator[str]:
     if others:
         yield "Every key of a [configuration](config-keys.md) is an option, too, here those of the default model:\n"
         yield ", ".join(f"`{option}`" for option in others) + ".\n"
+        yield "`--system` is short for `--data.system`.\n"
 
 
 def _spelled(action: Action) -> str:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import options
@@ -13,8 +14,7 @@ import polyinv
 API = "reference/api"
 DICTIONARIES = {
     "SIMULATORS": "polyinv.simulate",
-    "CHEMISTRIES": "polyinv.chemistry",
-    "INPUTS": "polyinv.data.patterns",
+    "SYSTEMS": "polyinv.chemistry",
     "TRANSFORMS": "polyinv.data.transforms",
     "LOSSES": "polyinv.models.losses",
     "ACTIVATIONS": "polyinv.models.networks",
@@ -29,12 +29,11 @@ LISTED = {
     "MODELS": "Models (`model.name`): a class of [`InverseModel`](InverseModel.md).",
     "NETWORKS": "Networks of your own (`model.name: network`, `model.network`): a function from the numbers of inputs "
     "and outputs to a PyTorch module. Empty, until [a file of yours](../../how-to/own-network.md) adds one.",
-    "SPLITS": "Splits (`split.name`): a function from a table and a seed to a [`Split`](Split.md).",
+    "SPLITS": "Splits (`split.name`): a function from a table, a seed and a system to a [`Split`](Split.md).",
     "SIMULATORS": "Simulators (`--method`, `data.grid.method`): a function from conditions (B, 3), times (B, T) and a "
     "chemistry to [`Snapshots`](Snapshots.md).",
-    "CHEMISTRIES": "Chemistries (`--chemistry`, `data.simulated.chemistry`): a [`Chemistry`](Chemistry.md).",
-    "INPUTS": "Inputs of a conditional model, each given or missing as a whole, and their columns. A pattern of inputs "
-    "joins their names: `mmd+temp`.",
+    "SYSTEMS": "Systems that come along (`--system`, `data.system`), and the file of each. `load_system` takes their "
+    "names, or a [file of your own](../systems.md), and makes a [`System`](System.md).",
     "TRANSFORMS": "Transforms (`model.transform`): what a network is given instead of the columns as they are.",
     "LOSSES": "Losses (`model.training.loss`) of the standardized recipe z and its prediction.",
     "ACTIVATIONS": "Activations (`model.activation`): a class of PyTorch modules.",
@@ -149,6 +148,8 @@ def _said(value: Any) -> str:
     if isinstance(value, dict):
         shown = [f"`{column}` as {', '.join(each)}" for column, each in value.items()]
         return "; ".join(shown if len(shown) < 10 else [*shown[:7], "…", shown[-1]]) or "As they are."
+    if isinstance(value, Path):
+        return f"`{value.name}`"
     if isinstance(value, str | int):
         return str(value)
     if callable(value):

@@ -103,7 +103,7 @@ def test_only_seeds_that_both_have_are_paired_and_undefined_scores_count_for_not
     row = line(found, "mmd", "forest")
     assert (row["pairs"], row["difference"]) == (1, pytest.approx(-0.4))
     assert np.isnan(row["difference_low"])  # one pair has no interval
-    words = in_words(found, AXES, "composite", "study", ["split.seed", "model.seed"], SYSTEM)
+    words = in_words(found, AXES, "composite", "study", ["split.seed", "model.seed"])
     assert "| mmd      | forest | 1     | -0.400 |" in words
     assert "(split.seed, model.seed)" in words
     assert "nan" not in words
@@ -112,7 +112,7 @@ def test_only_seeds_that_both_have_are_paired_and_undefined_scores_count_for_not
 def test_subsets_have_tables_of_their_own_and_a_score_that_stands_twice_is_no_summary():
     values = {("composite", "forest"): [0.5] * 5, ("mmd", "forest"): [0.4] * 5}
     table = pd.concat([scores(values), scores(values, subset="off_grid")])
-    words = in_words(summary(table, AXES, "composite"), AXES, "composite", "study", ["split.seed"], SYSTEM)
+    words = in_words(summary(table, AXES, "composite"), AXES, "composite", "study", ["split.seed"])
     assert words.count("Less the same with features composite, paired") == 2
     with pytest.raises(ValueError, match="stands there twice"):
         summary(pd.concat([table, table.tail(1)]), AXES, "composite")

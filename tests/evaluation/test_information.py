@@ -93,7 +93,7 @@ def test_the_noise_is_that_of_drawn_observations(recipes, response):
     ratio = (seen.std(1) / expected)[counted]
     # Drawn chains keep the mean length of their bin; their true lengths would blur it by a few per cent.
     assert ((ratio > 0.93) & (ratio < 1.05)).all()
-    monomer, mean = OBSERVED.index("cBA_time"), OBSERVED.index("Mn")
+    monomer, mean = OBSERVED.index("residual_monomer"), OBSERVED.index("Mn")
     for run in range(3):
         drawn = torch.corrcoef(seen[run, :, [monomer, mean]].T)[0, 1]
         of_noise = response.noise[run, monomer, mean] / (response.noise[run].diagonal()[[monomer, mean]].prod().sqrt())

@@ -106,11 +106,11 @@ def test_losses_are_the_textbooks():
     torch.testing.assert_close(huber, torch.tensor([0.125, 0.125, 2.5, 0.0]))
     raw = torch.randn(2, 4)
     output = torch.cat([predicted, raw], -1)
-    law = torch.distributions.Normal(predicted, losses.variance(output).sqrt())
+    law = torch.distributions.Normal(predicted, losses.variance(output, 4).sqrt())
     constant = 0.5 * torch.log(torch.tensor(2 * torch.pi))
     nll = losses.LOSSES["nll"].of_targets(output, z)
     torch.testing.assert_close(nll, (-law.log_prob(z) - constant).mean(0))
-    assert torch.equal(losses.mean(output), predicted)
+    assert torch.equal(losses.mean(output, 4), predicted)
 
 
 def test_the_loss_weighs_the_targets():

@@ -115,7 +115,7 @@ def test_derivatives_match_finite_differences(chemistry):
         size = {"monomer": recipes[:, 0], "temp": recipes[:, 2], "agent": recipes[:, 3]}.get(name)
         if size is None:
             size = getattr(chemistry, name)(recipes[:, 2])
-        for part in ("mmd", "Mn", "Mw", "cBA_time", "dead_chains"):
+        for part in ("mmd", "Mn", "Mw", "residual_monomer", "dead_chains"):
             numeric = (getattr(made(1), part) - getattr(made(-1), part)) / (2 * share)
             exact = getattr(slopes, part)[..., at] * size.reshape(-1, *[1] * (numeric.ndim - 1))
             scale = getattr(made(1), part).abs().max()

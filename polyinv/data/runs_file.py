@@ -1,0 +1,113 @@
+"""Table of one's own reactions: recipes that are known, and what was measured of the polymers at some times."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from polyinv.chemistry import System
+from polyinv.data.stated_system import check_stated
+from polyinv.errors import InputError
+from polyinv.mmd import LOG_M, OLIGOMERS, unit_area
+from polyinv.quantities import MEANS, MMD
+
+CONVERSION = "conversion"
+POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
+"""Column of a curve at a point, log10(M / g/mol), in any unit of the ordinate: ``w_at_4.35``."""
+LEAST_POINTS = 8
+"""Points of a curve, at least."""
+
+
+def read_runs(path: Path | str, system: System) -> pd.DataFrame:
+    """Read reactions whose recipes are known.
+
+    Args:
+        path: .csv with the recipe of the system in each row and any of ``conversion`` (0 to 1) or the residual monomer,
+            ``Mn``, ``Mw``, and a curve: MMD1 … MMD100, or its points in columns such as ``w_at_4.35``. A cell may be
+            empty. Other columns are left aside.
+        system: What is polymerized.
+
+    Returns:
+        The recipe, ``conversion``, ``Mn``, ``Mw`` and the curve on the nodes of `polyinv.mmd` above 1000 g/mol, of unit
+        area; NaN where not measured. Rows are numbered as a person counts them.
+
+    Raises:
+        InputError: A file that is no such table: the line says file, row and column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        raw = pd.read_csv(path).rename(columns=lambda name: str(name).strip())
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a table with one line of column names: {error}") from None
+    raw.index = raw.index + 2  # the line of names is row 1
+    check_stated(raw, system, str(path))
+    _check(raw, system, path)
+    points = [name for name in raw if POINT.fullmatch(name)]
+    wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
+    numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
+    _check_recipes(numbers, system, path)
+    reacted = 1 - numbers[system.residual] / numbers[system.targets[0]]
+    table = numbers[[*system.targets, CONVERSION, *MEANS]].copy()
+    table[CONVERSION] = table[CONVERSION].fillna(reacted)
+    _check_conversion(table[CONVERSION], path)
+    curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
+    return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD)))
+
+
+def _check(raw: pd.DataFrame, system: System, path: Path) -> None:
+    missing = [name for name in system.targets if name not in raw]
+    if missing:
+        raise InputError(
+            f"{path} has no column {missing[0]}; reactions of {system.name} need {', '.join(system.targets)}"
+        )
+    measured = (CONVERSION, system.residual, *MEANS, MMD[0])
+    if raw.empty or not (set(measured) & set(raw) or any(POINT.fullmatch(name) for name in raw)):
+        raise InputError(f"{path} has nothing measured; needs some of {', '.join(measured[:4])}, or a curve")
+
+
+def _numbers(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    numbers = raw.apply(pd.to_numeric, errors="coerce").astype(float)
+    bad = (numbers.isna() & raw.notna()) | np.isinf(numbers)
+    if bad.to_numpy().any():
+        row, column = (part[0] for part in np.nonzero(bad.to_numpy()))
+        held = raw.iloc[row, column]
+        raise InputError(f"{path}, row {raw.index[row]}, column {raw.columns[column]!r} holds {held!r}; needs a number")
+    return numbers
+
+
+def _check_recipes(numbers: pd.DataFrame, system: System, path: Path) -> None:
+    above = {quantity.name: quantity.above for quantity in system.recipe} | dict.fromkeys(MEANS, 0.0)
+    for name, least in above.items():
+        low = numbers[name] <= least if name in MEANS else ~(numbers[name] > least)
+        if low.any():
+            row = low.idxmax()
+            raise InputError(f"{path}, row {row}: {name} is {numbers.loc[row, name]:g}; needs a number above {least:g}")
+
+
+def _check_conversion(reacted: pd.Series, path: Path) -> None:
+    off = (reacted < 0) | (reacted > 1)
+    if off.any():
+        row = off.idxmax()
+        hint = "; is it in per cent?" if reacted[row] > 1 else ""
+        raise InputError(f"{path}, row {row}: a conversion of {reacted[row]:g} cannot be; needs 0 to 1{hint}")
+
+
+def _on_nodes(values: pd.DataFrame, path: Path) -> np.ndarray:
+    """Curves (B, 100) read off at the nodes of `polyinv.mmd`, from their values at P points, (B, P)."""
+    at = np.array([float(name.removeprefix("w_at_")) for name in values])
+    if len(at) < LEAST_POINTS or len(set(at)) < len(at):
+        raise InputError(f"{path} has curves of {len(set(at))} points; needs {LEAST_POINTS} different ones or more")
+    order = at.argsort()
+    return np.stack([np.interp(LOG_M, at[order], row[order], 0.0, 0.0) for row in values.to_numpy()])
+
+
+def _measured(curves: np.ndarray) -> np.ndarray:
+    """The part of curves (B, 100) above 1000 g/mol, of unit area; NaN where one is missing or empty."""
+    kept = np.where(LOG_M >= OLIGOMERS, curves.clip(min=0), 0.0)
+    whole = ~np.isnan(curves).any(1) & (kept.sum(1) > 0)
+    found = np.full(curves.shape, np.nan)
+    found[whole] = unit_area(kept[whole])
+    return found

@@ -1,0 +1,127 @@
+"""Tables of one's own reactions: what is read, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polyinv.chemistry import load_system
+from polyinv.cli import main
+from polyinv.data.runs_file import read_runs
+from polyinv.data.source import simulate_table
+from polyinv.errors import InputError
+from polyinv.evaluation.compare import agreement, compare
+from polyinv.mmd import LOG_M, OLIGOMERS, STEP
+from polyinv.quantities import MMD
+
+SYSTEM = load_system("MMA")
+RECIPES = pd.DataFrame(
+    [[2.0, 0.01, 70.0, 7.0, 3600.0], [2.0, 0.01, 70.0, 7.0, 7200.0], [3.0, 0.02, 60.0, 6.0, 7200.0]],
+    columns=list(SYSTEM.targets),
+)
+POINTS = np.arange(3.0, 7.0, 0.05)
+
+
+@pytest.fixture(scope="module")
+def polymers() -> pd.DataFrame:
+    return simulate_table(RECIPES, method="deterministic", system=SYSTEM)
+
+
+@pytest.fixture
+def written(polymers, tmp_path):
+    """File of the polymers as a laboratory might write it, after a change."""
+
+    def write(change=lambda table: table):
+        table = polymers[[*SYSTEM.targets, "Mn", "Mw"]].assign(sample=["a", "b", "c"])
+        table["conversion"] = 1 - polymers["cMMA_time"] / polymers["cMMA_0"]
+        curves = np.stack([np.interp(POINTS, LOG_M, row) for row in polymers[list(MMD)].to_numpy()])
+        table = table.join(pd.DataFrame(3.7 * curves, columns=[f"w_at_{at:.2f}" for at in POINTS]))
+        change(table).to_csv(tmp_path / "runs.csv", index=False)
+        return tmp_path / "runs.csv"
+
+    return write
+
+
+def test_reactions_of_the_same_chemistry_agree(written):
+    lines = compare(read_runs(written(), SYSTEM), SYSTEM)
+    assert lines["reaction"].tolist() == [1, 1, 2]
+    assert lines["error_conversion"].abs().max() < 1e-9
+    assert lines[["error_ln_Mn", "error_ln_Mw"]].abs().max().max() < 1e-9
+    assert lines["mmd_distance"].max() < 0.005  # points 0.05 decades apart, joined by straight lines
+
+
+def test_errors_have_the_sign_of_predicted_less_measured(written):
+    def off(table):
+        return table.assign(conversion=table["conversion"] - 0.02, Mw=table["Mw"] / 1.1)
+
+    lines = compare(read_runs(written(off), SYSTEM), SYSTEM)
+    assert lines["error_conversion"].to_numpy() == pytest.approx(0.02)
+    assert lines["error_ln_Mw"].to_numpy() == pytest.approx(np.log(1.1))
+    found = agreement(lines).set_index("reaction")
+    assert found.loc["all", "X rms"] == pytest.approx(0.02)
+    assert found.loc["2", "rows"] == 1
+
+
+def test_a_shifted_curve_lies_elsewhere_by_its_overlap(written, polymers):
+    shifted = {f"w_at_{at:.2f}": f"w_at_{at + 0.1:.2f}" for at in POINTS}
+    lines = compare(read_runs(written(lambda table: table.rename(columns=shifted)), SYSTEM), SYSTEM)
+    row = polymers.loc[0, list(MMD)].to_numpy(dtype=float)
+    moved = np.interp(LOG_M - 0.1, LOG_M, row)
+    kept = LOG_M >= OLIGOMERS
+    row, moved = row * kept / (row * kept).sum(), moved * kept / (moved * kept).sum()
+    assert lines.loc[2, "mmd_distance"] == pytest.approx(0.5 * np.abs(row - moved).sum(), rel=0.03)
+
+
+def test_what_is_not_measured_is_left_out(written):
+    def bare(table):
+        return table.drop(columns=[name for name in table if name.startswith("w_at")]).assign(Mw=[1e5, None, None])
+
+    table = read_runs(written(bare), SYSTEM)
+    assert table[list(MMD)].isna().all(axis=None)
+    lines = compare(table, SYSTEM)
+    assert lines["error_ln_Mw"].notna().tolist() == [True, False, False]
+    assert lines["mmd_distance"].isna().all()
+
+
+def test_a_curve_has_unit_area_where_it_is_compared(written):
+    curves = read_runs(written(), SYSTEM)[list(MMD)].to_numpy()
+    assert curves.sum(1) * STEP == pytest.approx(np.ones(3))
+    assert (curves[:, LOG_M < OLIGOMERS] == 0).all()
+
+
+BAD = {
+    "no recipe": (
+        lambda t: t.drop(columns="cToluene"),
+        "has no column cToluene; reactions of methyl_methacrylate need",
+    ),
+    "per cent": (lambda t: t.assign(conversion=[10.0, 20.0, 30.0]), "row 2: a conversion of 10 cannot be.*per cent"),
+    "negative": (lambda t: t.assign(conversion=[0.1, -0.2, 0.3]), "row 3: a conversion of -0.2 cannot be"),
+    "text": (lambda t: t.assign(Mn=["1e5", "high", "1e5"]), "row 3, column 'Mn' holds 'high'; needs a number"),
+    "zero": (lambda t: t.assign(cAIBN_0=0.0), "row 2: cAIBN_0 is 0; needs a number above 0"),
+    "an empty recipe": (lambda t: t.assign(time=[None, 1.0, 2.0]), "row 2: time is nan; needs a number above 0"),
+    "nothing measured": (
+        lambda t: t[list(SYSTEM.targets)],
+        "has nothing measured; needs some of conversion, cMMA_time",
+    ),
+    "too few points": (
+        lambda t: t.drop(columns=[name for name in t if name.startswith("w_at_")][5:]),
+        "curves of 5 points; needs 8",
+    ),
+    "another system": (lambda t: t.assign(system="styrene"), "is of the system styrene, not of methyl_methacrylate"),
+    "no rows": (lambda t: t.head(0), "has nothing measured"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), BAD.values(), ids=BAD)
+def test_what_is_no_such_table_is_refused(written, change, said):
+    with pytest.raises(InputError, match=said):
+        read_runs(written(change), SYSTEM)
+
+
+def test_the_command_says_what_agrees(written, tmp_path, capsys):
+    out = tmp_path / "lines.csv"
+    assert main(["compare", str(written()), "--system", "MMA", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "| all      | 3    | 0.000 | 0.000  |" in said
+    assert "literature coefficients" in said
+    assert len(pd.read_csv(out)) == 3
+    assert main(["compare", str(tmp_path / "no.csv"), "--system", "MMA"]) == 2
