@@ -65,5 +65,5 @@ def full_balance(chemistry: Chemistry, conditions: list[float], time: float) -> 
 
     state = np.zeros(12)
     state[:2], state[11] = conditions[:2], agent
-    end = solve_ivp(derivative, (0, time), state, method="Radau", rtol=1e-9, atol=1e-20).y[:, -1]
+    end = solve_ivp(derivative, (0, time), state, method="LSODA", rtol=1e-9, atol=1e-20).y[:, -1]
     return {"monomer": end[0], "chains": end[8], "units": end[9], "squares": end[10]}
