@@ -268,7 +268,9 @@ def predict(arguments: list[str]) -> None:
         "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty), or one "
         "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
-    parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
+    parser.add_argument(
+        "--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600 or temp=70±0.5"
+    )
     parser.add_argument(
         "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
     )
@@ -285,7 +287,7 @@ def predict(arguments: list[str]) -> None:
 
     from polyinv.models.base import read_card
     from polyinv.models.released import model_folder
-    from polyinv.predict.known import known_values
+    from polyinv.predict.known import known_errors, known_values
     from polyinv.predict.predictor import load
     from polyinv.predict.rows import read_rows
     from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
@@ -296,13 +298,13 @@ def predict(arguments: list[str]) -> None:
     read_card(model_folder(model[0] if model else None))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
-    known = known_values(config.known)
+    known, errors = known_values(config.known), known_errors(config.known)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options["called"] = "standard input" if file == "-" else None
         rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = load(model[0] if model else None).answer(*rows, known, asked)
+        answers = load(model[0] if model else None).answer(*rows, known, asked, errors)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)

@@ -5,7 +5,8 @@ quantity is an attribute and a missing value NaN, and only a model is handed col
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +15,17 @@ import torch
 from torch import Tensor
 
 from polyinv.data.patterns import INPUTS, inputs_of, name_of
+from polyinv.data.stated import stated_errors
 from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.quantities import COLUMNS, MMD, N_NODES, SCALARS, TARGETS
+from polyinv.instrument.errors import SUFFIX, error_columns
+from polyinv.quantities import COLUMNS, MMD, N_NODES, RECIPE, SCALARS, TARGETS
 
 WIDTHS: dict[str, tuple[int, ...]] = {"recipe": (len(TARGETS),), "cBA_time": (), "Mn": (), "Mw": (), "mmd": (N_NODES,)}
 """The quantities of an observation and the shape of each."""
+ERRORS = error_columns(RECIPE, SCALARS[0])
+"""Columns that state errors, with the name of the error in `polyinv.instrument.errors.MeasurementErrors` of each."""
+_ERROR_COLUMNS = {column.removesuffix(SUFFIX): column for column in ERRORS}
 SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
 CHECKED = 4096
@@ -37,8 +43,9 @@ class Observations:
         cBA_time: Residual monomer in mol/L, (B,).
         Mn, Mw: Mean molar masses in g/mol, (B,) each.
         mmd: Molar mass distribution on the nodes of `polyinv.mmd`, (B, 100); NaN where a node was not measured.
-        errors: Standard deviations that are stated for values, (B,) in the unit of the value and NaN where none is, by
-            the name of the value (the recipe, cBA_time, Mn, Mw). They are carried along; nothing uses them yet.
+        errors: What is stated of the errors, (B,) each and NaN where nothing is, by the column of ``ERRORS`` that
+            states it, without its ending: ``temp`` is the standard deviation of ``temp`` in its unit,
+            ``sec_broadening`` that of the instrument. They are carried along; nothing uses them yet.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
 
     Raises:
@@ -70,8 +77,8 @@ class Observations:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "errors", {name: _numbers(sd) for name, sd in self.errors.items()})
         for name, sd in self.errors.items():
-            if name not in (*TARGETS, *SCALARS):
-                raise unknown("value with an error", name, (*TARGETS, *SCALARS))
+            if name not in _ERROR_COLUMNS:
+                raise unknown("value with an error", name, _ERROR_COLUMNS)
             _check_shape(f"error of {name}", sd, (count,))
         labels = pd.RangeIndex(1, count + 1) if self.labels is None else pd.Index(self.labels)
         if len(labels) != count:
@@ -85,9 +92,13 @@ class Observations:
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
 
         Args:
-            table: Any of the columns `polyinv.quantities.COLUMNS`; others are left aside.
+            table: Any of the columns `polyinv.quantities.COLUMNS` and ``ERRORS``; others are left aside.
+
+        Raises:
+            InputError: An error is stated that is no positive number.
         """
-        return cls._of(_numbers(table.reindex(columns=list(COLUMNS))), labels=table.index)
+        errors = {name.removesuffix(SUFFIX): sd.to_numpy() for name, sd in stated_errors(table, ERRORS).items()}
+        return cls._of(_numbers(table.reindex(columns=list(COLUMNS))), labels=table.index, errors=errors)
 
     @classmethod
     def from_tensor(cls, x: Tensor, columns: Sequence[str]) -> Self:
@@ -118,6 +129,10 @@ class Observations:
     def _with(self, values: Tensor) -> Self:
         return self._of(values, errors=self.errors, labels=self.labels)
 
+    def _with_errors(self, errors: Mapping[str, float]) -> Self:
+        stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
+        return replace(self, errors={**self.errors, **stated}) if stated else self
+
     def __len__(self) -> int:
         return len(self.recipe)
 
@@ -144,8 +159,10 @@ class Observations:
         return self._values()[:, _places(columns)]
 
     def to_table(self) -> pd.DataFrame:
-        """Convert to a table with the columns `polyinv.quantities.COLUMNS`, indexed by the labels."""
-        return pd.DataFrame(self._values().cpu().numpy(), self.labels, list(COLUMNS))
+        """Convert to a table, indexed by the labels: `polyinv.quantities.COLUMNS`, and what is stated of the errors."""
+        values = torch.cat([self._values(), *(sd[:, None] for sd in self.errors.values())], dim=1)
+        columns = [*COLUMNS, *(_ERROR_COLUMNS[name] for name in self.errors)]
+        return pd.DataFrame(values.cpu().numpy(), self.labels, columns)
 
     @property
     def present(self) -> Tensor:
@@ -184,8 +201,12 @@ class Observations:
             values[:, _places(INPUTS[name])] = torch.nan
         return self._with(values)
 
-    def with_known(self, known: Mapping[str, float]) -> Self:
+    def with_known(self, known: Mapping[str, float], errors: Mapping[str, float] = MappingProxyType({})) -> Self:
         """Add known values that hold for every row: of the recipe, residual monomer, Mn or Mw.
+
+        Args:
+            known: The values by name.
+            errors: Standard deviations that are stated of some of them; a row's own gives way.
 
         Raises:
             InputError: A row has another value, or no polymer could have it.
@@ -203,6 +224,7 @@ class Observations:
                 )
             values[:, place] = value
         filled = self if values is None else self._with(values)
+        filled = filled._with_errors(errors)
         for start in range(0, len(filled), CHECKED):
             check_physical(filled[start : start + CHECKED].to_table(), "with what is known")
         return filled

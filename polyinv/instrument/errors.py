@@ -138,6 +138,8 @@ LEVELS: dict[str, MeasurementErrors] = {
 }
 """Levels of errors by name. Even the exact one measures nothing below 1000 g/mol."""
 
+RELATIVE = ("concentration", "residual", "molar_mass")
+"""Errors that are a share of the value; a column states such an error in the unit of the value."""
 OF_UNIT = {"°C": "temperature", "s": "time", "mol/L": "concentration"}
 """The error that belongs to a value of the recipe, by the unit of the value."""
 SUFFIX = "_error"

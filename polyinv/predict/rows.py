@@ -49,7 +49,7 @@ def read_rows(
     with uncollected():  # torch takes a second or more to import: not before a file has been refused
         from polyinv.data.observations import Observations
 
-    return Observations.from_table(table), others
+    return Observations.from_table(_with_errors(table, others)), others
 
 
 def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -96,4 +96,11 @@ def observed(rows: "Path | str | pd.DataFrame | Observations", **options: Any) -
     if not isinstance(rows, pd.DataFrame):
         return read_rows(rows, **options)
     table, others = observations_of(rows, **options)
-    return Observations.from_table(table), others
+    return Observations.from_table(_with_errors(table, others)), others
+
+
+def _with_errors(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that state errors to a table of values; they are passed through, too."""
+    from polyinv.data.observations import ERRORS
+
+    return table.join(others[[name for name in others.columns if name in ERRORS]])

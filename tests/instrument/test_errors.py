@@ -1,6 +1,8 @@
 """Errors of a laboratory: levels, what a configuration may say, and the columns that state them."""
 
+import re
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +102,19 @@ def test_columns_of_butyl_acrylate():
         *("conversion_error", "sec_broadening", "sec_offset", "sec_slope", "sec_drift", "sec_noise"),
         *("sec_cut_low", "sec_cut_high", "sec_lower_limit"),
     ]
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "measurement-errors.md"
+
+
+def test_the_documentation_names_every_column_and_has_the_numbers_of_every_level():
+    text = PAGE.read_text(encoding="utf-8")
+    for column in error_columns(RECIPE, "cBA_time"):
+        assert f"`{column}`" in text.partition("## Levels")[0]
+    lines = re.findall(r"^\| (`\w+`.*?) \| (.*) \|$", text.partition("## Levels")[2], re.MULTILINE)
+    written = {
+        name: [float(cell) for cell in cells.split(" | ")]
+        for names, cells in lines
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert written == {name: [pytest.approx(getattr(level, name)) for level in LEVELS.values()] for name in NAMES}
