@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from polyinv.domain.assessment import assess
     from polyinv.errors import InputError
     from polyinv.evaluation.closed_loop import closed_loop
-    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, RandomForest
+    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, PolynomialRidge, RandomForest
     from polyinv.models.module import RecipeModule
     from polyinv.models.networks import NETWORKS
     from polyinv.predict.predictor import load
@@ -36,6 +36,7 @@ __all__ = [
     "ExtraTrees",
     "InputError",
     "Observations",
+    "PolynomialRidge",
     "RandomForest",
     "RecipeDataModule",
     "RecipeModule",
@@ -59,6 +60,7 @@ _HOMES = {
     "ExtraTrees": "models",
     "InputError": "errors",
     "Observations": "data.observations",
+    "PolynomialRidge": "models",
     "RandomForest": "models",
     "RecipeDataModule": "data.datamodule",
     "RecipeModule": "models.module",

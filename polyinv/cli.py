@@ -274,7 +274,9 @@ def predict(arguments: list[str]) -> None:
         "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
     )
     parser.add_argument("--system", type=str | None, help=f"{SYSTEM_HELP}; by default that of the model")
-    parser.add_argument("--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600")
+    parser.add_argument(
+        "--known", action="append", default=[], help="values that hold for all rows: temp=70,time=3600 or temp=70±0.5"
+    )
     parser.add_argument(
         "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
     )
@@ -291,7 +293,7 @@ def predict(arguments: list[str]) -> None:
 
     from polyinv.models.base import read_card, system_of
     from polyinv.models.released import model_folder
-    from polyinv.predict.known import known_values
+    from polyinv.predict.known import known_errors, known_values
     from polyinv.predict.predictor import load
     from polyinv.predict.rows import read_rows
     from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
@@ -303,13 +305,13 @@ def predict(arguments: list[str]) -> None:
     system = system_of(read_card(folder))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
-    known = known_values(config.known, system)
+    known, errors = known_values(config.known, system), known_errors(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
     with _file_or_standard_input(file) as path:
         options |= {"called": "standard input" if file == "-" else None, "system": system}
         rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
-        answers = load(folder).answer(*rows, known, asked)
+        answers = load(folder).answer(*rows, known, asked, errors)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)

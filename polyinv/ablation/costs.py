@@ -25,6 +25,8 @@ FIXED = 1.4
 """Seconds of a cell beside its training: evaluation, figures, saving."""
 BRANCH = {"forest": 1.6e-8, "trees": 4.7e-9}
 """Seconds per tree, row, log2(rows) and column."""
+INSTANT = ("polynomial",)
+"""Models that are fitted in less time than the rest of a cell takes."""
 STEP = {"mlp": 1.3e-3, "cnn": 1.3e-3}
 """Seconds of an optimizer step for itself."""
 MULTIPLICATION = {"mlp": 1.2e-10, "cnn": 3.0e-10}
@@ -52,6 +54,8 @@ def known_cost(experiment: Experiment) -> float | None:
             * len(feature_columns(experiment.features, experiment.data.of))
         )
         return FIXED + made + BRANCH[experiment.model] * work
+    if experiment.model in INSTANT:
+        return FIXED + made
     if experiment.model not in STEP:
         return None
     training, members = options["training"], options["members"]

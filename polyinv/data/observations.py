@@ -5,7 +5,8 @@ quantity is an attribute and a missing value NaN, and only a model is handed col
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -15,8 +16,10 @@ from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.patterns import inputs_of, name_of
+from polyinv.data.stated import stated_errors
 from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD, N_NODES
 
 QUANTITIES = ("recipe", "residual_monomer", "Mn", "Mw", "mmd")
@@ -36,8 +39,10 @@ class Observations:
         residual_monomer: In mol/L, (B,).
         Mn, Mw: Mean molar masses in g/mol, (B,) each.
         mmd: Molar mass distribution on the nodes of `polyinv.mmd`, (B, 100); NaN where a node was not measured.
-        errors: Standard deviations that are stated for values, (B,) in the unit of the value and NaN where none is, by
-            the column of the value (recipe, residual monomer, Mn, Mw). They are carried along; nothing uses them yet.
+        errors: What is stated of the errors, (B,) each and NaN where nothing is, by the column of
+            `polyinv.instrument.errors.error_columns` that states it, without its ending: ``temp`` is the standard
+            deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument. They are carried along;
+            nothing uses them yet.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
@@ -74,7 +79,7 @@ class Observations:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "errors", {name: _numbers(sd) for name, sd in self.errors.items()})
         for name, sd in self.errors.items():
-            if name not in (known := (*self._system.targets, *self._system.scalars)):
+            if name not in (known := _error_columns(self._system)):
                 raise unknown("value with an error", name, known)
             _check_shape(f"error of {name}", sd, (count,))
         labels = pd.RangeIndex(1, count + 1) if self.labels is None else pd.Index(self.labels)
@@ -93,11 +98,16 @@ class Observations:
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
 
         Args:
-            table: Any of the columns of the system; others are left aside.
+            table: Any of the columns of the system and of those that state errors; others are left aside.
             system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+
+        Raises:
+            InputError: An error is stated that is no positive number.
         """
         system = load_system(system)
-        return cls._of(_numbers(table.reindex(columns=list(system.columns))), system, labels=table.index)
+        stated = stated_errors(table, error_columns(system.recipe, system.residual))
+        errors = {name.removesuffix(SUFFIX): sd.to_numpy() for name, sd in stated.items()}
+        return cls._of(_numbers(table.reindex(columns=list(system.columns))), system, labels=table.index, errors=errors)
 
     @classmethod
     def from_tensor(cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT) -> Self:
@@ -134,6 +144,10 @@ class Observations:
     def _with(self, values: Tensor) -> Self:
         return self._of(values, self._system, errors=self.errors, labels=self.labels)
 
+    def _with_errors(self, errors: Mapping[str, float]) -> Self:
+        stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
+        return replace(self, errors={**self.errors, **stated}) if stated else self
+
     def __len__(self) -> int:
         return len(self.recipe)
 
@@ -160,8 +174,11 @@ class Observations:
         return self._values()[:, _places(columns, self._system)]
 
     def to_table(self) -> pd.DataFrame:
-        """Convert to a table with the columns of the system, indexed by the labels."""
-        return pd.DataFrame(self._values().cpu().numpy(), self.labels, list(self._system.columns))
+        """Convert to a table, indexed by the labels: the columns of the system, and what is stated of the errors."""
+        values = torch.cat([self._values(), *(sd[:, None] for sd in self.errors.values())], dim=1)
+        named = _error_columns(self._system)
+        columns = [*self._system.columns, *(named[name] for name in self.errors)]
+        return pd.DataFrame(values.cpu().numpy(), self.labels, columns)
 
     @property
     def present(self) -> Tensor:
@@ -201,8 +218,12 @@ class Observations:
             values[:, _places(self._system.inputs[name], self._system)] = torch.nan
         return self._with(values)
 
-    def with_known(self, known: Mapping[str, float]) -> Self:
+    def with_known(self, known: Mapping[str, float], errors: Mapping[str, float] = MappingProxyType({})) -> Self:
         """Add known values that hold for every row: of the recipe, residual monomer, Mn or Mw.
+
+        Args:
+            known: The values by name.
+            errors: Standard deviations that are stated of some of them; a row's own gives way.
 
         Raises:
             InputError: A row has another value, or no polymer could have it.
@@ -220,9 +241,15 @@ class Observations:
                 )
             values[:, place] = value
         filled = self if values is None else self._with(values)
+        filled = filled._with_errors(errors)
         for start in range(0, len(filled), CHECKED):
             check_physical(filled[start : start + CHECKED].to_table(), "with what is known", self._system)
         return filled
+
+
+def _error_columns(system: System) -> dict[str, str]:
+    """Columns that state errors, by their names without the ending."""
+    return {column.removesuffix(SUFFIX): column for column in error_columns(system.recipe, system.residual)}
 
 
 def _given_whole(observations: Observations) -> Tensor:

@@ -29,6 +29,8 @@ from polyinv.simulate.snapshots import Growth
 
 NO_NOISE = 1e-10
 """Directions of the (standardized) noise below this share of the strongest carry none: the area of a curve is one."""
+NO_CHAINS = 1e-200
+"""Bins with less than this share of the units of the fullest hold none: their numbers underflow, and so do ratios."""
 CHUNK = 128
 
 
@@ -85,8 +87,9 @@ def _noise(growth: Growth, variance: Tensor, correlation: Tensor) -> Tensor:
     distribution within the bin. The conversion scatters with the radicals, and with ln Mn.
     """
     chains, units, squares = (part[:, 0] for part in (growth.chains, growth.units, growth.squares))
-    spread = (torch.nan_to_num(squares * chains / units**2) - 1).clamp(min=0)  # variance over squared mean in a bin
-    length = torch.nan_to_num(units / chains)
+    held = units > NO_CHAINS * units.amax(-1, keepdim=True)
+    length, weighted = (torch.where(held, *each) for each in ((units / chains, 0.0), (squares / units, 0.0)))
+    spread = torch.where(held, weighted / length - 1, 0.0).clamp(min=0)  # variance over squared mean in a bin
     cubes = squares * length * (1 + 2 * spread)
     fourths = cubes * length * (1 + 3 * spread)
     rows = [chains, units, squares], [units, squares, cubes], [squares, cubes, fourths]

@@ -1,1 +1,1 @@
-"""Effects of an instrument on a measured molar mass distribution."""
+"""What a laboratory adds to a polymer: effects of the instrument on its curve, errors of all that is measured."""

@@ -6,10 +6,12 @@ from polyinv.errors import InputError, unknown
 from polyinv.models.base import InverseModel, read_card
 from polyinv.models.forest import ExtraTrees, RandomForest
 from polyinv.models.neural import MLP, CurveCNN, Network
+from polyinv.models.polynomial import PolynomialRidge
 
 MODELS: dict[str, type[InverseModel]] = {
     "forest": RandomForest,
     "trees": ExtraTrees,
+    "polynomial": PolynomialRidge,
     "mlp": MLP,
     "cnn": CurveCNN,
     "network": Network,
@@ -56,6 +58,7 @@ __all__ = [
     "ExtraTrees",
     "InverseModel",
     "Network",
+    "PolynomialRidge",
     "RandomForest",
     "check_goes_on",
     "check_takes_gaps",

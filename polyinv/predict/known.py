@@ -1,32 +1,100 @@
-"""Known values of a recipe and measured scalars, as a user states them."""
+"""Known values of a recipe and measured scalars, and their errors, as a user states them."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.errors import InputError, unknown
 
+PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
+"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
+
+
+class Stated(NamedTuple):
+    """Value that a user states, with its standard deviation in the same unit; None where none is stated."""
+
+    value: float
+    error: float | None = None
+
 
 def known_values(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, float]:
-    """Parse known values from ``name=value``, several in one by commas.
+    """Parse known values from ``name=value``, several in one by commas; an error may follow, see `known_errors`.
 
     Raises:
         InputError: Not of that form, an unknown name, a name twice, or a value that cannot be.
 
     Example:
-        >>> known_values(["temp=70,time=3600"])
+        >>> known_values(["temp=70±0.5,time=3600"])
         {'temp': 70.0, 'time': 3600.0}
     """
-    values: dict[str, float] = {}
+    return {name: each.value for name, each in _stated(given, load_system(system)).items()}
+
+
+def known_errors(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, float]:
+    """Parse the errors of known values from ``name=value±error``, those that are stated.
+
+    ``+-`` and ``+/-`` mean the same as ``±``. A per cent sign makes an error relative to the value.
+
+    Raises:
+        InputError: As `known_values`, or an error that is not positive.
+
+    Example:
+        >>> known_errors(["temp=70+-0.5,time=3600", "cBA_time=0.4±5%"])
+        {'temp': 0.5, 'cBA_time': 0.02}
+    """
+    return {name: each.error for name, each in _stated(given, load_system(system)).items() if each.error is not None}
+
+
+def _stated(given: Sequence[str], system: System) -> dict[str, Stated]:
+    values: dict[str, Stated] = {}
     for each in (part for whole in given for part in whole.split(",")):
         name, sign, text = (part.strip() for part in each.partition("="))
         if not sign:
-            raise InputError(f"--known {each}: needs name=value, such as temp=70")
+            raise InputError(f"--known {each}: needs name=value, such as temp=70 or temp=70±0.5")
         if name in values:
             raise InputError(f"--known gives {name} twice")
-        values[name] = checked_value(name, text, load_system(system))
+        values[name] = stated(name, text, system)
     return values
+
+
+def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated:
+    """Check a known value and its error, if there is one.
+
+    Args:
+        name: Of the recipe, residual monomer, Mn or Mw.
+        given: A number, or text such as ``70``, ``70±0.5``, ``0.4 +/- 5 %``.
+        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+
+    Raises:
+        InputError: An unknown name, a value that cannot be, or an error that is not positive.
+
+    Example:
+        >>> stated("Mn", "20000 ± 2 %"), stated("temp", 70)
+        (Stated(value=20000.0, error=400.0), Stated(value=70.0, error=None))
+    """
+    system = load_system(system)
+    if not isinstance(given, str) or not PLUS_MINUS.search(given):
+        return Stated(checked_value(name, given, system))
+    value, error = PLUS_MINUS.split(given, maxsplit=1)
+    number = checked_value(name, value.strip(), system)
+    return Stated(number, _error(name, number, error.strip(), system))
+
+
+def _error(name: str, value: float, text: str, system: System) -> float:
+    relative = text.endswith("%")
+    if relative and name in [quantity.name for quantity in system.recipe if quantity.unit == "°C"]:
+        raise InputError(f"{name} is said to be known to ± {text}; needs its error in °C, such as {name}=70±0.5")
+    try:
+        number = float(text.rstrip("% "))
+    except ValueError:
+        number = np.nan
+    error = number * abs(value) / 100 if relative else number
+    if not 0 < error < np.inf:
+        raise InputError(f"{name} is said to be known to ± {text}; needs a number above 0, or per cent: ±5%")
+    return error
 
 
 def checked_value(name: str, value: float | str, system: System) -> float:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from polyinv.models import InverseModel
 from polyinv.models.released import model_folder
 from polyinv.predict.answers import from_all, from_what_is_known, with_means
 from polyinv.predict.checks import checked
-from polyinv.predict.known import check_asked, checked_value
+from polyinv.predict.known import check_asked, stated
 from polyinv.predict.rows import observed
 from polyinv.runtime.collection import uncollected
 from polyinv.runtime.resources import RELEASED
@@ -51,7 +52,7 @@ class Predictor:
     def predict(
         self,
         rows: "Path | str | pd.DataFrame | Observations",
-        known: Mapping[str, float] | None = None,
+        known: Mapping[str, float | str] | None = None,
         ask: Sequence[str] = (),
         **options: Any,
     ) -> pd.DataFrame:
@@ -60,7 +61,7 @@ class Predictor:
         Args:
             rows: A table with any of the columns of the model's system, NaN where missing, or a file, see
                 `read_rows`, or `polyinv.data.observations.Observations`.
-            known: Values that hold for every row.
+            known: Values that hold for every row; text may state an error, such as ``"70±0.5"``.
             ask: Values of the recipe to answer even where the rows have them.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
@@ -82,12 +83,20 @@ class Predictor:
             InputError: A row lacks what the model needs, or asks for nothing.
         """
         system = self.model.system
-        known = {name: checked_value(name, value, system) for name, value in (known or {}).items()}
-        return self.answer(*observed(rows, system, **options), known, [ask] if isinstance(ask, str) else ask)
+        given = {name: stated(name, value, system) for name, value in (known or {}).items()}
+        values = {name: each.value for name, each in given.items()}
+        errors = {name: each.error for name, each in given.items() if each.error is not None}
+        asked = [ask] if isinstance(ask, str) else ask
+        return self.answer(*observed(rows, system, **options), values, asked, errors)
 
     @one_thread()
     def answer(
-        self, observations: "Observations", others: pd.DataFrame, known: Mapping[str, float], ask: Sequence[str]
+        self,
+        observations: "Observations",
+        others: pd.DataFrame,
+        known: Mapping[str, float],
+        ask: Sequence[str],
+        errors: Mapping[str, float] = MappingProxyType({}),
     ) -> pd.DataFrame:
         """Predict recipes of what `read_rows` gives, see `predict`."""
         load_system(observations.system).check_like(self.model.system, "what is to be answered", str(self.folder))
@@ -96,7 +105,7 @@ class Predictor:
             if idle:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
         check_asked(ask, known, self.model.system)
-        observations = observations.forgetting(ask).with_known(known)
+        observations = observations.forgetting(ask).with_known(known, errors)
         answers = self._answers(observations)
         replaced = [str(name) for name in others.columns if name in answers]
         if replaced:

@@ -11,6 +11,7 @@ from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.measured import looks_like_curve, read_curve
 from polyinv.data.workbook import observations_of, read_observations
 from polyinv.errors import InputError
+from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, without_oligomers
 from polyinv.quantities import MMD
 from polyinv.runtime.collection import uncollected
@@ -57,7 +58,7 @@ def read_rows(
     with uncollected():  # torch takes a second or more to import: not before a file has been refused
         from polyinv.data.observations import Observations
 
-    return Observations.from_table(table, system), others
+    return Observations.from_table(_with_errors(table, others, system), system), others
 
 
 def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -106,4 +107,10 @@ def observed(
     if not isinstance(rows, pd.DataFrame):
         return read_rows(rows, system=system, **options)
     table, others = observations_of(rows, system=system, **options)
-    return Observations.from_table(table, system), others
+    return Observations.from_table(_with_errors(table, others, system), system), others
+
+
+def _with_errors(table: pd.DataFrame, others: pd.DataFrame, system: System) -> pd.DataFrame:
+    """Add the columns that state errors to a table of values; they are passed through, too."""
+    stated = error_columns(system.recipe, system.residual)
+    return table.join(others[[name for name in others.columns if name in stated]])

@@ -5,20 +5,26 @@ import pandas as pd
 import pytest
 import torch
 
-from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
+from polyinv.chemistry.butyl_acrylate import COLUMNS, RECIPE, SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import FEATURES, feature_columns
 from polyinv.data.masks import given_inputs, masked_inputs
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import every_pattern
 from polyinv.errors import InputError
+from polyinv.instrument.errors import error_columns
 from polyinv.quantities import MMD
+
+ERRORS = error_columns(RECIPE, "cBA_time")
 
 
 @pytest.fixture
 def table() -> pd.DataFrame:
     """Six rows off the grid, called by a letter."""
     return load_bundled("off_grid").head(6).set_axis(list("abcdef"))
+
+
+ERRORS = error_columns(RECIPE, "cBA_time")
 
 
 @pytest.fixture
@@ -140,3 +146,50 @@ def test_what_cannot_be_is_refused(call, said):
 
 def test_every_input_is_made_of_columns():
     assert {column for columns in SYSTEM.inputs.values() for column in columns} == set(COLUMNS)
+
+
+STATED = {"temp_error": [0.5, np.nan] * 3, "cBA_time_error": [0.02] * 6, "sec_broadening": [0.045] * 6}
+
+
+def test_stated_errors_are_carried_along(table):
+    observations = Observations.from_table(table.assign(**STATED, sample="S"))
+    assert set(observations.errors) == {"temp", "cBA_time", "sec_broadening"}
+    assert observations.errors["temp"][:2].nan_to_num(-1.0).tolist() == [0.5, -1.0]
+    again = Observations.from_table(observations.to_table())
+    pd.testing.assert_frame_equal(again.to_table(), observations.to_table())
+    chosen = observations.masked("mmd+temp")[[2]].errors
+    assert {name: sd.tolist() for name, sd in chosen.items()} == {
+        "temp": [0.5],
+        "cBA_time": [0.02],
+        "sec_broadening": [0.045],
+    }
+
+
+def test_known_values_bring_their_errors(table):
+    observations = Observations.from_table(table.assign(**STATED)).forgetting(TARGETS)
+    stated = observations.with_known({"temp": 71.0, "time": 900.0}, {"temp": 2.0}).errors
+    assert stated["temp"].tolist() == [2.0] * 6
+    assert "time" not in stated
+    assert stated["sec_broadening"].tolist() == [0.045] * 6
+
+
+@pytest.mark.parametrize("column", ERRORS)
+def test_every_column_of_errors_is_recognized(table, column):
+    observations = Observations.from_table(table.assign(**{column: ["", None, "0.01", 0.02, np.nan, " "]}))
+    (stated,) = observations.errors.values()
+    assert stated.nan_to_num(-1.0).tolist() == [-1, -1, 0.01, 0.02, -1, -1]
+
+
+@pytest.mark.parametrize("column", ERRORS)
+@pytest.mark.parametrize("cell", [0, -0.5, np.inf, -np.inf, "0", "much", "0,5", "1e999", "nan?", "±0.5", True])
+def test_an_error_is_a_positive_number(table, column, cell):
+    with pytest.raises(InputError, match=rf"row c, column '{column}' holds '.*'; needs a number above 0") as error:
+        Observations.from_table(table.assign(**{column: [0.01, 0.01, cell, 0.01, 0.01, 0.01]}))
+    assert "\n" not in str(error.value)
+
+
+def test_per_cent_for_a_share_is_refused(table):
+    with pytest.raises(
+        InputError, match=r"'conversion_error' holds '1.5'; needs a number above 0 up to 0.5, or nothing"
+    ):
+        Observations.from_table(table.assign(conversion_error=1.5))

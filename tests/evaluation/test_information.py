@@ -1,5 +1,7 @@
 """The information limit: closed forms, and what noise and slopes have to obey."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from polyinv.data.bank import CurveBank
 from polyinv.data.patterns import every_pattern, inputs_of
 from polyinv.errors import InputError
 from polyinv.evaluation.information import (
+    _noise,
     box_variance,
     expected_variance,
     information_limit,
@@ -18,6 +21,8 @@ from polyinv.evaluation.information import (
 )
 from polyinv.mmd import STEP
 from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.recipes import random_recipes
+from polyinv.simulate.snapshots import Growth
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,31 @@ def test_the_noise_is_that_of_drawn_observations(recipes, response):
         drawn = torch.corrcoef(seen[run, :, [monomer, mean]].T)[0, 1]
         of_noise = response.noise[run, monomer, mean] / (response.noise[run].diagonal()[[monomer, mean]].prod().sqrt())
         assert abs(drawn - of_noise) < 5 / draws**0.5
+
+
+def test_bins_that_hardly_hold_a_chain_carry_no_noise():
+    """The numbers of a far bin are products of small ones: their squares underflow, and ratios of them may not."""
+    lengths = 10 ** torch.linspace(1, 6, 100, dtype=torch.float64)
+    units = torch.exp(-0.5 * ((lengths.log10() - 2.5) / 0.3) ** 2)
+    tails = 10.0 ** -torch.arange(140.0, 330.0, 0.25, dtype=torch.float64)  # down to numbers that are zero
+    rows = units.repeat(len(tails), 1)
+    rows[:, 70:] = tails[:, None] * torch.linspace(0.1, 1, 30, dtype=torch.float64)
+    parts = [part[:, None] for part in (rows / lengths, rows, 1.003 * rows * lengths)]
+    growth = Growth(rows[:, :1], *parts)
+    variance, correlation = torch.full((len(rows),), 1e-3).double(), torch.zeros(len(rows)).double()
+    noise = _noise(growth, variance, correlation)
+    assert noise.isfinite().all()
+    without = replace(growth, **{name: getattr(growth, name).clone() for name in ("chains", "units", "squares")})
+    for name in ("chains", "units", "squares"):
+        getattr(without, name)[:, :, 70:] = 0
+    torch.testing.assert_close(noise[:, :3, :3], _noise(without, variance, correlation)[:, :3, :3])
+
+
+def test_the_noise_of_mean_molar_masses_is_small_everywhere_in_the_box():
+    """A million chains scatter Mn and Mw by a per mille, in 300 recipes; the bins do not matter for that."""
+    recipes = random_recipes(300, torch.Generator().manual_seed(7), SYSTEM)
+    noise = respond(recipes).noise.diagonal(dim1=-2, dim2=-1)[:, 1:3] / 1e6
+    assert (noise.sqrt() < 0.01).all()
 
 
 def test_more_inputs_and_more_chains_never_tell_less(response):

@@ -1,0 +1,116 @@
+"""Known values and their errors, as a user states them."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import polyinv
+from polyinv import cli
+from polyinv.errors import InputError
+from polyinv.predict.known import known_errors, known_values, stated
+from polyinv.predict.predictor import Predictor
+
+
+@pytest.mark.parametrize(
+    "sign", ["±", "+-", "+/-", " ± ", " +- ", " +/- ", "+ -", "+\N{MINUS SIGN}", "+/\N{MINUS SIGN}"]
+)
+def test_an_error_follows_a_value(sign):
+    given = [f"temp=70{sign}0.5, time=3600", f"cBA_time=4e-1{sign}2.5e-2"]
+    assert known_values(given) == {"temp": 70.0, "time": 3600.0, "cBA_time": 0.4}
+    assert known_errors(given) == {"temp": 0.5, "cBA_time": 0.025}
+
+
+@pytest.mark.parametrize("text", ["0.4±5%", "0.4 ± 5 %", "0.4+-5%", "0.4 +/- 5.0 %"])
+def test_a_per_cent_is_relative_to_the_value(text):
+    assert stated("cBA_time", text) == (0.4, pytest.approx(0.02))
+
+
+def test_signs_of_numbers_are_no_errors():
+    assert stated("temp", "-5") == (-5.0, None)
+    assert stated("temp", "-5±1e-1") == (-5.0, 0.1)
+    assert stated("time", "+3.6e+3") == (3600.0, None)
+    assert stated("time", "3.6e+3±6e+1") == (3600.0, 60.0)
+    assert stated("Mn", 20_000) == (20_000.0, None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["70±", "70±0", "70±-1", "70±x", "70±nan", "70±inf", "70±0.5±1", "70±0.5 °C", "70+-", "70+/-0", "70±1e999"],
+)
+def test_an_error_is_a_positive_number(given):
+    with pytest.raises(InputError, match=r"temp is said to be known to ± .*; needs a number above 0") as error:
+        known_values([f"temp={given}"])
+    assert "\n" not in str(error.value)
+
+
+def test_a_temperature_has_no_error_in_per_cent():
+    with pytest.raises(InputError, match=r"needs its error in °C, such as temp=70±0.5"):
+        known_values(["temp=70±1%"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("temp=±0.5", "temp is said to be '', which is not a number"),
+        ("temp=x±0.5", "temp is said to be 'x', which is not a number"),
+        ("tmep=70±0.5", "no value to be known 'tmep'"),
+        ("temp±0.5", "needs name=value, such as temp=70 or temp=70±0.5"),
+        ("temp=70±0.5,temp=71", "--known gives temp twice"),
+        ("cBA_time=0±5%", "cBA_time is said to be known to ± 5%; needs a number above 0"),
+        ("time=0±5", "time is said to be 0; needs a number above 0"),
+    ],
+)
+def test_a_wrong_statement_is_refused_in_one_line(given, said):
+    with pytest.raises(InputError) as error:
+        known_values([given])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+POLYMERS = Path(__file__).parents[2] / "examples" / "files" / "polymers.csv"
+
+
+@pytest.fixture
+def polymers():
+    return pd.read_csv(POLYMERS).head(2)
+
+
+def test_errors_go_from_the_command_line_and_from_columns_to_the_observations(polymers, tmp_path, monkeypatch):
+    """Nothing uses them yet: they arrive, and the answers are those without."""
+    seen = []
+    answers = Predictor._answers
+    monkeypatch.setattr(
+        Predictor,
+        "_answers",
+        lambda self, observations: seen.append(observations) or answers(self, observations),
+    )
+    table = polymers.drop(columns=["temp"]).assign(sec_broadening=[0.03, None], cBA_time_error="0.02")
+    table.to_csv(tmp_path / "with.csv", index=False)
+    table.drop(columns=["sec_broadening", "cBA_time_error"]).to_csv(tmp_path / "without.csv", index=False)
+    for name in ("with", "without"):
+        known = "temp=70±0.5" if name == "with" else "temp=70"
+        cli.main(
+            ["predict", str(tmp_path / f"{name}.csv"), "--known", known, "--out", str(tmp_path / f"{name}-out.csv")]
+        )
+    assert seen[0].errors["temp"].tolist() == [0.5, 0.5]
+    assert seen[0].errors["cBA_time"].tolist() == [0.02, 0.02]
+    assert seen[0].errors["sec_broadening"].nan_to_num(-1.0).tolist() == [0.03, -1.0]
+    assert seen[1].errors == {}
+    outs = [pd.read_csv(tmp_path / f"{name}-out.csv") for name in ("with", "without")]
+    pd.testing.assert_frame_equal(outs[0][outs[1].columns], outs[1])
+    assert outs[0]["sec_broadening"][0] == 0.03  # passed through
+
+
+def test_python_states_errors_as_text(polymers, caplog):
+    with caplog.at_level(logging.ERROR):
+        answers = polyinv.load().predict(polymers.drop(columns="temp"), known={"temp": "70 ± 0.5"})
+    assert (answers["temp"] == 70).all()
+    with pytest.raises(InputError, match="row 1, column 'temp_error' holds '-1'"):
+        polyinv.load().predict(polymers.assign(temp_error=[1, -1]))
+
+
+def test_a_wrong_error_ends_the_command_with_one_line(capsys):
+    assert cli.main(["predict", str(POLYMERS), "--known", "temp=70±0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
