@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-SHIPPED = ("configs", "checkpoints/conditional")
+SHIPPED = ("configs", *sorted(f"checkpoints/{path.name}" for path in ROOT.glob("checkpoints/conditional*")))
 """Read by polyinv/runtime/resources.py."""
 
 

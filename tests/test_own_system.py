@@ -9,6 +9,7 @@ import yaml
 import polyinv
 from polyinv.chemistry import load_system
 from polyinv.cli import main
+from polyinv.data.source import load_off_grid
 from polyinv.data.workbook import read_table
 from polyinv.models.base import read_card
 from polyinv.simulate import SIMULATORS
@@ -172,3 +173,15 @@ def test_other_coefficients_of_the_same_substances_go_together(tmp_path):
     ours, theirs = load_system(TOY), load_system(other)
     assert ours.is_like(theirs)
     assert ours.fingerprint != theirs.fingerprint
+
+
+@pytest.mark.parametrize(("name", "monomer"), [("MMA", "cMMA_0"), ("styrene", "cSty_0")])
+def test_the_released_small_models_tell_monomer_and_initiator(name, monomer):
+    system = load_system(name)
+    polymers = load_off_grid(system)
+    answers = polyinv.load(system=name).predict(polymers.drop(columns=[monomer, "cAIBN_0", "time"]).head(200))
+    for target, least in ((monomer, 0.8), ("cAIBN_0", 0.8)):
+        true = polymers[target].head(200).to_numpy()
+        left = ((answers[target].to_numpy() - true) ** 2).mean()
+        assert 1 - left / true.var() > least
+    assert (answers["applicability"] == "inside").mean() > 0.9

@@ -71,7 +71,7 @@ def test_what_half_precision_leaves_open_hardly_moves_an_answer():
     model, other = load_model(RELEASED), load_model(RELEASED)
     generator = torch.Generator().manual_seed(0)
     other._module.load_state_dict({key: unrounded(value, generator) for key, value in stored.items()})
-    rows = rows_of(load_bundled("off_grid"), [name for name in model.columns if name not in TARGETS], TARGETS)
+    rows = rows_of(load_bundled("off_grid"), [name for name in model.columns if name not in TARGETS])
     everything = torch.cat([rows.x, rows.y], 1)[:200]
     for pattern, lines in pd.read_csv(RELEASED / FILE).groupby("pattern"):
         x = masked_inputs(everything, model.columns, pattern, SYSTEM)

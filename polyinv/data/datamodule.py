@@ -168,12 +168,12 @@ class RecipeDataModule(L.LightningDataModule):
         table = self._read_table()
         split = split_rows(table, self.split, self.seed, self.share, self.system)
         if self.config.source != "simulated":
-            self._keep(*parts_of(rows_of(table, self.columns, self.system.targets), split))
+            self._keep(*parts_of(rows_of(table, self.columns, self.system), split))
             return
         training, validation = sources(self.config.simulated, self.columns, self.system)
         rows = simulated_rows(self.config.simulated, training, validation)
         self.source = training
-        self._keep(*rows, rows_of(table.iloc[split.test], self.columns, self.system.targets))
+        self._keep(*rows, rows_of(table.iloc[split.test], self.columns, self.system))
 
     def _read_table(self) -> pd.DataFrame:
         columns = tuple(dict.fromkeys((*split_columns(self.split, self.system), *self.columns)))
@@ -325,7 +325,7 @@ class RecipeDataModule(L.LightningDataModule):
 
 def _rows(table: pd.DataFrame, features: str, system: AnySystem) -> Rows:
     system = load_system(system)
-    return rows_of(table, feature_columns(features, system), system.targets)
+    return rows_of(table, feature_columns(features, system), system)
 
 
 def _config(kind: type, given: Any) -> Any:

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.splits import Split
 
 
@@ -29,8 +30,9 @@ class Rows:
         return len(self.y)
 
 
-def rows_of(table: pd.DataFrame, columns: Sequence[str], targets: Sequence[str]) -> Rows:
-    """Convert all rows of a table, with the given columns as observations and as recipes."""
+def rows_of(table: pd.DataFrame, columns: Sequence[str], system: AnySystem = DEFAULT) -> Rows:
+    """Convert all rows of a table, with the given columns as observations and the recipes of the system."""
+    targets = load_system(system).targets
     # pandas hands out read-only arrays
     x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, targets))
     return Rows(x, y)

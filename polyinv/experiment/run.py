@@ -307,7 +307,7 @@ def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "I
     yield "test", data.test, split.test
     if experiment.data.has_off_grid:
         off_grid = load_off_grid(data.system)
-        yield "off_grid", rows_of(off_grid, data.columns, data.system.targets), np.arange(len(off_grid))
+        yield "off_grid", rows_of(off_grid, data.columns, data.system), np.arange(len(off_grid))
 
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":

@@ -35,7 +35,7 @@ def simulated(features="composite", **options):
 @pytest.fixture(scope="module")
 def off_grid():
     """The entries of the bundled off-grid recipes, and what the kinetic Monte Carlo made of them (N, 103)."""
-    rows = rows_of(load_bundled("off_grid"), feature_columns("composite", SYSTEM), SYSTEM.targets)
+    rows = rows_of(load_bundled("off_grid"), feature_columns("composite", SYSTEM))
     return CurveBank.simulate(rows.y, BUTYL_ACRYLATE, 3600.0), rows.x
 
 

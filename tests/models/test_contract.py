@@ -162,7 +162,7 @@ def test_every_option_has_a_default_and_is_documented(name):
 def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
     frozen = Path(__file__).parents[1] / "data" / "frozen"
     model = load_model(frozen / name)
-    x = rows_of(load_bundled("off_grid").head(3), model.columns, TARGETS).x
+    x = rows_of(load_bundled("off_grid").head(3), model.columns).x
     answers = torch.tensor(json.loads((frozen / f"{name}_answers.json").read_text()), dtype=torch.float64)
     torch.testing.assert_close(model.predict(x), answers, rtol=1e-5, atol=1e-7)
 
@@ -179,7 +179,7 @@ def test_a_released_model_answers_as_its_card_says(name):
     folder = CHECKPOINTS / name
     model, card = load_model(folder), yaml.safe_load((folder / "card.yaml").read_text())
     observed = [column for column in model.columns if column not in TARGETS]
-    rows = rows_of(load_bundled("off_grid"), observed, TARGETS)
+    rows = rows_of(load_bundled("off_grid"), observed)
     for pattern, said in (card["r2"] if model.conditional else {"": card["r2"]}).items():
         scores = score(rows.y, answers(model, rows.x, rows.y, pattern)).set_index(["target", "metric"])["value"]
         for target, line in said.items():
