@@ -190,7 +190,7 @@ def train(arguments: list[str]) -> None:
 
 
 def reproduce(arguments: list[str]) -> None:
-    """Train the three published models on the published and on an honest split; tables and figures."""
+    """Train the published models and a baseline on the published and on an honest split; tables and figures."""
     parser = _parser("reproduce", reproduce)
     parser.add_argument(
         "--output", type=str, default="runs/reproduce", help="folder; finished trainings in it are kept"

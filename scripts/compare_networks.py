@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from polyinv.chemistry.butyl_acrylate import RECIPE, TARGETS
 from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import Experiment, run
@@ -25,6 +26,7 @@ SEEDS = range(42, 47)
 ON_GRID = {
     ("forest", "composite"): ["forest.yaml"],
     ("trees", "composite"): ["trees.yaml"],
+    ("polynomial", "composite"): ["polynomial.yaml"],
     ("mlp", "composite"): ["mlp_published.yaml"],
     ("mlp-table", "composite"): ["mlp.yaml", "table.yaml"],
     ("forest", "mmd"): ["forest.yaml"],
@@ -32,6 +34,7 @@ ON_GRID = {
 NAMES = {
     "forest": "forest",
     "trees": "trees",
+    "polynomial": "polynomial",
     "mlp": "published network",
     "mlp-table": "MLP",
 }
@@ -79,17 +82,28 @@ def released() -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def by_the_box(scores: pd.DataFrame) -> pd.DataFrame:
+    """Global R² by the variance of the box, from the MSE of the targets: released scores may be older than it."""
+    mse = scores[(scores["metric"] == "mse") & scores["target"].isin(TARGETS)]
+    variance = mse["target"].map({quantity.name: (quantity.high - quantity.low) ** 2 / 12 for quantity in RECIPE})
+    keys = ["features", "learned_from", "model", "subset", "seed"]
+    of_targets = mse.assign(value=1 - mse["value"] / variance).groupby(keys, sort=False)["value"]
+    return of_targets.mean().reset_index().assign(target="by the box")
+
+
 def table(scores: pd.DataFrame) -> str:
     """Mean ± standard deviation over the split seeds, as Markdown."""
-    r2 = scores[(scores["metric"] == "r2") & (scores["member"] == ENSEMBLE)]
+    whole = scores[scores["member"] == ENSEMBLE]
+    r2 = pd.concat([whole[whole["metric"] == "r2"], by_the_box(whole)])
     lines = [
-        "| features | model | learned from | R², reactions never seen | cAIBN_0 | R², off the grid | cAIBN_0 |",
-        "|---|---|---|---|---|---|---|",
+        "| features | model | learned from | R², reactions never seen | by the box | cAIBN_0 "
+        "| R², off the grid | by the box | cAIBN_0 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for (features, source, model), part in r2.groupby(["features", "learned_from", "model"], sort=False):
         cells = []
         for subset in ("test", "off_grid"):
-            for target in ("global", "cAIBN_0"):
+            for target in ("global", "by the box", "cAIBN_0"):
                 values = part[(part["subset"] == subset) & (part["target"] == target)]["value"]
                 spread = f" ± {values.std():.3f}" if len(values) > 1 else ""
                 cells.append(f"{values.mean():.3f}{spread}")

@@ -302,6 +302,7 @@ ONE_EPOCH = ["--model.training.max_epochs", "1", *SMALL]
 WHOLE = {
     "forest.yaml": ["--model.n_estimators", "3"],
     "trees.yaml": ["--model.n_estimators", "3"],
+    "polynomial.yaml": [],
     "mlp_published.yaml": ["--model.training.max_epochs", "1"],
     "mlp.yaml": ONE_EPOCH,
     "cnn.yaml": ONE_EPOCH,

@@ -41,9 +41,9 @@ CHAINS = 1e6
 """Of the reactions that the information limit is given for: those of the bundled rows."""
 LIMIT = (
     "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
-    "whole box: a local estimate, where little is known too high for initiator by up to 0.21 and too low for "
-    "temperature and time by up to 0.09 (docs/explanation/value-of-knowing.md). A model that has learned the levels of "
-    "a grid may pass it on that grid."
+    "whole box: a local estimate; of butyl acrylate, where little is known, too high for cAIBN_0 by up to 0.22 and "
+    "too low for temperature and time by up to 0.07 (docs/explanation/value-of-knowing.md). A model that has learned "
+    "the levels of a grid may pass it on that grid."
 )
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def evaluate(
         method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
 
     Returns:
-        The scores: subset, member, target, metric, value.
+        The scores: subset, member, target, metric, value, and its spread by the choice of the test reactions.
 
     Raises:
         InputError: No model, rows that it cannot answer from, or a folder that exists.
@@ -187,7 +187,7 @@ def _scores(
     pattern: str | None,
     system: System,
 ) -> tuple[pd.DataFrame, "list[Section]"]:
-    from polyinv.evaluation.metrics import score_members
+    from polyinv.evaluation.metrics import SPREAD, score_members
     from polyinv.report.html import Section
     from polyinv.report.panels import parity, residuals
     from polyinv.report.tables import score_frame
@@ -198,7 +198,10 @@ def _scores(
             [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system)]
         )
         parts.append(scored.assign(subset=subset.subset))
-        caption = f"{subset.subset}, {len(subset)} rows; ± is the standard deviation over the members"
+        caption = (
+            f"{subset.subset}, {len(subset)} rows; ± is the standard deviation over the members, the interval that by "
+            "the choice of the test reactions (95 %, bootstrap)"
+        )
         reacted = conversion(tables[subset.subset], system).to_numpy()
         figures = (
             (f"Predicted against true; {caption}", parity(subset.y, subset.predictions, subset.subset, asked, system)),
@@ -210,7 +213,7 @@ def _scores(
         sections.append(
             Section(f"Scores: {subset.subset}", LIMIT if pattern else "", ((caption, score_frame(scored)),), figures)
         )
-    columns = ["subset", "member", "target", "metric", "value"]
+    columns = ["subset", "member", "target", "metric", "value", *SPREAD]
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 

@@ -323,14 +323,14 @@ def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iter
 
 
 def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame:
-    from polyinv.evaluation.metrics import score_members
+    from polyinv.evaluation.metrics import SPREAD, score_members
 
     parts = [
         score_members(each.y, each.predictions, experiment.data.of).assign(features=each.given, subset=each.subset)
         for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}
-    columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
+    columns = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value", *SPREAD]
     return pd.concat(parts).assign(**names)[columns].reset_index(drop=True)
 
 

@@ -1,5 +1,7 @@
 """Tables of scores, published numbers beside ours, as Markdown."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, load_system
@@ -16,39 +18,50 @@ STUDIED = load_system(DEFAULT)
 """What the published study is of."""
 UNITS = {quantity.name: quantity.unit for quantity in STUDIED.recipe}
 RMSE_DIGITS = dict(zip((*STUDIED.targets, "global"), (3, 5, 2, 0, 0), strict=True))
-"""Decimals of a root mean square error."""
+"""Decimals of an error in the unit of its target."""
+_GLOBALS = {"r2": [("global", "r2"), ("global", "mse")], "r2_box": [("global", "r2_box")]}
 
 
 def reproduction_table(
-    scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]], metric: str
+    scores: pd.DataFrame,
+    published: Mapping[tuple[str, str], Mapping[tuple[str, str], float]],
+    metric: str,
+    baselines: Iterable[tuple[str, str]] = (),
 ) -> pd.DataFrame:
     """Tabulate the published models and ours, a line for each model and protocol.
 
     Args:
         scores: Tidy scores with the columns of a ``scores.csv``, any number of split seeds.
         published: `polyinv.evaluation.published.PUBLISHED`.
-        metric: ``r2``, ``rmse`` or ``relative_mae``; with ``r2``, the global MSE stands beside it. The study gives no
-            RMSE.
+        metric: ``r2``, ``r2_box``, ``rmse``, ``mae`` or ``relative_mae``; with ``r2``, the global MSE stands beside it.
+            The study gives neither RMSE nor MAE in units.
+        baselines: Further models and features.
 
     Returns:
-        Cells as text, mean ± standard deviation over the split seeds where there are several.
+        Cells as text, the mean over the split seeds ± its standard deviation, see `_cell`.
     """
-    wanted = [(name, metric) for name in STUDIED.targets] + (
-        [("global", "r2"), ("global", "mse")] if metric == "r2" else []
-    )
+    wanted = [(name, metric) for name in STUDIED.targets] + _GLOBALS.get(metric, [])
     rows, scores = [], _with_rmse(scores)
-    for (model, features), numbers in published.items():
+    for model, features in [*published, *baselines]:
+        numbers = published.get((model, features), {})
         if set(wanted) <= numbers.keys():
-            cells = {_heading(key): _cell([numbers[key]], key) for key in wanted}
+            cells = {_heading(key): _cell([numbers[key]], [], key) for key in wanted}
             rows.append({"model": model, "features": features, "numbers": "published", **cells})
         of_model = scores[(scores["model"] == model) & (scores["features"] == features)]
         for label, (split, subset) in PROTOCOLS.items():
             of_line = of_model[(of_model["split"] == split) & (of_model["subset"] == subset)]
-            values = {key: group.tolist() for key, group in of_line.groupby(["target", "metric"])["value"]}
-            if values:
-                cells = {_heading(key): _cell(values[key], key) for key in wanted}
+            found = dict(iter(of_line.groupby(["target", "metric"])))
+            if found:
+                cells = {_heading(key): _cell_of(found[key], key) for key in wanted}
                 rows.append({"model": model, "features": features, "numbers": label, **cells})
     return pd.DataFrame(rows)
+
+
+def _cell_of(lines: pd.DataFrame, key: tuple[str, str]) -> str:
+    """Cell of the scores of one line of the table, one for each split seed."""
+    others_each_time = (lines["subset"] != "off_grid").all() and len(lines) > 1
+    by_test = lines["sd"].dropna().tolist() if "sd" in lines and not others_each_time else []
+    return _cell(lines["value"].tolist(), by_test, key)
 
 
 def score_table(scores: pd.DataFrame) -> str:
@@ -59,16 +72,19 @@ def score_table(scores: pd.DataFrame) -> str:
 def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """Format the scores of one experiment on one subset: a line for each target and one for the global means.
 
-    Of several members, the score of their mean answer, and mean ± standard deviation over the members. ``r2_limit``,
-    if it is among the metrics, is the information limit.
+    Of several members, the score of their mean answer, and mean ± standard deviation over the members. The interval of
+    R² is that by the choice of the test reactions. ``r2_limit``, if it is among the metrics, is the information limit.
     """
     scores = _with_rmse(scores)
-    members = scores[scores["member"] != ENSEMBLE]
-    wide = scores[scores["member"] == ENSEMBLE].pivot(index="target", columns="metric", values="value")
-    wide = wide.reindex([name for name in scores["target"].unique() if name != "global"] + ["global"])
+    members, whole = scores[scores["member"] != ENSEMBLE], scores[scores["member"] == ENSEMBLE]
+    targets = [name for name in scores["target"].unique() if name != "global"]
+    wide = whole.pivot(index="target", columns="metric", values="value").reindex([*targets, "global"])
+    wide = wide.join(_interval(whole)) if "low" in whole else wide
     table = pd.DataFrame({"target": wide.index})
     for metric, heading, form in (
         ("r2", "R²", "{:.4f}"),
+        ("interval", "95 % interval", "{}"),
+        ("r2_box", "R² by the variance of the box", "{:.4f}"),
         ("r2_limit", "information limit", "{:.3f}"),
         ("rmse", "RMSE", "{:.4g}"),
         ("mae", "MAE", "{:.4g}"),
@@ -81,6 +97,12 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
         spread = r2.mean().map("{:.4f}".format) + " ± " + r2.std().map("{:.4f}".format)
         table[f"R² of {members['member'].nunique()} members"] = spread.reindex(table["target"]).to_numpy()
     return table
+
+
+def _interval(whole: pd.DataFrame) -> pd.Series:
+    """Interval of R² of each target, as text; nothing where it is not known."""
+    r2 = whole[(whole["metric"] == "r2") & whole["low"].notna()].set_index("target")
+    return (r2["low"].map("{:.3f}".format) + " to " + r2["high"].map("{:.3f}".format)).rename("interval")
 
 
 def global_r2(scores: pd.DataFrame) -> str:
@@ -117,26 +139,42 @@ def markdown(table: pd.DataFrame) -> str:
 def _with_rmse(scores: pd.DataFrame) -> pd.DataFrame:
     """Add the root of the mean square error of each target, in its own unit."""
     squares = scores[(scores["metric"] == "mse") & (scores["target"] != "global")]
-    return pd.concat([scores, squares.assign(metric="rmse", value=squares["value"] ** 0.5)], ignore_index=True)
+    root = squares["value"] ** 0.5
+    roots = squares.assign(metric="rmse", value=root)
+    if "sd" in squares:
+        roots = roots.assign(sd=squares["sd"] / (2 * root), **{end: squares[end] ** 0.5 for end in ("low", "high")})
+    return pd.concat([scores, roots], ignore_index=True)
 
 
 def _heading(key: tuple[str, str]) -> str:
     target, metric = key
-    if metric == "rmse":
+    if metric in ("rmse", "mae"):
         return f"{target} / {UNITS[target]}"
-    return target if target != "global" else {"r2": "global R²", "mse": "global MSE"}[metric]
+    return target if target != "global" else {"mse": "global MSE"}.get(metric, "global R²")
 
 
-def _cell(values: list[float], key: tuple[str, str]) -> str:
-    """Format mean ± standard deviation.
+def _cell(values: Sequence[float], by_test: Sequence[float], key: tuple[str, str]) -> str:
+    """Format the mean of a score ± its standard deviation by chance.
+
+    Args:
+        values: One for each split seed.
+        by_test: Standard deviations by the choice of the test reactions. Empty where each value is of other reactions:
+            their choice is in the scatter of the values.
+        key: Target and metric.
 
     Example:
-        >>> _cell([0.5, 0.6], ("temp", "r2")), _cell([0.1234], ("temp", "relative_mae")), _cell([1.2], ("temp", "rmse"))
-        ('0.550 ± 0.071', '12.3 %', '1.20')
+        >>> _cell([0.5, 0.6], [], ("temp", "r2")), _cell([0.1234], [0.003, 0.005], ("temp", "relative_mae"))
+        ('0.550 ± 0.071', '12.3 ± 0.4 %')
+        >>> _cell([1.2], [], ("temp", "rmse")), _cell([3.0, 3.0], [0.04, 0.04], ("temp", "mae"))
+        ('1.20', '3.00 ± 0.04')
     """
     target, metric = key
-    forms = {"r2": (1, 3, ""), "relative_mae": (100, 1, " %"), "mse": (1, 0, ""), "rmse": (1, RMSE_DIGITS[target], "")}
-    factor, digits, unit = forms[metric]
-    series = factor * pd.Series(values)
-    spread = f" ± {series.std():.{digits}f}" if len(series) > 1 else ""
-    return f"{series.mean():.{digits}f}{spread}{unit}"
+    in_units = (1, RMSE_DIGITS[target], "")
+    forms = {"relative_mae": (100, 1, " %"), "mse": (1, 0, ""), "rmse": in_units, "mae": in_units}
+    factor, digits, unit = forms.get(metric, (1, 3, ""))
+    variance = (pd.Series(values).var() if len(values) > 1 else 0.0) + (
+        pd.Series(by_test).pow(2).mean() if by_test else 0
+    )
+    known = len(values) > 1 or by_test
+    spread = f" ± {factor * variance**0.5:.{digits}f}" if known and pd.notna(variance) else ""
+    return f"{factor * pd.Series(values).mean():.{digits}f}{spread}{unit}"

@@ -56,6 +56,19 @@ def test_relative_mae_is_over_the_published_spans(recipes):
     assert [quantity.span for quantity in RECIPE] == span.tolist()
 
 
+def test_r2_by_the_variance_of_the_box_does_not_depend_on_how_the_rows_vary(recipes):
+    """The same errors: half of the box has a quarter of its variance, and R² falls, but not that of the box."""
+    width = torch.tensor([quantity.high - quantity.low for quantity in RECIPE], dtype=torch.float64)
+    error = 0.1 * width * torch.randn(64, 4, dtype=torch.float64)
+    narrow = recipes.mean(0) + (recipes - recipes.mean(0)) / 2
+    wide, half = values(recipes, recipes + error), values(narrow, narrow + error)
+    for name, span, mse in zip(TARGETS, width.tolist(), error.square().mean(0).tolist(), strict=True):
+        assert wide[name, "r2_box"] == pytest.approx(1 - mse / (span**2 / 12))
+        assert half[name, "r2_box"] == pytest.approx(wide[name, "r2_box"])
+        assert 1 - half[name, "r2"] == pytest.approx(4 * (1 - wide[name, "r2"]))
+    assert wide["global", "r2_box"] == pytest.approx(np.mean([wide[name, "r2_box"] for name in TARGETS]))
+
+
 def test_the_truth_scores_one_and_the_mean_zero(recipes):
     assert values(recipes, recipes)["global", "r2"] == 1
     assert values(recipes, recipes.mean(0).expand_as(recipes))["global", "r2"] == pytest.approx(0, abs=1e-9)

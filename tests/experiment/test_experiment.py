@@ -34,7 +34,8 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
     assert names == written
     kept = pd.read_csv(tmp_path / "run" / "scores.csv")
     pd.testing.assert_frame_equal(kept, scores)
-    assert list(kept.columns) == ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
+    named = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value", "sd", "low", "high"]
+    assert list(kept.columns) == named
 
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["model"] == {"name": "forest", **RandomForest(**experiment.options).options}
@@ -55,7 +56,7 @@ def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
 
 def test_models_of_the_bundled_data_are_judged_off_the_grid_too(experiment, tmp_path):
     scores = run(replace(experiment, data=DataConfig()), tmp_path / "run")
-    assert scores.groupby("subset").size().to_dict() == {"test": 19, "off_grid": 19}
+    assert scores.groupby("subset").size().to_dict() == {"test": 24, "off_grid": 24}
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
     off_grid = predictions[predictions["subset"] == "off_grid"].reset_index(drop=True)
     np.testing.assert_array_equal(off_grid[list(TARGETS)], load_bundled("off_grid")[list(TARGETS)])

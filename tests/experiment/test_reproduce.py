@@ -10,6 +10,7 @@ from polyinv.experiment.reproduce import reproduce
 
 QUICK = {
     "forest.yaml": {"name": "forest", "n_estimators": 3},
+    "polynomial.yaml": {"name": "polynomial", "degree": 2},
     "mlp_published.yaml": {"name": "mlp", "hidden": [8], "dropout": [0.0], "training": {"max_epochs": 2}},
 }
 
@@ -26,17 +27,19 @@ def quick(tmp_path, monkeypatch):
 def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path):
     out, lines = tmp_path / "out", []
     scores = reproduce(out, data=DataConfig(), seeds=1, workers=1, say=lines.append)
-    assert len(scores.drop_duplicates(["model", "features", "split", "seed"])) == 6
-    assert sum("(test)" in line and "(off_grid)" in line for line in lines) == 6
+    assert len(scores.drop_duplicates(["model", "features", "split", "seed"])) == 10
+    assert sum("(test)" in line and "(off_grid)" in line for line in lines) == 10
     table = (out / "table.md").read_text()
-    assert table.count("published  ") == 6  # three models, R² and relative MAE; the study gives no RMSE
+    assert table.count("published  ") == 6  # three models, R² and relative MAE; the study gives no errors in units
     for line in ("ours, random_rows (", "ours, by_recipe (", "random_rows, off the grid", "by_recipe, off the"):
-        assert table.count(line) == 9, line
+        assert table.count(line) == 25, line  # five models in five tables
     assert "0.870" in table  # the published network
+    assert "| polynomial | composite | ours, by_recipe, off the grid" in table
+    assert "time / s" in table.partition("\n\nMAE\n\n")[2].partition("Relative MAE")[0]
     assert "What differs in the data: ours (the bundled data set)" in table
     assert table.strip() in lines[-1]
     assert (out / "summary.png").stat().st_size > 10_000
-    assert len(list(out.glob("*/parity_test.png"))) == 6
+    assert len(list(out.glob("*/parity_test.png"))) == 10
 
     # Called again it repeats nothing and ends in the same table, also when a part of it was not finished.
     (out / "forest-mmd-by_recipe-42" / "scores.csv").unlink()
@@ -50,7 +53,7 @@ def test_an_error_stops_the_rest(quick, small, tmp_path):
     (tmp_path / "configs" / "mlp_published.yaml").write_text("model: {name: mlp, training: {max_epochs: 0}}")
     with pytest.raises(InputError, match=r"model\.training\.max_epochs is 0"):
         reproduce(tmp_path / "out", data=DataConfig(), seeds=1, workers=1, say=lambda line: None)
-    assert len(list((tmp_path / "out").glob("*/scores.csv"))) < 6
+    assert len(list((tmp_path / "out").glob("*/scores.csv"))) < 10
 
 
 def test_results_of_other_data_are_not_mixed(quick, small, tmp_path, monkeypatch):

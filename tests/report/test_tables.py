@@ -1,9 +1,10 @@
 import pandas as pd
+import pytest
 
 from polyinv.chemistry.butyl_acrylate import TARGETS
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.report.figures import honest_scores
-from polyinv.report.tables import reproduction_table, score_table
+from polyinv.report.tables import _with_rmse, reproduction_table, score_frame, score_table
 
 
 def made_up_scores(*subsets):
@@ -46,3 +47,32 @@ def test_the_summary_has_a_panel_for_each_model():
         panels = honest_scores(made_up_scores(*subsets), PUBLISHED).axes
         assert len(panels) == len(PUBLISHED)
         assert len(panels[0].get_legend_handles_labels()[1]) == bars
+
+
+def test_the_spread_of_several_splits_holds_the_choice_of_the_test_reactions_once():
+    """By_recipe test rows are other reactions each time; those off the grid are the same for every split."""
+    scores = made_up_scores("test", "off_grid").assign(sd=0.05, low=0.4, high=0.7)
+    cells = reproduction_table(scores, PUBLISHED, "r2").set_index(["model", "features", "numbers"])["global R²"]
+    mlp = cells.sort_index().loc["mlp", "composite"]
+    assert mlp["published"] == "0.870"
+    assert mlp["ours, random_rows (published split)"] == "0.500 ± 0.050"
+    assert mlp["ours, by_recipe (reactions never seen)"] == "0.550 ± 0.071"
+    assert mlp["ours, by_recipe, off the grid"] == "0.550 ± 0.087"  # √(0.071² + 0.05²)
+
+
+def test_a_baseline_stands_below_the_published_models():
+    scores = pd.concat([made_up_scores("test"), made_up_scores("test").assign(model="polynomial")])
+    table = reproduction_table(scores, PUBLISHED, "mae", [("polynomial", "composite")])
+    assert table["model"].tolist()[-2:] == ["polynomial"] * 2
+    assert "time / s" in table
+    assert "published" not in table["numbers"].tolist()
+
+
+def test_a_score_table_has_the_interval_and_the_rmse_of_it():
+    scores = made_up_scores("test")
+    one = scores[(scores["model"] == "mlp") & (scores["split"] == "random_rows")].drop_duplicates(["target", "metric"])
+    table = score_frame(one.assign(member="all", sd=0.01, low=0.48, high=0.52))
+    assert table["95 % interval"].tolist() == ["0.480 to 0.520"] * 5
+    rmse = _with_rmse(one.assign(sd=0.01, low=0.48, high=0.52)).query("metric == 'rmse'")
+    assert rmse["sd"].tolist() == pytest.approx([0.01 / (2 * 0.5**0.5)] * 4)
+    assert rmse["high"].tolist() == pytest.approx([0.52**0.5] * 4)
