@@ -291,7 +291,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
 
-    from polyinv.models.base import read_card, system_of
+    from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
     from polyinv.predict.known import known_errors, known_values
     from polyinv.predict.predictor import load
@@ -349,7 +349,7 @@ def evaluate(arguments: list[str]) -> None:
     config = parse(parser, arguments)
 
     from polyinv.data.patterns import inputs_of
-    from polyinv.models.base import read_card, system_of
+    from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
 
     system = system_of(read_card(model_folder(config.path, config.system)))

@@ -26,6 +26,7 @@ from polyinv.data.splits import split_rows
 from polyinv.domain.expectations import FILE
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
+from polyinv.models.card import seal
 from polyinv.models.neural import WEIGHTS
 from polyinv.runtime.files import written
 
@@ -180,6 +181,7 @@ def release(name: str, seconds: float, folder: Path) -> str:
             model = polyinv.load(passing).model
             expected = expect(model, every_pattern(model.system))
             expected.to_csv(passing / FILE, index=False, lineterminator="\n")
+        seal(passing)
     return said
 
 

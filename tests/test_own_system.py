@@ -11,7 +11,7 @@ from polyinv.chemistry import load_system
 from polyinv.cli import main
 from polyinv.data.source import load_off_grid
 from polyinv.data.workbook import read_table
-from polyinv.models.base import read_card
+from polyinv.models.card import read_card
 from polyinv.simulate import SIMULATORS
 
 TOY = Path(__file__).parent / "data" / "toy.yaml"

@@ -105,7 +105,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     from polyinv.data.features import FEATURES
     from polyinv.experiment.run import SplitConfig
     from polyinv.models import MODELS, check_goes_on
-    from polyinv.models.base import read_card
+    from polyinv.models.card import read_card
 
     init = given(arguments, "--init") or _in_configs(arguments, "init")
     card = None if init is None else read_card(Path(init).expanduser())
@@ -141,7 +141,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
 def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
     """Take the defaults from the model to start from."""
     from polyinv.data.features import features_of
-    from polyinv.models.base import system_of
+    from polyinv.models.card import system_of
 
     system = system_of(card)
     features = features_of(card["columns"], system)

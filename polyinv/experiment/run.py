@@ -21,7 +21,7 @@ from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
-from polyinv.models.base import read_card, system_of
+from polyinv.models.card import read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted, plain

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from polyinv.errors import InputError, unknown
-from polyinv.models.base import InverseModel, read_card
+from polyinv.models.base import InverseModel
+from polyinv.models.card import read_card
 from polyinv.models.forest import ExtraTrees, RandomForest
 from polyinv.models.neural import MLP, CurveCNN, Network
 from polyinv.models.polynomial import PolynomialRidge

@@ -5,7 +5,6 @@ libraries that take seconds to import (torch, lightning, scikit-learn) are impor
 """
 
 import inspect
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -17,8 +16,7 @@ from zipfile import BadZipFile
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.errors import InputError
-from polyinv.mmd import STEP
-from polyinv.quantities import N_NODES
+from polyinv.models.card import FORMAT, GRID, check_files, read_card, seal, system_of
 from polyinv.runtime.files import written
 
 if TYPE_CHECKING:
@@ -26,10 +24,19 @@ if TYPE_CHECKING:
 
     from polyinv.data.datamodule import RecipeDataModule
 
-CARD = "model.json"
-FORMAT = 1
-"""Of saved models; counts up when older versions could not read them."""
-GRID = {"step": STEP, "nodes": N_NODES}
+DAMAGE = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OSError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    ZeroDivisionError,
+)
+"""What libraries raise for files that are not whole."""
 
 
 class InverseModel(ABC):
@@ -140,7 +147,7 @@ class InverseModel(ABC):
         Raises:
             InputError: The folder exists.
         """
-        card = {
+        card: dict[str, Any] = {
             "format": FORMAT,
             "polyinv": __version__,
             "model": self.name,
@@ -153,8 +160,8 @@ class InverseModel(ABC):
         }
         with written(folder) as passing:
             passing.mkdir()
-            (passing / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
             self._save(passing)
+            seal(passing, card)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -166,11 +173,14 @@ class InverseModel(ABC):
         card = read_card(folder)
         if card["model"] != cls.name:
             raise InputError(f"{folder} holds a model {card['model']!r}, not {cls.name!r}")
+        check_files(Path(folder), card)
         try:
             model = cls(**card["options"])
             model.columns, model._system = tuple(card["columns"]), system_of(card)
             model._load(Path(folder))
-        except (KeyError, TypeError, ValueError, AttributeError, OSError, RuntimeError, BadZipFile) as error:
+        except InputError:
+            raise
+        except (*DAMAGE, BadZipFile) as error:
             raise InputError(f"{folder} holds no whole model of polyinv {card['polyinv']}: {error}") from error
         return model
 
@@ -190,53 +200,6 @@ def mean_answer(members: "Tensor") -> "Tensor":
     return members[0].where((members == members[0]).all(0), members.mean(0))
 
 
-def read_card(folder: Path | str) -> dict[str, Any]:
-    """Read the description of a saved model.
-
-    Raises:
-        InputError: There is none, or it was made for other targets or another grid than this version has.
-    """
-    path = Path(folder, CARD)
-    if not path.is_file():
-        hint = f"; take {Path(folder, 'model')}" if Path(folder, "model", CARD).is_file() else ""
-        raise InputError(f"{folder} holds no model: there is no {CARD} in it{hint}")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"format", "polyinv", "model", "options", "columns", "targets", "grid"} - set(card)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error}") from None
-    if missing:
-        raise InputError(f"{path} is damaged: it has no {sorted(missing)[0]!r}")
-    for key, kind in {"options": dict, "columns": list}.items():
-        if not isinstance(card[key], kind):
-            raise InputError(f"{path} is damaged: its {key!r} is {card[key]!r}")
-    if card["format"] != FORMAT:
-        raise InputError(
-            f"{folder} was saved in format {card['format']} by polyinv {card['polyinv']}; "
-            f"polyinv {__version__} reads format {FORMAT}"
-        )
-    try:
-        system = system_of(card)
-    except InputError as error:
-        raise InputError(f"{path} is damaged: {error}") from None
-    for key, expected in {"targets": list(system.targets), "grid": GRID}.items():
-        if card[key] != expected:
-            raise InputError(f"{folder} was made with {key} {card[key]}; this version has {expected}")
-    unheard = [column for column in card["columns"] if column not in system.columns]
-    if unheard:
-        raise InputError(f"{folder} was made with the feature {unheard[0]!r}, which this version does not know")
-    return card
-
-
-def system_of(card: Mapping[str, Any]) -> System:
-    """System of a saved model by its card; cards of 0.1.0 have none and are of the default one.
-
-    Raises:
-        InputError: What the card holds is no system.
-    """
-    return load_system(card.get("system") or DEFAULT)
-
-
 def load_weights(path: Path) -> dict[str, "Tensor"]:
     """Read a ``state_dict`` from disk, without pickle.
 
@@ -248,9 +211,17 @@ def load_weights(path: Path) -> dict[str, "Tensor"]:
     import torch
 
     try:
-        return torch.load(path, weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError):
+        weights = torch.load(path, weights_only=True)
+    except (pickle.UnpicklingError, EOFError, *DAMAGE):
         raise RuntimeError(f"{path.name} is damaged") from None
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise RuntimeError(f"{path.name} holds no tensors by name")
+    for name, value in weights.items():
+        if value.isnan().any() or (value.isinf().any() and not name.endswith(".limit")):
+            raise RuntimeError(f"{path.name} is damaged: {name} is not finite")
+        if name.endswith(".std") and not (value > 0).all():
+            raise RuntimeError(f"{path.name} is damaged: {name} is not positive")
+    return weights
 
 
 def check_seed(seed: int) -> None:

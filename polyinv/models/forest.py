@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from polyinv.errors import InputError
@@ -138,8 +139,10 @@ class RandomForest(InverseModel):
         import skops.io
 
         self._regressor = skops.io.load(folder / "forest.skops", trusted=["sklearn.tree._tree.Tree"])
+        if len(self._regressor.regressor_.estimators_) != self.n_estimators:
+            raise ValueError("it has another number of trees than its options say")
         for tree in self._regressor.regressor_.estimators_:
-            _check_tree(tree.tree_, len(self.columns), folder)
+            _check_tree(tree.tree_, len(self.columns), len(self.system.targets), folder)
 
 
 class ExtraTrees(RandomForest):
@@ -182,7 +185,7 @@ class ExtraTrees(RandomForest):
         )
 
 
-def _check_tree(tree: "Tree", features: int, folder: Path) -> None:
+def _check_tree(tree: "Tree", features: int, targets: int, folder: Path) -> None:
     """Refuse indices out of bounds: scikit-learn follows them unchecked, which is why skops does not trust a tree."""
     is_split = tree.children_left != -1
     children = [tree.children_left[is_split], tree.children_right[is_split]]
@@ -190,3 +193,7 @@ def _check_tree(tree: "Tree", features: int, folder: Path) -> None:
     down = all(((child > is_split.nonzero()[0]) & (child < tree.node_count)).all() for child in children)
     if not (down and (tree.feature[is_split] >= 0).all() and (tree.feature[is_split] < features).all()):
         raise InputError(f"{folder}: the forest is damaged: a tree points outside itself")
+    if tree.value.shape != (tree.node_count, targets, 1) or tree.n_features != features:
+        raise InputError(f"{folder}: the forest is damaged: a tree has answers of the shape {tree.value.shape}")
+    if not (np.isfinite(tree.value).all() and np.isfinite(tree.threshold[is_split]).all()):
+        raise InputError(f"{folder}: the forest is damaged: a tree holds what is no number")

@@ -1,6 +1,7 @@
 """Neural networks with the interface of every inverse model."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -120,11 +121,20 @@ class NeuralModel(InverseModel):
         from polyinv.models.networks import built
         from polyinv.models.scaled import ScaledNetwork
 
+        self._check_size(folder / WEIGHTS)
         scaling = Scaling(self.columns, self.transform, self.system)
         outputs = len(self.system.targets) * LOSSES[self.training.loss].outputs
         network = built(self.network_name, scaling, outputs, self.seeds, **self.network_options)
         self._module = ScaledNetwork(network, scaling)
         self._module.load_state_dict(load_weights(folder / WEIGHTS))
+
+    def _check_size(self, path: Path) -> None:
+        """Refuse options of a network larger than the weights on disk, before it is built."""
+        widths, channels = getattr(self, "hidden", ()), getattr(self, "channels", ())
+        fewest = sum(a * b for a, b in pairwise(widths))
+        fewest += sum(a * b * getattr(self, "kernel", 1) for a, b in pairwise(channels))
+        if 2 * self.members * max(fewest, *widths, *channels, 1) > path.stat().st_size:  # two bytes in half precision
+            raise ValueError(f"{path.name} is too small for a network of these options")
 
     def _set_training(self, transform: str, members: int, seed: int, training: Training | Mapping[str, Any]) -> None:
         """Check and keep what all networks have in common."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.errors import InputError
-from polyinv.models.base import CARD, read_card, system_of
+from polyinv.models.card import CARD, read_card, system_of
 from polyinv.runtime.resources import RELEASED
 
 

@@ -8,18 +8,17 @@ import pytest
 import torch
 import yaml
 
-from polyinv.chemistry import BUTYL_ACRYLATE
-from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
 from polyinv.data.bank import load_bank
 from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.masks import masked_inputs
 from polyinv.data.rows import rows_of
+from polyinv.data.source import load_off_grid
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
 from polyinv.models import MODELS, load_model
-from polyinv.models.base import CARD
+from polyinv.models.card import CARD
 from polyinv.quantities import MMD
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
@@ -170,7 +169,7 @@ def test_a_model_saved_by_an_earlier_version_still_answers_the_same(name):
 def answers(model, x, y, pattern):
     """What a released model answers when it is given all that was observed, or a pattern of what is known."""
     return model.predict(
-        masked_inputs(torch.cat([x, y], 1), model.columns, pattern, SYSTEM) if model.conditional else x
+        masked_inputs(torch.cat([x, y], 1), model.columns, pattern, model.system) if model.conditional else x
     )
 
 
@@ -178,10 +177,11 @@ def answers(model, x, y, pattern):
 def test_a_released_model_answers_as_its_card_says(name):
     folder = CHECKPOINTS / name
     model, card = load_model(folder), yaml.safe_load((folder / "card.yaml").read_text())
-    observed = [column for column in model.columns if column not in TARGETS]
-    rows = rows_of(load_bundled("off_grid"), observed)
+    observed = [column for column in model.columns if column not in model.system.targets]
+    rows = rows_of(load_off_grid(model.system), observed, model.system)
     for pattern, said in (card["r2"] if model.conditional else {"": card["r2"]}).items():
-        scores = score(rows.y, answers(model, rows.x, rows.y, pattern)).set_index(["target", "metric"])["value"]
+        scored = score(rows.y, answers(model, rows.x, rows.y, pattern), model.system)
+        scores = scored.set_index(["target", "metric"])["value"]
         for target, line in said.items():
             assert scores[target, "r2"] == pytest.approx(float(line["off_grid"]), abs=2e-3)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8e6
@@ -192,11 +192,13 @@ def test_a_released_model_has_not_learned_the_volume_of_a_simulation(name, monke
     """Single chains in the tail give the number of chains away; who relies on it fails where it is another."""
     monkeypatch.setattr("polyinv.data.bank.BLOCK", 1000)
     model = load_model(CHECKPOINTS / name)
-    bank = load_bank(1000, 99, SYSTEM, 3600.0)
-    at = [(*SCALARS, *MMD).index(column) for column in model.columns if column not in TARGETS]
+    system = model.system
+    bank = load_bank(1000, 99, system, system.horizon)
+    at = [(*system.scalars, *MMD).index(column) for column in model.columns if column not in system.targets]
     r2 = []
     for chains in (0.8e6, 1e6, 1.25e6):
-        x = bank.observe(BUTYL_ACRYLATE, torch.full((1000,), chains), torch.Generator().manual_seed(0))[:, at]
+        x = bank.observe(system.chemistry, torch.full((1000,), chains), torch.Generator().manual_seed(0))[:, at]
         predicted = answers(model, x.double(), bank.recipes, "composite")
-        r2.append(score(bank.recipes, predicted).set_index(["target", "metric"])["value"]["global", "r2"])
+        scored = score(bank.recipes, predicted, system).set_index(["target", "metric"])["value"]
+        r2.append(scored["global", "r2"])
     assert max(r2) - min(r2) < 0.02
