@@ -27,7 +27,8 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import every_pattern, inputs_of, name_of
 from polyinv.domain.expectations import FILE, Expectations
-from polyinv.domain.words import conflicts, in_words, leaving_box
+from polyinv.domain.recipe_box import leaving_box
+from polyinv.domain.words import conflicts, in_words
 from polyinv.evaluation.information import expected_variance, respond
 from polyinv.models import InverseModel
 from polyinv.quantities import MMD

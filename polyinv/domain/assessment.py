@@ -21,6 +21,7 @@ from polyinv.chemistry import System, load_system
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
+from polyinv.domain.recipe_box import known_outside_box
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, mean_molar_masses
 from polyinv.runtime.blocks import blocks
@@ -175,13 +176,14 @@ def _assess(observations: Observations) -> pd.DataFrame:
     ]
     scale = torch.tensor([[each[kind] for kind in KINDS] for each in limits_of_rows])
     far = np.array([each["far"] for each in limits_of_rows])
-    ratio = (found.kinds / scale).nan_to_num(0.0)
+    ratio = (found.kinds / scale).nan_to_num(0.0, posinf=torch.inf)
     distance, worst = (part.numpy() for part in ratio.max(-1))
-    grade = (distance > 1).astype(int) + (distance > far)
+    given = known_outside_box(observations)
+    grade = np.where([bool(each) for each in given], 2, (distance > 1).astype(int) + (distance > far))
     table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance})
     table["false_alarms"] = FALSE_ALARMS if system.limits else np.nan  # unknown where limits are another system's
     table["reason"] = [
-        "" if inside else _in_words(KINDS[kind], found.fit, row, system)
+        given[row] or ("" if inside else _in_words(KINDS[kind], found.fit, row, system))
         for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))
     ]
     nearest = from_unit(references(system).unit[found.fit.nearest], system)

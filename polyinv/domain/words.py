@@ -4,6 +4,7 @@ Every line is a warning in words; none stops an answer.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -13,14 +14,12 @@ from polyinv.chemistry import System, load_system
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
+from polyinv.domain.recipe_box import guessed_unit, leaving_box
 from polyinv.models.base import InverseModel
 from polyinv.runtime.blocks import blocks
-from polyinv.simulate.recipes import box
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
-MARGIN = 0.1
-"""How far an answer may leave the box before it counts as outside, as a share of its width."""
 AT_ONCE = 1024
 """Rows that a model answers at once."""
 NAMED = 5
@@ -38,8 +37,35 @@ def in_words(inputs: Sequence[str], system: System) -> str:
     return ", ".join(words.get(name, name) for name in inputs)
 
 
-def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
-    """Warn of values of the recipe that a pattern of inputs cannot tell, and say what would help."""
+@dataclass(frozen=True)
+class Finding:
+    """Finding about some of N rows: a line for the log, and what a cell of the answers says of each.
+
+    Args:
+        line: Names the rows.
+        rows: Which they are, (N,).
+        brief: The same without the rows.
+    """
+
+    line: str
+    rows: Tensor
+    brief: str
+
+
+def by_row(findings: Sequence[Finding], count: int) -> list[str]:
+    """What findings say of each of N rows, one after the other.
+
+    Example:
+        >>> rows = torch.tensor([True, False])
+        >>> by_row([Finding("row 1: far off", rows, "far off"), Finding("all: odd", rows | True, "odd")], 2)
+        ['far off; odd', 'odd']
+    """
+    said = [[each.brief for each in findings if bool(each.rows[row])] for row in range(count)]
+    return ["; ".join(each) for each in said]
+
+
+def cannot_be_told(pattern: str, expectations: Expectations, count: int) -> list[Finding]:
+    """Warn of values of the recipe that a pattern of inputs cannot tell in N rows, and say what would help."""
     system, expected = expectations.model.system, expectations.of(pattern)
     poor = expected[expected["r2"] < POOR]
     if poor.empty:
@@ -52,17 +78,11 @@ def cannot_be_told(pattern: str, expectations: Expectations) -> list[str]:
     more, then = expectations.one_more(pattern, poor.index)
     better = ", ".join(f"{name} {then[name]:.2f}" for name in poor.index if name in then)
     helps = f"; with {in_words(more, system)} as well, expected R²: {better}" if better else ""
-    return [f"{in_words(inputs_of(pattern, system), system)} cannot tell {said}{helps}"]
+    line = f"{in_words(inputs_of(pattern, system), system)} cannot tell {said}{helps}"
+    return [Finding(line, torch.ones(count, dtype=torch.bool), f"{', '.join(poor.index)} cannot be told")]
 
 
-def leaving_box(recipes: Tensor, given: Tensor, system: System) -> Tensor:
-    """Whether values (N, V) lie outside the box in which models have learned; answers by more than a margin."""
-    low, high = box(system)
-    margin = torch.where(given, 0.0, MARGIN * (high - low))
-    return (recipes < low - margin) | (recipes > high + margin)
-
-
-def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
+def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     """Warn of each value of the recipe, known or answered, that leaves the box in which models have learned.
 
     Args:
@@ -71,23 +91,37 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[str]:
     """
     given, rows = ~observations.recipe.isnan(), observations.labels
     system = load_system(observations.system)
-    lines, leaving = [], leaving_box(recipes, given, system)
+    found, leaving = [], leaving_box(recipes, given, system)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
         if out.any():
-            lines.append(
-                f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}, {learned}; "
-                "the answers to the rest are guesses"
+            unit = guessed_unit(quantity, recipes[out.nonzero()[0, 0], at].item())
+            line = (
+                f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}{unit}, "
+                f"{learned}; the answers to the rest are guesses"
             )
+            found.append(Finding(line, out, f"{quantity.name} is given outside the range"))
         out = leaving[:, at] & ~given[:, at]
         if out.any():
-            lines.append(
+            line = (
                 f"{_rows(out, rows)}: the answer for {quantity.name} is {_first(out, recipes[:, at], rows, '.3g')}, "
-                f"{learned}; "
-                "what is given does not fit together, or lies outside as well"
+                f"{learned}; what is given does not fit together, or lies outside as well"
             )
-    return lines
+            found.append(Finding(line, out, f"the answer for {quantity.name} lies outside the range"))
+    return found
+
+
+def impossible(recipes: Tensor, observations: Observations) -> list[Finding]:
+    """Warn of answers that no reactor can have: concentrations or times of zero or less, or what is no number."""
+    system, found = load_system(observations.system), []
+    for at, quantity in enumerate(system.recipe):
+        bad = ~(recipes[:, at] > quantity.above) | recipes[:, at].isinf()
+        if bad.any():
+            said = f"{quantity.name} is {_first(bad, recipes[:, at], observations.labels, '.3g')} {quantity.unit}"
+            line = f"{_rows(bad, observations.labels)}: the answer for {said}, which no reactor has; left empty"
+            found.append(Finding(line, bad, f"no possible answer for {quantity.name}"))
+    return found
 
 
 def conflicts(
@@ -124,9 +158,9 @@ def conflicts(
 
 def contradictions(
     model: InverseModel, observations: Observations, pattern: str, expectations: Expectations
-) -> list[str]:
+) -> list[Finding]:
     """Warn of each known value of the recipe that conflicts with the rest of the inputs, see `conflicts`."""
-    system, rows, lines = model.system, observations.labels, []
+    system, rows, found = model.system, observations.labels, []
     given = inputs_of(pattern, system)
     for at, quantity in enumerate(system.recipe):
         if quantity.name not in given:
@@ -136,12 +170,13 @@ def contradictions(
             first = int(against.nonzero()[0])
             known = _first(against, observations.recipe[:, at], rows, "g")
             rest = in_words([name for name in given if name != quantity.name], system)
-            lines.append(
+            line = (
                 f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "
                 f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
                 f"are within {expected['error_99']:.2g}); one is wrong"
             )
-    return lines
+            found.append(Finding(line, against, f"{quantity.name} conflicts with the rest"))
+    return found
 
 
 def assessments_in_words(assessments: pd.DataFrame) -> list[str]:
@@ -157,9 +192,10 @@ def assessments_in_words(assessments: pd.DataFrame) -> list[str]:
             worst = assessments[chosen].sort_values("distance").iloc[-1]
             alarms = worst["false_alarms"]
             share = "" if pd.isna(alarms) else f"; more than 1 have {alarms:.0%} of polymers from inside"
+            distance = f" (distance {worst['distance']:.3g}{share})" if worst["distance"] > 1 else ""
             lines.append(
                 f"{_rows(torch.tensor(chosen.tolist()), list(assessments.index))}: {said} what models have learned, by "
-                f"{worst['reason']} (distance {worst['distance']:.3g}{share})"
+                f"{worst['reason']}{distance}"
             )
     return lines
 

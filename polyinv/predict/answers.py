@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from polyinv.data.observations import Observations
+    from polyinv.domain.words import Finding
 
+WARNINGS = "warnings"
+"""Column with what the log says of a row."""
 AT_ONCE = 1024
 """Rows that a model answers at once."""
 
@@ -63,7 +66,7 @@ def with_means(observations: "Observations", columns: Sequence[str]) -> "Observa
 
 def from_what_is_known(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
     from polyinv.domain.expectations import Expectations
-    from polyinv.domain.words import cannot_be_told, contradictions, in_words, outside_box
+    from polyinv.domain.words import by_row, cannot_be_told, contradictions, in_words
 
     _check_answerable(observations)
     system = model.system
@@ -76,13 +79,38 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
             "s" if len(part) > 1 else "",
             in_words(inputs_of(pattern, system), system),
         )
-        for line in cannot_be_told(pattern, expectations) + contradictions(model, part, pattern, expectations):
-            log.warning(line)
-        parts.append(_of_pattern(model, part, pattern, expectations.of(pattern)["rmse"]))
-    answers = pd.concat(parts).loc[observations.labels]
-    for line in outside_box(recipes_of(answers, system), observations):
-        log.warning(line)
-    return answers
+        findings = cannot_be_told(pattern, expectations, len(part))
+        findings += contradictions(model, part, pattern, expectations)
+        _warn(findings)
+        answers = _of_pattern(model, part, pattern, expectations.of(pattern)["rmse"])
+        parts.append(answers.assign(**{WARNINGS: by_row(findings, len(part))}))
+    return pd.concat(parts).loc[observations.labels]
+
+
+def without_impossible(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
+    """Leave out answers that no reactor can have, and warn of those outside the box."""
+    from polyinv.domain.words import by_row, impossible, outside_box
+
+    system = load_system(observations.system)
+    recipes = recipes_of(answers, system)
+    findings = outside_box(recipes, observations) + impossible(recipes, observations)
+    _warn(findings)
+    answers = with_warnings(answers, by_row(findings, len(answers)))
+    for quantity in system.recipe:
+        answers[quantity.name] = answers[quantity.name].where(answers[quantity.name] > quantity.above)
+    return answers.replace(np.inf, np.nan)
+
+
+def with_warnings(answers: pd.DataFrame, said: Sequence[str]) -> pd.DataFrame:
+    """Add warnings to those that each row has already."""
+    before = answers[WARNINGS] if WARNINGS in answers else [""] * len(answers)
+    joined = ["; ".join(filter(None, each)) for each in zip(before, said, strict=True)]
+    return answers.assign(**{WARNINGS: joined})
+
+
+def _warn(findings: "Sequence[Finding]") -> None:
+    for finding in findings:
+        log.warning(finding.line)
 
 
 def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:

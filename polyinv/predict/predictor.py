@@ -13,7 +13,7 @@ from polyinv.chemistry import AnySystem, load_system
 from polyinv.errors import InputError
 from polyinv.models import InverseModel
 from polyinv.models.released import model_folder
-from polyinv.predict.answers import from_all, from_what_is_known, with_means
+from polyinv.predict.answers import WARNINGS, from_all, from_what_is_known, with_means, without_impossible
 from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, stated
 from polyinv.predict.rows import observed
@@ -125,7 +125,8 @@ class Predictor:
             if known:
                 log.warning("%s takes no known values: not used are %s", self.folder, ", ".join(known))
             observations = observations.forgetting(targets)  # the check may not see them either
-        return answers.join(checked(answers, observations))
+        answers = checked(without_impossible(answers, observations), observations)
+        return answers[[*answers.columns.drop(WARNINGS), WARNINGS]]
 
 
 def load(path: Path | str | None = None, system: AnySystem | None = None) -> Predictor:

@@ -57,7 +57,7 @@ def test_answers_are_written_in_pieces(at_once, small_pieces, tmp_path, ending):
     path = tmp_path / f"answers{ending}"
     write_answers(at_once, path)
     written = pd.read_csv(path) if ending == ".csv" else pd.read_excel(path, engine="calamine")
-    texts = ["reason", "out"]
+    texts = ["reason", "out", "warnings"]
     written[texts] = written[texts].astype(object).fillna("")
     pd.testing.assert_frame_equal(written, at_once.reset_index(drop=True), rtol=1e-12, check_dtype=False)
 

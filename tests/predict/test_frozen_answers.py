@@ -22,7 +22,7 @@ def frozen() -> pd.DataFrame:
 
 
 def test_answers_are_those_of_the_first_release(answers, frozen):
-    assert answers.columns.tolist() == frozen.columns.tolist()
+    assert answers.columns.drop("warnings").tolist() == frozen.columns.tolist()
     for name in ["sample", "inputs", "applicability", "reason"]:
         assert answers[name].fillna("").tolist() == frozen[name].fillna("").tolist()
     same = frozen.columns[[name.endswith(("_spread", "_rmse")) or name in ("temp", "time") for name in frozen]]

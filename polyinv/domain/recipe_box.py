@@ -1,0 +1,59 @@
+"""Recipe box: which values lie outside, and a guess of the unit that a known one was meant in."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from polyinv.chemistry import System, load_system
+from polyinv.data.observations import Observations
+from polyinv.quantities import Quantity
+from polyinv.simulate.recipes import box
+
+MARGIN = 0.1
+"""How far an answer may leave the box before it counts as outside, as a share of its width."""
+
+OTHER_UNITS: dict[str, dict[str, Callable[[float], float]]] = {
+    "°C": {"K": lambda value: value - 273.15, "°F": lambda value: (value - 32) / 1.8},
+    "s": {"min": lambda value: 60 * value, "h": lambda value: 3600 * value},
+    "mol/L": {"mmol/L": lambda value: value / 1000},
+}
+"""Units that a value may have been meant in, by the unit that it is taken in, and what it then is in the latter."""
+NEAR = 0.1
+"""How far beyond the box a guess may lie, as a share of its width."""
+
+
+def guessed_unit(quantity: Quantity, value: float) -> str:
+    """Guess the unit of a value outside the box of its quantity: a clause that begins with a comma, or nothing.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> monomer, initiator, temp, time = load_system("butyl_acrylate").recipe
+        >>> guessed_unit(temp, 343.15), guessed_unit(time, 60), guessed_unit(initiator, 10.9), guessed_unit(temp, 300)
+        (', 70 °C if it is in K', ', 3600 s if it is in min', ', 0.0109 mol/L if it is in mmol/L', '')
+    """
+    guesses = {unit: converted(value) for unit, converted in OTHER_UNITS.get(quantity.unit, {}).items()}
+    for margin in (0.0, NEAR * (quantity.high - quantity.low)):
+        for unit, meant in guesses.items():
+            if quantity.low - margin <= meant <= quantity.high + margin and meant > quantity.above:
+                return f", {meant:.4g} {quantity.unit} if it is in {unit}"
+    return ""
+
+
+def leaving_box(recipes: Tensor, given: Tensor, system: System) -> Tensor:
+    """Whether values (N, V) lie outside the box in which models have learned; answers by more than a margin."""
+    low, high = box(system)
+    margin = torch.where(given, 0.0, MARGIN * (high - low))
+    return (recipes < low - margin) | (recipes > high + margin)
+
+
+def known_outside_box(observations: Observations) -> list[str]:
+    """Say of each row which known value of the recipe lies outside the box, with a guess of its unit; empty if none."""
+    system, recipes = load_system(observations.system), observations.recipe
+    leaving = leaving_box(recipes, ~recipes.isnan(), system)
+    said = [""] * len(recipes)
+    for row, at in leaving.nonzero().tolist():
+        quantity, value = system.recipe[at], recipes[row, at].item()
+        box = f"{quantity.low:g} to {quantity.high:g} {quantity.unit}"
+        said[row] = said[row] or f"{quantity.name} {value:g} outside {box}{guessed_unit(quantity, value)}"
+    return said
