@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from polyinv.chemistry import DEFAULT, load_system
+from polyinv.report.tables import by_chance
 
 INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
 LINES = {
@@ -20,19 +21,21 @@ def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tu
     """Plot R² of each target: published, on the published split, on reactions never seen, and off the grid.
 
     Args:
-        scores: Tidy scores with the columns of a ``scores.csv``, several split seeds.
+        scores: Tidy scores with the columns of a ``scores.csv``, several split seeds; bars have their standard
+            deviation by chance.
         published: `polyinv.evaluation.published.PUBLISHED`.
     """
     names = (*load_system(DEFAULT).targets, "global")  # the study's
-    r2 = scores[scores["metric"] == "r2"].groupby(["split", "subset", "model", "features", "target"])["value"]
-    mean, spread = r2.mean(), r2.std().fillna(0.0)
+    lines = dict(iter(scores[scores["metric"] == "r2"].groupby(["split", "subset", "model", "features", "target"])))
+    mean = {key: of_line["value"].mean() for key, of_line in lines.items()}
+    spread = {key: np.nan_to_num(by_chance(of_line)) for key, of_line in lines.items()}
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     for panel, (case, values) in zip(figure.subplots(1, len(published), sharey=True), published.items(), strict=True):
         _bars(panel, 0, GREY, "published", [values[name, "r2"] for name in names])
         for place, (label, (line, colour)) in enumerate(LINES.items(), start=1):
             keys = [(*line, *case, name) for name in names if (*line, *case, name) in mean]
             if keys:
-                _bars(panel, place, colour, label, mean[keys].tolist(), spread[keys].tolist())
+                _bars(panel, place, colour, label, [mean[key] for key in keys], [spread[key] for key in keys])
         panel.axhline(0, color=INK, linewidth=0.6)
         panel.set_xticks(range(len(names)), names)
         panel.set_title(f"{case[0]}, {case[1]}")

@@ -1,6 +1,6 @@
 """Tables of scores, published numbers beside ours, as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -38,14 +38,14 @@ def reproduction_table(
         baselines: Further models and features.
 
     Returns:
-        Cells as text, the mean over the split seeds ± its standard deviation, see `_cell`.
+        Cells as text, the mean over the split seeds ± its standard deviation, see `by_chance`.
     """
     wanted = [(name, metric) for name in STUDIED.targets] + _GLOBALS.get(metric, [])
     rows, scores = [], _with_rmse(scores)
     for model, features in [*published, *baselines]:
         numbers = published.get((model, features), {})
         if set(wanted) <= numbers.keys():
-            cells = {_heading(key): _cell([numbers[key]], [], key) for key in wanted}
+            cells = {_heading(key): _cell(numbers[key], float("nan"), key) for key in wanted}
             rows.append({"model": model, "features": features, "numbers": "published", **cells})
         of_model = scores[(scores["model"] == model) & (scores["features"] == features)]
         for label, (split, subset) in PROTOCOLS.items():
@@ -57,11 +57,22 @@ def reproduction_table(
     return pd.DataFrame(rows)
 
 
-def _cell_of(lines: pd.DataFrame, key: tuple[str, str]) -> str:
-    """Cell of the scores of one line of the table, one for each split seed."""
+def by_chance(lines: pd.DataFrame) -> float:
+    """Standard deviation by chance of the mean score of some trainings: scores on one subset, one for each split seed.
+
+    It has the scatter of the trainings in it, and the choice of the test reactions: where they are other ones for each
+    seed, their choice is in that scatter; where they are the same ones, it comes on top. NaN where neither is known.
+    """
     others_each_time = (lines["subset"] != "off_grid").all() and len(lines) > 1
-    by_test = lines["sd"].dropna().tolist() if "sd" in lines and not others_each_time else []
-    return _cell(lines["value"].tolist(), by_test, key)
+    by_test = lines["sd"].dropna() if "sd" in lines and not others_each_time else pd.Series(dtype=float)
+    if len(lines) < 2 and by_test.empty:
+        return float("nan")
+    trainings = lines["value"].var() if len(lines) > 1 else 0.0
+    return float((trainings + (0.0 if by_test.empty else by_test.pow(2).mean())) ** 0.5)
+
+
+def _cell_of(lines: pd.DataFrame, key: tuple[str, str]) -> str:
+    return _cell(lines["value"].mean(), by_chance(lines), key)
 
 
 def score_table(scores: pd.DataFrame) -> str:
@@ -153,28 +164,18 @@ def _heading(key: tuple[str, str]) -> str:
     return target if target != "global" else {"mse": "global MSE"}.get(metric, "global R²")
 
 
-def _cell(values: Sequence[float], by_test: Sequence[float], key: tuple[str, str]) -> str:
-    """Format the mean of a score ± its standard deviation by chance.
-
-    Args:
-        values: One for each split seed.
-        by_test: Standard deviations by the choice of the test reactions. Empty where each value is of other reactions:
-            their choice is in the scatter of the values.
-        key: Target and metric.
+def _cell(value: float, sd: float, key: tuple[str, str]) -> str:
+    """Format a score ± its standard deviation by chance, if that is known, by target and metric.
 
     Example:
-        >>> _cell([0.5, 0.6], [], ("temp", "r2")), _cell([0.1234], [0.003, 0.005], ("temp", "relative_mae"))
+        >>> _cell(0.55, 0.0707, ("temp", "r2")), _cell(0.1234, 0.004, ("temp", "relative_mae"))
         ('0.550 ± 0.071', '12.3 ± 0.4 %')
-        >>> _cell([1.2], [], ("temp", "rmse")), _cell([3.0, 3.0], [0.04, 0.04], ("temp", "mae"))
-        ('1.20', '3.00 ± 0.04')
+        >>> _cell(1.2, float("nan"), ("temp", "rmse"))
+        '1.20'
     """
     target, metric = key
     in_units = (1, RMSE_DIGITS[target], "")
     forms = {"relative_mae": (100, 1, " %"), "mse": (1, 0, ""), "rmse": in_units, "mae": in_units}
     factor, digits, unit = forms.get(metric, (1, 3, ""))
-    variance = (pd.Series(values).var() if len(values) > 1 else 0.0) + (
-        pd.Series(by_test).pow(2).mean() if by_test else 0
-    )
-    known = len(values) > 1 or by_test
-    spread = f" ± {factor * variance**0.5:.{digits}f}" if known and pd.notna(variance) else ""
-    return f"{factor * pd.Series(values).mean():.{digits}f}{spread}{unit}"
+    spread = "" if pd.isna(sd) else f" ± {factor * sd:.{digits}f}"
+    return f"{factor * value:.{digits}f}{spread}{unit}"
