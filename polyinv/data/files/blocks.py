@@ -1,0 +1,304 @@
+"""Blocks of a sheet: runs of rows of numbers below the names of their columns, among titles, results and footers."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.names import Name, known, read_name
+from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number
+from polyinv.data.files.units import split_unit, unit_of
+from polyinv.errors import InputError
+
+LONGEST_NAME = 6
+"""Words of a name, where blanks part the columns as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Column of a block: where it stands, what it is called, its cells, one for each row of the block."""
+
+    at: int
+    name: Name
+    cells: list[Cell]
+
+    @property
+    def label(self) -> str:
+        """What it is called in errors: its name, or its number as a person counts."""
+        return repr(self.name.text) if self.name.text else str(self.at + 1)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether half of its cells, or at least ten of them, are numbers."""
+        count = sum(map(is_number, self.cells))
+        return count >= 10 or 2 * count >= len(self.cells) > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Rows of numbers and the names of their columns.
+
+    Args:
+        sheet: Where they stand.
+        rows: Their numbers.
+        columns: With a cell for each of ``rows``.
+        header: Number of the row of names, 0 if there is none.
+        titles: Rows above the names, which may name samples.
+        notes: What was passed over.
+    """
+
+    sheet: Sheet
+    rows: list[int]
+    columns: list[Column]
+    header: int
+    titles: Rows
+    notes: tuple[str, ...] = ()
+
+
+def blocks_of(sheet: Sheet) -> list[Block]:
+    """Find the blocks of a sheet, in order.
+
+    Raises:
+        InputError: It has no rows of two numbers.
+    """
+    sheet = _upright(sheet)
+    runs = [*_runs(sheet)]
+    if not runs:
+        rows = sheet.rows.values()
+        found = "is empty" if not rows else f"has {'one column' if _any_numbers(sheet.rows) else 'no row'} of numbers"
+        raise InputError(f"{sheet.place} {found}; needs two columns, log10 M or M and w")
+    ends = [0, *(run[-1] for run in runs)]
+    found_blocks: list[Block] = []
+    for end, run in zip(ends, runs, strict=False):
+        above = {row: cells for row, cells in sheet.rows.items() if end < row < run[0]}
+        noted = {row: cells for row, cells in sheet.comments.items() if end < row < run[0]}
+        found_blocks.append(_block(sheet, run, above, noted, found_blocks[-1] if found_blocks else None))
+    return found_blocks
+
+
+def _any_numbers(rows: Rows) -> bool:
+    return any(is_number(cell) for cells in rows.values() for cell in cells)
+
+
+def _upright(sheet: Sheet) -> Sheet:
+    """Turn a sheet whose columns lie on their side: a name, and ten numbers and more behind it, in each row."""
+    long = [cells for cells in sheet.rows.values() if len(cells) > 10 and sum(map(is_number, cells[1:])) > 9]
+    named = [cells for cells in long if not is_number(cells[0]) and cells[0] and read_name(said(cells[0])).kind]
+    kinds = {read_name(said(cells[0])).kind for cells in named}
+    if (
+        len(named) < 2
+        or len(long) > 40
+        or len(named) < len(long) / 2
+        or not kinds & {"log_m", "m", "ln_m", "time", "volume"}
+    ):
+        return sheet
+    turned = itertools.zip_longest(*long, fillvalue="")
+    return Sheet(sheet.place, {row: [*cells] for row, cells in enumerate(turned, 1)}, {}, sheet.name, sheet.notes)
+
+
+# Rows of numbers
+
+
+def _counts(cells: list[Cell]) -> tuple[int, int]:
+    """Numbers in a row, and cells that are neither number nor missing."""
+    numbers = sum(is_number(cell) or cell in EXCEL_ERRORS for cell in cells)
+    texts = sum(not is_missing(cell) and not is_number(cell) and cell not in EXCEL_ERRORS for cell in cells)
+    return numbers, texts
+
+
+def _is_data(cells: list[Cell]) -> bool:
+    numbers, texts = _counts(cells)
+    return numbers > 1 and numbers >= texts and not _names_with_number(cells)
+
+
+def _names_with_number(cells: list[Cell]) -> bool:
+    """Whether a row with numbers is one of names, where samples are called 7 and 8."""
+    first = next((cell for cell in cells if not is_missing(cell)), "")
+    kind = read_name(said(first)).kind if isinstance(first, str) else None
+    return kind in ("log_m", "m", "ln_m") and len([cell for cell in cells if not is_missing(cell)]) < 60
+
+
+def _is_header(cells: list[Cell]) -> bool:
+    numbers, texts = _counts(cells)
+    return texts > 0 and numbers == 0 and len(cells) > 1 and known([said(cell) for cell in cells]) > 1
+
+
+def _runs(sheet: Sheet) -> Iterator[list[int]]:
+    run: list[int] = []
+    held: list[int] = []
+    for row, cells in sheet.rows.items():
+        if _is_data(cells) or (run and not held and _counts(cells)[0] and not _counts(cells)[1]):
+            between = (
+                [sheet.rows[each] for each in held if not _spoilt(sheet.rows[each], sheet.rows[run[-1]])] if run else []
+            )
+            if run and (not between or _continues(sheet, run, row, between)):
+                run += [*(each for each in held if sheet.rows[each] not in between), row]
+            else:
+                if run:
+                    yield run
+                run = [row]
+            held = []
+        elif run:
+            held.append(row)
+    if run:
+        yield run
+
+
+def _spoilt(cells: list[Cell], before: list[Cell]) -> bool:
+    """Whether a row is one of the numbers with a cell that is none."""
+    numbers, texts = _counts(cells)
+    return numbers > 0 and (texts > 0 or len(before) > len(cells)) and len(cells) <= len(before) + 1
+
+
+def _continues(sheet: Sheet, run: list[int], row: int, between: list[list[Cell]]) -> bool:
+    """Whether the numbers go on below a page break: some column rises, or falls, as before, past the break."""
+    if len(run) < 3 or any(_is_header(cells) and not _is_repeated(sheet, run, cells) for cells in between):
+        return False
+    last, next_ = sheet.rows[run[-1]], sheet.rows[row]
+    if len(last) != len(next_):
+        return False
+    for at in range(min(len(last), 12)):
+        values = [_loosely(sheet.rows[each], at) for each in (*run[-3:], row)]
+        if None in values:
+            continue
+        steps = [b - a for a, b in itertools.pairwise(values)]  # type: ignore[operator]
+        if (all(step > 0 for step in steps) or all(step < 0 for step in steps)) and abs(steps[-1]) < 5 * abs(steps[-2]):
+            return True
+    return False
+
+
+def _is_repeated(sheet: Sheet, run: list[int], cells: list[Cell]) -> bool:
+    return any(above == cells for number, above in sheet.rows.items() if number < run[0])
+
+
+def _loosely(cells: list[Cell], at: int) -> float | None:
+    if at >= len(cells):
+        return None
+    value = number(cells[at])
+    return number(cells[at], ",") if value is None else value
+
+
+# Names above them
+
+
+def _block(sheet: Sheet, run: list[int], above: Rows, comments: Rows, before: Block | None) -> Block:
+    width = max(len(sheet.rows[row]) for row in run)
+    header, names = _names(above, comments, width, [sheet.rows[row] for row in run])
+    names = _aligned(names, width, [sheet.rows[row] for row in run])
+    _check_width(sheet, run, names, width)
+    if not header and before is not None and len(before.columns) == width:
+        names = [column.name.text for column in before.columns]
+    below = [row for row in above if row > header]
+    spoilt = [*itertools.takewhile(lambda row: _counts(above[row])[0] and len(above[row]) > 1, reversed(below))]
+    run = [*reversed(spoilt), *run]
+    units = [row for row in below if header and row not in spoilt and _is_units(above[row])]
+    under = [said(cell) for cell in above[units[0]]] if units else []
+    widest = max(len(names), *(len(sheet.rows[row]) for row in run))
+    columns = [_column(sheet, run, at, names, under) for at in range(widest)]
+    titles = {row: cells for row, cells in above.items() if row < header or (not header and row not in spoilt)}
+    between = [row for row in range(run[0], run[-1] + 1) if row in sheet.rows and row not in set(run)]
+    passed = f"rows {between[0]} to {between[-1]} between the numbers are passed over: a page break" if between else ""
+    return Block(sheet, run, columns, header, titles, (passed,) * bool(passed))
+
+
+def _column(sheet: Sheet, run: list[int], at: int, names: list[str], units: list[str]) -> Column:
+    name = read_name(names[at] if at < len(names) else "", units[at] if at < len(units) else "")
+    return Column(at, name, [sheet.rows[row][at] if at < len(sheet.rows[row]) else "" for row in run])
+
+
+def _is_units(cells: list[Cell]) -> bool:
+    texts = [said(cell) for cell in cells if not is_missing(cell)]
+    return bool(texts) and all(unit_of(text) or split_unit(f"x {text}")[1] or len(text) < 3 for text in texts)
+
+
+def _names(above: Rows, comments: Rows, width: int, run: list[list[Cell]]) -> tuple[int, list[str]]:
+    """Find the row of names: that with most known ones, else a comment of known names, else the nearest one."""
+    found = {row: names for row, cells in above.items() if (names := _as_names(cells, width, run))}
+    for row, below in itertools.pairwise(above):  # names on two lines
+        if row in found and below in found and len(found[row]) == len(found[below]) and not _is_units(above[below]):
+            joined = [f"{a} {b}".strip() for a, b in zip(found[row], found[below], strict=True)]
+            if known(joined) > max(known(found[row]), known(found[below])):
+                found[below] = joined
+    noted = {
+        row: names
+        for row, cells in comments.items()
+        for each in (cells, _without_sign(cells))
+        if (names := _as_names(each, width, run))
+        and known(names) > 0
+        and len(names) in (width, width - (each is not cells))
+    }
+    best = max(found, key=lambda row: (known(found[row]), row), default=0)
+    best_noted = max(noted, key=lambda row: (known(noted[row]), row), default=0)
+    if best and known(found[best]) >= (known(noted[best_noted]) if best_noted else 1):
+        return best, found[best]
+    if best_noted:
+        return best_noted, noted[best_noted]
+    same = [row for row in found if len(found[row]) == width and len(above[row]) == width]
+    return (same[-1], found[same[-1]]) if same else (0, [""] * width)
+
+
+def _aligned(names: list[str], width: int, run: list[list[Cell]]) -> list[str]:
+    """Names above their columns, where those or these begin with an empty cell."""
+    if len(names) == width + 1 and not names[0]:
+        return names[1:]
+    if len(names) == width - 1 and names[0] and all(is_missing(cells[0]) for cells in run):
+        return ["", *names]
+    return names
+
+
+def _check_width(sheet: Sheet, run: list[int], names: list[str], width: int) -> None:
+    """Refuse rows with more numbers than names, where a comma may part columns as well as decimals."""
+    named = len(names) if any(names) else width
+    wide = next((row for row in run if any(map(is_number, sheet.rows[row][named:]))), None)
+    if wide is None or sheet.separator not in (",", " "):
+        return
+    hint = "; with decimal commas, set columns apart by semicolons" if sheet.separator == "," else ""
+    raise InputError(
+        f"{sheet.place}, row {wide} has {len(sheet.rows[wide])} cells below {named} names of columns "
+        f"({', '.join(map(repr, names[:6]))}){hint}"
+    )
+
+
+def _without_sign(cells: list[Cell]) -> list[Cell]:
+    texts = [said(cell) for cell in cells]
+    texts[0] = texts[0].lstrip("#%!/ ")
+    return [*(texts if texts[0] else texts[1:])]
+
+
+def _as_names(cells: list[Cell], width: int, run: list[list[Cell]]) -> list[str] | None:
+    """The names that a row holds for so many columns."""
+    texts = [said(cell) for cell in cells]
+    if any(map(is_number, texts)) and not _names_with_number(cells):
+        return None
+    filled = [text for text in texts if text]
+    if len(filled) > width and width < 12 and _any_in_words(filled):
+        joined = _joined(filled, width)
+        if joined is not None:
+            return joined
+    if len(texts) == width - 1 and len(filled) == len(texts) and _counts_up(run):
+        return ["", *texts]  # names shifted by one: the numbers of the rows have none
+    return texts if len(filled) > 1 or width == 1 else None
+
+
+def _any_in_words(texts: list[str]) -> bool:
+    return len(texts) < 40
+
+
+def _joined(words: list[str], width: int) -> list[str] | None:
+    """Join words to so many names, of which as many as can be are known."""
+    best: dict[tuple[int, int], tuple[int, list[str]]] = {(0, 0): (0, [])}
+    for end, count in itertools.product(range(1, len(words) + 1), range(1, width + 1)):
+        for start in range(max(0, end - LONGEST_NAME), end):
+            if (start, count - 1) in best:
+                name = " ".join(words[start:end])
+                score, names = best[start, count - 1]
+                score += read_name(name).kind is not None
+                if score > best.get((end, count), (-1,))[0]:
+                    best[end, count] = score, [*names, name]
+    score, names = best.get((len(words), width), (0, []))
+    return names if score == width or (score > 1 and score >= width - 1) else None
+
+
+def _counts_up(run: list[list[Cell]]) -> bool:
+    first = [_loosely(cells, 0) for cells in run[:50]]
+    return len(first) > 3 and all(b is not None and a is not None and b - a == 1 for a, b in itertools.pairwise(first))
