@@ -258,7 +258,9 @@ def _over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray
     if any(value is None for value in values):
         return w, []
     v = np.array(values, dtype=float)
-    v = (v - v.mean()) / (np.ptp(v) or 1)
+    if len(np.unique(v)) < len(v):
+        return w, []
+    v = (v - v.mean()) / np.ptp(v)
     high = w > NOISE * w.max()
     fit = np.polynomial.Polynomial.fit(v, log_m, min(5, len(v) // 4))
     slope = np.abs(fit.deriv()(v))

@@ -8,72 +8,117 @@ from functools import lru_cache
 
 from polyinv.data.files.units import Unit, plain, split_unit
 
-_MASS = (
-    r"(m|mi|mr|mm|mw|mwt|mmass|mass|moleculew(eigh)?t|molar(e)?mass(e)?|mol(ar)?(masse|mass|gewicht|wt|weight)n?|mol?ecularm?(mass|w(eigh)?t|weight)|"
-    r"molekulargewicht|molekularmasse|molekuelmasse|masamolar|masamolecular|pesomolecular|pm|massemolaire|"
-    r"massemoleculaire|poidsmoleculaire)"
+
+def _any(words: str) -> str:
+    """Pattern of any of some words."""
+    return f"(?:{'|'.join(words.split())})"
+
+
+_MASS = _any(
+    "m mi mr mm mw mwt mmass mass molarmass molecularmass molecularm molecularweight molecularwt molweight molwt molmass "
+    "moleculewt molemass molmassen? molaremassen? molmasse molgewicht molekulargewicht molekularmasse masamolar "
+    "masamolecular pesomolecular pm massemolaire massemoleculaire poidsmoleculaire"
 )
-_FIRST = r"(slice|calc(ulated)?|app(arent)?|rel(ative)?|calibrated|sec|gpc|each)?"
-_DIFFERENTIAL = r"(d|diff|differential|differentielle?r?|diferencial|differentielle)?"
-_WEIGHT = (
-    r"(w(t|f|eight)?(frac|fract|fraction)?|massenanteil|massenbruch|gewichtsanteil|gewichtsbruch|fraccionenpeso|fraccionmasica|fraccionpeso|"
-    r"fractionmassique|fractionenmasse|fractionenpoids|massfraction)"
+_FIRST = _any("slice calc calculated app apparent rel relative calibrated sec gpc") + "?"
+_DIFFERENTIAL = _any("d diff differential differentiell differentielle differentieller diferencial") + "?"
+_WEIGHT = _any(
+    "w(t|f|eight)?(frac|fract|fraction)? massfraction massenanteil massenbruch gewichtsanteil gewichtsbruch "
+    "fraccionenpeso fraccionmasica fraccionpeso fractionmassique fractionenmasse fractionenpoids"
 )
-_NUMBER = (
-    r"(n|x|number|mole|molar|anzahl|zahl|numero|nombre|zahlenanteil|stoffmengenanteil|molenbruch|fraccionennumero|"
-    r"fraccionmolar|fractionennombre|fractionmolaire)(fraction|frac|anteil)?"
+_NUMBER = _any(
+    "n(fraction)? x number(fraction)? mole(fraction)? molarfraction anzahl(anteil)? zahlenanteil stoffmengenanteil "
+    "molenbruch fraccionennumero fraccionmolar fractionennombre fractionmolaire numero nombre"
 )
-_SIGNAL_WORD = (
-    r"(signal|response|intensity|detector|detektor(signal)?|intensitaet|intensitat|antwort|messsignal|senal|intensidad|"
-    r"respuesta|detecteur|reponse|intensite|output|refractiveindex|brechungsindex|indicederefraccion|"
-    r"indicederefraction|differentialrefractiveindex|di?fferentielrefraktometer)"
+_PER = _any("d per pro por par") + "?"
+_SIGNAL_WORD = _any(
+    "signal response intensity detector detektor detektorsignal intensitaet intensitat antwort messsignal senal "
+    "intensidad respuesta detecteur reponse intensite output refractiveindex brechungsindex indicederefraccion "
+    "indicederefraction differentialrefractiveindex differentialrefraktometer"
 )
-_DETECTOR = r"(ri|rid|dri|uv|uvvis|dad|vwd|elsd|ir|uvd|rei|tdri|riu)"
+_DETECTOR = _any("ri rid dri uv uvvis dad vwd elsd ir uvd rei tdri riu")
+_NORMALIZED = _any(
+    "normali[sz]ed normiert normiertes norm adjusted adj corrected baselinecorrected korrigiert korrigiertes "
+    "normalizad[oa] normalisee?"
+)
 PATTERNS = {
-    "log_m": rf"{_FIRST}log(arithmic|arithm(us)?)?(of|de|du|der)?{_FIRST}{_MASS}",
-    "ln_m": rf"ln{_MASS}",
-    "m": rf"{_FIRST}{_MASS}",
-    "w_log": rf"{_FIRST}{_DIFFERENTIAL}{_WEIGHT}(d|per|pro|por|par)?log({_MASS})?|dlogw|dw(t|f)?dlog.*|wlog|wlog{_MASS}|mwdlog",
-    "w_m": rf"{_DIFFERENTIAL}{_WEIGHT}(d|per|pro|por|par)?{_MASS}",
-    "n_log": rf"{_DIFFERENTIAL}{_NUMBER}(d|per|pro)?log({_MASS})?",
-    "n_m": rf"{_DIFFERENTIAL}{_NUMBER}(d|per|pro)?{_MASS}|d?{_NUMBER}(distribution|verteilung)|"
-    r"(number|zahlen|numerica|numerique)(distribution|verteilung)|(distribution|distribucion)(en)?(number|numero|nombre|numerica|numerique)"
-    r"|numberfraction|zahlenanteil|molefraction|molenbruch",
-    "sec": rf"(normali[sz](ed|iert(es)?)|norm|adjusted|adj|corrected|baselinecorrected|korrigiert(es)?|normalizad[oa]|normalisee?)*"
-    rf"(sec|gpc|d|{_SIGNAL_WORD})?({_DETECTOR}|{_SIGNAL_WORD})({_SIGNAL_WORD}|ch|channel|kanal|[abcd]|nm)*(normali[sz]ed|norm|normiert|corrected)?",
+    "log_m": f"{_FIRST}log(arithm(ic|us)?)?(of|de|du|der)?{_FIRST}{_MASS}",
+    "ln_m": f"ln{_MASS}",
+    "m": f"{_FIRST}{_MASS}",
+    "w_log": f"{_FIRST}{_DIFFERENTIAL}{_WEIGHT}{_PER}log{_MASS}?|dlogw|dw[tf]?dlog.*",
+    "w_m": f"{_DIFFERENTIAL}{_WEIGHT}{_PER}{_MASS}",
+    "n_log": f"{_DIFFERENTIAL}{_NUMBER}{_PER}log{_MASS}?",
+    "n_m": f"{_DIFFERENTIAL}{_NUMBER}{_PER}{_MASS}|d?{_NUMBER}(distribution|verteilung)|"
+    + _any(
+        "zahlenverteilung distribution(ennombre|numerique) distribucion(ennumero|numerica) numberfraction zahlenanteil "
+        "molefraction molenbruch"
+    ),
+    "sec": f"{_NORMALIZED}*(sec|gpc|d|{_SIGNAL_WORD})?({_DETECTOR}|{_SIGNAL_WORD})"
+    f"({_SIGNAL_WORD}|ch|channel|kanal|[abcd]|nm)*{_NORMALIZED}?",
 }
 """Axes and ordinates: letters of a name, in lower case, without accents and units, ``log`` for ``lg``."""
 OTHERS = {
-    "light scattering": r".*(ls|mals|malls|rals|lals|lightscatter|lichtstreu|dispersiondeluz|luzdispersada|diffusiondelalumiere|diffusiondelumiere"
-    r"|rayleigh|wyatt)(\w{0,9})",
-    "viscosity": r".*(visc|visk|druck|pressure|presion|pression|intrinsic|grenzviskosi).*|ivdp|ivip|ip|iv|dpt|di?p(signal)?",
-    "cumulative": r".*(cum|kum|acum|integral|integriert|integrated|summe|running).*|int(w|wlogm|wt)?|iw|ilogm|im|sumofw.*",
-    "time": r"((elution|retention|run|ret|el|retentions|elutions|lauf|reaktions)?(time|zeit|min|minutes?|minuten)|rt|tr|te|rett|trmin|zeitmin|"
-    r"tiempo(de(elucion|retencion))?|temps(d(e)?(elution|retention|e?retention))?|t|elut(ion)?time|timeaxis|retentionmin)",
-    "volume": r"((elution|retention|ret|el|elutions|retentions|elu)?(vol|volume|volumen|volum)|ve|vr|vh|rv|v|evol|elvol|"
-    r"volumen(de(elucion|retencion))?|volume(d(e)?(elution|retention))?|elution|retention|retvolume)",
-    "wavelength": r"(wavelength|wellenlaenge|wellenlange|longituddeonda|longueurdonde|lambda)",
-    "chain length": r"(chainlength|kettenlaenge|kettenlange|degreeofpolymeri[sz]ation|polymerisationsgrad|longituddecadena|"
-    r"longueurdechaine|dpn?|pn|grad(o)?depolimerizacion|degredepolymerisation|monomerunits)",
-    "radius": r"(rg|rh|rz|radius(ofgyration)?|hydrodynamicradius|rmsradius|rw|rgz)",
-    "concentration": r"(conc|konz|concentration|konzentration|concentracion|c|injectedmass|mass(e)?injected)",
-    "area": r"(slice|peak)?(area|flaeche|flache|height|hoehe|hohe|ht|aire|altura|hauteur)|normht|normheight|cumht|areapct|pctarea",
-    "index": r"(no|nr|n|num|nummer|numero|index|slice|scheibe|point|punkt|punto|tranche|id|peak|row|zeile|fila|ligne|slicenumber|dataindex|i|k|lfdnr)",
-    "standard deviation": r"(sd|std|stdev|stddev|error|fehler|uncertainty|sigma|rse|rsd|err)",
-    "remark": r"(remark|bemerkung|comment|note|outsidecalib(ration)?|flag|quality|kommentar|observacion)",
+    "light scattering": ".*"
+    + _any(
+        "ls mals malls rals lals lightscatter lichtstreu dispersiondeluz luzdispersada diffusiondelalumiere "
+        "diffusiondelumiere rayleigh wyatt"
+    )
+    + r"\w{0,9}",
+    "viscosity": ".*"
+    + _any("visc visk druck pressure presion pression intrinsic")
+    + ".*|"
+    + _any("ivdp ivip ip iv dpt"),
+    "cumulative": ".*"
+    + _any("cum kum acum integral integriert integrated summe running")
+    + ".*|"
+    + _any("int intw intwlogm intwt iw ilogm im sumofw.*"),
+    "time": _any("elution retention run ret el retentions elutions lauf reaktions")
+    + "?(time|zeit|min|minuten|minutes?)|"
+    + _any(
+        "rt trt? te rett trmin zeitmin tiempo(de(elucion|retencion))? temps(d?e?(elution|retention))? t timeaxis "
+        "retentionmin"
+    ),
+    "volume": _any("elution retention ret el elutions retentions elu")
+    + "?(vol|volume|volumen|volum)|"
+    + _any(
+        "ve vr vh rv v evol elvol volumen(de(elucion|retencion))? volume(d?e?(elution|retention))? elution retention"
+    ),
+    "wavelength": _any("wavelength wellenlaenge wellenlange longituddeonda longueurdonde lambda"),
+    "chain length": _any(
+        "chainlength kettenlaenge kettenlange degreeofpolymeri[sz]ation polymerisationsgrad longituddecadena dpn? pn "
+        "longueurdechaine grado?depolimerizacion degredepolymerisation monomerunits"
+    ),
+    "radius": _any("rg rh rz radius(ofgyration)? hydrodynamicradius rmsradius rw rgz"),
+    "concentration": _any("conc konz concentration konzentration concentracion c injectedmass masse?injected"),
+    "area": _any("slice peak")
+    + "?"
+    + _any("area flaeche flache height hoehe hohe ht aire altura hauteur")
+    + "|"
+    + _any("normht normheight areapct pctarea"),
+    "index": _any(
+        "no nr n num nummer numero index slice scheibe point punkt punto tranche id peak row zeile fila ligne "
+        "slicenumber dataindex i k lfdnr"
+    ),
+    "standard deviation": _any("sd std stdev stddev error fehler uncertainty sigma rse rsd err"),
+    "remark": _any("remark bemerkung comment note outsidecalib(ration)? flag quality kommentar observacion"),
 }
 """Columns that are neither: none of them can be M or w."""
 AXES, ORDINATES = ("log_m", "m", "ln_m"), ("w_log", "w_m", "n_log", "n_m", "sec")
 """In this order of preference."""
+_KIND_OF_MEAN = "(molar|molecular)?(mass|weight|mw)?"
 AVERAGES = {
-    "Mn": r"mn|numberaverage(d)?(molar|molecular)?(mass|weight|mw)?|zahlenmittel(wert)?|mnsec|mngpc|mnapp|promedioennumero|moyenneennombre|"
-    r"masamolarpromedioennumero|massemolairemoyenneennombre|zahlenmittlere(s|re)?mol(masse|armasse|ekulargewicht)?|mnexp|mnmeasured|mnavg",
-    "Mw": r"mw|(weight|mass)average(d)?(molar|molecular)?(mass|weight|mw)?|gewichtsmittel(wert)?|massenmittel(wert)?|mwsec|mwgpc|mwapp|"
-    r"promedioenpeso|moyenneenmasse|moyenneenpoids|masamolarpromedioenpeso|massemolairemoyenneenmasse|mwexp|mwmeasured|mwavg",
-    "Mz": r"mz|zaverage(molar|molecular)?(mass|weight)?|zmittel",
-    "Mp": r"mp|peak(molar|molecular)?(mass|weight|mw)|mpeak|peakmax|mpk",
-    "D": r"d|pd|pdi|dispersity|polydispersity(index)?|dispersitaet|dispersitat|polydispersitaet|polydispersitat(sindex)?|uneinheitlichkeit|"
-    r"mwmn|indicedepolidispersidad|polidispersidad|dispersidad|dispersite|polydispersite|indicedepolydispersite|ip",
+    "Mn": _any("mn mnsec mngpc mnapp mnexp mnmeasured mnavg zahlenmittel(wert)?(mn)? promedioennumero moyenneennombre")
+    + f"|numberaveraged?{_KIND_OF_MEAN}|masamolarpromedioennumero|massemolairemoyenneennombre"
+    "|zahlenmittlere[sr]?mol(masse|armasse|ekulargewicht)",
+    "Mw": _any("mw mwsec mwgpc mwapp mwexp mwmeasured mwavg (gewichts|massen)mittel(wert)?(mw)? promedioenpeso")
+    + f"|(weight|mass)averaged?{_KIND_OF_MEAN}|masamolarpromedioenpeso|(massemolaire)?moyenneen(masse|poids)"
+    "|(gewichts|massen)mittlere[sr]?mol(masse|armasse|ekulargewicht)",
+    "Mz": f"mz|zaveraged?{_KIND_OF_MEAN}|zmittel",
+    "Mp": "mp|peak(molar|molecular)?(mass|weight|mw)|mpeak|peakmax|mpk",
+    "D": _any(
+        "d pd pdi dispersity polydispersity(index)? dispersitaet dispersitat polydispersitaet polydispersitat(sindex)? "
+        "uneinheitlichkeit mwmn indicedepolidispersidad polidispersidad dispersidad dispersite polydispersite "
+        "indicedepolydispersite ip"
+    ),
 }
 """Averages, as reports state them."""
 

@@ -35,7 +35,7 @@ _UNITS = {
     Unit("Mg/mol", "molar mass", 1e6): "mda 10^6g/mol 106g/mol",
     Unit("mol/g", "per molar mass"): "mol/g molg-1 1/(g/mol) (g/mol)-1 da-1 1/da mole/g",
     Unit("mol/kg", "per molar mass", 1e-3): "mol/kg molkg-1 kda-1 1/kda",
-    Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol)",
+    Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol) 1/logg/mol 1/log10g/mol",
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
     Unit("K", "temperature", 1.0, -273.15): "k kelvin",
     Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf fahrenheit",
@@ -85,8 +85,8 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
     """Part the name of a column into what it says and the unit in it.
 
     Example:
-        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C", "Mw - (Daltons)"])]
-        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C'), ('Mw -', 'g/mol')]
+        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C"])]
+        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C')]
     """
     text, found = plain(name), None
     for bracket in _BRACKETS.finditer(text):
