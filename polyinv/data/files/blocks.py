@@ -1,15 +1,18 @@
 """Blocks of a sheet: runs of rows of numbers below the names of their columns, among titles, results and footers."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from polyinv.data.files.cells import Rows, Sheet, said
-from polyinv.data.files.names import Name, known, read_name
-from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number
+from polyinv.data.files.names import Name, average_of, known, read_name
+from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.units import split_unit, unit_of
 from polyinv.errors import InputError
 
+_TORN = re.compile(r"^[(\[/)\]]|[)\]]\s+\w|^[^(]*\)|\([^)]*$|/$")
+"""What no name begins, ends or goes on with."""
 LONGEST_NAME = 6
 """Words of a name, where blanks part the columns as well."""
 
@@ -45,6 +48,7 @@ class Block:
         header: Number of the row of names, 0 if there is none.
         titles: Rows above the names, which may name samples.
         notes: What was passed over.
+        problem: Why its columns cannot be trusted, if they cannot.
     """
 
     sheet: Sheet
@@ -53,6 +57,7 @@ class Block:
     header: int
     titles: Rows
     notes: tuple[str, ...] = ()
+    problem: str | None = None
 
 
 def blocks_of(sheet: Sheet) -> list[Block]:
@@ -115,7 +120,7 @@ def _names_with_number(cells: list[Cell]) -> bool:
     """Whether a row with numbers is one of names, where samples are called 7 and 8."""
     first = next((cell for cell in cells if not is_missing(cell)), "")
     kind = read_name(said(first)).kind if isinstance(first, str) else None
-    return kind in ("log_m", "m", "ln_m") and len([cell for cell in cells if not is_missing(cell)]) < 60
+    return kind in ("log_m", "m", "ln_m") and average_of(said(first)) is None
 
 
 def _is_header(cells: list[Cell]) -> bool:
@@ -127,9 +132,13 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
     run: list[int] = []
     held: list[int] = []
     for row, cells in sheet.rows.items():
-        if _is_data(cells) or (run and not held and _counts(cells)[0] and not _counts(cells)[1]):
+        if (_is_data(cells) and not (run and _is_other(cells, sheet.rows[run[0]]))) or (
+            run and not held and _counts(cells)[0] and not _counts(cells)[1]
+        ):
             between = (
-                [sheet.rows[each] for each in held if not _spoilt(sheet.rows[each], sheet.rows[run[-1]])] if run else []
+                [sheet.rows[each] for each in held if not _goes_on(sheet.rows[each], sheet.rows[run[-1]])]
+                if run
+                else []
             )
             if run and (not between or _continues(sheet, run, row, between)):
                 run += [*(each for each in held if sheet.rows[each] not in between), row]
@@ -144,7 +153,16 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
         yield run
 
 
-def _spoilt(cells: list[Cell], before: list[Cell]) -> bool:
+def _is_other(cells: list[Cell], first: list[Cell]) -> bool:
+    """Whether a row begins with a text and those of a run begin with a number: a footer with numbers in it."""
+    return bool(cells and first) and _is_text(cells[0]) and not _is_text(first[0])
+
+
+def _is_text(cell: Cell) -> bool:
+    return not is_number(cell) and not is_missing(cell)
+
+
+def _goes_on(cells: list[Cell], before: list[Cell]) -> bool:
     """Whether a row is one of the numbers with a cell that is none."""
     numbers, texts = _counts(cells)
     return numbers > 0 and (texts > 0 or len(before) > len(cells)) and len(cells) <= len(before) + 1
@@ -158,7 +176,8 @@ def _continues(sheet: Sheet, run: list[int], row: int, between: list[list[Cell]]
     if len(last) != len(next_):
         return False
     for at in range(min(len(last), 12)):
-        values = [_loosely(sheet.rows[each], at) for each in (*run[-3:], row)]
+        cells = [sheet.rows[each][at] if at < len(sheet.rows[each]) else "" for each in (*run[-3:], row)]
+        values = [number(cell, possible_decimals(cells)[0]) for cell in cells]
         if None in values:
             continue
         steps = [b - a for a, b in itertools.pairwise(values)]  # type: ignore[operator]
@@ -171,25 +190,18 @@ def _is_repeated(sheet: Sheet, run: list[int], cells: list[Cell]) -> bool:
     return any(above == cells for number, above in sheet.rows.items() if number < run[0])
 
 
-def _loosely(cells: list[Cell], at: int) -> float | None:
-    if at >= len(cells):
-        return None
-    value = number(cells[at])
-    return number(cells[at], ",") if value is None else value
-
-
 # Names above them
 
 
 def _block(sheet: Sheet, run: list[int], above: Rows, comments: Rows, before: Block | None) -> Block:
     width = max(len(sheet.rows[row]) for row in run)
-    header, names = _names(above, comments, width, [sheet.rows[row] for row in run])
+    header, names = _names(sheet, above, comments, width, [sheet.rows[row] for row in run])
     names = _aligned(names, width, [sheet.rows[row] for row in run])
-    _check_width(sheet, run, names, width)
+    problem = _too_wide(sheet, run, names, width) or _torn_names(sheet, above, comments, header, width)
     if not header and before is not None and len(before.columns) == width:
         names = [column.name.text for column in before.columns]
     below = [row for row in above if row > header]
-    spoilt = [*itertools.takewhile(lambda row: _counts(above[row])[0] and len(above[row]) > 1, reversed(below))]
+    spoilt = [*itertools.takewhile(lambda row: _is_spoilt(above[row], named=bool(header)), reversed(below))]
     run = [*reversed(spoilt), *run]
     units = [row for row in below if header and row not in spoilt and _is_units(above[row])]
     under = [said(cell) for cell in above[units[0]]] if units else []
@@ -198,7 +210,12 @@ def _block(sheet: Sheet, run: list[int], above: Rows, comments: Rows, before: Bl
     titles = {row: cells for row, cells in above.items() if row < header or (not header and row not in spoilt)}
     between = [row for row in range(run[0], run[-1] + 1) if row in sheet.rows and row not in set(run)]
     passed = f"rows {between[0]} to {between[-1]} between the numbers are passed over: a page break" if between else ""
-    return Block(sheet, run, columns, header, titles, (passed,) * bool(passed))
+    return Block(sheet, run, columns, header, titles, (passed,) * bool(passed), problem)
+
+
+def _is_spoilt(cells: list[Cell], *, named: bool) -> bool:
+    """Whether a row right above the numbers is one of them, with a text in it, rather than a title with a number."""
+    return len(cells) > 1 and _counts(cells)[0] > 0 and (named or is_number(cells[0]))
 
 
 def _column(sheet: Sheet, run: list[int], at: int, names: list[str], units: list[str]) -> Column:
@@ -211,8 +228,10 @@ def _is_units(cells: list[Cell]) -> bool:
     return bool(texts) and all(unit_of(text) or split_unit(f"x {text}")[1] or len(text) < 3 for text in texts)
 
 
-def _names(above: Rows, comments: Rows, width: int, run: list[list[Cell]]) -> tuple[int, list[str]]:
+def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list[Cell]]) -> tuple[int, list[str]]:
     """Find the row of names: that with most known ones, else a comment of known names, else the nearest one."""
+    above = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in above.items()}
+    comments = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in comments.items()}
     found = {row: names for row, cells in above.items() if (names := _as_names(cells, width, run))}
     for row, below in itertools.pairwise(above):  # names on two lines
         if row in found and below in found and len(found[row]) == len(found[below]) and not _is_units(above[below]):
@@ -237,6 +256,12 @@ def _names(above: Rows, comments: Rows, width: int, run: list[list[Cell]]) -> tu
     return (same[-1], found[same[-1]]) if same else (0, [""] * width)
 
 
+def _by_wide_blanks(sheet: Sheet, row: int, cells: list[Cell], width: int) -> list[Cell]:
+    """Cells of a row of names that are set apart by two blanks or more, which leaves those within names alone."""
+    parts = re.split(r"\s{2,}|\t", sheet.lines.get(row, "").strip().lstrip("#%! "))
+    return [*parts] if len(parts) == width < len(cells) else cells
+
+
 def _aligned(names: list[str], width: int, run: list[list[Cell]]) -> list[str]:
     """Names above their columns, where those or these begin with an empty cell."""
     if len(names) == width + 1 and not names[0]:
@@ -246,16 +271,31 @@ def _aligned(names: list[str], width: int, run: list[list[Cell]]) -> list[str]:
     return names
 
 
-def _check_width(sheet: Sheet, run: list[int], names: list[str], width: int) -> None:
-    """Refuse rows with more numbers than names, where a comma may part columns as well as decimals."""
+def _too_wide(sheet: Sheet, run: list[int], names: list[str], width: int) -> str | None:
+    """Say that rows have more numbers than names, where a comma may part columns as well as decimals."""
     named = len(names) if any(names) else width
     wide = next((row for row in run if any(map(is_number, sheet.rows[row][named:]))), None)
     if wide is None or sheet.separator not in (",", " "):
-        return
+        return None
     hint = "; with decimal commas, set columns apart by semicolons" if sheet.separator == "," else ""
-    raise InputError(
+    return (
         f"{sheet.place}, row {wide} has {len(sheet.rows[wide])} cells below {named} names of columns "
         f"({', '.join(map(repr, names[:6]))}){hint}"
+    )
+
+
+def _torn_names(sheet: Sheet, above: Rows, comments: Rows, header: int, width: int) -> str | None:
+    """Say that names have blanks in them and are set apart by blanks, so that it is not clear where each one ends."""
+    rows = {row: cells for row, cells in {**above, **comments}.items() if len(cells) > width}
+    if header or sheet.separator != " " or not rows:
+        return None
+    row = max(rows)
+    pairs = [" ".join(map(said, rows[row][a:b])) for a in range(len(rows[row])) for b in (a + 1, a + 2)]
+    if known(pairs) < 2:
+        return None
+    return (
+        f"{sheet.place}, row {row}: it is not clear where the name of each column ends, as blanks set them apart; use tabs "
+        f"or semicolons, for {width} columns"
     )
 
 
@@ -285,20 +325,21 @@ def _any_in_words(texts: list[str]) -> bool:
 
 
 def _joined(words: list[str], width: int) -> list[str] | None:
-    """Join words to so many names, of which as many as can be are known."""
-    best: dict[tuple[int, int], tuple[int, list[str]]] = {(0, 0): (0, [])}
+    """Join words to so many known names; None where they can be joined to names of other kinds as well."""
+    ways: dict[tuple[int, int], dict[tuple, list[str]]] = {(0, 0): {(): []}}
     for end, count in itertools.product(range(1, len(words) + 1), range(1, width + 1)):
+        found: dict[tuple, list[str]] = {}
         for start in range(max(0, end - LONGEST_NAME), end):
-            if (start, count - 1) in best:
-                name = " ".join(words[start:end])
-                score, names = best[start, count - 1]
-                score += read_name(name).kind is not None
-                if score > best.get((end, count), (-1,))[0]:
-                    best[end, count] = score, [*names, name]
-    score, names = best.get((len(words), width), (0, []))
-    return names if score == width or (score > 1 and score >= width - 1) else None
+            name = " ".join(words[start:end])
+            kind = None if _TORN.search(name) else read_name(name).kind
+            if kind is not None:
+                for kinds, names in ways.get((start, count - 1), {}).items():
+                    found.setdefault((*kinds, kind), [*names, name])
+        ways[end, count] = dict(itertools.islice(found.items(), 20))
+    whole = ways.get((len(words), width), {})
+    return next(iter(whole.values())) if len(whole) == 1 else None
 
 
 def _counts_up(run: list[list[Cell]]) -> bool:
-    first = [_loosely(cells, 0) for cells in run[:50]]
+    first = [number(cells[0]) if cells else None for cells in run[:50]]
     return len(first) > 3 and all(b is not None and a is not None and b - a == 1 for a, b in itertools.pairwise(first))

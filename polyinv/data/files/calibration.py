@@ -8,7 +8,7 @@ import numpy as np
 
 from polyinv.data.files.blocks import blocks_of
 from polyinv.data.files.cells import Sheet, read_book, said
-from polyinv.data.files.numbers import is_missing, number
+from polyinv.data.files.numbers import Cell, is_missing, number, possible_decimals
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6
@@ -109,9 +109,10 @@ def read_calibration(path: Path | str) -> Calibration:
 
 def _keys(sheet: Sheet) -> dict[str, float]:
     found: dict[str, float] = {}
+    sign = _sign(sheet)
     for cells in (*sheet.rows.values(), *sheet.comments.values()):
         name = re.sub("[^a-z0-9]", "", said(cells[0]).lower())
-        value = next((v for cell in cells[1:] if (v := _loose(cell)) is not None), None)
+        value = next((v for cell in cells[1:] if (v := _loose(cell, sign)) is not None), None)
         key = next((key for key, pattern in _KEYS.items() if re.fullmatch(pattern, name)), None)
         if key == "order" and value is None and len(cells) > 1:
             value = _ORDERS.get(re.sub("[^a-z0-9]", "", said(cells[1]).lower()))
@@ -120,18 +121,20 @@ def _keys(sheet: Sheet) -> dict[str, float]:
     return found
 
 
-def _loose(cell: object) -> float | None:
-    if isinstance(cell, float):
-        return cell
-    value = number(str(cell))
-    return number(str(cell), ",") if value is None else value
+def _loose(cell: Cell, sign: str) -> float | None:
+    return None if is_missing(cell) else number(cell, sign)
+
+
+def _sign(sheet: Sheet) -> str:
+    return possible_decimals(cell for cells in sheet.rows.values() for cell in cells)[0]
 
 
 def _polynomial(sheet: Sheet) -> tuple[np.ndarray | None, str | None]:
     found: dict[int, float] = {}
+    sign = _sign(sheet)
     for cells in sheet.rows.values():
         name = re.sub("[^a-z0-9]", "", said(cells[0]).lower())
-        value = next((v for cell in cells[1:] if (v := _loose(cell)) is not None), None)
+        value = next((v for cell in cells[1:] if (v := _loose(cell, sign)) is not None), None)
         match = re.fullmatch(r"(?:[abcd]|coeff?(?:icient)?|koeff?(?:izient)?)(\d)", name)
         power = (
             0
@@ -159,6 +162,7 @@ def _kind_said(text: str) -> str | None:
 
 
 def _standards(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, str]:
+    sign = _sign(sheet)
     for block in blocks_of(sheet):
         columns = {kind: c for kind in ("time", "volume", "m", "log_m") for c in block.columns if c.name.kind == kind}
         masses = [
@@ -171,7 +175,7 @@ def _standards(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, str]:
         pairs = [
             (v, m)
             for a, b in zip(run.cells, mass.cells, strict=True)
-            if (v := _loose(a)) is not None and (m := _loose(b)) is not None and not is_missing(a)
+            if (v := _loose(a, sign)) is not None and (m := _loose(b, sign)) is not None and not is_missing(a)
         ]
         v, m = np.array(pairs, dtype=float).T
         factor = run.name.unit.factor / 60 if run.name.kind == "time" and run.name.unit else 1.0

@@ -31,6 +31,7 @@ class Sheet:
         notes: What there is to say about how it was read.
         formulas: Cells of a workbook that hold a formula without a value; looked up only when one is empty.
         separator: Of a text.
+        lines: Of a text whose columns are set apart by blanks, as they stand.
     """
 
     place: str
@@ -40,6 +41,7 @@ class Sheet:
     notes: tuple[str, ...] = ()
     formulas: Callable[[], dict[tuple[int, int], str]] = dict
     separator: str | None = None
+    lines: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

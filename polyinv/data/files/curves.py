@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from polyinv.data.files.blocks import Block, Column
 from polyinv.data.files.cells import said
 from polyinv.data.files.names import AXES, ORDINATES, OTHERS
-from polyinv.data.files.numbers import is_missing, number
+from polyinv.data.files.numbers import is_missing, number, possible_decimals
 from polyinv.errors import InputError
 
 LEAST_POINTS = 10
@@ -47,6 +47,8 @@ def curves_in(block: Block, *, x: str | None = None, y: str | None = None, signa
         InputError: It is not clear which columns they are, or a column is none.
     """
     place = block.sheet.place
+    if block.problem:
+        raise InputError(block.problem)
     axis, ordinate = (None if each is None else named(block, each, place) for each in (x, y))
     for column, option in ((axis, "--x"), (ordinate, "--y")):
         if column is not None and not column.is_numeric:
@@ -138,7 +140,7 @@ def _ordinates(columns: list[Column], signal: str | None) -> list[Column]:
     for kind in (*kinds, None):
         found = [column for column in columns if column.name.kind == kind and column.is_numeric]
         if kind is None:
-            found = [column for column in found if not _only_rises(column)]
+            found = [column for column in found if not only_rises(column)]
         if found:
             return found
     if signal is not None:  # the user's word stands against what the name says
@@ -146,9 +148,10 @@ def _ordinates(columns: list[Column], signal: str | None) -> list[Column]:
     return []
 
 
-def _only_rises(column: Column) -> bool:
+def only_rises(column: Column) -> bool:
     """Whether a column only rises or only falls: a cumulative curve, an axis or a number of rows."""
-    values = [number(cell) if number(cell) is not None else number(cell, ",") for cell in column.cells]
+    sign = possible_decimals(column.cells)[0]
+    values = [number(cell, sign) for cell in column.cells]
     steps = [b - a for a, b in itertools.pairwise([value for value in values if value is not None])]
     return len(steps) > 3 and (all(step >= 0 for step in steps) or all(step <= 0 for step in steps))
 
@@ -164,9 +167,9 @@ def _unnamed(block: Block, columns: list[Column], ordinate: Column | None) -> tu
     if ys or len(unknown) != 2:
         return None, []
     first, second = unknown
-    if _only_rises(second) and not _only_rises(first):
+    if only_rises(second) and not only_rises(first):
         first, second = second, first
-    elif not _only_rises(first):
+    elif not only_rises(first):
         raise InputError(
             f"{block.sheet.place}: which of the columns {first.label} and {second.label} is log10 M or M? Neither has a "
             "known name or is sorted; --x names it"
@@ -195,7 +198,7 @@ def why_none(block: Block, numeric: list[Column], empty: list[Column]) -> str:
         return f"{listed}: that is no w(log M); export the differential distribution w(log M) or the concentration signal (RI, UV)"
     missing = ["log10 M or M"] * (not axes) + ["w or a signal"] * (not ordinates)
     there = ", ".join(column.label for column in numeric) or "none"
-    rising = [c for c in numeric if c.name.kind is None and _only_rises(c)]
+    rising = [c for c in numeric if c.name.kind is None and only_rises(c)]
     hint = (
         f"; column {rising[0].label} only rises or falls, as a cumulative curve or an axis does"
         if axes and rising

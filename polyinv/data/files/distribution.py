@@ -183,7 +183,7 @@ def _check_other_axis(source: Source, points: Points, log_m: np.ndarray) -> None
     others = [c for c in source.block.columns if c.name.kind == "m" and c is not source.x]
     if len(others) != 1 or sum(c.name.kind == "log_m" for c in source.block.columns) > 1:
         return
-    values = [number(others[0].cells[rows[row]]) for row in points.rows]
+    values = [number(others[0].cells[rows[row]], points.decimal) for row in points.rows]
     if any(value is None or value <= 0 for value in values):
         return
     apart = np.median(np.log10(np.array(values, dtype=float)) - log_m)
@@ -254,7 +254,7 @@ def _over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray
         return w, []
     rows = {row: k for k, row in enumerate(source.block.rows)}
     cells = [source.run.cells[rows[row]] if row in rows else "" for row in points.rows]
-    values = [number(cell) if number(cell) is not None else number(cell, ",") for cell in cells]
+    values = [number(cell, points.decimal) for cell in cells]
     if any(value is None for value in values):
         return w, []
     v = np.array(values, dtype=float)

@@ -79,9 +79,7 @@ OTHERS = {
     ),
     "volume": _any("elution retention ret el elutions retentions elu")
     + "?(vol|volume|volumen|volum)|"
-    + _any(
-        "ve vr vh rv v evol elvol volumen(de(elucion|retencion))? volume(d?e?(elution|retention))? elution retention"
-    ),
+    + _any("ve vr vh rv v evol elvol volumen(de(elucion|retencion))? volume(d?e?(elution|retention))?"),
     "wavelength": _any("wavelength wellenlaenge wellenlange longituddeonda longueurdonde lambda"),
     "chain length": _any(
         "chainlength kettenlaenge kettenlange degreeofpolymeri[sz]ation polymerisationsgrad longituddecadena dpn? pn "
@@ -153,6 +151,8 @@ def read_name(text: str, below: str = "") -> Name:
         ['log_m', 'm', 'w_log', 'time', 'light scattering', None]
     """
     base, unit = split_unit(text)
+    if text.strip() in ("#", "№", "n°", "N°", "Nº"):
+        return Name(text, "index", None)
     if below:
         unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
     return Name(text, _by_unit(_kind(letters(base)), unit), unit)

@@ -23,12 +23,14 @@ class Points:
         rows: Their numbers, shape (P,).
         x: The abscissa as it stands, shape (P,).
         y: The ordinate as it stands, shape (P,).
+        decimal: The decimal sign of the file.
         notes: What was left out.
     """
 
     rows: np.ndarray
     x: np.ndarray
     y: np.ndarray
+    decimal: str = "."
     notes: tuple[str, ...] = ()
 
 
@@ -59,7 +61,8 @@ def points_of(source: Source, decimal: str | None = None) -> Points:
     if kept.sum() < LEAST_POINTS:
         raise InputError(f"{source.block.sheet.place} has {kept.sum()} points; a curve needs {LEAST_POINTS} or more")
     numbers = np.array([rows[k] for k in inside])[kept]
-    return Points(numbers, *values[kept].T, tuple(notes))
+    x_values, y_values = values[kept].T
+    return Points(numbers, x_values, y_values, sign, tuple(notes))
 
 
 def _value(source: Source, column: Column, at: int, sign: str) -> float:

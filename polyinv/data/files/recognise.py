@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from polyinv.chemistry import System
 from polyinv.data.files.blocks import Block, Column, blocks_of
 from polyinv.data.files.cells import Book, Sheet, said
-from polyinv.data.files.curves import LEAST_POINTS, Source, curves_in, why_none
+from polyinv.data.files.curves import LEAST_POINTS, Source, curves_in, named, only_rises, why_none
 from polyinv.data.files.names import AXES, ORDINATES, average_of, letters
 from polyinv.data.files.numbers import is_missing, is_number
 from polyinv.data.files.options import Options
@@ -50,7 +50,8 @@ def recognise(book: Book, options: Options, system: System) -> Found:
             sources, notes = _curves(found_blocks, options, system)
             return Found(tuple(sources), None, (*_of_sheets(book, at, "a curve"), *notes))
     for at, sheet in enumerate(book.sheets):
-        if options.x is None and options.y is None and (table := table_in(sheet, system)):
+        long = any(len(block.rows) >= LEAST_POINTS for block in blocks.get(at, []))
+        if options.x is None and options.y is None and (table := table_in(sheet, system, on_its_side=not long)):
             return Found((), table, tuple(_of_sheets(book, at, "a table")))
     for at, found_blocks in blocks.items():
         runs = [block for block in found_blocks if _is_chromatogram(block)]
@@ -109,17 +110,13 @@ def is_curve_block(block: Block, options: Options, system: System) -> bool:
     if "log_m" in axes or (axes and not known):
         return bool(unknown) and len(block.rows) >= LEAST_POINTS
     if axes and len(block.rows) >= LEAST_POINTS and not of_table - {"Mw", "MW", "Mw (g/mol)", "time"}:
-        from polyinv.data.files.curves import _only_rises
-
-        return any(not _only_rises(column) for column in unknown) and any(
-            _only_rises(column) for column in numeric if column.name.kind in AXES
+        return any(not only_rises(column) for column in unknown) and any(
+            only_rises(column) for column in numeric if column.name.kind in AXES
         )
     return False
 
 
 def _has_named(block: Block, options: Options) -> bool:
-    from polyinv.data.files.curves import named
-
     try:
         for wanted in (options.x, options.y):
             if wanted is not None:
@@ -231,8 +228,6 @@ def chromatograms_in(block: Block, options: Options) -> list[Source]:
     Raises:
         InputError: It has no concentration signal.
     """
-    from polyinv.data.files.curves import named
-
     place = block.sheet.place
     numeric = [column for column in block.columns if column.is_numeric]
     runs = [column for kind in reversed(RUNS) for column in numeric if column.name.kind == kind]

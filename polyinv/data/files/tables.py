@@ -63,8 +63,14 @@ class Table:
     meanings: dict[int, tuple[str, Unit | None]]
 
 
-def table_in(sheet: Sheet, system: System) -> Table | None:
-    """Find the table of a sheet: the row with most names of a system's columns; None if there is none."""
+def table_in(sheet: Sheet, system: System, *, on_its_side: bool = True) -> Table | None:
+    """Find the table of a sheet: the row with most names of a system's columns; None if there is none.
+
+    Args:
+        sheet: Where to look.
+        system: What is polymerized.
+        on_its_side: Whether names below each other, with numbers beside them, are a table, too.
+    """
     best: Table | None = None
     for row, cells in [*sheet.rows.items()][:LOOKED_AT]:
         names = [said(cell) for cell in cells]
@@ -75,7 +81,7 @@ def table_in(sheet: Sheet, system: System) -> Table | None:
             best = Table(sheet, row, names, meanings)
     if best is not None and [*_data_rows(best)]:
         return best
-    return _on_its_side(sheet, system)
+    return _on_its_side(sheet, system) if on_its_side else None
 
 
 def _on_its_side(sheet: Sheet, system: System) -> Table | None:
@@ -169,6 +175,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     place = table.sheet.place
     columns = _columns(table, place)
     rows = [*_data_rows(table)]
+    _check_width(table, rows, place)
     units = _units_below(table)
     left_out = [row for row in rows if _is_spread(table.sheet.rows[row])]
     rows = [row for row in rows if row not in left_out]
@@ -211,6 +218,17 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
             f"{place} is a table with the units of Mn and Mw in their names, or without them; --unit has no effect on it"
         )
     return found, notes, warnings
+
+
+def _check_width(table: Table, rows: Sequence[int], place: str) -> None:
+    """Refuse rows with more numbers than names, where a comma may part columns as well as decimals."""
+    named = len(table.names)
+    wide = next((row for row in rows if any(map(is_number, table.sheet.rows[row][named:]))), None)
+    if wide is not None and table.sheet.separator in (",", " "):
+        raise InputError(
+            f"{place}, row {wide} has {len(table.sheet.rows[wide])} cells below {named} names of columns; separate by "
+            "semicolons, or write decimals with points"
+        )
 
 
 def _check_formulas(

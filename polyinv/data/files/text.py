@@ -81,10 +81,10 @@ def text_sheet(text: str, place: str) -> Sheet:
         separator = _separator([*content.values()][:LOOKED_AT])
     try:
         rows = _split(content, separator)
-        noted = {row: cells_of(line, separator) for row, line in comments.items()}
+        noted: Rows = {row: [*cells_of(line, separator)] for row, line in comments.items()}
     except csv.Error as error:
         raise InputError(f"{place} is not a table of numbers: {error}") from None
-    return Sheet(place, rows, noted, separator=separator)
+    return Sheet(place, rows, noted, separator=separator, lines=lines if separator == " " else {})
 
 
 def _separator(lines: list[str]) -> str:
@@ -106,7 +106,7 @@ def _alone(line: str, separator: str) -> bool:
 
 
 def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
-    """Score of a separator: rows of numbers alone, rows with two numbers and more, names that are known, cells."""
+    """Score of a separator: rows of numbers alone, numbers beyond texts in a row, names that are known, cells."""
     split = [cells_of(line, separator) for line in lines]
     numbers = [sum(map(is_number, cells)) for cells in split]
     alone = sum(
@@ -115,7 +115,8 @@ def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
     )
     widths = Counter(len(cells) for cells in split if len(cells) > 1)
     names = max((known(cells) for cells in split[:200] if separator != " "), default=0)
-    return alone, sum(count > 1 for count in numbers), names, max(widths.values(), default=0)
+    beyond = sum(max(2 * n - len(cells), 0) for n, cells in zip(numbers, split, strict=True) if n > 1)
+    return alone, beyond, names, max(widths.values(), default=0)
 
 
 def cells_of(line: str, separator: str) -> list[str]:
