@@ -14,13 +14,14 @@ from typing import Any
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.files.averages import compared, stated_averages
 from polyinv.data.files.calibration import read_calibration
-from polyinv.data.files.cells import MOST_BYTES, Book, read_book
+from polyinv.data.files.cells import Book
 from polyinv.data.files.chromatogram import calibrated
 from polyinv.data.files.curves import Source
 from polyinv.data.files.distribution import MeasuredCurve, distribution
 from polyinv.data.files.options import BASELINES, SIGNALS, UNITS, Options
 from polyinv.data.files.points import points_of
-from polyinv.data.files.recognise import RUNS, Found, recognise, sheet_of_text
+from polyinv.data.files.reading import MOST_BYTES, read_book, sheets_of_text
+from polyinv.data.files.recognise import RUNS, Found, recognise
 from polyinv.data.files.text import decoded
 from polyinv.errors import InputError
 
@@ -72,7 +73,7 @@ def curve_of(text: str, place: str, **options: Any) -> MeasuredCurve:
 def curves_of(text: str, place: str, **options: Any) -> list[MeasuredCurve]:
     """Read the measured distributions of a text, see `read_curves`."""
     stated = Options(**options)
-    book = Book(Path(place), sheet_of_text(text, place))
+    book = Book(Path(place), sheets_of_text(text, place))
     return _curves(book, recognise(book, stated, load_system()), stated)
 
 
@@ -176,7 +177,7 @@ def looks_like_curve(path: Path | str, system: AnySystem = DEFAULT) -> bool:
 def is_curve(text: str, system: AnySystem = DEFAULT) -> bool:
     """Whether text holds curves, see `looks_like_curve`."""
     try:
-        book = Book(Path("text"), sheet_of_text("\n".join(text.splitlines()[:HEAD]), "text"))
+        book = Book(Path("text"), sheets_of_text("\n".join(text.splitlines()[:HEAD]), "text"))
         return recognise(book, Options(), load_system(system)).table is None
     except InputError:
         return True

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.files.cells import MOST_BYTES
+from polyinv.data.files.reading import MOST_BYTES
 from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.errors import InputError
 from polyinv.mmd import area, unit_area

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.files.cells import read_book
 from polyinv.data.files.options import Options
+from polyinv.data.files.reading import read_book
 from polyinv.data.files.recognise import Found, recognise
 from polyinv.data.files.tables import read_results
 from polyinv.data.measured import MeasuredCurve, curves_found

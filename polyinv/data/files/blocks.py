@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from polyinv.data.files.cells import Rows, Sheet, said
-from polyinv.data.files.names import Name, average_of, known, read_name
+from polyinv.data.files.names import AXES, ORDINATES, Name, average_of, known, read_name
 from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.units import split_unit, unit_of
 from polyinv.errors import InputError
@@ -248,7 +248,11 @@ def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list
     }
     best = max(found, key=lambda row: (known(found[row]), row), default=0)
     best_noted = max(noted, key=lambda row: (known(noted[row]), row), default=0)
-    if best and known(found[best]) >= (known(noted[best_noted]) if best_noted else 1):
+    if (
+        best
+        and known(found[best]) >= (known(noted[best_noted]) if best_noted else 1)
+        and _are_names(found[best], width)
+    ):
         return best, found[best]
     if best_noted:
         return best_noted, noted[best_noted]
@@ -282,6 +286,12 @@ def _too_wide(sheet: Sheet, run: list[int], names: list[str], width: int) -> str
         f"{sheet.place}, row {wide} has {len(sheet.rows[wide])} cells below {named} names of columns "
         f"({', '.join(map(repr, names[:6]))}){hint}"
     )
+
+
+def _are_names(names: list[str], width: int) -> bool:
+    """Whether known names are those of so many columns, rather than a title with a word that is known."""
+    kinds = {read_name(name).kind for name in names}
+    return len([name for name in names if name]) >= width or bool(kinds & {*AXES, *ORDINATES, "time", "volume"})
 
 
 def _torn_names(sheet: Sheet, above: Rows, comments: Rows, header: int, width: int) -> str | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from polyinv.data.files.blocks import blocks_of
-from polyinv.data.files.cells import Sheet, read_book, said
+from polyinv.data.files.cells import Sheet, said
 from polyinv.data.files.numbers import Cell, is_missing, number, possible_decimals
+from polyinv.data.files.reading import read_book
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6

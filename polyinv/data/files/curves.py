@@ -159,8 +159,8 @@ def only_rises(column: Column) -> bool:
 def _unnamed(block: Block, columns: list[Column], ordinate: Column | None) -> tuple[Column | None, list[Column | None]]:
     """Of two columns of which the axis has no known name, that which only rises or falls is the axis."""
     unknown = [column for column in columns if column.name.kind is None]
-    if any(column.name.kind in ("time", "volume", "wavelength", *OTHERS) for column in columns if column.is_numeric):
-        unknown = [] if any(column.name.kind in ("time", "volume", "wavelength") for column in columns) else unknown
+    if any(column.name.kind not in (None, "index", *ORDINATES) for column in columns):
+        return None, []  # neither names nor numbers say what the others are
     ys = [ordinate] if ordinate is not None else [c for c in columns if c.name.kind in ORDINATES]
     if len(ys) == 1 and len(unknown) == 1:
         return unknown[0], [*ys]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from polyinv.chemistry import System
 from polyinv.data.files.blocks import Block, Column, blocks_of
-from polyinv.data.files.cells import Book, Sheet, said
+from polyinv.data.files.cells import Book, said
 from polyinv.data.files.curves import LEAST_POINTS, Source, curves_in, named, only_rises, why_none
 from polyinv.data.files.names import AXES, ORDINATES, average_of, letters
 from polyinv.data.files.numbers import is_missing, is_number
@@ -61,6 +61,7 @@ def recognise(book: Book, options: Options, system: System) -> Found:
     for at, found_blocks in blocks.items():
         try:
             longest = max(found_blocks, key=lambda block: len(block.rows))
+            _check_points(longest)
             sources = curves_in(longest, x=options.x, y=options.y, signal=options.stated_signal)
             return Found(tuple(sources), None, tuple(_of_sheets(book, at, "numbers")))
         except InputError as error:
@@ -68,6 +69,14 @@ def recognise(book: Book, options: Options, system: System) -> Found:
     if len(book.sheets) == 1 or len(problems) == 1:
         raise _with_hidden(problems[0], book)
     raise InputError(f"{problems[0]} (its sheets are {book.names}; --sheet names one)")
+
+
+def _check_points(block: Block) -> None:
+    if len(block.rows) < LEAST_POINTS:
+        raise InputError(
+            f"{block.sheet.place} has {len(block.rows)} points; a curve needs {LEAST_POINTS} or more, and a table columns "
+            "such as Mn, Mw, temp, time"
+        )
 
 
 def _with_hidden(problem: InputError, book: Book) -> InputError:
@@ -238,18 +247,3 @@ def chromatograms_in(block: Block, options: Options) -> list[Source]:
         raise InputError(f"{place}: {why_none(block, [c for c in numeric if c not in runs], [])}")
     sources = [Source(block, x, y, y.name.text if len(ys) > 1 else None) for y in ys]
     return _named_once(sources)
-
-
-def sheet_of_text(text: str, place: str) -> list[Sheet]:
-    """Cells of a text, by its form: JCAMP-DX, RepTate's .gpc, or columns.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    from polyinv.data.files.jcamp import is_jcamp, jcamp_sheets
-    from polyinv.data.files.reptate import is_gpc, with_names
-    from polyinv.data.files.text import text_sheet
-
-    if is_jcamp(text):
-        return jcamp_sheets(text, place)
-    return [text_sheet(with_names(text) if is_gpc(text) else text, place)]
