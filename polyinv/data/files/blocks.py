@@ -208,7 +208,8 @@ def _block(sheet: Sheet, run: list[int], above: Rows, comments: Rows, before: Bl
     widest = max(len(names), *(len(sheet.rows[row]) for row in run))
     columns = [_column(sheet, run, at, names, under) for at in range(widest)]
     titles = {row: cells for row, cells in above.items() if row < header or (not header and row not in spoilt)}
-    between = [row for row in range(run[0], run[-1] + 1) if row in sheet.rows and row not in set(run)]
+    taken = set(run)
+    between = [row for row in sheet.rows if run[0] < row < run[-1] and row not in taken]
     passed = f"rows {between[0]} to {between[-1]} between the numbers are passed over: a page break" if between else ""
     return Block(sheet, run, columns, header, titles, (passed,) * bool(passed), problem)
 
@@ -232,7 +233,7 @@ def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list
     """Find the row of names: that with most known ones, else a comment of known names, else the nearest one."""
     above = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in above.items()}
     comments = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in comments.items()}
-    found = {row: names for row, cells in above.items() if (names := _as_names(cells, width, run))}
+    found = {row: names for row, cells in above.items() if (names := _as_names(cells, width, run, sheet.separator))}
     for row, below in itertools.pairwise(above):  # names on two lines
         if row in found and below in found and len(found[row]) == len(found[below]) and not _is_units(above[below]):
             joined = [f"{a} {b}".strip() for a, b in zip(found[row], found[below], strict=True)]
@@ -242,7 +243,7 @@ def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list
         row: names
         for row, cells in comments.items()
         for each in (cells, _without_sign(cells))
-        if (names := _as_names(each, width, run))
+        if (names := _as_names(each, width, run, sheet.separator))
         and known(names) > 0
         and len(names) in (width, width - (each is not cells))
     }
@@ -315,23 +316,17 @@ def _without_sign(cells: list[Cell]) -> list[Cell]:
     return [*(texts if texts[0] else texts[1:])]
 
 
-def _as_names(cells: list[Cell], width: int, run: list[list[Cell]]) -> list[str] | None:
+def _as_names(cells: list[Cell], width: int, run: list[list[Cell]], separator: str | None) -> list[str] | None:
     """The names that a row holds for so many columns."""
     texts = [said(cell) for cell in cells]
     if any(map(is_number, texts)) and not _names_with_number(cells):
         return None
     filled = [text for text in texts if text]
-    if len(filled) > width and width < 12 and _any_in_words(filled):
-        joined = _joined(filled, width)
-        if joined is not None:
-            return joined
+    if separator == " " and len(filled) > width:
+        return _joined(filled, width) if width < 12 and len(filled) < 40 else None
     if len(texts) == width - 1 and len(filled) == len(texts) and _counts_up(run):
         return ["", *texts]  # names shifted by one: the numbers of the rows have none
     return texts if len(filled) > 1 or width == 1 else None
-
-
-def _any_in_words(texts: list[str]) -> bool:
-    return len(texts) < 40
 
 
 def _joined(words: list[str], width: int) -> list[str] | None:
