@@ -29,7 +29,7 @@ from polyinv.data.files.options import Options
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
+from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
@@ -174,6 +174,7 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
 
 def train(arguments: list[str]) -> None:
     """Train and evaluate one model; everything is kept in a run folder."""
+    arguments = configs_first(arguments)
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
@@ -285,7 +286,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument(
         "--signal",
         type=str | None,
-        help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), n_log, n_m (number distributions), sec (a signal)",
+        help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), n_log, n_m (of numbers), sec (a signal)",
     )
     parser.add_argument(
         "--unit", type=str | None, help="unit of M, Mn and Mw where a file names none: g/mol, the default, or kg/mol"

@@ -37,7 +37,8 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     w = signal / np.abs(calibration.slope(elution))
     depth = -w.min() / w.max()
     if depth > NOISE:
-        hint = "zero; baseline linear takes off an offset" if options.baseline in (None, "none") else "the baseline"
+        offset = options.baseline in (None, "none")
+        hint = "zero; baseline linear takes off an offset" if offset else "the baseline"
         raise InputError(
             f"{place}, row {rows[w.argmin()]}: the signal lies {depth:.0%} of the peak below {hint}; up to {NOISE:.0%} passes for noise"
         )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from polyinv.data.files.cells import Sheet
+from polyinv.data.files.cells import Rows, Sheet
 from polyinv.errors import InputError
 
 X_NAMES = {
@@ -20,7 +20,7 @@ _LABEL = re.compile(r"^\s*##([^=]*)=(.*)$")
 _SQUEEZED = {**{c: str(k) for k, c in enumerate("@ABCDEFGHI")}, **{c: f"-{k}" for k, c in enumerate("abcdefghi", 1)}}
 _DIFFERENCES = {**{c: str(k) for k, c in enumerate("%JKLMNOPQR")}, **{c: f"-{k}" for k, c in enumerate("jklmnopqr", 1)}}
 _REPEATS = {c: str(k) for k, c in enumerate("STUVWXYZs", 1)}
-_TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs]\d*|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?)")
+_TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs]\d*|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]\d+)?|\?)")
 
 
 def is_jcamp(text: str) -> bool:
@@ -34,7 +34,8 @@ def jcamp_sheets(text: str, place: str) -> list[Sheet]:
     Raises:
         InputError: It holds no points, or fewer or others than it states.
     """
-    sheets, labels = [], {}
+    sheets: list[Sheet] = []
+    labels: dict[str, str] = {}
     lines = enumerate(text.splitlines(), 1)
     data: list[tuple[int, str]] = []
     kind = ""
@@ -60,23 +61,18 @@ def jcamp_sheets(text: str, place: str) -> list[Sheet]:
 
 def _sheet(kind: str, labels: dict[str, str], data: list[tuple[int, str]], place: str) -> Sheet:
     try:
-        if "++" in labels[kind].replace(" ", ""):
-            points = [*_steps(labels, data, place)]
-        else:
-            points = [*_pairs(labels, data)]
-    except (ValueError, KeyError) as error:
+        by_steps = "++" in labels[kind].replace(" ", "")
+        points = [*(_steps(labels, data, place) if by_steps else _pairs(labels, data))]
+    except (ValueError, KeyError, IndexError) as error:
         raise InputError(f"{place} is not JCAMP-DX as it should be: {error}") from None
     _check_count(labels, len(points), place)
     x = X_NAMES.get(re.sub("[^a-z]", "", labels.get("XUNITS", "").lower()), labels.get("XUNITS", "") or "x")
     y = labels.get("YUNITS", "")
     y = "signal" if not y or "arbitrary" in y.lower() or y.lower() == "a.u." else y
-    above = [row for row in range(1, max(2, data[0][0] if data else 2))]
-    rows: dict[int, list] = {above[-1]: [x, y]} | {}
+    first = max(1, data[0][0] - 1 if data else 1)
+    rows: Rows = {first: [x, y], **{first + k: [a, b] for k, (_, a, b) in enumerate(points, 1)}}
     stated = {name: value for name, value in labels.items() if name.lstrip("$") in ("MN", "MW", "MP", "MZ", "D", "PDI")}
-    comments = {-k: [name.lstrip("$").capitalize(), value] for k, (name, value) in enumerate(stated.items(), 1)}
-    first = above[-1]
-    for k, (_, a, b) in enumerate(points, 1):
-        rows[first + k] = [a, b]
+    comments: Rows = {-k: [name.lstrip("$").capitalize(), value] for k, (name, value) in enumerate(stated.items(), 1)}
     return Sheet(place, rows, comments)
 
 
@@ -129,7 +125,8 @@ def _steps(labels: dict[str, str], data: list[tuple[int, str]], place: str) -> I
 def _decoded(line: str) -> tuple[float, list[float], bool]:
     """x, ordinates, and whether the last one is a difference, of a line in the ASDF forms."""
     tokens = _TOKEN.findall(line)
-    x, ys, difference = float(tokens[0]), [], False
+    x, difference = float(tokens[0]), False
+    ys: list[float] = []
     step: float | None = None
     for token in tokens[1:]:
         sign, digits = token[0], token[1:]

@@ -51,7 +51,8 @@ def recognise(book: Book, options: Options, system: System) -> Found:
             return Found(tuple(sources), None, (*_of_sheets(book, at, "a curve"), *notes))
     for at, sheet in enumerate(book.sheets):
         long = any(len(block.rows) >= LEAST_POINTS for block in blocks.get(at, []))
-        if options.x is None and options.y is None and (table := table_in(sheet, system, on_its_side=not long)):
+        table = table_in(sheet, system, on_its_side=not long)
+        if options.x is None and options.y is None and table and not _is_run(table, blocks.get(at, [])):
             return Found((), table, tuple(_of_sheets(book, at, "a table")))
     for at, found_blocks in blocks.items():
         runs = [block for block in found_blocks if _is_chromatogram(block)]
@@ -69,6 +70,12 @@ def recognise(book: Book, options: Options, system: System) -> Found:
     if len(book.sheets) == 1 or len(problems) == 1:
         raise _with_hidden(problems[0], book)
     raise InputError(f"{problems[0]} (its sheets are {book.names}; --sheet names one)")
+
+
+def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
+    """Whether the time of a table is the elution time of a chromatogram: nothing else in it is known, and it is long."""
+    known = {column for column, _ in table.meanings.values()}
+    return known == {"time"} and any(_is_chromatogram(block) for block in blocks)
 
 
 def _check_points(block: Block) -> None:

@@ -264,7 +264,8 @@ def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
 def _data_rows(table: Table) -> Iterator[int]:
     """Rows below the names up to a footer or another row of names."""
     below = [row for row in table.sheet.rows if row > table.header]
-    last = max((row for row in below if _numbers_in(table, row)), default=0)
+    first = [row for row in below if row not in _units_rows(table)][:1] if len(table.meanings) > 1 else []
+    last = max((row for row in below if _numbers_in(table, row)), default=first[0] if first else 0)
     before = table.header
     for row in below:
         if row > last:

@@ -89,10 +89,10 @@ def text_sheet(text: str, place: str) -> Sheet:
 
 def _separator(lines: list[str]) -> str:
     """The separator of a text: what stands in every line of numbers, else what makes most numbers of them."""
-    tabbed = [line for line in lines if sum(map(is_number, cells_of(line, "\t"))) > 1]
     for separator in ("\t", ";"):
-        alone = [line for line in lines if _alone(line, separator)]
-        if len(alone) > 0.5 * max(len(lines) - 60, 10) or (separator == "\t" and len(tabbed) > 0.8 * len(lines)):
+        held = sum(separator in line for line in lines)
+        alone = sum(_alone(line, separator) for line in lines)
+        if held > 0.9 * len(lines) or alone > 0.5 * max(len(lines) - 60, 10):
             return separator
     try:
         return max(SEPARATORS, key=lambda each: _fit(lines, each))
