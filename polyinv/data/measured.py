@@ -26,8 +26,8 @@ from polyinv.data.files.text import decoded
 from polyinv.errors import InputError
 
 __all__ = [
-    "BASELINES", "SIGNALS", "UNITS", "MeasuredCurve", "Options", "curve_of", "curves_of", "is_curve", "looks_like_curve",
-    "read_curve", "read_curves",
+    "BASELINES", "SIGNALS", "UNITS", "MeasuredCurve", "Options", "curve_of", "curves_of", "is_curve",
+    "looks_like_curve", "read_curve", "read_curves",
 ]  # fmt: skip
 
 HEAD = 200
@@ -100,9 +100,8 @@ def _listed(curves: Sequence[MeasuredCurve] | Sequence[Source]) -> str:
 def _curves(book: Book, found: Found, options: Options) -> list[MeasuredCurve]:
     place = str(book.path)
     if found.table is not None:
-        raise InputError(
-            f"{found.table.sheet.place} is a table of results ({', '.join(name for name in found.table.names if name)[:80]}), no curve"
-        )
+        names = ", ".join(filter(None, found.table.names))[:80]
+        raise InputError(f"{found.table.sheet.place} is a table of results ({names}), no curve")
     sources = _chosen(found.sources, options, place)
     calibration = None
     if options.calibration is not None:

@@ -11,8 +11,8 @@ from polyinv.data.measured import read_curves
 from polyinv.errors import InputError
 
 AXES = {
-    "log_m": "log M|log10(M / (g/mol))|lg(M)|log Molmasse|log (masa molar)|log (masse molaire)|Slice Log MW|LogM(g/mol)",
-    "m": "M (g/mol)|Molar mass [g/mol]|Molmasse (g/mol)|Masa molar (g/mol)|Masse molaire (g/mol)|Mw / g mol⁻¹|M|MW (Da)",
+    "log_m": "log M|log10(M / (g/mol))|lg(M)|log Molmasse|log (masa molar)|Slice Log MW|LogM(g/mol)",
+    "m": "M (g/mol)|Molar mass [g/mol]|Molmasse (g/mol)|Masa molar (g/mol)|Masse molaire (g/mol)|Mw / g mol⁻¹|M",
     "m_kg": "M (kg/mol)|Molar mass / kDa|Molmasse [kg/mol]|Masa molar (kDa)|Masse molaire (kg/mol)",
 }
 ORDINATES = {
@@ -173,8 +173,7 @@ def outcome(form, folder):
     try:
         curves = read_curves(path)
     except InputError as error:
-        assert "\n" not in str(error)
-        return "refused", str(error)
+        return ("wrong" if "\n" in str(error) else "refused"), str(error)
     log_m, w = curve(form)
     raw = w / np.trapezoid(w, log_m)
     Mn, Mw = 1 / np.trapezoid(raw * 10**-log_m, log_m), np.trapezoid(raw * 10**log_m, log_m)

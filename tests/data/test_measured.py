@@ -155,15 +155,15 @@ NAMES = {
     "log_m": "logM|log10(M)|log M|lgM|lg(M)|LogMW|log10(M / g/mol)|log(M/(g mol⁻¹))|log molar mass|Log M [g/mol]|"
     "Slice Log MW|lg Molmasse|log(masa molar)|log (Molare Masse)|log(masse molaire)|Log Molecular Weight|LogM(g/mol)",
     "m": "M|MW|Mw|M (g/mol)|M / kg mol-1|molar mass|Molar Mass [kDa]|Molecular weight (Da)|Molmasse|Slice MW|M, kDa|"
-    "Molare Masse (g/mol)|Masa molar (g/mol)|Masse molaire (g/mol)|Peso molecular|Poids moléculaire|Molekulargewicht|M_w",
+    "Molare Masse (g/mol)|Masa molar (g/mol)|Masse molaire (g/mol)|Peso molecular|Poids moléculaire|M_w",
     "w_log": "w(logM)|w(log M)|dw/dlogM|dwt/d(logM)|dW/dlog10M|W(lgM)|dwt/dlogMW|dw/d(log M)|WF/dLogM|dw/dlg₁₀ M|"
     "Differential Weight Fraction (1/log(g/mol))",
     "w_m": "w(M)|dw/dM|dwt/dM|w(M) / (mol/g)|dW/d(M)|Differential Weight Fraction (mol/g)",
     "n_log": "n(log M)|dn/dlogM|x(log M)",
     "n_m": "n(M)|dn/dM|Number distribution|Number fraction",
-    "sec": "RI|dRI|RID|signal|Signal (mV)|RI signal|RI detector|normalized signal|SEC signal|intensity (a.u.)|UV|RI(mV)|"
+    "sec": "RI|dRI|RID|signal|Signal (mV)|RI signal|RI detector|normalized signal|SEC signal|intensity (a.u.)|UV|"
     "UV 254 nm|Adjusted RI|Detektorsignal|Señal RI|Réponse|Response|Norm. RI|Intensität|Brechungsindex|Detector 1",
-    "time": "time|Retention time / min|RT (mins)|Zeit (min)|Retentionszeit|Tiempo de retención (min)|Temps d'élution|t_R",
+    "time": "time|Retention time / min|RT (mins)|Zeit (min)|Retentionszeit|Tiempo de retención (min)|t_R",
     "volume": "Elution volume (mL)|Vol|Ve (mL)|V/mL|Ret. Vol.|Elutionsvolumen|Volumen de elución (mL)|Volume d'élution",
     "cumulative": "cumulative|Cum Ht %|Integral[%]|kumulativ|acumulada|Cumulative weight fraction",
     "light scattering": "LS 90|MALS|RALS (mV)|Lichtstreuung|Dispersión de luz|Diffusion de lumière",
@@ -315,8 +315,8 @@ BAD = {
     ),
     "before the calibration": (
         text_of(X + 10, Y, "Elution volume (mL);RI"),
-        "column 'Elution volume (mL)' is an elution volume, no molar mass: this is a chromatogram before its calibration; "
-        "give --calibration FILE",
+        "column 'Elution volume (mL)' is an elution volume, no molar mass: this is a chromatogram before its "
+        "calibration; give --calibration FILE",
     ),
     "a second curve below": (text_of(X, Y) + "\n" + text_of(X, Y), "holds 2 curves: 'curve 1', 'curve 2'; --sample"),
 }

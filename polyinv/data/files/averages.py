@@ -12,7 +12,8 @@ from polyinv.data.files.units import Unit, unit_of
 AGREES = 0.05
 """Relative difference from which on a stated average is said to differ."""
 _WRITTEN = re.compile(
-    r"(?<![A-Za-z])(M[nwzp]|PDI|PD|Đ|D|Mw/Mn)\s*(?:[(\[][^)\]]*[)\]])?\s*[:=]\s*([-+\d.,eE ]*\d)\s*(kg/mol|kDa|g/mol|Da)?"
+    r"(?<![A-Za-z])(M[nwzp]|PDI|PD|Đ|D|Mw/Mn)\s*(?:[(\[][^)\]]*[)\]])?\s*[:=]\s*([-+\d.,eE ]*\d)\s*"
+    r"(kg/mol|kDa|g/mol|Da)?"
 )
 
 Stated = dict[str, list[float]]
@@ -29,7 +30,7 @@ def stated_averages(sheet: Sheet, within: Sequence[int]) -> Stated:
     inside = set(within)
     rows = {row: cells for row, cells in [*sheet.comments.items(), *sheet.rows.items()] if row not in inside}
     found: Stated = {}
-    for name, value in (*_beside(rows.values()), *_below([*rows.values()]), *_in_text(rows.values())):
+    for name, value in (*_beside([*rows.values()]), *_below([*rows.values()]), *_in_text([*rows.values()])):
         if value > 0 and value not in found.setdefault(name, []):
             found[name].append(value)
     return found
@@ -48,7 +49,7 @@ def _value(cell: Cell, unit: Unit | None, after: Cell = "") -> float | None:
     return value * taken.factor if taken and taken.quantity == "molar mass" else value
 
 
-def _beside(rows: Iterator | Sequence) -> Iterator[tuple[str, float]]:
+def _beside(rows: Sequence[list[Cell]]) -> Iterator[tuple[str, float]]:
     """A name and its numbers behind it: ``Mn:  4.083E+4  g/mol``."""
     for cells in rows:
         for at, cell in enumerate(cells):
@@ -79,7 +80,7 @@ def _below(rows: Sequence[list[Cell]]) -> Iterator[tuple[str, float]]:
                     yield name[0], value
 
 
-def _in_text(rows: Iterator | Sequence) -> Iterator[tuple[str, float]]:
+def _in_text(rows: Sequence[list[Cell]]) -> Iterator[tuple[str, float]]:
     """Within one cell: ``Mn=40.8;Mw=88.3``."""
     for cells in rows:
         for name, text, unit in _WRITTEN.findall("; ".join(map(said, cells))):

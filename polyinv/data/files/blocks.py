@@ -305,8 +305,8 @@ def _torn_names(sheet: Sheet, above: Rows, comments: Rows, header: int, width: i
     if known(pairs) < 2:
         return None
     return (
-        f"{sheet.place}, row {row}: it is not clear where the name of each column ends, as blanks set them apart; use tabs "
-        f"or semicolons, for {width} columns"
+        f"{sheet.place}, row {row}: it is not clear where the name of each column ends, as blanks set them apart; use "
+        f"tabs or semicolons, for {width} columns"
     )
 
 

@@ -76,7 +76,7 @@ class Calibration:
 
 
 def read_calibration(path: Path | str) -> Calibration:
-    """Read a calibration: a table of standards, or the coefficients of a polynomial, with or without Mark-Houwink pairs.
+    """Read a calibration: standards, or the coefficients of a polynomial, and Mark-Houwink parameters.
 
     Args:
         path: A file with columns such as ``Volume (mL)`` and ``M (g/mol)`` or ``log M``, or lines such as ``a0, 26.1``.
@@ -89,7 +89,8 @@ def read_calibration(path: Path | str) -> Calibration:
     sheet = read_book(path).sheets[0]
     keys = _keys(sheet)
     coefficients, kind = _polynomial(sheet)
-    span, covariance, notes = None, None, []
+    span, covariance = None, None
+    notes: list[str] = []
     if coefficients is None:
         elution, log_m, kind = _standards(sheet)
         order = int(keys.get("order", 3 if len(elution) >= CUBIC_FROM else 1))
@@ -188,8 +189,8 @@ def _standards(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, str]:
             str(run.name.kind),
         )
     raise InputError(
-        f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or 'log M') or the "
-        "coefficients of a polynomial (lines such as 'a0, 26.1')"
+        f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or "
+        "'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
     )
 
 
@@ -207,7 +208,7 @@ def _fitted(
     inside = np.linspace(v.min(), v.max(), 200)
     if (np.polynomial.polynomial.polyval(inside, np.polynomial.polynomial.polyder(coefficients)) >= 0).any():
         raise InputError(
-            f"{place}: log10 M does not fall with the elution everywhere between the standards; check them, or 'order, 1'"
+            f"{place}: log10 M does not fall with the elution everywhere between the standards; 'order, 1'"
         )
     spare = len(v) - order - 1
     scatter = float(np.sqrt(((fit(v) - log_m) ** 2).sum() / spare)) if spare else None

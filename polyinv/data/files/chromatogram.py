@@ -37,14 +37,14 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     w = signal / np.abs(calibration.slope(elution))
     depth = -w.min() / w.max()
     if depth > NOISE:
-        offset = options.baseline in (None, "none")
-        hint = "zero; baseline linear takes off an offset" if offset else "the baseline"
+        line_said = "the baseline" if options.baseline == "linear" else "zero; baseline linear takes off an offset"
         raise InputError(
-            f"{place}, row {rows[w.argmin()]}: the signal lies {depth:.0%} of the peak below {hint}; up to {NOISE:.0%} passes for noise"
+            f"{place}, row {rows[w.argmin()]}: the signal lies {depth:.0%} of the peak below {line_said}; up to "
+            f"{NOISE:.0%} passes for noise"
         )
     log_m = calibration.log_m(elution)
     curve = curve_from(log_m[::-1], np.maximum(w, 0)[::-1], place, options.baseline or "none")
-    first = f"{len(w)} points of {len(points.x)}; column {source.x.label} is the elution, column {source.y.label} the signal"
+    first = f"{len(w)} points of {len(points.x)}; elution {source.x.label}, signal {source.y.label}"
     notes = [first, *calibration.notes, *points.notes]
     if options.baseline == "linear":
         notes.append(
@@ -67,8 +67,8 @@ def _elution(source: Source, points: Points, calibration: Calibration) -> np.nda
     if kind in ("time", "volume") and calibration.kind and kind != calibration.kind:
         if calibration.flow is None:
             raise InputError(
-                f"{source.block.sheet.place}: column {source.x.label} is an elution {kind}, the calibration is over {calibration.kind}; "
-                "a line 'flow, 1.0' (mL/min) in the calibration joins them"
+                f"{source.block.sheet.place}: column {source.x.label} is an elution {kind}, the calibration is over "
+                f"{calibration.kind}; a line 'flow, 1.0' (mL/min) in the calibration joins them"
             )
         elution = elution * calibration.flow if kind == "time" else elution / calibration.flow
     return elution * calibration.marker

@@ -108,7 +108,7 @@ def _of_group(
     if x is None:
         x, ys = _unnamed(block, rest, ordinate)
     else:
-        ys = [ordinate] if ordinate is not None else _ordinates(rest, signal)
+        ys = [ordinate] if ordinate is not None else [*_ordinates(rest, signal)]
     if x is None or not ys:
         return []
     run = next(
@@ -171,8 +171,8 @@ def _unnamed(block: Block, columns: list[Column], ordinate: Column | None) -> tu
         first, second = second, first
     elif not only_rises(first):
         raise InputError(
-            f"{block.sheet.place}: which of the columns {first.label} and {second.label} is log10 M or M? Neither has a "
-            "known name or is sorted; --x names it"
+            f"{block.sheet.place}: which of the columns {first.label} and {second.label} is log10 M or M? Neither "
+            "has a known name or is sorted; --x names it"
         )
     return first, [second]
 
@@ -195,7 +195,7 @@ def why_none(block: Block, numeric: list[Column], empty: list[Column]) -> str:
         )
     if axes and not ordinates and others:
         listed = " and ".join(f"column {column.label} is of kind {column.name.kind}" for column in others[:3])
-        return f"{listed}: that is no w(log M); export the differential distribution w(log M) or the concentration signal (RI, UV)"
+        return f"{listed}: that is no w(log M); export the differential distribution w(log M) or a concentration signal"
     missing = ["log10 M or M"] * (not axes) + ["w or a signal"] * (not ordinates)
     there = ", ".join(column.label for column in numeric) or "none"
     rising = [c for c in numeric if c.name.kind is None and only_rises(c)]

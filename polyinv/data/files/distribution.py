@@ -151,7 +151,8 @@ def _axis(source: Source, points: Points, options: Options) -> _Axis:
         kind = "log_m" if is_log else "m"
         if x.name.text or any(column.name.text for column in source.block.columns):
             warnings.append(
-                f"column {x.label} is taken for {'log10 M' if is_log else 'M'}, for want of a known name; --x names another"
+                f"column {x.label} is taken for {'log10 M' if is_log else 'M'}, for want of a "
+                "known name; --x names another"
             )
         elif is_log:
             warnings.append("the columns have no names: an elution time or volume would look the same as log10 M")
@@ -191,8 +192,8 @@ def _check_other_axis(source: Source, points: Points, log_m: np.ndarray) -> None
     expected = -np.log10(unit.factor) if unit and unit.quantity == "molar mass" else 0.0
     if min(abs(apart - expected), abs(apart + 3 if unit is None else np.inf)) > 0.05:
         raise InputError(
-            f"{source.block.sheet.place}: the columns {others[0].label} and {source.x.label} do not belong together, by "
-            f"{apart - expected:+.2g} decades; --x names the one that is right"
+            f"{source.block.sheet.place}: the columns {others[0].label} and {source.x.label} do not belong together, "
+            f"by {apart - expected:+.2g} decades; --x names the one that is right"
         )
 
 
@@ -214,12 +215,14 @@ def _sorted(source: Source, points: Points, axis: _Axis) -> tuple[Points, np.nda
         if np.diff(at).max() > 1:
             first, second = points.rows[at[0]], points.rows[at[at.searchsorted(at[0] + 1)]]
             raise InputError(
-                f"{place}: {axis.what} {points.x[at[0]]:g} stands there twice, rows {first} and {second}; leave one of them"
+                f"{place}: {axis.what} {points.x[at[0]]:g} stands there twice, rows {first} and {second}; leave one of "
+                "them"
             )
         if np.ptp(points.y[at]) > APART * np.ptp(points.y):
             raise InputError(
-                f"{place}: {axis.what} {points.x[at[0]]:g} stands in rows {points.rows[at[0]]} to {points.rows[at[-1]]} with "
-                f"{points.y[at].min():g} to {points.y[at].max():g}: more than one curve?"
+                f"{place}: {axis.what} {points.x[at[0]]:g} stands in rows {points.rows[at[0]]} to "
+                f"{points.rows[at[-1]]} "
+                f"with {points.y[at].min():g} to {points.y[at].max():g}: more than one curve?"
             )
     count = np.bincount(group)
     mean = [np.bincount(group, each[order]) / count for each in (points.x, points.y)]
@@ -241,8 +244,8 @@ def _odd_ordinate(source: Source, points: Points, stated: str | None, kind: str)
         and np.ptp(points.y)
     ):
         raise InputError(
-            f"{source.block.sheet.place}: column {source.y.label} only rises or falls, as a cumulative curve or an axis "
-            "does; export w(log M), or --signal w_log says that it is one, cut off"
+            f"{source.block.sheet.place}: column {source.y.label} only rises or falls, as a cumulative curve or an "
+            "axis does; export w(log M), or --signal w_log says that it is one, cut off"
         )
     made = f"column {source.y.label} is a number distribution and is converted to w(log10 M)"
     return [made] if kind in ("n_log", "n_m") and stated is None else []
@@ -269,7 +272,7 @@ def _over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray
     ratio = slope[high].max() / slope[high].min()
     if ratio < STRAIGHT:
         return w, []
-    note = f"the signal is divided by the slope of log10 M over {source.run.label}, which varies by a factor of {ratio:.2f}"
+    note = f"the signal is divided by the slope of log10 M over {source.run.label}, which varies {ratio:.2f}-fold"
     return w / np.maximum(slope, slope[high].min()), [note]
 
 
@@ -343,8 +346,8 @@ def _check_unit(source: Source, axis: _Axis, options: Options, curve: MeasuredCu
     held = f"{place}: column {label} holds M from {span[0]:g} to {span[1]:g}, with a mean of {curve.Mw:.3g}"
     if source.x.name.kind != "m":
         raise InputError(
-            f"{held}: no molar mass in g/mol; name the column 'M (kg/mol)' if it is one, or, if it is an elution time or "
-            "volume, give --calibration FILE"
+            f"{held}: no molar mass in g/mol; name the column 'M (kg/mol)' if it is one, or, if it is an elution time "
+            "or volume, give --calibration FILE"
         )
     raise InputError(
         f"{held}, which looks like kg/mol: give unit kg/mol (or name the column 'M (g/mol)', or 'log M' if it is that)"

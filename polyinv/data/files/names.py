@@ -15,9 +15,9 @@ def _any(words: str) -> str:
 
 
 _MASS = _any(
-    "m mi mr mm mw mwt mmass mass molarmass molecularmass molecularm molecularweight molecularwt molweight molwt molmass "
-    "moleculewt molemass molmassen? molaremassen? molmasse molgewicht molekulargewicht molekularmasse masamolar "
-    "masamolecular pesomolecular pm massemolaire massemoleculaire poidsmoleculaire"
+    "m mi mr mm mw mwt mmass mass molarmass molecularmass molecularm molecularweight molecularwt molweight molwt "
+    "molmass moleculewt molemass molmassen? molaremassen? molmasse molgewicht molekulargewicht molekularmasse "
+    "masamolar masamolecular pesomolecular pm massemolaire massemoleculaire poidsmoleculaire"
 )
 _FIRST = _any("slice calc calculated app apparent rel relative calibrated sec gpc") + "?"
 _DIFFERENTIAL = _any("d diff differential differentiell differentielle differentieller diferencial") + "?"

@@ -19,6 +19,8 @@ _EXPONENT = r"(?:\s*[ed]\s*[+-]?\d+)?"
 _POINT = rf"[+-]?(?:(?:[1-9]\d{{0,2}}(?:[,' ]\d{{3}})+|\d+)(?:\.\d*)?|\.\d+){_EXPONENT}"
 _COMMA = _POINT.replace(r"\.", "§").replace("[,'", "[.'").replace("§", ",")
 _PATTERNS = {".": re.compile(_POINT, re.IGNORECASE), ",": re.compile(_COMMA, re.IGNORECASE)}
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+"""What most cells are, and is read at once."""
 _POWER = re.compile(r"\s*[x×*·]\s*10\s*\^?\s*\(?([+-]?\d+)\)?$", re.IGNORECASE)
 _SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
@@ -34,6 +36,8 @@ def number(cell: Cell, decimal: str = ".") -> float | None:
     """
     if not isinstance(cell, str):
         return None if math.isnan(cell) else float(cell)
+    if decimal == "." and cell.isascii() and _PLAIN.fullmatch(cell):
+        return float(cell)
     text = _POWER.sub(r"e\1", cell.translate(_SIGNS).strip().removesuffix("%").strip())
     if _INFINITE.fullmatch(text):
         return math.inf

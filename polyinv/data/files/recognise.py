@@ -73,7 +73,7 @@ def recognise(book: Book, options: Options, system: System) -> Found:
 
 
 def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
-    """Whether the time of a table is the elution time of a chromatogram: nothing else in it is known, and it is long."""
+    """Whether the time of a table is the elution time of a chromatogram: nothing else in it is known."""
     known = {column for column, _ in table.meanings.values()}
     return known == {"time"} and any(_is_chromatogram(block) for block in blocks)
 
@@ -81,8 +81,8 @@ def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
 def _check_points(block: Block) -> None:
     if len(block.rows) < LEAST_POINTS:
         raise InputError(
-            f"{block.sheet.place} has {len(block.rows)} points; a curve needs {LEAST_POINTS} or more, and a table columns "
-            "such as Mn, Mw, temp, time"
+            f"{block.sheet.place} has {len(block.rows)} points; a curve needs {LEAST_POINTS} or more, and a table "
+            "columns such as Mn, Mw, temp, time"
         )
 
 

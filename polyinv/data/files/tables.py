@@ -215,7 +215,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         notes.append(f"rows {', '.join(map(str, left_out))} hold standard deviations and are left out")
     if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
         raise InputError(
-            f"{place} is a table with the units of Mn and Mw in their names, or without them; --unit has no effect on it"
+            f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
         )
     return found, notes, warnings
 
@@ -240,8 +240,8 @@ def _check_formulas(
     for row, at in empty:
         if (row, at) in held:
             raise InputError(
-                f"{place}, row {row}, column {table.names[at]!r} holds {held[row, at]}: open and save the workbook in a "
-                "spreadsheet program, or write the number"
+                f"{place}, row {row}, column {table.names[at]!r} holds {held[row, at]}: open and save the workbook in "
+                "a spreadsheet program, or write the number"
             )
 
 
@@ -256,7 +256,7 @@ def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
             raise InputError(
                 f"{place}: column {column!r} stands there 2 times"
                 if table.names[before] == table.names[at] == column
-                else f"{place}: the columns {table.names[before]!r} and {table.names[at]!r} both mean {column}; leave one of them"
+                else f"{place}: the columns {table.names[before]!r} and {table.names[at]!r} both mean {column}"
             )
     return {at: table.meanings[at] for at in sorted(chosen.values())}
 
@@ -383,8 +383,8 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str) -> 
 
     Example:
         >>> from polyinv.chemistry import load_system
-        >>> suspicions("temp", np.array([343.15]), load_system(), "temp")
-        ["temp holds 343.15 °C, outside of 60 to 80; if it is K, it is 70 °C: name the column 'temp (K)', or convert it"]
+        >>> print(suspicions("temp", np.array([343.15]), load_system(), "temp")[0][:60])
+        temp holds 343.15 °C, outside of 60 to 80; if it is K, it is
     """
     box = {quantity.name: (quantity.low, quantity.high) for quantity in system.recipe}
     box[system.residual] = (0.0, box[system.targets[0]][1])
@@ -403,8 +403,8 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str) -> 
         converted = value * factor + offset
         if low - margin <= converted <= high + margin and converted > 0:
             return [
-                f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is {converted:.4g} {unit}: "
-                f"name the column '{column} ({other})', or convert it"
+                f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is "
+                f"{converted:.4g} {unit}: name the column '{column} ({other})', or convert it"
             ]
     return []
 
@@ -422,8 +422,8 @@ def _check_masses(
             values = frame[column].dropna()
             if len(values) and 0 < values.max() < LEAST_MASS:
                 raise InputError(
-                    f"{place}: column {column!r} holds {values.iloc[0]:g} g/mol, which is no polymer and looks like kg/mol: "
-                    f"--unit kg/mol says so (or name the column '{column} (kg/mol)')"
+                    f"{place}: column {column!r} holds {values.iloc[0]:g} g/mol, which is no polymer and looks like "
+                    f"kg/mol: --unit kg/mol says so (or name the column '{column} (kg/mol)')"
                 )
 
 
