@@ -77,9 +77,8 @@ def test_a_chromatogram_is_calibrated():
 def test_universal_calibration_moves_every_molar_mass(tmp_path):
     """Of equal exponents it is a factor: M₂ = M₁ (K₁ / K₂)^(1 / (1 + a))."""
     standards = (FORMATS / "calibration.csv").read_text()
-    (tmp_path / "cal.csv").write_text(
-        f"K_standard,1.4e-4\na_standard,0.7\nK_sample,1.0e-4\na_sample,0.7\nVolume (mL),Mp (g/mol)\n{standards.split(chr(10), 1)[1]}"
-    )
+    constants = "K_standard,1.4e-4\na_standard,0.7\nK_sample,1.0e-4\na_sample,0.7\n"
+    (tmp_path / "cal.csv").write_text(constants + standards)
     plain = read_curve(FORMATS / "chromatogram.csv", calibration=FORMATS / "calibration.csv")
     moved = read_curve(FORMATS / "chromatogram.csv", calibration=tmp_path / "cal.csv")
     assert moved.Mw / plain.Mw == pytest.approx(1.4 ** (1 / 1.7), rel=1e-3)

@@ -16,8 +16,8 @@ SIGNALS = {
 """What an ordinate can be. A signal is w(log10 M) up to a factor if the calibration is a straight line."""
 UNITS = {"g/mol": 0, "kg/mol": 3}
 """Units of M, and what they add to log10 M."""
-BASELINES = ("none", "linear")
-"""What is taken off an ordinate: nothing, or a straight line over the axis of the file through both ends."""
+BASELINES = {"none": "nothing", "linear": "a straight line over log10 M, or over the elution, through both ends"}
+"""What is taken off an ordinate."""
 
 
 @dataclass(frozen=True)
