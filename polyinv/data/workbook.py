@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.files.reading import MOST_BYTES
 from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.errors import InputError
 from polyinv.mmd import area, unit_area
@@ -29,6 +28,8 @@ SHEETS = ("compuesta", "mmd_raw_data")
 """Sheets of the published workbook: with all columns, and without residual monomer and means."""
 _NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 FORMATS = (".xlsx", ".csv", ".npz")
+LARGE = 1_000_000
+"""Bytes of a .csv file that is no table of people, if it has columns of a system."""
 CHUNK = 2048
 """Rows of a .csv file that are read as text at once."""
 AREA_TOLERANCE = 0.02
@@ -138,7 +139,7 @@ def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
     with path.open("rb") as file:
         line = file.readline(20_000).decode("utf-8-sig", "replace")
     names = {name.strip().strip('"') for name in line.split(",")}
-    large = path.stat().st_size > MOST_BYTES and bool(names & set(system.columns))
+    large = path.stat().st_size > LARGE and bool(names & ({*system.columns} - {"time", "Mw"}))  # a curve may have these
     return MMD[0] in names or large
 
 

@@ -193,6 +193,14 @@ def test_a_large_file_is_refused_at_once(tmp_path):
         read_rows(tmp_path / "a.csv")
 
 
+def test_a_long_file_is_refused_or_read_in_pieces(tmp_path):
+    (tmp_path / "curve.csv").write_text("log M,w(log M)\n" + "3.0,0.1\n" * 100_001)
+    with pytest.raises(InputError, match="has 100003 lines; a curve has some thousand points"):
+        read_rows(tmp_path / "curve.csv")
+    (tmp_path / "table.csv").write_text("Mn,Mw,temp\n" + "40000,88000,70\n" * 100_001)
+    assert len(read_rows(tmp_path / "table.csv")[0]) == 100_001
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "value"),
     [

@@ -14,6 +14,8 @@ ENCODINGS = ["cp1252", "cp850", "mac_roman"]
 """Of text that is not UTF-8: Windows, DOS and old Macintosh computers of Western Europe."""
 SEPARATORS = (";", "\t", "|", " ", ",")
 COMMENTS = ("#", "//", "%", "!")
+MOST_LINES = 100_000
+"""Of a text; a curve has some thousand points."""
 LOOKED_AT = 2000
 """Lines by which the separator is told."""
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -67,9 +69,14 @@ def text_sheet(text: str, place: str) -> Sheet:
     """Split text into cells.
 
     Raises:
-        InputError: It cannot be.
+        InputError: It cannot be, or is too long.
     """
     whole = re.split(r"\r\n|\r|\n|\f", text.replace("\N{MINUS SIGN}", "-"))
+    if len(whole) > MOST_LINES:
+        raise InputError(
+            f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is read (a "
+            "table with commas and polyinv's own names of columns may be longer)"
+        )
     lines = {row: line.rstrip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,|\f\x1a")}
     separator = None
     if lines and (told := re.fullmatch(r'"?sep=(.)"?', next(iter(lines.values())).strip(), re.IGNORECASE)):
