@@ -139,7 +139,8 @@ def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
     with path.open("rb") as file:
         line = file.readline(20_000).decode("utf-8-sig", "replace")
     names = {name.strip().strip('"') for name in line.split(",")}
-    large = path.stat().st_size > LARGE and bool(names & ({*system.columns} - {"time", "Mw"}))  # a curve may have these
+    own = {*system.columns} - {"time", "Mw"}  # which a curve may have, too
+    large = path.stat().st_size > LARGE and bool(names & own)
     return MMD[0] in names or large
 
 

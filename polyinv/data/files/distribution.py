@@ -81,6 +81,7 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
     """
     place = source.block.sheet.place
     axis = _axis(source, points, options)
+    _check_order(source, points, axis)
     points, log_m, mean_notes = _sorted(source, points, axis)
     stated = options.stated_signal
     kind = stated or (source.y.name.kind if source.y.name.kind in SIGNALS else None) or "w_log"
@@ -201,6 +202,17 @@ def _refuse(bad: np.ndarray, points: Points, label: str, place: str, rule: str) 
     if bad.any():
         at = int(bad.argmax())
         raise InputError(f"{place}, row {points.rows[at]}, column {label} holds {points.x[at]:g}; {rule}")
+
+
+def _check_order(source: Source, points: Points, axis: _Axis) -> None:
+    """Refuse molar masses that go up and down along the elution, as those of a light scattering detector do."""
+    steps = np.diff(axis.log_m)
+    if source.run is None or source.y.name.kind != "sec" or (steps >= 0).all() or (steps <= 0).all():
+        return
+    raise InputError(
+        f"{source.block.sheet.place}: column {source.x.label} goes up and down along {source.run.label}, as molar "
+        "masses by light scattering do; export the differential distribution w(log M)"
+    )
 
 
 def _sorted(source: Source, points: Points, axis: _Axis) -> tuple[Points, np.ndarray, list[str]]:

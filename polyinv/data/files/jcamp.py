@@ -69,8 +69,12 @@ def _sheet(kind: str, labels: dict[str, str], data: list[tuple[int, str]], place
     x = X_NAMES.get(re.sub("[^a-z]", "", labels.get("XUNITS", "").lower()), labels.get("XUNITS", "") or "x")
     y = labels.get("YUNITS", "")
     y = "signal" if not y or "arbitrary" in y.lower() or y.lower() == "a.u." else y
-    first = max(1, data[0][0] - 1 if data else 1)
-    rows: Rows = {first: [x, y], **{first + k: [a, b] for k, (_, a, b) in enumerate(points, 1)}}
+    first = max(2, data[0][0] - 1 if data else 2)
+    rows: Rows = {
+        1: [labels.get("TITLE", "")],
+        first: [x, y],
+        **{first + k: [a, b] for k, (_, a, b) in enumerate(points, 1)},
+    }
     stated = {name: value for name, value in labels.items() if name.lstrip("$") in ("MN", "MW", "MP", "MZ", "D", "PDI")}
     comments: Rows = {-k: [name.lstrip("$").capitalize(), value] for k, (name, value) in enumerate(stated.items(), 1)}
     return Sheet(place, rows, comments)

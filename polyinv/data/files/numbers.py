@@ -14,7 +14,29 @@ Cell = str | float
 DECIMALS = {"auto": "by the numbers of the file", ".": "points, commas part thousands", ",": "commas, points part them"}
 """Decimal signs (``--decimal``)."""
 EXCEL_ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!")
-_MISSING = {"", "-", "--", "---", "n/a", "na", "nan", "n.a.", "n.d.", "nd", "null", "none", "—", "–", "***", "?"}
+_MISSING = {
+    "",
+    "-",
+    "--",
+    "---",
+    "n/a",
+    "na",
+    "nan",
+    "n.a.",
+    "n.d.",
+    "nd",
+    "n.b.",
+    "n.v.",
+    "k.a.",
+    "n/d",
+    "s.d.",
+    "null",
+    "none",
+    "—",
+    "–",
+    "***",
+    "?",
+}
 _EXPONENT = r"(?:\s*[ed]\s*[+-]?\d+)?"
 _POINT = rf"[+-]?(?:(?:[1-9]\d{{0,2}}(?:[,' ]\d{{3}})+|\d+)(?:\.\d*)?|\.\d+){_EXPONENT}"
 _COMMA = _POINT.replace(r"\.", "§").replace("[,'", "[.'").replace("§", ",")

@@ -45,6 +45,8 @@ def recognise(book: Book, options: Options, system: System) -> Found:
             blocks[at] = blocks_of(sheet)
         except InputError as error:
             problems.append(error)
+    if not book.is_workbook and len(blocks) > 1:  # the blocks of a JCAMP-DX file
+        blocks = {0: [block for found_blocks in blocks.values() for block in found_blocks]}
     for at, found_blocks in blocks.items():
         if any(is_curve_block(block, options, system) for block in found_blocks):
             sources, notes = _curves(found_blocks, options, system)

@@ -15,6 +15,7 @@ from polyinv.data.files.options import Options
 from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
+from polyinv.quantities import MMD
 
 LOOKED_AT = 300
 """Rows in which the names of the columns are looked for."""
@@ -37,7 +38,9 @@ _MONOMER = (
 _INITIATOR = (
     r"(initial|anfangs)?initiator(konzentration|concentration)?|(concentracionde)?iniciador|(concentrationd)?amorceur"
 )
-_SPREAD = re.compile(r"(sd|std|stdev|stddev|standardabweichung|rsd|cv|desviacion(estandar)?|ecarttype|stabw|s)")
+_SPREAD = re.compile(
+    r"(mean|average|mittelwert|durchschnitt|promedio|media|moyenne|sd|std|stdev|stddev|standardabweichung|rsd|cv|desviacion(estandar)?|ecarttype|stabw|s)"
+)
 _CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
 _OTHER_UNITS = {
     "temperature": (("K", 1.0, -273.15), ("°F", 5 / 9, -160 / 9)),
@@ -209,15 +212,35 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         if unit is None:
             warnings += suspicions(column, np.array(values), system, f"column {name!r}")
     found = pd.DataFrame(frame, index=rows)
+    found, said_empty = _without_empty(found, system)
+    warnings += said_empty
     _check_masses(found, columns, units, options, place)
     warnings += _conversions(frame, system)
+    warnings += [
+        f"column {name!r} is not used: {unit.name} is no unit of {base}"
+        for at, name in enumerate(table.names)
+        for base, unit in [split_unit(name)]
+        if at not in columns and base in system.columns and unit is not None
+    ]
     if left_out:
-        notes.append(f"rows {', '.join(map(str, left_out))} hold standard deviations and are left out")
+        notes.append(
+            f"rows {', '.join(map(str, left_out))} hold means or standard deviations of the others and are left out"
+        )
     if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
         raise InputError(
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
         )
     return found, notes, warnings
+
+
+def _without_empty(frame: pd.DataFrame, system: System) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out rows in which nothing is measured, unless it is all of them."""
+    measured = frame.columns.intersection([*system.scalars, *MMD])
+    empty = frame[measured].isna().all(axis=1)
+    if measured.empty or empty.all() or not empty.any():
+        return frame, []
+    listed = ", ".join(map(str, frame.index[empty][:8]))
+    return frame[~empty], [f"rows {listed} have nothing measured and are left out"]
 
 
 def _check_width(table: Table, rows: Sequence[int], place: str) -> None:

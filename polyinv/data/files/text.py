@@ -74,8 +74,8 @@ def text_sheet(text: str, place: str) -> Sheet:
     whole = re.split(r"\r\n|\r|\n|\f", text.replace("\N{MINUS SIGN}", "-"))
     if len(whole) > MOST_LINES:
         raise InputError(
-            f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is read (a "
-            "table with commas and polyinv's own names of columns may be longer)"
+            f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is "
+            "read (a table with commas and polyinv's own names of columns may be longer)"
         )
     lines = {row: line.rstrip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,|\f\x1a")}
     separator = None
