@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,10 +25,11 @@ from jsonargparse import Namespace
 
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System, load_system
+from polyinv.data.files.options import Options
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import Parser, add_experiment, data_config, experiment_of, parse
+from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.flags import bare
@@ -172,6 +174,7 @@ def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
 
 def train(arguments: list[str]) -> None:
     """Train and evaluate one model; everything is kept in a run folder."""
+    arguments = configs_first(arguments)
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
@@ -268,10 +271,11 @@ def predict(arguments: list[str]) -> None:
         "paths",
         nargs="+",
         metavar="[MODEL] FILE",
-        help="folder of a saved model, by default the released conditional model; a table with any of the columns "
-        "MMD1 … MMD100, cBA_time, Mn, Mw and, where known, cBA_0, cAIBN_0, temp, time (a cell may be empty; other "
-        "systems have columns of their own), or one "
-        "measured curve: log10 M or M against w(log M), w(M) or a signal; - is standard input",
+        help="folder of a saved model, by default the released conditional model; then one file or several, as an "
+        "instrument or a person writes them: measured curves (log10 M or M against w(log M), w(M) or a signal; text, "
+        "report, workbook, JCAMP-DX, .gpc), or a table with any of Mn, Mw, the residual monomer, MMD1 … MMD100 and, "
+        "where known, the recipe: cBA_0, cAIBN_0, temp, time (a cell may be empty; other systems have columns of their "
+        "own); - is standard input",
     )
     parser.add_argument("--system", type=str | None, help=f"{SYSTEM_HELP}; by default that of the model")
     parser.add_argument(
@@ -281,12 +285,31 @@ def predict(arguments: list[str]) -> None:
         "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
     )
     parser.add_argument("--normalize", action="store_true", help="divide each distribution by its area")
-    parser.add_argument("--signal", default="auto", help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), sec")
     parser.add_argument(
-        "--unit", default="g/mol", help="unit of M where the header of a curve names none: g/mol or kg/mol"
+        "--signal",
+        type=str | None,
+        help="ordinate of a curve: auto, w_log (w(log M)), w_m (w(M)), n_log, n_m (of numbers), sec (a signal)",
     )
-    parser.add_argument("--baseline", default="none", help="taken off a curve: none or linear (through both ends)")
-    parser.add_argument("--sheet", type=str | None, help="sheet of a workbook that holds a curve")
+    parser.add_argument(
+        "--unit", type=str | None, help="unit of M, Mn and Mw where a file names none: g/mol, the default, or kg/mol"
+    )
+    parser.add_argument(
+        "--baseline", type=str | None, help="taken off a curve: none, the default, or linear (through both ends)"
+    )
+    parser.add_argument(
+        "--sheet", type=str | None, help="sheet of a workbook; by default the first with a curve or table"
+    )
+    parser.add_argument("--x", type=str | None, help="column with M, log M or the elution, by its name or number")
+    parser.add_argument("--y", type=str | None, help="column with the ordinate, by its name or number")
+    parser.add_argument("--sample", type=str | None, help="the only one to take of several curves, by name or number")
+    parser.add_argument(
+        "--decimal", type=str | None, help="decimal sign of a text, '.' or ','; by default by its numbers"
+    )
+    parser.add_argument(
+        "--calibration",
+        type=str | None,
+        help="for a chromatogram: file of standards, or of a polynomial's coefficients",
+    )
     parser.add_argument("--plot", type=str | None, help="new .png: observed curves and those of the answered recipes")
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
@@ -298,37 +321,42 @@ def predict(arguments: list[str]) -> None:
     from polyinv.predict.rows import read_rows
     from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
 
-    if len(config.paths) > 2:
-        raise InputError(f"predict takes a model and a file, or a file; got {', '.join(map(str, config.paths))}")
-    *model, file = config.paths
-    folder = model_folder(model[0] if model else None, config.system)
+    model, files = _model_and_files([str(path) for path in config.paths])
+    folder = model_folder(model, config.system)
     system = system_of(read_card(folder))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
     known, errors = known_values(config.known, system), known_errors(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
-    options = {name: config[name] for name in ("normalize", "signal", "unit", "baseline", "sheet")}
-    with _file_or_standard_input(file) as path:
-        options |= {"called": "standard input" if file == "-" else None, "system": system}
-        rows = read_rows(path, **options)  # before a model is loaded, which takes seconds
+    options = {name: config[name] for name in ("normalize", *(each.name for each in fields(Options)))}
+    with _files_or_standard_input(files) as paths:
+        options |= {"called": "standard input" if files == ["-"] else None, "system": system}
+        rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
         answers = load(folder).answer(*rows, known, asked, errors)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)
 
 
+def _model_and_files(paths: list[str]) -> tuple[str | None, list[str]]:
+    """Part the arguments of predict: a model comes first, if it is there, and is a folder."""
+    if len(paths) > 1 and paths[0] != "-" and not Path(paths[0]).is_file():
+        return paths[0], paths[1:]
+    return None, paths
+
+
 @contextmanager
-def _file_or_standard_input(file: str) -> Iterator[Path]:
-    """Path of a file, or of a copy of standard input if it is ``-``."""
-    if file != "-":
-        yield Path(file)
+def _files_or_standard_input(files: list[str]) -> Iterator[list[Path]]:
+    """Paths of files, or of a copy of standard input for one that is ``-``."""
+    if "-" not in files:
+        yield [Path(file) for file in files]
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "input.csv")
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         try:
-            yield path
+            yield [path if file == "-" else Path(file) for file in files]
         except InputError as error:
             raise InputError(str(error).replace(str(path), "standard input")) from None
 

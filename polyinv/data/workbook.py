@@ -28,6 +28,8 @@ SHEETS = ("compuesta", "mmd_raw_data")
 """Sheets of the published workbook: with all columns, and without residual monomer and means."""
 _NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 FORMATS = (".xlsx", ".csv", ".npz")
+LARGE = 1_000_000
+"""Bytes of a .csv file that is no table of people, if it has columns of a system."""
 CHUNK = 2048
 """Rows of a .csv file that are read as text at once."""
 AREA_TOLERANCE = 0.02
@@ -118,6 +120,30 @@ def read_table(
     return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
 
+def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
+    """Whether a file is a table in polyinv's own form: .npz, a published workbook, or CSV with the nodes of a curve.
+
+    CSV of any size counts that is larger than what people write, if it has columns of the system. Such tables are read
+    strictly, and in pieces; all others as people write them (`polyinv.data.files.tables`).
+    """
+    path, system = Path(path), load_system(system)
+    if path.suffix == ".npz":
+        return True
+    if path.suffix.lower() == ".xlsx":
+        try:
+            return bool(set(SHEETS) & set(_sheets(path)))
+        except (InputError, OSError):
+            return False
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        line = file.readline(20_000).decode("utf-8-sig", "replace")
+    names = {name.strip().strip('"') for name in line.split(",")}
+    own = {*system.columns} - {"time", "Mw"}  # which a curve may have, too
+    large = path.stat().st_size > LARGE and bool(names & own)
+    return MMD[0] in names or large
+
+
 def read_observations(
     path: Path | str, *, normalize: bool = False, system: AnySystem = DEFAULT
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -137,12 +163,11 @@ def read_observations(
         InputError: As `read_table`; also where only some nodes of a curve are given.
     """
     path, system = Path(path), load_system(system)
-    _check_format(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _observations_in(_chunks(path, system), str(path), system, normalize=normalize)
-    sheet = _only_sheet(path) if path.suffix == ".xlsx" else None
+    sheet = _only_sheet(path) if path.suffix.lower() == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     return observations_of(_read_raw(path, sheet, place, system), place, normalize=normalize, system=system)
 

@@ -176,6 +176,24 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     return config
 
 
+def configs_first(arguments: Sequence[str]) -> list[str]:
+    """Put config files before all other arguments, so that the command line wins wherever it names a file.
+
+    Example:
+        >>> configs_first(["--model.width", "8", "--config", "mlp.yaml", "--output", "runs/a"])
+        ['--config', 'mlp.yaml', '--model.width', '8', '--output', 'runs/a']
+    """
+    first: list[str] = []
+    others: list[str] = []
+    given = iter(arguments)
+    for each in given:
+        if each == "--config":
+            first += [each, *itertools.islice(given, 1)]
+        else:
+            (first if each.startswith("--config=") else others).append(each)
+    return first + others
+
+
 def experiment_of(config: Namespace) -> "Experiment":
     """Make the experiment that the parser of `add_experiment` has read."""
     from polyinv.data.features import current_name

@@ -1,15 +1,20 @@
-"""Rows to predict from: a table or a measured curve, in a file or in memory."""
+"""Rows to predict from: tables and measured curves, in files or in memory."""
 
 import difflib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.measured import looks_like_curve, read_curve
-from polyinv.data.workbook import observations_of, read_observations
+from polyinv.data.files.options import Options
+from polyinv.data.files.reading import read_book
+from polyinv.data.files.recognise import Found, recognise
+from polyinv.data.files.tables import read_results
+from polyinv.data.measured import MeasuredCurve, curves_found
+from polyinv.data.workbook import is_own_table, observations_of, read_observations
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, without_oligomers
@@ -26,60 +31,117 @@ log = logging.getLogger(__name__)
 
 
 def read_rows(
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     *,
     normalize: bool = False,
     called: str | None = None,
     system: AnySystem = DEFAULT,
-    **curve: Any,
+    **stated: Any,
 ) -> tuple["Observations", pd.DataFrame]:
-    """Read rows with missing inputs, or one measured curve as the only row; how it was read goes to the log.
+    """Read rows with missing inputs from a table, or from measured curves; how they were read goes to the log.
 
     Args:
-        path: Of a table (`polyinv.data.workbook.read_observations`) or a curve (`polyinv.data.measured.read_curve`),
-            whose part below 1000 g/mol is not used: no instrument separates oligomers.
-        normalize: As for tables.
-        called: What the file is called in notes, if not by its path.
+        path: Of a table (`polyinv.data.files.tables`) or of curves (`polyinv.data.measured.read_curves`), a row each;
+            the part of a curve below 1000 g/mol is not used: no instrument separates oligomers. Or several of them.
+        normalize: Divide each distribution of a table by its area.
+        called: What a single file is called in notes, if not by its path.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
-        curve: Options of `read_curve`.
+        stated: Options of a file, see `polyinv.data.files.options.Options`.
 
     Returns:
         What is known of the rows, labelled as a person counts them, and the other columns of the file.
 
     Raises:
-        InputError: As those two.
+        InputError: In one line, what is wrong with a file.
     """
-    system = load_system(system)
-    if looks_like_curve(path, system):
-        table, others = _one_curve(path, called or str(path), **curve)
-    else:
-        table, others = read_observations(path, normalize=normalize, system=system)
-        _say_what_is_not_used(others, table, system)
+    system, options = load_system(system), Options(**stated)
+    paths = [path] if isinstance(path, (str, Path)) else list(path)
+    parts = [_read(each, called or str(each), options, system, normalize=normalize) for each in paths]
+    table, others = parts[0] if len(parts) == 1 else _together(parts, paths)
     with uncollected():  # torch takes a second or more to import: not before a file has been refused
         from polyinv.data.observations import Observations
 
     return Observations.from_table(_with_errors(table, others, system), system), others
 
 
-def _one_curve(path: Path | str, called: str, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the only row of a file that holds a measured curve, and its name.
+def _together(
+    parts: Sequence[tuple[pd.DataFrame, pd.DataFrame]], paths: Sequence[Path | str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of several files below each other, numbered from 1, with the file that each comes from."""
+    table = pd.concat([table for table, _ in parts], ignore_index=True)
+    others = pd.concat(
+        [
+            part.drop(columns="curve", errors="ignore").assign(file=Path(path).name)
+            for (_, part), path in zip(parts, paths, strict=True)
+        ],
+        ignore_index=True,
+    )
+    others = others[["file", *(name for name in others.columns if name != "file")]]
+    table.index = others.index = pd.RangeIndex(1, len(table) + 1)
+    return table, others
 
-    Args:
-        path: Of the file.
-        called: What it is called in notes.
-        options: Of `read_curve`.
-    """
-    measured = read_curve(path, **options)
-    for note in measured.notes:
-        log.info("%s: %s", called, note)
-    log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", called, measured.Mn, measured.Mw)
-    w, below = without_oligomers(measured.w), measured.w[LOG_M < OLIGOMERS].sum() * STEP
+
+def _read(
+    path: Path | str, called: str, options: Options, system: System, *, normalize: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if options.sheet is None and is_own_table(path, system):
+        options.refuse_idle(called, "is a table")
+        table, others = read_observations(path, normalize=normalize, system=system)
+        _say_what_is_not_used(others, table, system)
+        return table, others
+    book = read_book(path, options.sheet)
+    found = recognise(book, options, system)
+    if found.table is not None:
+        return _table(found, called, options, system, normalize=normalize)
+    if normalize:
+        raise InputError(
+            f"{called} holds a curve, which is brought to unit area anyway; --normalize has no effect on it"
+        )
+    return _rows_of_curves(curves_found(book, found, options), called)
+
+
+def _table(
+    found: Found, called: str, options: Options, system: System, *, normalize: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    assert found.table is not None
+    options.refuse_idle(called, "is a table", used=("sheet", "unit", "decimal"))
+    raw, notes, warnings = read_results(found.table, options, system)
+    _say(called, [*found.notes, *notes], warnings)
+    table, others = observations_of(raw, found.table.sheet.place, normalize=normalize, system=system)
+    _say_what_is_not_used(others, table, system)
+    return table, others
+
+
+def _rows_of_curves(curves: Sequence[MeasuredCurve], called: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row for each curve of a file, and what they are called."""
+    rows, name = range(1, len(curves) + 1), Path(called).name
+    table = pd.DataFrame([_row(curve, called) for curve in curves], index=rows, columns=list(MMD))
+    others = pd.DataFrame({"curve": [name] * len(curves)}, index=rows)
+    if any(curve.sample for curve in curves):
+        others["sample"] = [curve.sample for curve in curves]
+    if any(curve.sec_offset is not None for curve in curves):
+        others["sec_offset"] = [curve.sec_offset for curve in curves]
+    return table, others
+
+
+def _row(curve: MeasuredCurve, called: str) -> Any:
+    """w on the grid without oligomers, after saying how it was read."""
+    called = f"{called}, {curve.sample}" if curve.sample else called
+    _say(called, curve.notes, curve.warnings)
+    log.info("%s: Mn %.4g, Mw %.4g g/mol by its points", called, curve.Mn, curve.Mw)
+    below = curve.w[LOG_M < OLIGOMERS].sum() * STEP
     if below > MOST_OLIGOMERS:
         raise InputError(f"{called}: {below:.0%} of the curve lies below 1000 g/mol; is the unit right?")
     if below > 0:
         log.info("%s: below 1000 g/mol, %.2g %% of the mass, it is not used", called, 100 * below)
-    table = pd.DataFrame([w], index=[1], columns=list(MMD))
-    return table, pd.DataFrame({"curve": [Path(called).name]}, index=[1])
+    return without_oligomers(curve.w)
+
+
+def _say(called: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
+    for note in notes:
+        log.info("%s: %s", called, note)
+    for warning in warnings:
+        log.warning("%s: %s", called, warning)
 
 
 def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame, system: System) -> None:

@@ -19,9 +19,9 @@ DICTIONARIES = {
     "LOSSES": "polyinv.models.losses",
     "ACTIVATIONS": "polyinv.models.networks",
     "METHODS": "polyinv.evaluation.closed_loop",
-    "SIGNALS": "polyinv.data.measured",
-    "UNITS": "polyinv.data.measured",
-    "BASELINES": "polyinv.data.measured",
+    "SIGNALS": "polyinv.data.files.options",
+    "UNITS": "polyinv.data.files.options",
+    "BASELINES": "polyinv.data.files.options",
 }
 """Dictionaries beside those that ``polyinv`` itself lists, and the module of each."""
 LISTED = {

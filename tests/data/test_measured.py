@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
 from polyinv.data.bundled import load_bundled
-from polyinv.data.measured import _kind, curve_of, is_curve, looks_like_curve, read_curve
+from polyinv.data.files.names import read_name
+from polyinv.data.measured import curve_of, is_curve, looks_like_curve, read_curve
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, mean_molar_masses, resample, unit_area
@@ -150,21 +151,33 @@ def test_encodings(density, tmp_path, encoding):
     assert "'RI (µV)' is a signal" in read_curve(path).notes[0]
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    {
-        "log_m": "logM|log10(M)|log M|lgM|lg(M)|LogMW|log10(M / g/mol)|log(M/(g mol⁻¹))|log molar mass|Log M [g/mol]",
-        "m": "M|MW|Mw|M (g/mol)|M / kg mol-1|molar mass|Molar Mass [kDa]|Molecular weight (Da)|Molmasse",
-        "w_log": "w(logM)|w(log M)|dw/dlogM|dwt/d(logM)|dW/dlog10M|W(lgM)|dwt/dlogMW|dw/d(log M)",
-        "w_m": "w(M)|dw/dM|dwt/dM|w(M) / (mol/g)|dW/d(M)",
-        "sec": "RI|dRI|RID|signal|Signal (mV)|RI signal|RI detector|normalized signal|SEC signal|intensity (a.u.)",
-        "other": "time|Elution volume (mL)|Retention time / min|cumulative|ln M|Vol",
-        None: "w|UV|sample|remark|temp|x|log|",
-    }.items(),
-)
+NAMES = {
+    "log_m": "logM|log10(M)|log M|lgM|lg(M)|LogMW|log10(M / g/mol)|log(M/(g mol⁻¹))|log molar mass|Log M [g/mol]|"
+    "Slice Log MW|lg Molmasse|log(masa molar)|log (Molare Masse)|log(masse molaire)|Log Molecular Weight|LogM(g/mol)",
+    "m": "M|MW|Mw|M (g/mol)|M / kg mol-1|molar mass|Molar Mass [kDa]|Molecular weight (Da)|Molmasse|Slice MW|M, kDa|"
+    "Molare Masse (g/mol)|Masa molar (g/mol)|Masse molaire (g/mol)|Peso molecular|Poids moléculaire|M_w",
+    "w_log": "w(logM)|w(log M)|dw/dlogM|dwt/d(logM)|dW/dlog10M|W(lgM)|dwt/dlogMW|dw/d(log M)|WF/dLogM|dw/dlg₁₀ M|"
+    "Differential Weight Fraction (1/log(g/mol))",
+    "w_m": "w(M)|dw/dM|dwt/dM|w(M) / (mol/g)|dW/d(M)|Differential Weight Fraction (mol/g)",
+    "n_log": "n(log M)|dn/dlogM|x(log M)",
+    "n_m": "n(M)|dn/dM|Number distribution|Number fraction",
+    "sec": "RI|dRI|RID|signal|Signal (mV)|RI signal|RI detector|normalized signal|SEC signal|intensity (a.u.)|UV|"
+    "UV 254 nm|Adjusted RI|Detektorsignal|Señal RI|Réponse|Response|Norm. RI|Intensität|Brechungsindex|Detector 1",
+    "time": "time|Retention time / min|RT (mins)|Zeit (min)|Retentionszeit|Tiempo de retención (min)|t_R",
+    "volume": "Elution volume (mL)|Vol|Ve (mL)|V/mL|Ret. Vol.|Elutionsvolumen|Volumen de elución (mL)|Volume d'élution",
+    "cumulative": "cumulative|Cum Ht %|Integral[%]|kumulativ|acumulada|Cumulative weight fraction",
+    "light scattering": "LS 90|MALS|RALS (mV)|Lichtstreuung|Dispersión de luz|Diffusion de lumière",
+    "viscosity": "IV - DP|viscosity|Viskosimeter|intrinsic viscosity",
+    "ln_m": "ln M|ln(M)",
+    "wavelength": "wavelength (nm)|Wellenlänge",
+    None: "w|sample|temp|x|log||batch 7|Probe|weight fraction",
+}
+
+
+@pytest.mark.parametrize(("kind", "names"), NAMES.items())
 def test_names_of_columns(kind, names):
     for name in names.split("|"):
-        assert _kind(name) == kind, name
+        assert read_name(name).kind == kind, name
 
 
 def write_sheets(path, sheets):
@@ -261,11 +274,11 @@ BAD = {
     "infinite": (spoilt(12, "inf;0.5"), "row 12, column 'log M' holds 'inf'; needs a finite number"),
     "too large": (spoilt(12, "4.0;1e999"), "row 12, column 'w(log M)' holds '1e999'; needs a finite number"),
     "commas and points": (spoilt(12, "4,0;0.5"), "row 12 holds '4,0' and '0.5': decimal commas and points; needs one"),
-    "thousands": (spoilt(12, "1,234.5;0.5"), "row 12, column 'log M' holds '1,234.5'; needs a finite number"),
+    "thousands": (spoilt(12, "1,234.5;0.5"), "row 12, column 'log M' holds 1234.5; that cannot be log10 M"),
     "commas for both": (
         "\n".join(f"4,{k:02d},0,{k:02d}" for k in range(1, 20)),
-        "columns of numbers 1, 2, 3, 4; needs just two, or names such as 'log M' and 'w(log M)'; with decimal commas, "
-        "set columns apart by semicolons",
+        "columns of numbers 1, 2, 3, 4; needs just two, or names such as 'log M' and 'w(log M)', or --x and --y; "
+        "with decimal commas, set columns apart by semicolons",
     ),
     "all zero": (text_of(X, 0 * Y), "the ordinate is nowhere above zero; needs w or a signal with a peak upwards"),
     "upside down": (text_of(X, -Y), "the ordinate is nowhere above zero"),
@@ -294,17 +307,18 @@ BAD = {
     ),
     "two samples": (
         "log M;A;B\n" + "\n".join(f"{x};{y};{y}" for x, y in zip(X, Y, strict=True)),
-        "which column is w or a signal? There are the columns of numbers 'log M', 'A', 'B'; needs just two",
+        "holds 2 curves: 'A', 'B'; --sample names one",
     ),
     "two signals": (
         "log M;RI;Signal\n" + "\n".join(f"{x};{y};{y}" for x, y in zip(X, Y, strict=True)),
-        "the columns 'RI' and 'Signal' mean the same; leave one",
+        "holds 2 curves: 'RI', 'Signal'; --sample names one",
     ),
     "before the calibration": (
         text_of(X + 10, Y, "Elution volume (mL);RI"),
-        "which column is log10 M or M? There are the columns of numbers 'Elution volume (mL)', 'RI'; needs just two",
+        "column 'Elution volume (mL)' is an elution volume, no molar mass: this is a chromatogram before its "
+        "calibration; give --calibration FILE",
     ),
-    "a second curve below": (text_of(X, Y) + "\n" + text_of(X, Y), "row 33, column 'log M' holds 'log M'; needs a"),
+    "a second curve below": (text_of(X, Y) + "\n" + text_of(X, Y), "holds 2 curves: 'curve 1', 'curve 2'; --sample"),
 }
 
 
@@ -353,7 +367,7 @@ def test_files_and_sheets_that_are_not_there(tmp_path):
         read_curve(tmp_path / "a.csv")
     assert looks_like_curve(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text(text_of(X, Y))
-    with pytest.raises(InputError, match=r"has no sheets; only an \.xlsx workbook has"):
+    with pytest.raises(InputError, match=r"has no sheets; only a workbook \(\.xlsx, \.xls, \.ods\) has"):
         read_curve(tmp_path / "a.csv", sheet="A")
     with pytest.raises(InputError, match="is empty"):
         read_curve(write_sheets(tmp_path / "a.xlsx", {"A": []}))
@@ -380,7 +394,9 @@ def test_a_table_is_no_curve(small, tmp_path, suffix):
     }.items(),
 )
 def test_a_table_is_told_by_its_columns(header, curve):
-    assert is_curve(header + "\n1,2,3,4\n".replace(",", ";" if ";" in header else ",")) == curve
+    separator = ";" if ";" in header else ","
+    cells = separator.join("1234"[: header.count(separator) + 1])
+    assert is_curve(f"{header}\n{cells}\n") == curve
 
 
 def test_reading_a_curve_is_quick_to_start():

@@ -189,7 +189,7 @@ def test_bad_arguments_are_one_line(measured, answered, arguments, said):
         (lambda table: table.assign(temp=["warm", *table["temp"][1:]]), "'warm'; needs a number, or nothing"),
         (lambda table: table.assign(Mn=1e9), "is less than Mn, which cannot be"),
         (lambda table: table[["Mn"]].assign(Mw=pd.Timestamp("2024-05-01")), "holds '2024-05-01'; needs a number"),
-        (lambda table: table[["time"]].rename(columns={"time": "t"}), "has one column of numbers; needs two"),
+        (lambda table: table[["time"]].rename(columns={"time": "u"}), "has one column of numbers; needs two"),
         (lambda table: table.assign(MMD55=5.0), "the distribution integrates to"),
     ],
 )
@@ -201,9 +201,15 @@ def test_bad_files_are_one_line(measured, answered, change, said):
     assert said in lines[0]
 
 
-def test_three_files_are_too_many(capsys):
-    assert main(["predict", "a", "b", "c"]) == 2
-    assert "predict takes a model and a file, or a file; got a, b, c" in capsys.readouterr().err
+def test_several_files_are_rows_with_their_names(curve, measured, tmp_path, answered, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text("sample;Mn (kg/mol);Mw (kg/mol)\nBA-1;40,8;88,3\nBA-2;30,1;66,2\n")
+    assert main(["predict", str(DEFAULT), str(curve), str(table), "--known", "temp=70,time=1800"]) == 0
+    answers = pd.read_csv(StringIO(capsys.readouterr().out))
+    assert answers["file"].tolist() == ["sec.txt", "table.csv", "table.csv"]
+    assert answers["inputs"].tolist() == ["mmd+temp+time", "means+temp+time", "means+temp+time"]
+    assert main(["predict", str(tmp_path / "a"), str(curve), str(table)]) == 2
+    assert "a holds no model" in capsys.readouterr().err
 
 
 def test_nothing_is_overwritten(measured, tmp_path, capsys):

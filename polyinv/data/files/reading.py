@@ -1,0 +1,52 @@
+"""Files of any format as sheets of cells; which format it is, is told by what is in them."""
+
+from pathlib import Path
+
+from polyinv.data.files.cells import Book, Sheet
+from polyinv.data.files.jcamp import is_jcamp, jcamp_sheets
+from polyinv.data.files.reptate import is_gpc, with_names
+from polyinv.data.files.text import decoded, text_sheet
+from polyinv.data.files.workbooks import ENDINGS, SIGNATURES, read_workbook
+from polyinv.errors import InputError
+
+MOST_BYTES = 20_000_000
+"""Of a text file. A curve has some thousand points; a table with the names of polyinv may be of any size."""
+
+
+def read_book(path: Path | str, sheet: str | None = None) -> Book:
+    """Read the cells of a file; its format is told by what is in it, not by its ending.
+
+    Args:
+        path: Text, or a workbook.
+        sheet: Of a workbook, the only one to read; it may be a hidden one.
+
+    Raises:
+        InputError: It is not there, is too large, is neither text nor a workbook, or has no such sheet.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.exists():
+        raise InputError(f"{path}: no such file" if not path.exists() else f"{path} is a folder; needs a file")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(SIGNATURES) or path.suffix.lower() in ENDINGS:
+        return read_workbook(path, sheet)
+    if sheet is not None:
+        raise InputError(f"{path} has no sheets; only a workbook (.xlsx, .xls, .ods) has")
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{path} has {size / 1e6:.0f} MB; a curve has some thousand points, and text up to {MOST_BYTES / 1e6:.0f} "
+            "MB is read (a table with commas and polyinv's own names of columns may be larger)"
+        )
+    return Book(path, sheets_of_text(decoded(path.read_bytes(), str(path)), str(path)))
+
+
+def sheets_of_text(text: str, place: str) -> list[Sheet]:
+    """Cells of a text, by its form: JCAMP-DX, RepTate's .gpc, or columns.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    if is_jcamp(text):
+        return jcamp_sheets(text, place)
+    return [text_sheet(with_names(text) if is_gpc(text) else text, place)]

@@ -1,0 +1,162 @@
+"""Text files as cells: their encoding, their separator, their comments."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from polyinv.data.files.cells import Rows, Sheet
+from polyinv.data.files.names import known
+from polyinv.data.files.numbers import is_missing, is_number
+from polyinv.errors import InputError
+
+ENCODINGS = ["cp1252", "cp850", "mac_roman"]
+"""Of text that is not UTF-8: Windows, DOS and old Macintosh computers of Western Europe."""
+SEPARATORS = (";", "\t", "|", " ", ",")
+COMMENTS = ("#", "//", "%", "!")
+MOST_LINES = 100_000
+"""Of a text; a curve has some thousand points."""
+LOOKED_AT = 2000
+"""Lines by which the separator is told."""
+_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def decoded(content: bytes, place: str) -> str:
+    """Decode bytes to text.
+
+    Raises:
+        InputError: They are no text.
+    """
+    for encoding in _encodings(content):
+        try:
+            text = content.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if "\0" not in text:
+            return text.removeprefix("\ufeff")
+    raise InputError(
+        f"{place} is neither text nor a workbook; a curve or a table is read from text, .xlsx, .xls or .ods"
+    )
+
+
+def _encodings(content: bytes) -> Iterable[str]:
+    marked = next((encoding for mark, encoding in _BOMS.items() if content.startswith(mark)), None)
+    if marked:
+        yield marked
+        return
+    yield "utf-8"
+    start = content[:2000]
+    if b"\0" in start:  # two bytes a character, without a mark
+        yield "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+        return
+    from charset_normalizer import from_bytes
+
+    accented = b"\n".join(line for line in content[:200_000].splitlines() if any(byte > 127 for byte in line))
+    best = from_bytes(accented, cp_isolation=ENCODINGS).best()
+    if best is not None and _letters_win(accented, best.encoding):
+        yield best.encoding
+    yield from ENCODINGS
+
+
+def _letters_win(content: bytes, encoding: str) -> bool:
+    """Whether an encoding makes more letters of the bytes than that of Windows does."""
+    usual = set("äöüÄÖÜßáéíóúñÁÉÍÓÚÑàâçèêëîïôùûœ°µ²³·±×Đđ–−’“”„«»")
+    found = [sum(char in usual for char in content.decode(each, "replace")) for each in (encoding, "cp1252")]
+    return found[0] > found[1]
+
+
+def text_sheet(text: str, place: str) -> Sheet:
+    """Split text into cells.
+
+    Raises:
+        InputError: It cannot be, or is too long.
+    """
+    whole = re.split(r"\r\n|\r|\n|\f", text.replace("\N{MINUS SIGN}", "-"))
+    if len(whole) > MOST_LINES:
+        raise InputError(
+            f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is "
+            "read (a table with commas and polyinv's own names of columns may be longer)"
+        )
+    lines = {row: line.rstrip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,|\f\x1a")}
+    separator = None
+    if lines and (told := re.fullmatch(r'"?sep=(.)"?', next(iter(lines.values())).strip(), re.IGNORECASE)):
+        separator = told[1]
+        del lines[next(iter(lines))]
+    comments = {row: line for row, line in lines.items() if line.lstrip().startswith(COMMENTS)}
+    content = {row: line for row, line in lines.items() if row not in comments}
+    if separator is None:
+        separator = _separator([*content.values()][:LOOKED_AT])
+    try:
+        rows = _split(content, separator)
+        noted: Rows = {row: [*cells_of(line, separator)] for row, line in comments.items()}
+    except csv.Error as error:
+        raise InputError(f"{place} is not a table of numbers: {error}") from None
+    return Sheet(place, rows, noted, separator=separator, lines=lines if separator == " " else {})
+
+
+def _separator(lines: list[str]) -> str:
+    """The separator of a text: what stands in every line of numbers, else what makes most numbers of them."""
+    for separator in ("\t", ";"):
+        held = sum(separator in line for line in lines)
+        alone = sum(_alone(line, separator) for line in lines)
+        if held > 0.9 * len(lines) or alone > 0.5 * max(len(lines) - 60, 10):
+            return separator
+    try:
+        return max(SEPARATORS, key=lambda each: _fit(lines, each))
+    except csv.Error:
+        return ","
+
+
+def _alone(line: str, separator: str) -> bool:
+    cells = cells_of(line, separator)
+    return sum(map(is_number, cells)) > 1 and all(is_number(cell) or is_missing(cell) for cell in cells)
+
+
+def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
+    """Score of a separator: rows of numbers alone, numbers beyond texts in a row, names that are known, cells."""
+    split = [cells_of(line, separator) for line in lines]
+    numbers = [sum(map(is_number, cells)) for cells in split]
+    alone = sum(
+        count > 1 and all(is_number(cell) or is_missing(cell) for cell in cells)
+        for count, cells in zip(numbers, split, strict=True)
+    )
+    widths = Counter(len(cells) for cells in split if len(cells) > 1)
+    names = max((known(cells) for cells in split[:200] if separator != " "), default=0)
+    beyond = sum(max(2 * n - len(cells), 0) for n, cells in zip(numbers, split, strict=True) if n > 1)
+    return alone, beyond, names, max(widths.values(), default=0)
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """Split a line into cells; those at its end that are empty are left out.
+
+    Example:
+        >>> cells_of('"1,5", "2,5",,', ","), cells_of("  3.0   0.5", " ")
+        (['1,5', '2,5'], ['3.0', '0.5'])
+    """
+    line = " ".join(line.split()) if separator == " " else line.strip(" ")
+    if '"' in line:
+        cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    else:
+        cells = line.split(separator)
+    cells = [cell.strip(" \t\u00a0'") if separator != "\t" else cell.strip(" \u00a0'") for cell in cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _split(lines: dict[int, str], separator: str) -> Rows:
+    rows: Rows = {}
+    held: tuple[int, str] | None = None
+    for row, line in lines.items():
+        if held is not None:  # a quoted cell that goes on below
+            row, line = held[0], f"{held[1]} {line}"
+            held = None
+        elif line.count('"') % 2 and separator != " ":
+            held = row, line
+            continue
+        cells = cells_of(line, separator)
+        if cells:
+            rows[row] = [*cells]
+    if held is not None:
+        rows[held[0]] = [*cells_of(held[1], separator)]
+    return rows

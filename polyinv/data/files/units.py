@@ -1,0 +1,122 @@
+"""Units in names of columns and in cells: (g/mol), / kDa, in °C, [min], and what they are in polyinv's units."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Unit of a quantity.
+
+    Args:
+        name: As polyinv writes it.
+        quantity: Molar mass, temperature, time, …
+        factor: What a value is multiplied by to be in polyinv's unit of the quantity.
+        offset: What is added then.
+    """
+
+    name: str
+    quantity: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def converted(self, value: float) -> float:
+        """A value of this unit in polyinv's unit."""
+        return value * self.factor + self.offset
+
+
+_UNITS = {
+    Unit("g/mol", "molar mass"): "g/mol gmol-1 gpermol da dalton daltons amu gr/mol gmol^-1 u gmole g/mole gmol",
+    Unit("kg/mol", "molar mass", 1e3): "kg/mol kgmol-1 kgpermol kda kdalton kilodalton kilodaltons 10^3g/mol 103g/mol "
+    "1000g/mol kg/mole",
+    Unit("Mg/mol", "molar mass", 1e6): "mda 10^6g/mol 106g/mol",
+    Unit("mol/g", "per molar mass"): "mol/g molg-1 1/(g/mol) (g/mol)-1 da-1 1/da mole/g",
+    Unit("mol/kg", "per molar mass", 1e-3): "mol/kg molkg-1 kda-1 1/kda",
+    Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol) 1/logg/mol 1/log10g/mol",
+    Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
+    Unit("K", "temperature", 1.0, -273.15): "k kelvin",
+    Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf fahrenheit",
+    Unit("s", "time"): "s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
+    Unit("min", "time", 60.0): "min mins minute minutes minuten min. minuto minutos",
+    Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden hora horas heure heures",
+    Unit("d", "time", 86400.0): "day days tag tage dia dias jour jours",
+    Unit("mL", "volume"): "ml milliliter milliliters milliliter cm3 cc",
+    Unit("mol/L", "concentration"): "mol/l moll-1 mol/dm3 moldm-3 mole/l",
+    Unit("mmol/L", "concentration", 1e-3): "mmol/l mmoll-1 mm mmol/dm3 mmoldm-3 mol/m3 molm-3",
+    Unit("g/L", "mass concentration"): "g/l gl-1 mg/ml mgml-1 g/cm3 g/ml",
+    Unit(
+        "mV", "signal"
+    ): "mv µv uv-1 v volt millivolt au mau a.u. a.u a.e. u.a. mvolt nriu µriu uriu riu counts cts ua",
+    Unit("nm", "length"): "nm",
+    Unit("mL/min", "flow"): "ml/min mlmin-1",
+    Unit("%", "share", 1e-2): "% wt% wt.% prozent percent gew.-% gew% pct",
+    Unit("1", "number"): "1 none",
+}
+ALIASES = {alias: unit for unit, written in _UNITS.items() for alias in written.split()}
+_SHORT = {"s", "k", "c", "h", "v", "d", "1", "u", "mm", "au", "ua", "oc", "grad", "day", "days", "min."}
+"""Not taken for a unit after a mere blank."""
+_BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]*(?:\([^()]*\)[^()\[\]{}<>]*)?)[)\]}>]")
+_CUTS = re.compile(r"\s*/\s*|\s+in\s+|\s*[,;:]\s*|_|\s+-\s*|\s+")
+
+
+def plain(text: str) -> str:
+    """Fold superscripts, wide signs and dashes of a name into plain ones."""
+    folded = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("−", "-").replace("–", "-")
+    return " ".join(folded.replace("μ", "µ").split())
+
+
+@lru_cache(maxsize=4096)
+def unit_of(text: str) -> Unit | None:
+    """The unit that a text is, all of it.
+
+    Example:
+        >>> [unit_of(each).name for each in ("g mol⁻¹", "kDa", "Daltons", "°C", "[min]", "mmol / L")]
+        ['g/mol', 'kg/mol', 'g/mol', '°C', 'min', 'mmol/L']
+    """
+    key = re.sub(r"[\s*·⋅^]|\.(?=mol)", "", plain(text).strip("[](){}<> ").lower())
+    return ALIASES.get(key) or ALIASES.get(re.sub(r"[()]", "", key))
+
+
+@lru_cache(maxsize=4096)
+def split_unit(name: str) -> tuple[str, Unit | None]:
+    """Part the name of a column into what it says and the unit in it.
+
+    Example:
+        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C"])]
+        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C')]
+    """
+    text, found = plain(name), None
+    for bracket in _BRACKETS.finditer(text):
+        unit = unit_of(bracket[1])
+        if unit and not (unit.name == "1" or (bracket[1].strip().lower() == "m")):
+            return (text[: bracket.start()] + " " + text[bracket.end() :]).strip(), unit
+    inside = _BRACKETS.search(text)
+    if inside and (part := _tail(inside[1])):
+        found = part[1]
+        return text.replace(inside[1], part[0]), found
+    return _tail(text) or (text, None)
+
+
+def _tail(text: str) -> tuple[str, Unit] | None:
+    for cut in _CUTS.finditer(text):
+        head, tail = text[: cut.start()], text[cut.end() :]
+        unit = unit_of(tail)
+        mere = not cut[0].strip() or cut[0] == "_"
+        if head and unit and not (mere and tail.lower() in _SHORT and unit.quantity != "temperature"):
+            return head, unit
+    return None
+
+
+QUANTITIES: dict[str, Callable[[str], bool]] = {
+    "molar mass": lambda name: name in ("Mn", "Mw"),
+    "temperature": lambda name: name == "temp",
+    "time": lambda name: name == "time",
+}
+
+
+def quantity_of(column: str) -> str:
+    """The quantity of a column of a system: molar mass, temperature, time, or concentration."""
+    return next((quantity for quantity, holds in QUANTITIES.items() if holds(column)), "concentration")

@@ -1,0 +1,96 @@
+"""Workbooks as cells: .xlsx, .xlsm, .xls and .ods, with what is hidden, what is a formula, what is an error."""
+
+import datetime
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from polyinv.data.files.cells import Book, Rows, Sheet
+from polyinv.data.files.numbers import Cell
+from polyinv.errors import InputError
+
+SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How .xlsx, .xlsm and .ods begin, and .xls."""
+ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+MOST_BYTES = 600_000_000
+"""Of a workbook when unpacked."""
+
+
+def read_workbook(path: Path, sheet: str | None = None) -> Book:
+    """Read the sheets of a workbook that are shown, or one of any kind by its name.
+
+    Raises:
+        InputError: It is none, is too large, or has no such sheet.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+    try:
+        _check_size(path)
+        with CalamineWorkbook.from_path(str(path)) as book:
+            meta = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+            names = [each.name for each in meta]
+            hidden = [each.name for each in meta if each.visible != SheetVisibleEnum.Visible]
+            if sheet is not None and sheet not in names:
+                shown = ", ".join(f"{name!r} (hidden)" if name in hidden else repr(name) for name in names)
+                raise InputError(f"{path} has no sheet {sheet!r}; it has {shown}")
+            wanted = [sheet] if sheet is not None else [name for name in names if name not in hidden]
+            sheets = [_sheet(path, book, name) for name in wanted]
+    except (CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not an Excel workbook: {error}") from None
+    if not sheets:
+        raise InputError(
+            f"{path} has no visible sheet; it has {', '.join(map(repr, names))}; --sheet takes one of them"
+        )
+    return Book(path, sheets, tuple(name for name in hidden if name != sheet))
+
+
+def _check_size(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(each.file_size for each in archive.infolist())
+    if size > MOST_BYTES:
+        raise InputError(f"{path} unpacks to {size / 1e6:.0f} MB; workbooks are read up to {MOST_BYTES / 1e6:.0f} MB")
+
+
+def _sheet(path: Path, book: Any, name: str) -> Sheet:
+    rows: Rows = {}
+    page = book.get_sheet_by_name(name)
+    for number, cells in enumerate(page.to_python(skip_empty_area=False), 1):
+        read = [_cell(cell) for cell in cells]
+        while read and read[-1] == "":
+            read.pop()
+        if read:
+            rows[number] = read
+    return Sheet(f"{path}, sheet {name!r}", rows, name=name, formulas=partial(_without_value, path, name))
+
+
+def _cell(cell: Any) -> Cell:
+    if isinstance(cell, bool):
+        return str(cell)
+    if isinstance(cell, (int, float)):
+        return float(cell)
+    if isinstance(cell, (datetime.date, datetime.time, datetime.timedelta)):
+        return str(cell)
+    return " ".join(str(cell).split())
+
+
+def _without_value(path: Path, name: str) -> dict[tuple[int, int], str]:
+    """Cells of a sheet that hold a formula, or an error, and no value: what stands there by row and column."""
+    if not zipfile.is_zipfile(path) or path.suffix.lower() == ".ods":
+        return {}
+    from openpyxl import load_workbook
+
+    found = {}
+    formulas, values = load_workbook(path)[name], load_workbook(path, data_only=True)[name]
+    for row in formulas.iter_rows():
+        for cell in row:
+            value = values.cell(cell.row, cell.column).value
+            if cell.data_type == "f" and value is None:
+                found[cell.row, cell.column - 1] = f"the formula {cell.value} without a value"
+            elif isinstance(value, str) and value.startswith("#"):
+                found[cell.row, cell.column - 1] = f"the error {value}"
+    return found
