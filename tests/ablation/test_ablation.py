@@ -23,7 +23,7 @@ from polyinv.runtime.files import locked
 from polyinv.runtime.resources import STUDIES
 from tests.ablation.studies import AXES, write_study
 
-COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value"]
+COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value", "sd", "low", "high"]
 ENDLESS = {"model.name": "mlp", "model.training": {"max_epochs": 10**6, "patience": 10**6}}
 
 
