@@ -33,7 +33,7 @@ RELATIVE = 2e-3
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<language>[\w-]*)[^`]*$")
 _MARK = re.compile(r"<!--\s*(?P<kind>not run|slow|output|file)\s*(:\s*(?P<what>.*?))?\s*-->")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
-_PROGRESS = re.compile(r"^\S.*: +\d+ of \d+ ")
+_PROGRESS = re.compile(r"^(\S.*: +\d+ of \d+ |compiling .*, once after an installation)")
 """A line that says how far something is: there are as many as the machine is slow."""
 
 
