@@ -219,3 +219,18 @@ def test_a_long_file_is_refused_or_read_in_pieces(tmp_path):
 )
 def test_numbers_as_they_are_written(cell, decimal, value):
     assert number(cell, decimal) == (None if value is None else pytest.approx(value))
+
+
+def test_names_behind_a_number_sign_begin_a_block_of_their_own():
+    """A report whose results stand above the slices, with pages that repeat the names, which begin with #."""
+    log_m = np.arange(6.0, 3.0, -0.02)
+    w = np.exp(-0.5 * ((log_m - 4.7) / 0.35) ** 2)
+    head = "#\tRetention Time\tSlice Area\tSlice MW\tSlice Log MW\tdwt/d(logM)\tCumulative %"
+    lines = ["GPC Results", "\tMn\tMw\tPolydispersity", "1\t36000\t69000\t1.9", "", head]
+    for at, (x, y) in enumerate(zip(log_m, w, strict=True), 1):
+        lines.append(f"{at}\t{10 + 0.05 * at:.3f}\t{round(1e5 * y)}\t{10**x:.0f}\t{x:.4f}\t{y:.6f}\t{at / 1.5:.3f}")
+        lines += ["", "page", head] if at % 50 == 0 else []
+    (found,) = curves_of("\n".join(lines), "report.txt")
+    m = 10**log_m
+    assert found.Mn == pytest.approx(w.sum() / (w / m).sum(), rel=0.01)
+    assert found.Mw == pytest.approx((w * m).sum() / w.sum(), rel=0.01)

@@ -140,7 +140,7 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
                 if run
                 else []
             )
-            if run and (not between or _continues(sheet, run, row, between)):
+            if run and not _begins_anew(sheet, run, row) and (not between or _continues(sheet, run, row, between)):
                 run += [*(each for each in held if sheet.rows[each] not in between), row]
             else:
                 if run:
@@ -151,6 +151,13 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
             held.append(row)
     if run:
         yield run
+
+
+def _begins_anew(sheet: Sheet, run: list[int], row: int) -> bool:
+    """Whether a comment before a row names other columns than those of the run: the names of the next block."""
+    heads = [cells for number, cells in sheet.comments.items() if run[-1] < number < row and _is_header(cells)]
+    before = [cells for number, cells in sheet.comments.items() if number < run[0]]
+    return any(cells not in before for cells in heads)
 
 
 def _is_other(cells: list[Cell], first: list[Cell]) -> bool:
