@@ -15,6 +15,7 @@ import torch
 import polyinv
 from polyinv.cli import main
 from polyinv.errors import InputError
+from polyinv.models.card import seal
 from polyinv.models.loggers import logger_of
 
 CLONE = Path(__file__).parents[1]
@@ -76,6 +77,7 @@ def test_a_pickle_in_a_model_is_not_read(tmp_path, trap, way):
         torch.save({"poison": Poison(trap)}, weights)
     else:
         weights.write_bytes(pickle.dumps(Poison(trap)))
+    seal(tmp_path / "model")  # by whoever put it there
     with pytest.raises(InputError, match="holds no whole model"):
         polyinv.load(tmp_path / "model")
     assert not trap.exists()
