@@ -44,7 +44,7 @@ LABELS = {
     "initiator": "initial initiator",
     "temp": "temperature",
     "solvent": "solvent",
-    "agent": "initial chain transfer agent",
+    "agent": "chain transfer agent",
     "time": "reaction time",
 }
 UNITS = dict.fromkeys(COLUMNS, CONCENTRATION) | {"temp": TEMPERATURE, "time": TIME}
