@@ -1,11 +1,10 @@
 """Recipe box: which values lie outside, and a guess of the unit that a known one was meant in."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import System, load_system
+from polyinv.chemistry import System
+from polyinv.data.files.units import if_meant_otherwise
 from polyinv.data.observations import Observations
 from polyinv.quantities import Quantity
 from polyinv.simulate.recipes import box
@@ -13,12 +12,6 @@ from polyinv.simulate.recipes import box
 MARGIN = 0.1
 """How far an answer may leave the box before it counts as outside, as a share of its width."""
 
-OTHER_UNITS: dict[str, dict[str, Callable[[float], float]]] = {
-    "°C": {"K": lambda value: value - 273.15, "°F": lambda value: (value - 32) / 1.8},
-    "s": {"min": lambda value: 60 * value, "h": lambda value: 3600 * value},
-    "mol/L": {"mmol/L": lambda value: value / 1000},
-}
-"""Units that a value may have been meant in, by the unit that it is taken in, and what it then is in the latter."""
 NEAR = 0.1
 """How far beyond the box a guess may lie, as a share of its width."""
 
@@ -32,7 +25,7 @@ def guessed_unit(quantity: Quantity, value: float) -> str:
         >>> guessed_unit(temp, 343.15), guessed_unit(time, 60), guessed_unit(initiator, 10.9), guessed_unit(temp, 300)
         (', 70 °C if it is in K', ', 3600 s if it is in min', ', 0.0109 mol/L if it is in mmol/L', '')
     """
-    guesses = {unit: converted(value) for unit, converted in OTHER_UNITS.get(quantity.unit, {}).items()}
+    guesses = if_meant_otherwise(value, quantity.unit)
     for margin in (0.0, NEAR * (quantity.high - quantity.low)):
         for unit, meant in guesses.items():
             if quantity.low - margin <= meant <= quantity.high + margin and meant > quantity.above:
@@ -49,7 +42,7 @@ def leaving_box(recipes: Tensor, given: Tensor, system: System) -> Tensor:
 
 def known_outside_box(observations: Observations) -> list[str]:
     """Say of each row which known value of the recipe lies outside the box, with a guess of its unit; empty if none."""
-    system, recipes = load_system(observations.system), observations.recipe
+    system, recipes = observations.system, observations.recipe
     leaving = leaving_box(recipes, ~recipes.isnan(), system)
     said = [""] * len(recipes)
     for row, at in leaving.nonzero().tolist():

@@ -12,7 +12,7 @@ from polyinv.data.files.cells import Rows, Sheet, said
 from polyinv.data.files.names import average_of, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
-from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
+from polyinv.data.files.units import Unit, if_meant_otherwise, quantity_of, split_unit, unit_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
@@ -42,11 +42,6 @@ _SPREAD = re.compile(
     r"(mean|average|mittelwert|durchschnitt|promedio|media|moyenne|sd|std|stdev|stddev|standardabweichung|rsd|cv|desviacion(estandar)?|ecarttype|stabw|s)"
 )
 _CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
-_OTHER_UNITS = {
-    "temperature": (("K", 1.0, -273.15), ("°F", 5 / 9, -160 / 9)),
-    "time": (("min", 60.0, 0.0), ("h", 3600.0, 0.0)),
-    "concentration": (("mmol/L", 1e-3, 0.0),),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +135,7 @@ def _of_recipe(base: str, unit: Unit | None, system: System) -> str | None:
     name, quantity = letters(base), unit.quantity if unit else None
     if re.fullmatch(_TEMPERATURE, name) or (base == "T" and quantity in (None, "temperature")):
         return "temp"
-    if (
-        re.fullmatch(_TIME, name)
-        or (base == "t" and quantity in (None, "time"))
-        or (base == "t" and quantity == "time")
-    ):
+    if re.fullmatch(_TIME, name) or (base == "t" and quantity in (None, "time")):
         return "time"
     if quantity != "concentration":
         return None
@@ -422,8 +413,7 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str) -> 
     if (value >= (100.0 if quantity == "time" else least - margin)) and value <= high + margin:
         return []
     unit = {"temperature": "°C", "time": "s", "concentration": "mol/L"}[quantity]
-    for other, factor, offset in _OTHER_UNITS[quantity]:
-        converted = value * factor + offset
+    for other, converted in if_meant_otherwise(value, unit).items():
         if low - margin <= converted <= high + margin and converted > 0:
             return [
                 f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is "

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -110,13 +109,23 @@ def _tail(text: str) -> tuple[str, Unit] | None:
     return None
 
 
-QUANTITIES: dict[str, Callable[[str], bool]] = {
-    "molar mass": lambda name: name in ("Mn", "Mw"),
-    "temperature": lambda name: name == "temp",
-    "time": lambda name: name == "time",
-}
+_QUANTITIES = {"Mn": "molar mass", "Mw": "molar mass", "temp": "temperature", "time": "time"}
 
 
 def quantity_of(column: str) -> str:
     """The quantity of a column of a system: molar mass, temperature, time, or concentration."""
-    return next((quantity for quantity, holds in QUANTITIES.items() if holds(column)), "concentration")
+    return _QUANTITIES.get(column, "concentration")
+
+
+_OTHERS = {"°C": ("K", "°F"), "s": ("min", "h"), "mol/L": ("mmol/L",)}
+
+
+def if_meant_otherwise(value: float, name: str) -> dict[str, float]:
+    """What a value in a unit of polyinv would be in it, had it been meant in each of the others that people use.
+
+    Example:
+        >>> if_meant_otherwise(2.0, "s")
+        {'min': 120.0, 'h': 7200.0}
+    """
+    units = [unit for unit in _UNITS if unit.name in _OTHERS.get(name, ())]
+    return {unit.name: unit.converted(value) for unit in units}
