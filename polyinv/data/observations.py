@@ -44,7 +44,7 @@ class Observations:
             deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument. They are carried along;
             nothing uses them yet.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
-        system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+        system: What is polymerized; given as `polyinv.chemistry.load_system` takes it, butyl acrylate by default.
 
     Raises:
         InputError: Nothing is given, or shapes do not fit.
@@ -62,16 +62,16 @@ class Observations:
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
     labels: pd.Index = _MISSING
-    system: AnySystem = DEFAULT
+    system: System = _MISSING
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "system", load_system(self.system))
+        object.__setattr__(self, "system", load_system(DEFAULT if self.system is None else self.system))
         given = {name: _numbers(getattr(self, name)) for name in QUANTITIES if getattr(self, name) is not None}
         if not given:
             raise InputError(f"observations of nothing; needs one of {', '.join(QUANTITIES)}")
         like = next(iter(given.values()))
         count = len(like) if like.ndim else 0
-        widths: dict[str, tuple[int, ...]] = {"recipe": (len(self._system.targets),), "mmd": (N_NODES,)}
+        widths: dict[str, tuple[int, ...]] = {"recipe": (len(self.system.targets),), "mmd": (N_NODES,)}
         for name in QUANTITIES:
             width = widths.get(name, ())
             values = given.get(name, like.new_full((count, *width), torch.nan))
@@ -79,17 +79,13 @@ class Observations:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "errors", {name: _numbers(sd) for name, sd in self.errors.items()})
         for name, sd in self.errors.items():
-            if name not in (known := _error_columns(self._system)):
+            if name not in (known := _error_columns(self.system)):
                 raise unknown("value with an error", name, known)
             _check_shape(f"error of {name}", sd, (count,))
         labels = pd.RangeIndex(1, count + 1) if self.labels is None else pd.Index(self.labels)
         if len(labels) != count:
             raise InputError(f"{count} observations need as many labels, got {len(labels)}")
         object.__setattr__(self, "labels", labels)
-
-    @property
-    def _system(self) -> System:
-        return load_system(self.system)
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT) -> Self:
@@ -142,7 +138,7 @@ class Observations:
         return torch.cat([self.recipe, self.scalars, self.mmd], dim=1)
 
     def _with(self, values: Tensor) -> Self:
-        return self._of(values, self._system, errors=self.errors, labels=self.labels)
+        return self._of(values, self.system, errors=self.errors, labels=self.labels)
 
     def _with_errors(self, errors: Mapping[str, float]) -> Self:
         stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
@@ -171,13 +167,13 @@ class Observations:
         Raises:
             InputError: A column is unknown.
         """
-        return self._values()[:, _places(columns, self._system)]
+        return self._values()[:, _places(columns, self.system)]
 
     def to_table(self) -> pd.DataFrame:
         """Convert to a table, indexed by the labels: the columns of the system, and what is stated of the errors."""
         values = torch.cat([self._values(), *(sd[:, None] for sd in self.errors.values())], dim=1)
-        named = _error_columns(self._system)
-        columns = [*self._system.columns, *(named[name] for name in self.errors)]
+        named = _error_columns(self.system)
+        columns = [*self.system.columns, *(named[name] for name in self.errors)]
         return pd.DataFrame(values.cpu().numpy(), self.labels, columns)
 
     @property
@@ -189,7 +185,7 @@ class Observations:
     def patterns(self) -> list[str]:
         """The pattern of each row, such as ``mmd+temp``; empty where nothing is given whole."""
         return [
-            name_of([name for name, given in zip(self._system.inputs, row, strict=True) if given], self._system)
+            name_of([name for name, given in zip(self.system.inputs, row, strict=True) if given], self.system)
             for row in self.present.tolist()
         ]
 
@@ -199,8 +195,8 @@ class Observations:
         Raises:
             InputError: The pattern cannot be, see `polyinv.data.patterns.inputs_of`.
         """
-        given = inputs_of(pattern, self._system)
-        return self.forgetting([name for name in self._system.inputs if name not in given])
+        given = inputs_of(pattern, self.system)
+        return self.forgetting([name for name in self.system.inputs if name not in given])
 
     def forgetting(self, inputs: Iterable[str]) -> Self:
         """Leave out some of the inputs of the system, such as values of the recipe.
@@ -213,9 +209,9 @@ class Observations:
             return self
         values = self._values()
         for name in inputs:
-            if name not in self._system.inputs:
-                raise unknown("input", name, self._system.inputs)
-            values[:, _places(self._system.inputs[name], self._system)] = torch.nan
+            if name not in self.system.inputs:
+                raise unknown("input", name, self.system.inputs)
+            values[:, _places(self.system.inputs[name], self.system)] = torch.nan
         return self._with(values)
 
     def with_known(self, known: Mapping[str, float], errors: Mapping[str, float] = MappingProxyType({})) -> Self:
@@ -231,7 +227,7 @@ class Observations:
         values = self._values() if known else None
         for name, value in known.items():
             assert values is not None
-            (place,) = _places([name], self._system)
+            (place,) = _places([name], self.system)
             other = (values[:, place] - value).abs() > SAME * abs(value)  # not where it is NaN
             if other.any():
                 row = int(other.nonzero()[0])
@@ -243,7 +239,7 @@ class Observations:
         filled = self if values is None else self._with(values)
         filled = filled._with_errors(errors)
         for start in range(0, len(filled), CHECKED):
-            check_physical(filled[start : start + CHECKED].to_table(), "with what is known", self._system)
+            check_physical(filled[start : start + CHECKED].to_table(), "with what is known", self.system)
         return filled
 
 

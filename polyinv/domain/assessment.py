@@ -17,7 +17,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from polyinv.chemistry import System, load_system
+from polyinv.chemistry import System
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
@@ -75,7 +75,7 @@ class Deviations:
     @classmethod
     def of(cls, observations: Observations) -> "Deviations":
         """Deviations of B observations; known recipe values are held."""
-        observed, near = observed_numbers(observations), references(load_system(observations.system))
+        observed, near = observed_numbers(observations), references(observations.system)
         with one_thread():
             closest = fit(near, observed, observations.recipe)
             misfit = closest.misfit / closest.credited.sqrt()
@@ -167,7 +167,7 @@ def assess(observations: Observations) -> pd.DataFrame:
 
 
 def _assess(observations: Observations) -> pd.DataFrame:
-    found, system = Deviations.of(observations), load_system(observations.system)
+    found, system = Deviations.of(observations), observations.system
     known = limits(system)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
     limits_of_rows = [

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import System, load_system
+from polyinv.chemistry import System
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
@@ -30,6 +30,7 @@ def in_words(inputs: Sequence[str], system: System) -> str:
     """Format inputs as a list in a sentence.
 
     Example:
+        >>> from polyinv.chemistry import load_system
         >>> in_words(("mmd", "means", "temp"), load_system("styrene"))
         'the MMD, Mn and Mw, temp'
     """
@@ -90,7 +91,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
         observations: Which of them are known, and what each row is called.
     """
     given, rows = ~observations.recipe.isnan(), observations.labels
-    system = load_system(observations.system)
+    system = observations.system
     found, leaving = [], leaving_box(recipes, given, system)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
@@ -114,7 +115,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
 
 def impossible(recipes: Tensor, observations: Observations) -> list[Finding]:
     """Warn of answers that no reactor can have: concentrations or times of zero or less, or what is no number."""
-    system, found = load_system(observations.system), []
+    system, found = observations.system, []
     for at, quantity in enumerate(system.recipe):
         bad = ~(recipes[:, at] > quantity.above) | recipes[:, at].isinf()
         if bad.any():

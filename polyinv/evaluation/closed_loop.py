@@ -303,7 +303,7 @@ def closed_loop(
     Raises:
         InputError: The method is unknown, shapes do not fit, or a number cannot be.
     """
-    system = load_system(observations.system)
+    system = observations.system
     _check_shapes((len(observations), len(system.targets)), recipes, true)
     if replicates < 2:
         raise InputError(f"replicates is {replicates}; a distance between replicates needs 2 or more")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from polyinv.chemistry import System, load_system
+from polyinv.chemistry import System
 from polyinv.data.features import features_of
 from polyinv.data.patterns import SHOWING, inputs_of
 from polyinv.errors import InputError
@@ -91,7 +91,7 @@ def without_impossible(answers: pd.DataFrame, observations: "Observations") -> p
     """Leave out answers that no reactor can have, and warn of those outside the box."""
     from polyinv.domain.words import by_row, impossible, outside_box
 
-    system = load_system(observations.system)
+    system = observations.system
     recipes = recipes_of(answers, system)
     findings = outside_box(recipes, observations) + impossible(recipes, observations)
     _warn(findings)
@@ -125,7 +125,7 @@ def _of_pattern(model: InverseModel, observations: "Observations", pattern: str,
 
 def _check_answerable(observations: "Observations") -> None:
     """Refuse rows without MMD or means, or with the whole recipe known; log which inputs are not used."""
-    system = load_system(observations.system)
+    system = observations.system
     names, present = list(system.inputs), observations.present
     for row, given in zip(observations.labels, present.tolist(), strict=True):
         inputs = set(itertools.compress(names, given))

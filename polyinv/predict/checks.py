@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from polyinv.chemistry import DEFAULT, load_system
+from polyinv.chemistry import DEFAULT
 from polyinv.predict.answers import recipes_of, with_warnings
 from polyinv.runtime.collection import uncollected
 
@@ -27,7 +27,7 @@ def checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame
         from polyinv.domain.words import assessments_in_words
         from polyinv.evaluation.closed_loop import closed_loop
 
-    system = load_system(observations.system)
+    system = observations.system
     assessments = assess(observations)
     if assessments["false_alarms"].isna().all():
         log.warning(

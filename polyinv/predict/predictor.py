@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from polyinv.chemistry import AnySystem, load_system
+from polyinv.chemistry import AnySystem
 from polyinv.errors import InputError
 from polyinv.models import InverseModel
 from polyinv.models.released import model_folder
@@ -75,7 +75,8 @@ class Predictor:
             - ``mmd_distance``, the total variation distance between the observed curve and that of the answered recipe,
               simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
             - ``closest_<value>``, a recipe of the box that is fitted to the observation: it makes this polymer where
-              any does, but need not be the one that was used.
+              any does, but need not be the one that was used;
+            - ``warnings``, what the log says of the row, in short.
 
             Empty where there is no such number.
 
@@ -99,7 +100,7 @@ class Predictor:
         errors: Mapping[str, float] = MappingProxyType({}),
     ) -> pd.DataFrame:
         """Predict recipes of what `read_rows` gives, see `predict`."""
-        load_system(observations.system).check_like(self.model.system, "what is to be answered", str(self.folder))
+        observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
             if idle:
@@ -156,7 +157,7 @@ def load(path: Path | str | None = None, system: AnySystem | None = None) -> Pre
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
     """Round answers to ``DIGITS``; known values stay as they were given."""
     numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
-    targets = load_system(observations.system).targets
+    targets = observations.system.targets
     for name, given in zip(targets, observations.recipe.T.numpy(), strict=True):
         numbers[name] = numbers[name].where(answers[name] != given, answers[name])
     return answers.assign(**dict(numbers.items()))
