@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pandas as pd
@@ -127,7 +127,7 @@ class DataConfig:
             raise unknown("data source", self.source, SOURCES)
         if self.source == "grid" and self.path is not None:
             raise InputError(f"data.source grid simulates its rows; data.path {self.path} goes with table or simulated")
-        system = load_system(self.system)
+        system = self.of
         if isinstance(system.stored, str):
             object.__setattr__(self, "system", system.stored)  # not its symbol, nor the path of a file that comes along
         check_patterns(self.patterns, system)
@@ -139,9 +139,9 @@ class DataConfig:
             )
         object.__setattr__(self, "simulated", replace(self.simulated, horizon=horizon))
 
-    @property
+    @cached_property
     def of(self) -> System:
-        """What is polymerized."""
+        """What is polymerized: a file of it is read once."""
         return load_system(self.system)
 
     @property
