@@ -9,8 +9,9 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.stated_system import check_stated
 from polyinv.errors import InputError
-from polyinv.mmd import LOG_M, OLIGOMERS, unit_area
+from polyinv.mmd import LOG_M, without_oligomers
 from polyinv.quantities import MEANS, MMD
+from polyinv.reactions import conversion
 
 CONVERSION = "conversion"
 POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
@@ -49,9 +50,8 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
     numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
     _check_recipes(numbers, system, path)
-    reacted = 1 - numbers[system.residual] / numbers[system.targets[0]]
     table = numbers[[*system.targets, CONVERSION, *MEANS]].copy()
-    table[CONVERSION] = table[CONVERSION].fillna(reacted)
+    table[CONVERSION] = table[CONVERSION].fillna(conversion(numbers, system))
     _check_conversion(table[CONVERSION], path)
     curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
     return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD)))
@@ -105,9 +105,6 @@ def _on_nodes(values: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def _measured(curves: np.ndarray) -> np.ndarray:
-    """The part of curves (B, 100) above 1000 g/mol, of unit area; NaN where one is missing or empty."""
-    kept = np.where(LOG_M >= OLIGOMERS, curves.clip(min=0), 0.0)
-    whole = ~np.isnan(curves).any(1) & (kept.sum(1) > 0)
-    found = np.full(curves.shape, np.nan)
-    found[whole] = unit_area(kept[whole])
-    return found
+    """The part of curves (B, 100) above 1000 g/mol, of unit area; NaN where one is torn, missing or empty."""
+    torn = np.isnan(curves).any(1, keepdims=True)
+    return without_oligomers(np.where(torn, np.nan, curves.clip(min=0)))

@@ -6,7 +6,8 @@ import torch
 
 from polyinv.chemistry import System
 from polyinv.data.runs_file import CONVERSION
-from polyinv.mmd import LOG_M, OLIGOMERS, STEP, unit_area
+from polyinv.evaluation.closed_loop import distance
+from polyinv.mmd import without_oligomers
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import run_numbers
 from polyinv.simulate import solvers
@@ -37,13 +38,9 @@ def compare(measured: pd.DataFrame, system: System) -> pd.DataFrame:
     lines["error_conversion"] = lines[f"{CONVERSION}_predicted"] - lines[CONVERSION]
     for name in MEANS:
         lines[f"error_ln_{name}"] = np.log(lines[f"{name}_predicted"] / lines[name])
-    lines["mmd_distance"] = _apart(polymer.mmd[reaction, snapshot], measured[list(MMD)].to_numpy())
+    shown, curves = without_oligomers(polymer.mmd[reaction, snapshot].numpy()), measured[list(MMD)].to_numpy(copy=True)
+    lines["mmd_distance"] = distance(torch.from_numpy(shown), torch.from_numpy(curves)).numpy()
     return lines
-
-
-def _apart(predicted: torch.Tensor, measured: np.ndarray) -> np.ndarray:
-    shown = np.where(LOG_M >= OLIGOMERS, predicted.numpy(), 0.0)
-    return STEP / 2 * np.abs(unit_area(shown) - measured).sum(1)
 
 
 def agreement(lines: pd.DataFrame) -> pd.DataFrame:
