@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from polyinv.data.datamodule import RecipeDataModule
 
+WEIGHTS = "weights.pt"
+"""Where a model keeps its tensors, see `load_weights`."""
 DAMAGE = (
     KeyError,
     IndexError,

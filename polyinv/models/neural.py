@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polyinv.errors import InputError, unknown
-from polyinv.models.base import InverseModel, check_seed, load_weights
+from polyinv.models.base import WEIGHTS, InverseModel, check_seed, load_weights
 from polyinv.models.options import Training, check, check_trainer
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from polyinv.data.datamodule import RecipeDataModule
     from polyinv.models.scaled import ScaledNetwork
 
-WEIGHTS = "weights.pt"
 ACTIVATIONS = ("relu", "silu")
 TRANSFORMS = ("plain", "root_log")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyinv.errors import InputError
-from polyinv.models.base import InverseModel, load_weights
+from polyinv.models.base import WEIGHTS, InverseModel, load_weights
 from polyinv.quantities import MMD
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ DEGREES = (1, 2, 3, 4, 5, 6)
 ALPHAS = tuple(10.0**k for k in range(-9, 2))
 """Strengths of the penalty that are tried if none is given."""
 HIGHEST = 10
-SMALLEST = 1e-9
-"""Lower end of what a logarithm is taken of, in the unit of the column."""
-WEIGHTS = "weights.pt"
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +76,7 @@ class PolynomialRidge(InverseModel):
         """Logarithms (N, 2) or (N, 3) of the residual monomer, if it is there, Mn and Mw."""
         import torch
 
+        from polyinv.data.transforms import SMALLEST
         from polyinv.instrument.curve import mean_molar_masses
 
         scalars = self.system.scalars
@@ -151,14 +149,14 @@ def _evaluated(weights: "dict[str, Tensor]", logarithms: "Tensor") -> "Tensor":
 
 
 def _checked(weights: "dict[str, Tensor]", degree: int | None, targets: int) -> "dict[str, Tensor]":
-    """Refuse weights that are not whole: another shape, or numbers that are none."""
+    """Refuse weights of another shape, or with powers or scales that cannot be; `load_weights` has seen to the rest."""
     variables = len(weights["center"])
     powers = _powers(variables, degree or 0)
     shapes = {"center": (variables,), "scale": (variables,), "powers": tuple(powers.shape)}
     shapes |= {"coefficients": (len(powers), targets), "intercept": (targets,)}
     for name, shape in shapes.items():
-        if tuple(weights[name].shape) != shape or not weights[name].isfinite().all():
-            raise ValueError(f"{name} is not of the shape {shape}, or not finite")
+        if tuple(weights[name].shape) != shape:
+            raise ValueError(f"{name} is not of the shape {shape}")
     if not weights["powers"].equal(powers) or not (weights["scale"] > 0).all():
         raise ValueError("its powers are not those of its degree, or a scale is not positive")
     return weights
