@@ -55,7 +55,7 @@ def read_curves(path: Path | str, **options: Any) -> list[MeasuredCurve]:
     """
     stated = Options(**options)
     book = read_book(path, stated.sheet)
-    return _curves(book, recognise(book, stated, load_system()), stated)
+    return curves_found(book, recognise(book, stated, load_system()), stated)
 
 
 def curve_of(text: str, place: str, **options: Any) -> MeasuredCurve:
@@ -74,7 +74,7 @@ def curves_of(text: str, place: str, **options: Any) -> list[MeasuredCurve]:
     """Read the measured distributions of a text, see `read_curves`."""
     stated = Options(**options)
     book = Book(Path(place), sheets_of_text(text, place))
-    return _curves(book, recognise(book, stated, load_system()), stated)
+    return curves_found(book, recognise(book, stated, load_system()), stated)
 
 
 def curves_found(book: Book, found: Found, options: Options) -> list[MeasuredCurve]:
@@ -83,21 +83,6 @@ def curves_found(book: Book, found: Found, options: Options) -> list[MeasuredCur
     Raises:
         InputError: As `read_curves`.
     """
-    return _curves(book, found, options)
-
-
-def _only(curves: Sequence[MeasuredCurve], place: str) -> MeasuredCurve:
-    if len(curves) > 1:
-        raise InputError(f"{place} holds {len(curves)} curves: {_listed(curves)}; --sample names one")
-    return curves[0]
-
-
-def _listed(curves: Sequence[MeasuredCurve] | Sequence[Source]) -> str:
-    names = [repr(curve.sample) for curve in curves]
-    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-
-
-def _curves(book: Book, found: Found, options: Options) -> list[MeasuredCurve]:
     place = str(book.path)
     if found.table is not None:
         names = ", ".join(filter(None, found.table.names))[:80]
@@ -121,6 +106,17 @@ def _curves(book: Book, found: Found, options: Options) -> list[MeasuredCurve]:
         )
         curves.append(replace(curve, notes=(*curve.notes, *found.notes)))
     return _against_stated(curves, sources)
+
+
+def _only(curves: Sequence[MeasuredCurve], place: str) -> MeasuredCurve:
+    if len(curves) > 1:
+        raise InputError(f"{place} holds {len(curves)} curves: {_listed(curves)}; --sample names one")
+    return curves[0]
+
+
+def _listed(curves: Sequence[MeasuredCurve] | Sequence[Source]) -> str:
+    names = [repr(curve.sample) for curve in curves]
+    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def _chosen(sources: Sequence[Source], options: Options, place: str) -> list[Source]:
