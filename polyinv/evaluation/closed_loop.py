@@ -381,7 +381,7 @@ def _floor(recipes: Tensor, method: str, seed: int, settings: Settings) -> Tenso
 def _between(replicates: Tensor) -> Tensor:
     """Mean distance (B,) between two of the replicates (B, R, 100)."""
     count = replicates.shape[1]
-    # Of numbers in order, the one after i others is added i times in all differences, and count - 1 - i times taken off.
+    # Of numbers in order, one after i others is added to i differences of two, and taken off in count - 1 - i.
     times = 2 * torch.arange(count, dtype=replicates.dtype) - (count - 1)
     ordered = torch.from_numpy(np.sort(replicates.numpy(), axis=1)).sum(-1)
     return STEP * (ordered * times).sum(-1) / (count * (count - 1))
