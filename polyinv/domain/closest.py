@@ -121,26 +121,24 @@ class References:
             known: Known values in the units of `to_unit`, NaN where not given, (B, V).
             count: How many.
         """
-        parts = zip(*(part.split(SCREENED) for part in (observations, weight.square(), known)), strict=True)
-        return torch.cat([self._nearest(*part, count) for part in parts])
+        each = (part.split(SCREENED) for part in (observations, weight.square(), known))
+        return torch.cat([self._nearest(x, w, k, count) for x, w, k in zip(*each, strict=True)])
 
     def _nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
         """As `nearest`, of few observations: candidates in single precision, and of these the nearest in double."""
         given, known = (~known.isnan()).double(), known.nan_to_num(0.0)
-        screened = [part.float() for part in (observations - self.middle, weight, known, given)]
-        candidates = _farness(*screened, *self.screen).topk(min(8 * count, len(self.unit)), largest=False).indices
+        far = self._screened((observations - self.middle).float(), weight.float(), known.float(), given.float())
+        candidates = far.topk(min(8 * count, len(self.unit)), largest=False).indices
         others, unit = self.observations[candidates], self.unit[candidates]
         far = ((observations[:, None] - others).square() * weight[:, None]).sum(-1)
         apart = ((known[:, None] - unit).square() * given[:, None]).sum(-1)
         return candidates.gather(1, (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices)
 
-
-def _farness(
-    observations: Tensor, weight: Tensor, known: Tensor, given: Tensor, others: Tensor, unit: Tensor
-) -> Tensor:
-    """How far references (R, 103) and (R, V) are from observations (B, 103) and known values (B, V): (B, R)."""
-    far, apart = _apart(observations, weight, others), _apart(known, given, unit)
-    return far.addcmul_(far, apart, value=100).add_(apart, alpha=1e-9)
+    def _screened(self, observations: Tensor, weight: Tensor, known: Tensor, given: Tensor) -> Tensor:
+        """How far the references are in single precision, (B, R)."""
+        others, unit = self.screen
+        far, apart = _apart(observations, weight, others), _apart(known, given, unit)
+        return far.addcmul_(far, apart, value=100).add_(apart, alpha=1e-9)
 
 
 def _apart(points: Tensor, weight: Tensor, others: Tensor) -> Tensor:

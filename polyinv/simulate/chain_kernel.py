@@ -28,7 +28,7 @@ def survive(survival: np.ndarray, room: np.ndarray, lengths: np.ndarray, decay: 
         lengths: In units, ascending, (E,).
         decay: Logarithm of the share that survives one unit.
     """
-    held = np.searchsorted(lengths, SMALLEST / decay) if decay < 0.0 else len(lengths)
+    held = int(np.searchsorted(lengths, SMALLEST / decay)) if decay < 0.0 else len(lengths)
     for e in range(held):
         x = lengths[e] * decay
         shifted = x * PER_LN2 + TO_WHOLE

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def refused(capsys, *arguments):
     return line
 
 
+@pytest.mark.usefixtures("here")
 def test_where_r2_is_not_defined_the_summary_is_blank(tmp_path, small):
     """A level of temperature held out has one temperature."""
     path = write_study(tmp_path / "study", small, axes={"split.name": ["by_recipe", "by_temperature"]})
@@ -71,17 +73,15 @@ def test_where_r2_is_not_defined_the_summary_is_blank(tmp_path, small):
         ("cells/composite-1/scores.csv", "", "scores.csv is damaged"),
     ],
 )
-def test_a_damaged_folder_is_one_line(study, tmp_path, capsys, file, content, said):
-    out = tmp_path / "out"
-    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
-    capsys.readouterr()
+def test_a_damaged_folder_is_one_line(plain, tmp_path, capsys, file, content, said):
+    out = Path(shutil.copytree(plain[1], tmp_path / "out"))
     (out / file).write_text(content)
     assert said in refused(capsys, "ablate", "--summarize", out)
 
 
-def test_seeds_that_are_no_more_asked_for_are_told(study, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
+def test_seeds_that_are_no_more_asked_for_are_told(plain, tmp_path, capsys):
+    study, out = (Path(shutil.copytree(part, tmp_path / part.name)) for part in (plain[0].parent, plain[1]))
+    study = study / plain[0].name
     study.write_text(yaml.safe_dump(yaml.safe_load(study.read_text()) | {"seeds": [1]}))
     assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
     assert "2 more that the study does not name any more are not in the tables" in capsys.readouterr().out
