@@ -24,12 +24,16 @@ from textwrap import dedent
 
 import pytest
 
+from tests.warm import SCRIPT, warm_commands
+
 CLONE = Path(__file__).parents[1]
 FRONT = [CLONE / "README.md", CLONE / "README.es.md", CLONE / "CONTRIBUTING.md"]
 PAGES = [path for path in (*FRONT, *sorted(CLONE.glob("docs/**/*.md"))) if path.is_file()]
 RUN = ("bash", "console", "python", "diff")
 RELATIVE = 2e-3
 """How far a number may be from the one that is printed: processors differ in the last bits, trainings amplify it."""
+WARM = "POLYINV_TESTS_WARM"
+"""Variable with the folder of the commands that have imported everything."""
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<language>[\w-]*)[^`]*$")
 _MARK = re.compile(r"<!--\s*(?P<kind>not run|slow|output|file)\s*(:\s*(?P<what>.*?))?\s*-->")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
@@ -129,6 +133,17 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def commands(tmp_path_factory):
+    """Commands that need not import anything, where PATH finds them first."""
+    if sys.platform != "linux":
+        yield
+        return
+    with warm_commands(tmp_path_factory.mktemp("warm")) as place, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WARM, str(place))
+        yield
+
+
 def run_page(page: Path, folder: Path, slow: bool) -> int:
     """Run the blocks of a page, Python blocks without others between them in one session. Returns how many ran."""
     chosen = in_turn(blocks_of(page.read_text(encoding="utf-8")), slow)
@@ -163,17 +178,20 @@ def _run_python(chosen: list[tuple[Block, str | None]], folder: Path, page: Path
     end = "-----8<-----"
     script = "\n".join(f"{block.text}\nprint({end!r}, flush=True)" for block, _ in chosen)
     (folder / ".typed.py").write_text(script, encoding="utf-8")
-    printed = _call([sys.executable, ".typed.py"], folder, page, chosen[0][0], apart=True)
+    python = sys.executable if (folder / "polyinv").is_dir() else SCRIPT
+    printed = _call([python, ".typed.py"], folder, page, chosen[0][0], apart=True)
     for (block, output), part in zip(chosen, printed.split(f"{end}\n"), strict=False):
         _compare(part, output, page, block)
 
 
 def _call(command: list[str], folder: Path, page: Path, block: Block, *, apart: bool = False) -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    warm = [] if (folder / "polyinv").is_dir() else [os.environ[WARM]]  # a copy of the package has its own
+    path = os.pathsep.join([*warm, str(Path(sys.executable).parent), os.environ["PATH"]])
     roots = [str(root) for root in (folder, CLONE) if (root / "polyinv").is_dir()]  # a copy of the package comes first
     environment = os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join(roots), "COLUMNS": "120"}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     errors = subprocess.PIPE if apart else subprocess.STDOUT
+    command = [shutil.which(command[0], path=path) or command[0], *command[1:]]
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
     )

@@ -48,6 +48,11 @@ def command(path, out, *options):
     return [sys.executable, "-m", "polyinv.cli", *arguments]
 
 
+def go_on(path, out, *options):
+    """The same command once more, in this process: with the fixture ``here``."""
+    assert main(["ablate", str(path), "--output", str(out), "--workers", "1", *options]) == 0
+
+
 def refused(capsys, *arguments):
     assert main([str(argument) for argument in arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -214,6 +219,7 @@ def wait_for(found, seconds=90):
     assert found()
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 @pytest.mark.parametrize(
     "moment",
@@ -231,7 +237,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_table(study, tmp_path, whole, 
     process.communicate()
     finished = {file: file.stat().st_mtime_ns for file in out.glob("cells/*/scores.csv")}
     assert len(finished) < 4
-    subprocess.run(command(study, out), check=True, capture_output=True)
+    go_on(study, out)
     assert {file: file.stat().st_mtime_ns for file in finished} == finished
     table = pd.read_csv(whole[2] / "table.csv")
     expected = table[table["axis.network"] == "forest"].drop(columns="axis.network")
@@ -240,6 +246,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_table(study, tmp_path, whole, 
     )
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed_cell(small, tmp_path):
     path = write_study(tmp_path / "study", small, axes={"network": {"endless": ENDLESS, "forest": {}}}, seeds=[1])
@@ -263,7 +270,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     mended = ENDLESS | {"model.training": {"max_epochs": 1}}
     study = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(study | {"axes": {"network": {"endless": mended, "forest": {}}}}))
-    subprocess.run(command(path, out, "--retry"), check=True, capture_output=True)
+    go_on(path, out, "--retry")
     assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
 
@@ -273,6 +280,7 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 @pytest.mark.parametrize(
     "asked",
@@ -307,12 +315,13 @@ def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_pa
             time.sleep(0.2)
     with locked(out), locked(out / "cells" / "long-1"):
         pass
-    subprocess.run(command(path, out), check=True, capture_output=True)
+    go_on(path, out)
     cells = pd.read_csv(out / "cells.csv").set_index("cell")
     assert set(cells["state"]) == {"done"}
     assert str(cells.loc["long-1", "resumed"]) == "True"
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     def nothing_large():  # stands for a disk without room: what is written beyond 20 kB fails
@@ -327,7 +336,7 @@ def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("polyinv: error: 2 of 2 cells failed; ")
     assert not list(out.glob("cells/*/scores.csv"))
     assert "OSError: [Errno 27]" in next((out / "failed").iterdir()).read_text()
-    subprocess.run(command(study, out, "--retry"), check=True, capture_output=True)
+    go_on(study, out, "--retry")
     assert set(gather(out)["axis.features"]) == {"composite", "scalars"}
     assert not list((out / "failed").iterdir())
 
