@@ -24,7 +24,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.warm import SCRIPT, warm_commands
+from tests.warm import SCRIPT
 
 CLONE = Path(__file__).parents[1]
 FRONT = [CLONE / "README.md", CLONE / "README.es.md", CLONE / "CONTRIBUTING.md"]
@@ -32,8 +32,6 @@ PAGES = [path for path in (*FRONT, *sorted(CLONE.glob("docs/**/*.md"))) if path.
 RUN = ("bash", "console", "python", "diff")
 RELATIVE = 2e-3
 """How far a number may be from the one that is printed: processors differ in the last bits, trainings amplify it."""
-WARM = "POLYINV_TESTS_WARM"
-"""Variable with the folder of the commands that have imported everything."""
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<language>[\w-]*)[^`]*$")
 _MARK = re.compile(r"<!--\s*(?P<kind>not run|slow|output|file)\s*(:\s*(?P<what>.*?))?\s*-->")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
@@ -125,23 +123,13 @@ def _close(printed: str, documented: str) -> bool:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, warm, monkeypatch):
     """Folder as a clone is where the commands are typed."""
     shutil.copytree(CLONE / "examples", tmp_path / "examples")
     for name in ("configs", "checkpoints"):
         shutil.copytree(CLONE / name, tmp_path / name)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(warm), os.environ["PATH"]]))
     return tmp_path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def commands(tmp_path_factory):
-    """Commands that need not import anything, where PATH finds them first."""
-    if sys.platform != "linux":
-        yield
-        return
-    with warm_commands(tmp_path_factory.mktemp("warm")) as place, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(WARM, str(place))
-        yield
 
 
 def run_page(page: Path, folder: Path, slow: bool) -> int:
@@ -185,8 +173,8 @@ def _run_python(chosen: list[tuple[Block, str | None]], folder: Path, page: Path
 
 
 def _call(command: list[str], folder: Path, page: Path, block: Block, *, apart: bool = False) -> str:
-    warm = [] if (folder / "polyinv").is_dir() else [os.environ[WARM]]  # a copy of the package has its own
-    path = os.pathsep.join([*warm, str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = [os.environ["PATH"], str(Path(sys.executable).parent)]  # the commands that have imported everything first
+    path = os.pathsep.join(path[::-1] if (folder / "polyinv").is_dir() else path)  # a copy of the package has its own
     roots = [str(root) for root in (folder, CLONE) if (root / "polyinv").is_dir()]  # a copy of the package comes first
     environment = os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join(roots), "COLUMNS": "120"}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}

@@ -64,6 +64,17 @@ def warm_commands(folder: Path):
         server.wait()
 
 
+def cold_commands(folder: Path) -> Path:
+    """The same commands, each of which imports everything."""
+    for name, options in (("polyinv", "-m polyinv.cli"), (SCRIPT, "")):
+        if sys.platform == "win32":
+            (folder / f"{name}.bat").write_text(f'@"{sys.executable}" {options} %*\n', encoding="utf-8")
+        else:
+            (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {options} "$@"\n', encoding="utf-8")
+            (folder / name).chmod(0o755)
+    return folder
+
+
 def serve(address: str) -> None:
     """Answer calls, each in a process of its own that another one waits for."""
     for name in PRELOADED:
