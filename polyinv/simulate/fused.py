@@ -1,4 +1,4 @@
-"""Forward solver on a CPU: the growth of reactions and its derivatives, some 30 µs each.
+"""Forward solver on a CPU: the growth of reactions and its derivatives, some 20 µs each.
 
 What `polyinv.simulate.deterministic` computes with torch, by the compiled loop of `polyinv.simulate.fused_kernel`, on
 as many threads as torch may use. To torch it is a function like any other: gradients flow back to the recipe, the

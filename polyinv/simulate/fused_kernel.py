@@ -3,7 +3,7 @@ r"""Rate equations of one reaction fused into one compiled loop, with their deri
 The scheme and the conventions of `polyinv.simulate.deterministic`, which stays the reference and works on a GPU. What
 is different is the rule by which they are integrated. In :math:`u = \ln M` the monomer falls by :math:`\dot u =
 -r/M`, r being the consumption, which hardly depends on u itself; three Gauss nodes per step (order 6 [Hairer, Nørsett,
-Wanner, *Solving Ordinary Differential Equations* II, IV.5]), found by fixed-point iteration, give the monomer at the
+Wanner, *Solving Ordinary Differential Equations* II, IV.5]), found by the secant method, give the monomer at the
 end of the step and, as a quadrature, the chains made in it. They are scaled to hold exactly the monomer consumed. A
 step is as long as monomer and initiator take to fall by about a third, so that steps get finer where conversion nears
 one; it changes continuously with the recipe.
