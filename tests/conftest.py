@@ -14,6 +14,7 @@ from filelock import FileLock
 from polyinv.chemistry.butyl_acrylate import RECIPE
 from polyinv.data.source import simulate_table
 from polyinv.simulate.recipes import published_grid
+from tests.warm import cold_commands, warm_commands
 
 hypothesis.settings.register_profile("polyinv", deadline=None)  # seconds are the machine's, which may be busy
 hypothesis.settings.load_profile("polyinv")
@@ -45,6 +46,19 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Folder with the commands ``polyinv`` and ``run-script``, in processes that have imported everything already.
+
+    Elsewhere than on Linux they cannot be forked, and import everything.
+    """
+    if sys.platform != "linux":
+        yield cold_commands(tmp_path_factory.mktemp("cold"))
+        return
+    with warm_commands(tmp_path_factory.mktemp("warm")) as place:
+        yield place
 
 
 @pytest.fixture(scope="session")

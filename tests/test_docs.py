@@ -24,6 +24,8 @@ from textwrap import dedent
 
 import pytest
 
+from tests.warm import SCRIPT
+
 CLONE = Path(__file__).parents[1]
 FRONT = [CLONE / "README.md", CLONE / "README.es.md", CLONE / "CONTRIBUTING.md"]
 PAGES = [path for path in (*FRONT, *sorted(CLONE.glob("docs/**/*.md"))) if path.is_file()]
@@ -121,11 +123,12 @@ def _close(printed: str, documented: str) -> bool:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, warm, monkeypatch):
     """Folder as a clone is where the commands are typed."""
     shutil.copytree(CLONE / "examples", tmp_path / "examples")
     for name in ("configs", "checkpoints"):
         shutil.copytree(CLONE / name, tmp_path / name)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(warm), os.environ["PATH"]]))
     return tmp_path
 
 
@@ -163,17 +166,20 @@ def _run_python(chosen: list[tuple[Block, str | None]], folder: Path, page: Path
     end = "-----8<-----"
     script = "\n".join(f"{block.text}\nprint({end!r}, flush=True)" for block, _ in chosen)
     (folder / ".typed.py").write_text(script, encoding="utf-8")
-    printed = _call([sys.executable, ".typed.py"], folder, page, chosen[0][0], apart=True)
+    python = sys.executable if (folder / "polyinv").is_dir() else SCRIPT
+    printed = _call([python, ".typed.py"], folder, page, chosen[0][0], apart=True)
     for (block, output), part in zip(chosen, printed.split(f"{end}\n"), strict=False):
         _compare(part, output, page, block)
 
 
 def _call(command: list[str], folder: Path, page: Path, block: Block, *, apart: bool = False) -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = [os.environ["PATH"], str(Path(sys.executable).parent)]  # the commands that have imported everything first
+    path = os.pathsep.join(path[::-1] if (folder / "polyinv").is_dir() else path)  # a copy of the package has its own
     roots = [str(root) for root in (folder, CLONE) if (root / "polyinv").is_dir()]  # a copy of the package comes first
     environment = os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join(roots), "COLUMNS": "120"}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     errors = subprocess.PIPE if apart else subprocess.STDOUT
+    command = [shutil.which(command[0], path=path) or command[0], *command[1:]]
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
     )

@@ -2,29 +2,43 @@
 
 import os
 import re
+import shutil
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.warm import SCRIPT
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
-def python(tmp_path):
-    """Calls Python in an empty folder; returns what it printed."""
+def call(tmp_path, warm):
+    """Calls ``polyinv`` or a script in an empty folder; returns what it printed."""
 
-    def call(*arguments: str) -> str:
+    def run(command: str, *arguments: str) -> str:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "120"}
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [shutil.which(command, path=warm), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    return call
+    return run
+
+
+@pytest.fixture
+def python(call):
+    """Calls a script."""
+    return partial(call, SCRIPT)
 
 
 def test_a_module_of_ones_own(python, tmp_path):
@@ -44,10 +58,10 @@ def test_a_trainer_of_ones_own(python, tmp_path, members):
     assert {"val/r2/temp", "val/r2/global", "train/r2/time"} <= columns
 
 
-def test_a_network_of_ones_own(python, tmp_path):
-    command = ["-m", "polyinv.cli", "train", "--import", str(EXAMPLES / "own_network.py"), "--output", "runs/wide"]
+def test_a_network_of_ones_own(call, tmp_path):
+    command = ["polyinv", "train", "--import", str(EXAMPLES / "own_network.py"), "--output", "runs/wide"]
     model = ["--model.name", "network", "--model.network", "wide", "--model.training.max_epochs", "2"]
-    assert "off_grid rows of the bundled data set" in python(*command, *model)
+    assert "off_grid rows of the bundled data set" in call(*command, *model)
     assert (tmp_path / "runs" / "wide" / "model" / "weights.pt").is_file()
 
 

@@ -28,6 +28,8 @@ VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
 """Of the logarithms of residual monomer, Mn and Mw, times the chains: about what reactions of an hour have."""
 REFERENCES, STARTS, STEPS = 4096, 3, 12
 """Recipes among which the nearest are looked for, how many of them are started from, and most steps of the descent."""
+SCREENED = 64
+"""Observations that are compared with the references at once: they stay in a processor's cache."""
 TOLERANCE = 1e-5
 """Of the solver: a thousandth of the noise of the smoothest curve."""
 RACE = 3
@@ -107,6 +109,8 @@ class References:
         self.system, self.forward = system, Forward(system)
         self.unit = to_unit(random_recipes(count, torch.Generator().manual_seed(0), system), system)
         self.observations = _rooted(self.forward(self.unit))
+        self.middle = self.observations.mean(0)  # single precision is lost on what all have in common
+        self.screen = (self.observations - self.middle).float(), self.unit.float()
 
     def nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
         """Indices of the nearest references (B, count) by weighted deviation; far from known values counts as far.
@@ -117,15 +121,30 @@ class References:
             known: Known values in the units of `to_unit`, NaN where not given, (B, V).
             count: How many.
         """
-        far = _apart(observations, weight.square(), self.observations)
-        apart = _apart(known.nan_to_num(0.0), (~known.isnan()).double(), self.unit)
-        return (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices
+        each = (part.split(SCREENED) for part in (observations, weight.square(), known))
+        return torch.cat([self._nearest(x, w, k, count) for x, w, k in zip(*each, strict=True)])
+
+    def _nearest(self, observations: Tensor, weight: Tensor, known: Tensor, count: int) -> Tensor:
+        """As `nearest`, of few observations: candidates in single precision, and of these the nearest in double."""
+        given, known = (~known.isnan()).double(), known.nan_to_num(0.0)
+        far = self._screened((observations - self.middle).float(), weight.float(), known.float(), given.float())
+        candidates = far.topk(min(8 * count, len(self.unit)), largest=False).indices
+        others, unit = self.observations[candidates], self.unit[candidates]
+        far = ((observations[:, None] - others).square() * weight[:, None]).sum(-1)
+        apart = ((known[:, None] - unit).square() * given[:, None]).sum(-1)
+        return candidates.gather(1, (far * (1 + 100 * apart) + 1e-9 * apart).topk(count, largest=False).indices)
+
+    def _screened(self, observations: Tensor, weight: Tensor, known: Tensor, given: Tensor) -> Tensor:
+        """How far the references are in single precision, (B, R)."""
+        others, unit = self.screen
+        far, apart = _apart(observations, weight, others), _apart(known, given, unit)
+        return far.addcmul_(far, apart, value=100).add_(apart, alpha=1e-9)
 
 
 def _apart(points: Tensor, weight: Tensor, others: Tensor) -> Tensor:
     """Weighted squared distances (B, R) of points (B, C) from others (R, C), the weights being the points' (B, C)."""
-    far = (points.square() * weight).sum(-1, keepdim=True) - 2 * (points * weight) @ others.T
-    return far.addmm_(weight, others.square().T).clamp_(min=0)
+    start = (points.square() * weight).sum(-1, keepdim=True)
+    return torch.addmm(start, points * weight, others.T, alpha=-2).addmm_(weight, others.square().T).clamp_(min=0)
 
 
 def fit(references: References, observations: Tensor, known: Tensor) -> Fit:

@@ -35,6 +35,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -380,10 +381,10 @@ def _floor(recipes: Tensor, method: str, seed: int, settings: Settings) -> Tenso
 def _between(replicates: Tensor) -> Tensor:
     """Mean distance (B,) between two of the replicates (B, R, 100)."""
     count = replicates.shape[1]
-    shifts = range(1, count // 2 + 1)  # those beyond have the same pairs; all at once would take a GB
-    apart = torch.stack([distance(replicates, replicates.roll(shift, 1)).mean(1) for shift in shifts])
-    pairs = torch.tensor([1.0 if 2 * shift == count else 2.0 for shift in shifts], dtype=apart.dtype)
-    return pairs @ apart / (count - 1)
+    # Of numbers in order, one after i others is added to i differences of two, and taken off in count - 1 - i.
+    times = 2 * torch.arange(count, dtype=replicates.dtype) - (count - 1)
+    ordered = torch.from_numpy(np.sort(replicates.numpy(), axis=1)).sum(-1)
+    return STEP * (ordered * times).sum(-1) / (count * (count - 1))
 
 
 def _errors_of_means(answer: Snapshots, curve: Tensor, observations: Observations) -> dict[str, Tensor]:

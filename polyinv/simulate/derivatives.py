@@ -1,7 +1,6 @@
 """Derivatives of what is observed by the recipe, and by the coefficients of the chemistry."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 import torch
@@ -10,9 +9,9 @@ from torch import Tensor
 from polyinv.chemistry import Arrhenius, Chemistry
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.simulate.fused import STARTED, TOLERANCE, coefficients, run, started
+from polyinv.simulate.fused import STARTED, TOLERANCE, Integrals, coefficients, run, started
 from polyinv.simulate.radical_rates import COEFFICIENTS, K_TRS
-from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, check_runs
+from polyinv.simulate.snapshots import Growth, Snapshots, check_growth, check_runs, mapped
 
 CONDITIONS = ("monomer", "initiator", "temp")
 """What every recipe names beside the time; a chemistry may add "solvent" and "agent"."""
@@ -66,18 +65,12 @@ def derivatives(
     d_start, d_k = _seeds(chemistry, conditions, seeds)
     molar_mass = chemistry.monomer_molar_mass
     found = run(start, k, times.numpy(), molar_mass, d_start=d_start, d_k=d_k, tolerance=tolerance)
-    growth, rate = (Growth(*map(torch.from_numpy, part)) for part in (found.growth, found.rate))
+    growth = Growth(*map(torch.from_numpy, found.growth))
     check_growth(growth, conditions)
     growth = growth.cumulated()
     polymer = growth.snapshots(chemistry)
-    changes = []
-    for name in by:
-        if name == "time":
-            changes.append(rate)
-        else:
-            at = seeds.index(name)
-            changes.append(Growth(*(torch.from_numpy(part[..., at]) for part in found.slopes)).cumulated())
-    return polymer, _stacked([_change(growth, polymer, change) for change in changes], polymer)
+    order = [seeds.index(name) if name != "time" else len(seeds) for name in by]
+    return polymer, _changes(growth, polymer, found, order)
 
 
 def _seeds(chemistry: Chemistry, conditions: Tensor, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -108,21 +101,30 @@ def _more_solvent(chemistry: Chemistry, name: str, solvent: np.ndarray) -> np.nd
     return 0.0 if volumes is None else np.where(solvent > 0, -volumes[0] / volumes[1], 0.0)
 
 
-def _change(growth: Growth, polymer: Snapshots, change: Growth) -> Snapshots:
-    """Change of snapshots with a change of the growth since the start of the reaction."""
-    chains, units, squares = (part.sum(-1) for part in (growth.chains, growth.units, growth.squares))
-    more_chains, more_units, more_squares = (part.sum(-1) for part in (change.chains, change.units, change.squares))
-    return Snapshots(
-        mmd=(change.units / STEP - polymer.mmd * more_units[..., None]) / units[..., None],
-        residual_monomer=change.monomer,
-        Mn=polymer.Mn * (more_units / units - more_chains / chains),
-        Mw=polymer.Mw * (more_squares / squares - more_units / units),
+def _changes(growth: Growth, polymer: Snapshots, found: Integrals, order: Sequence[int]) -> Snapshots:
+    """Derivatives of snapshots, with a last dimension D.
+
+    Args:
+        growth: Since the start of the reaction, (B, T).
+        polymer: Its snapshots.
+        found: Derivatives of the growth in some directions, and its rates, which are one direction more.
+        order: Numbers of the D directions.
+    """
+    chains, units, squares = (part.sum(-1)[..., None] for part in (growth.chains, growth.units, growth.squares))
+    more_chains, more_units, more_squares = (
+        torch.cat([torch.from_numpy(slope).sum(-1).cumsum(1), torch.from_numpy(rate).sum(-1)[..., None]], -1)
+        for slope, rate in zip(found.slopes[1:], found.rate[1:], strict=True)
+    )
+    monomer, by_time = torch.from_numpy(found.slopes[0]), torch.from_numpy(found.rate[0])
+    nodes = torch.cat([torch.from_numpy(found.slopes[2]).cumsum(1), torch.from_numpy(found.rate[2])[:, :, None]], 2)
+    nodes.div_(STEP).addcmul_(polymer.mmd[:, :, None], more_units[..., None], value=-1).div_(units[..., None])
+    changes = Snapshots(
+        mmd=nodes.mT,
+        residual_monomer=torch.cat([monomer, by_time[..., None]], -1),
+        Mn=polymer.Mn[..., None] * (more_units / units - more_chains / chains),
+        Mw=polymer.Mw[..., None] * (more_squares / squares - more_units / units),
         dead_chains=more_chains,
     )
-
-
-def _stacked(changes: list[Snapshots], polymer: Snapshots) -> Snapshots:
-    """Stack D changes along a last dimension."""
-    if not changes:
-        return Snapshots(*(getattr(polymer, field.name)[..., None][..., :0] for field in fields(Snapshots)))
-    return Snapshots(*(torch.stack([getattr(each, field.name) for each in changes], -1) for field in fields(Snapshots)))
+    if order == list(range(more_chains.shape[-1])):
+        return changes
+    return mapped(changes, lambda part: part[..., order])

@@ -149,7 +149,7 @@ def _scatter(
     out: np.ndarray,
 ) -> None:
     M, initiator, A = start[0], start[1], start[2]
-    flat, ratio, found = np.zeros((2, 3)), np.zeros(3), np.empty((3, 9))
+    flat, ratio, steep, found = np.zeros((2, 3)), np.zeros(3), np.zeros(3), np.empty((3, 9))
     covariance, feedback, made = np.zeros((3, 3)), np.zeros((3, 3, 3)), np.zeros((3, 3, 3))
     dead, now, steps = 0.0, 0.0, 0
     for t in range(len(times)):
@@ -157,7 +157,7 @@ def _scatter(
         while now < times[t] and M > TRACE and steps < MOST_STEPS:
             steps += 1
             h = step_length(k, M, initiator, A, now, times[t] - now, reach, flat, ratio)
-            step_nodes(k, M, initiator, A, now, h, flat, ratio, found)
+            step_nodes(k, M, initiator, A, now, h, flat, ratio, steep, found)
             mean = np.zeros((3, 3))
             for i in range(3):
                 _at_node(k, found[i], feedback[i], made[i])
@@ -197,8 +197,8 @@ def _at_node(
 ) -> None:
     """Write the matrix L and the covariance made per second, (3, 3) each, at one node of a step."""
     M, initiator, agent, S, Q = found[M_], found[I_], found[A_], found[S_], found[Q_]
-    none, by_M, by_I = np.zeros((len(k), 2)), np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    slopes = rate_slopes(k, M, initiator, agent, node_rates(found), none, by_M, by_I, np.zeros(2))
+    none, by_M, by_I, slopes = np.zeros((len(k), 2)), np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.empty((6, 2))
+    rate_slopes(k, M, initiator, agent, node_rates(found), none, by_M, by_I, np.zeros(2), slopes)
     feedback[:] = 0.0
     feedback[0, 0], feedback[1, 0] = -M * slopes[4, 0], -M * (slopes[0, 0] + slopes[1, 0])
     feedback[0, 2], feedback[1, 2] = -slopes[4, 1], -(slopes[0, 1] + slopes[1, 1])

@@ -1,4 +1,4 @@
-"""Forward solver on a CPU: the growth of reactions and its derivatives, some 30 µs each.
+"""Forward solver on a CPU: the growth of reactions and its derivatives, some 20 µs each.
 
 What `polyinv.simulate.deterministic` computes with torch, by the compiled loop of `polyinv.simulate.fused_kernel`, on
 as many threads as torch may use. To torch it is a function like any other: gradients flow back to the recipe, the
@@ -40,7 +40,7 @@ class Integrals(NamedTuple):
 
     Args:
         growth: Monomer (B, T), chains, units and squares (B, T, 100), see `polyinv.simulate.snapshots.Growth`.
-        slopes: Their derivatives, with a last dimension D.
+        slopes: Their derivatives: of the monomer (B, T, D), of the rest (B, T, D, 100).
         rate: Their derivatives by the time of the snapshot; empty without directions.
     """
 
@@ -118,7 +118,7 @@ def run(
     monomer, d_monomer, rate = np.empty((B, T)), np.empty((B, T, D)), np.zeros((B, R))
     bins, d_bins, rate_bins = (
         np.zeros((B, 3, T, N_NODES)),
-        np.zeros((B, 3, T, N_NODES, D)),
+        np.zeros((B, 3, T, D, N_NODES)),
         np.zeros((B, 3, R, N_NODES)),
     )
     # Of one layout, whatever comes in: another one would be compiled anew.
@@ -199,7 +199,7 @@ def _pulled_back(ctx: Any, rows: slice, wanted: tuple[Tensor, ...]) -> tuple[Ten
             gradient += torch.einsum("bt,btd->bd", weight, slope)
             by_time += weight * rate
         else:
-            gradient += torch.einsum("bte,bted->bd", weight, slope)
+            gradient += torch.einsum("bte,btde->bd", weight, slope)
             by_time += (weight * rate).sum(-1)
             by_time[:, :-1] -= (weight[:, 1:] * rate[:, :-1]).sum(-1)
     return gradient[:, :own], gradient[:, own:], by_time

@@ -31,7 +31,9 @@ COEFFICIENTS = (
 K_D, K_P, K_BB, K_PT, K_TSS, K_TST, K_TTT, K_TRM, K_TRS, K_TRA, F, D_SS, D_ST, D_TT = range(len(COEFFICIENTS))
 
 ITERATIONS = 60
-"""Of Newton's method, at most; from a value nearby it takes three."""
+"""Of Newton's method, at most; from a value nearby it takes one or two."""
+CONVERGED = 1e-8
+"""Relative change after which Newton's method is exact: what is left is about its square."""
 
 NO_GROWTH = 1e-12
 """Share of radicals that grow by one more unit, below which nothing does."""
@@ -78,7 +80,7 @@ def ratio_of_radicals(k: np.ndarray, monomer: float, initiation: float, near: fl
         slope = loss + 2 * x * S * (k[K_TSS] * k[K_TTT] - k[K_TST] ** 2) / spread
         change = (x * loss - k[K_BB]) / slope
         x = x - change if change < x else x / 2
-        if not abs(change) > 1e-15 * x:
+        if not abs(change) > CONVERGED * x:
             break
     return x
 
@@ -112,8 +114,9 @@ def rate_slopes(
     dM: np.ndarray,
     dI: np.ndarray,
     dA: np.ndarray,
-) -> np.ndarray:
-    """Derivatives of flory, combined, consumption, p, of k_p S + k_pt Q and of S, in D directions, (6, D).
+    out: np.ndarray,
+) -> None:
+    """Derivatives of flory, combined, consumption, p, of k_p S + k_pt Q and of S, in D directions.
 
     Args:
         k: See ``COEFFICIENTS``.
@@ -125,6 +128,7 @@ def rate_slopes(
         dM: Of the monomer, (D,).
         dI: Of the initiator, (D,).
         dA: Of the agent, (D,).
+        out: Written, (6, D).
     """
     M, S, Q = monomer, now.S, now.Q
     x = Q / S
@@ -134,7 +138,7 @@ def rate_slopes(
     loss = k[K_PT] * M + 2 * S * meeting
     slope = loss + 2 * x * S * (k[K_TSS] * k[K_TTT] - k[K_TST] ** 2) / spread
     ss, st, tt = S**2, 2 * S * Q, Q**2
-    out = np.empty((6, len(dM)))
+    transfer, growing = k[K_TRM] * M + k[K_TRS] + k[K_TRA] * agent, k[K_P] * S + k[K_PT] * Q
     for d in range(len(dM)):
         d_initiation = 2 * (dk[F, d] * k[K_D] + k[F] * dk[K_D, d]) * initiator + 2 * k[F] * k[K_D] * dI[d]
         d_spread = dk[K_TSS, d] + 2 * dk[K_TST, d] * x + dk[K_TTT, d] * x**2  # at the same x
@@ -143,7 +147,6 @@ def rate_slopes(
         dx = (dk[K_BB, d] - x * d_loss) / slope if k[K_BB] > 0.0 else 0.0  # no mid-chain radicals
         dS -= S * meeting / spread * dx
         dQ = dx * S + x * dS
-        transfer = k[K_TRM] * M + k[K_TRS] + k[K_TRA] * agent
         d_transfer = dk[K_TRM, d] * M + k[K_TRM] * dM[d] + dk[K_TRS, d] + dk[K_TRA, d] * agent + k[K_TRA] * dA[d]
         d_transfer = d_transfer * S + transfer * dS
         d_ss = dk[K_TSS, d] * ss + 2 * k[K_TSS] * S * dS
@@ -152,10 +155,8 @@ def rate_slopes(
         shifted = dk[D_SS, d] * k[K_TSS] * ss + dk[D_ST, d] * k[K_TST] * st + dk[D_TT, d] * k[K_TTT] * tt
         flory = d_transfer + 2 * (k[D_SS] * d_ss + k[D_ST] * d_st + k[D_TT] * d_tt + shifted)
         combined = (1 - k[D_SS]) * d_ss + (1 - k[D_ST]) * d_st + (1 - k[D_TT]) * d_tt - shifted
-        growing = k[K_P] * S + k[K_PT] * Q
         d_growing = dk[K_P, d] * S + k[K_P] * dS + dk[K_PT, d] * Q + k[K_PT] * dQ
         consumption = d_growing * M + growing * dM[d] + d_initiation + d_transfer
         out[0, d], out[1, d], out[2, d] = flory, combined, consumption
         out[3, d] = (flory + 2 * combined - now.p * consumption) / now.consumption
         out[4, d], out[5, d] = d_growing, dS
-    return out

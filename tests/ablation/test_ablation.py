@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,12 +48,18 @@ def command(path, out, *options):
     return [sys.executable, "-m", "polyinv.cli", *arguments]
 
 
+def go_on(path, out, *options):
+    """The same command once more, in this process: with the fixture ``here``."""
+    assert main(["ablate", str(path), "--output", str(out), "--workers", "1", *options]) == 0
+
+
 def refused(capsys, *arguments):
     assert main([str(argument) for argument in arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line
 
 
+@pytest.mark.usefixtures("here")
 def test_where_r2_is_not_defined_the_summary_is_blank(tmp_path, small):
     """A level of temperature held out has one temperature."""
     path = write_study(tmp_path / "study", small, axes={"split.name": ["by_recipe", "by_temperature"]})
@@ -71,17 +78,15 @@ def test_where_r2_is_not_defined_the_summary_is_blank(tmp_path, small):
         ("cells/composite-1/scores.csv", "", "scores.csv is damaged"),
     ],
 )
-def test_a_damaged_folder_is_one_line(study, tmp_path, capsys, file, content, said):
-    out = tmp_path / "out"
-    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
-    capsys.readouterr()
+def test_a_damaged_folder_is_one_line(plain, tmp_path, capsys, file, content, said):
+    out = Path(shutil.copytree(plain[1], tmp_path / "out"))
     (out / file).write_text(content)
     assert said in refused(capsys, "ablate", "--summarize", out)
 
 
-def test_seeds_that_are_no_more_asked_for_are_told(study, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
+def test_seeds_that_are_no_more_asked_for_are_told(plain, tmp_path, capsys):
+    study, out = (Path(shutil.copytree(part, tmp_path / part.name)) for part in (plain[0].parent, plain[1]))
+    study = study / plain[0].name
     study.write_text(yaml.safe_dump(yaml.safe_load(study.read_text()) | {"seeds": [1]}))
     assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
     assert "2 more that the study does not name any more are not in the tables" in capsys.readouterr().out
@@ -214,6 +219,7 @@ def wait_for(found, seconds=90):
     assert found()
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 @pytest.mark.parametrize(
     "moment",
@@ -231,7 +237,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_table(study, tmp_path, whole, 
     process.communicate()
     finished = {file: file.stat().st_mtime_ns for file in out.glob("cells/*/scores.csv")}
     assert len(finished) < 4
-    subprocess.run(command(study, out), check=True, capture_output=True)
+    go_on(study, out)
     assert {file: file.stat().st_mtime_ns for file in finished} == finished
     table = pd.read_csv(whole[2] / "table.csv")
     expected = table[table["axis.network"] == "forest"].drop(columns="axis.network")
@@ -240,6 +246,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_table(study, tmp_path, whole, 
     )
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed_cell(small, tmp_path):
     path = write_study(tmp_path / "study", small, axes={"network": {"endless": ENDLESS, "forest": {}}}, seeds=[1])
@@ -263,7 +270,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     mended = ENDLESS | {"model.training": {"max_epochs": 1}}
     study = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(study | {"axes": {"network": {"endless": mended, "forest": {}}}}))
-    subprocess.run(command(path, out, "--retry"), check=True, capture_output=True)
+    go_on(path, out, "--retry")
     assert set(gather(out)["axis.network"]) == {"endless", "forest"}
 
 
@@ -273,6 +280,7 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 @pytest.mark.parametrize(
     "asked",
@@ -307,12 +315,13 @@ def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_pa
             time.sleep(0.2)
     with locked(out), locked(out / "cells" / "long-1"):
         pass
-    subprocess.run(command(path, out), check=True, capture_output=True)
+    go_on(path, out)
     cells = pd.read_csv(out / "cells.csv").set_index("cell")
     assert set(cells["state"]) == {"done"}
     assert str(cells.loc["long-1", "resumed"]) == "True"
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.linux
 def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     def nothing_large():  # stands for a disk without room: what is written beyond 20 kB fails
@@ -327,7 +336,7 @@ def test_a_full_disk_loses_nothing_and_a_retry_finishes(small, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("polyinv: error: 2 of 2 cells failed; ")
     assert not list(out.glob("cells/*/scores.csv"))
     assert "OSError: [Errno 27]" in next((out / "failed").iterdir()).read_text()
-    subprocess.run(command(study, out, "--retry"), check=True, capture_output=True)
+    go_on(study, out, "--retry")
     assert set(gather(out)["axis.features"]) == {"composite", "scalars"}
     assert not list((out / "failed").iterdir())
 

@@ -73,11 +73,9 @@ def ablate(study, out):
 
 
 @pytest.fixture(scope="module")
-def whole(small, tmp_path_factory):
+def whole(plain):
     """Folder of a study that nobody has disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    assert ablate(write_watched(folder / "study", small), folder / "out") == 0
-    return folder / "out"
+    return plain[1]
 
 
 @pytest.fixture

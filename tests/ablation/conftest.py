@@ -1,0 +1,29 @@
+"""A study in the process of the tests: a process of its own imports for six seconds."""
+
+import logging
+
+import pytest
+
+import polyinv.ablation.ablate
+from polyinv.cli import main
+from tests.ablation.studies import work_here, write_study
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Cells are run in this process, one after the other."""
+    monkeypatch.setattr(polyinv.ablation.ablate, "work", work_here)
+    yield
+    logging.basicConfig(force=True)
+
+
+@pytest.fixture(scope="package")
+def plain(small, tmp_path_factory):
+    """A study of forests and its results, which nobody has disturbed, run in this process."""
+    folder = tmp_path_factory.mktemp("plain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polyinv.ablation.ablate, "work", work_here)
+        path = write_study(folder / "study", small)
+        assert main([str(each) for each in ("ablate", path, "--output", folder / "out", "--workers", 1)]) == 0
+    logging.basicConfig(force=True)
+    return path, folder / "out"
