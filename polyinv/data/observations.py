@@ -15,11 +15,21 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.features import errors_of
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.stated import stated_errors
 from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import SUFFIX, error_columns
+from polyinv.instrument.errors import (
+    LEAST,
+    OF_CONVERSION,
+    RELATIVE,
+    SUFFIX,
+    MeasurementErrors,
+    error_columns,
+    measurement_errors,
+)
+from polyinv.mmd import BIN_EDGES
 from polyinv.quantities import MMD, N_NODES
 
 QUANTITIES = ("recipe", "residual_monomer", "Mn", "Mw", "mmd")
@@ -27,6 +37,12 @@ SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
 CHECKED = 4096
 """Rows that are checked at once."""
+ORDINARY = "ordinary"
+"""Level of errors that measured polymers have where nothing is stated."""
+ENDS = ("lower_limit", "cut_low", "cut_high")
+"""Errors that a curve itself tells."""
+Assumed = MeasurementErrors | Mapping[str, Any] | str
+"""Errors as `polyinv.instrument.errors.measurement_errors` takes them."""
 _MISSING: Any = None
 
 
@@ -41,8 +57,8 @@ class Observations:
         mmd: Molar mass distribution on the nodes of `polyinv.mmd`, (B, 100); NaN where a node was not measured.
         errors: What is stated of the errors, (B,) each and NaN where nothing is, by the column of
             `polyinv.instrument.errors.error_columns` that states it, without its ending: ``temp`` is the standard
-            deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument. They are carried along;
-            nothing uses them yet.
+            deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument.
+        assumed: Errors that are taken where none are stated: one of `polyinv.instrument.errors.LEVELS`, or others.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
         system: What is polymerized; given as `polyinv.chemistry.load_system` takes it, butyl acrylate by default.
 
@@ -61,11 +77,16 @@ class Observations:
     Mw: Tensor = _MISSING
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
+    assumed: MeasurementErrors = _MISSING
     labels: pd.Index = _MISSING
     system: System = _MISSING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "system", load_system(DEFAULT if self.system is None else self.system))
+        assumed = ORDINARY if self.assumed is None else self.assumed
+        object.__setattr__(
+            self, "assumed", assumed if isinstance(assumed, MeasurementErrors) else measurement_errors(assumed)
+        )
         given = {name: _numbers(getattr(self, name)) for name in QUANTITIES if getattr(self, name) is not None}
         if not given:
             raise InputError(f"observations of nothing; needs one of {', '.join(QUANTITIES)}")
@@ -88,7 +109,7 @@ class Observations:
         object.__setattr__(self, "labels", labels)
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT) -> Self:
+    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT, assumed: Assumed = ORDINARY) -> Self:
         """Make observations of the rows of a table, labelled by its index.
 
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
@@ -96,6 +117,7 @@ class Observations:
         Args:
             table: Any of the columns of the system and of those that state errors; others are left aside.
             system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+            assumed: Errors that are taken where none are stated; those of a table of simulated rows are ``exact``.
 
         Raises:
             InputError: An error is stated that is no positive number.
@@ -103,11 +125,14 @@ class Observations:
         system = load_system(system)
         stated = stated_errors(table, error_columns(system.recipe, system.residual))
         errors = {name.removesuffix(SUFFIX): sd.to_numpy() for name, sd in stated.items()}
-        return cls._of(_numbers(table.reindex(columns=list(system.columns))), system, labels=table.index, errors=errors)
+        values = _numbers(table.reindex(columns=list(system.columns)))
+        return cls._of(values, system, labels=table.index, errors=errors, assumed=assumed)
 
     @classmethod
-    def from_tensor(cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT) -> Self:
-        """Observations (B, F) with named columns of the system; the inverse of `x`.
+    def from_tensor(
+        cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT, assumed: Assumed = ORDINARY
+    ) -> Self:
+        """Observations (B, F) with named columns of the system, those of errors among them; the inverse of `x`.
 
         Raises:
             InputError: The shape does not fit the names, or one is unknown.
@@ -116,10 +141,13 @@ class Observations:
             raise InputError(
                 f"observations of {len(columns)} columns need the shape (B, {len(columns)}), got {(*x.shape,)}"
             )
-        system = load_system(system)
-        values = x.new_full((len(x), len(system.columns)), torch.nan, dtype=torch.float64)
-        values[:, _places(columns, system)] = x.detach().double()
-        return cls._of(values, system)
+        system, x = load_system(system), x.detach().double()
+        stated = {column: name for name, column in _error_columns(system).items()}
+        errors = {stated[column]: x[:, at] for at, column in enumerate(columns) if column in stated}
+        at = [at for at, column in enumerate(columns) if column not in stated]
+        values = x.new_full((len(x), len(system.columns)), torch.nan)
+        values[:, _places([columns[place] for place in at], system)] = x[:, at]
+        return cls._of(values, system, errors=errors, assumed=assumed)
 
     @classmethod
     def _of(cls, values: Tensor, system: System, **rest: Any) -> Self:
@@ -138,7 +166,7 @@ class Observations:
         return torch.cat([self.recipe, self.scalars, self.mmd], dim=1)
 
     def _with(self, values: Tensor) -> Self:
-        return self._of(values, self.system, errors=self.errors, labels=self.labels)
+        return self._of(values, self.system, errors=self.errors, labels=self.labels, assumed=self.assumed)
 
     def _with_errors(self, errors: Mapping[str, float]) -> Self:
         stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
@@ -159,15 +187,59 @@ class Observations:
     def _mapped(self, function: Callable[[Tensor], Tensor], labels: pd.Index) -> Self:
         parts = {name: function(getattr(self, name)) for name in QUANTITIES}
         errors = {name: function(sd) for name, sd in self.errors.items()}
-        return type(self)(**parts, errors=errors, labels=labels, system=self.system)
+        return type(self)(**parts, errors=errors, labels=labels, system=self.system, assumed=self.assumed)
 
     def x(self, columns: Sequence[str]) -> Tensor:
-        """Features (B, F) of a model that was fitted on these columns.
+        """Features (B, F) of a model that was fitted on these columns; errors that are not stated are the assumed ones.
 
         Raises:
             InputError: A column is unknown.
         """
-        return self._values()[:, _places(columns, self.system)]
+        stated = [name for name in columns if name in errors_of(self.system)]
+        if not stated:
+            return self._values()[:, _places(columns, self.system)]
+        values = self._values()[:, _places([name for name in columns if name not in stated], self.system)]
+        known = self.error_columns()
+        by_name = dict(zip([name for name in columns if name not in stated], values.unbind(1), strict=True))
+        return torch.stack([by_name[name] if name in by_name else known[name] for name in columns], dim=1)
+
+    def error_columns(self) -> dict[str, Tensor]:
+        """Errors of each row (B,) by column, in its unit: as stated, or assumed; NaN of what is missing.
+
+        None is smaller than what is as good as exact (`polyinv.instrument.errors.LEAST`). What lies beyond the ends of
+        a curve was cut off at the height that the curve has there.
+        """
+        stated = {column: self.errors.get(name) for name, column in _error_columns(self.system).items()}
+        scalars = [*self.system.targets, *self.system.scalars]
+        values = {f"{name}{SUFFIX}": each for name, each in zip(scalars, self._values().unbind(1), strict=False)}
+        found = {}
+        for column, error in errors_of(self.system).items():
+            scale = values[column] if error in RELATIVE else torch.ones_like(self.Mn)
+            seen = self._of_curve(error)
+            usual = torch.full_like(scale, getattr(self.assumed, error))
+            usual = (usual if seen is None else seen.where(~seen.isnan(), usual)) * scale
+            given = stated[column]
+            # Who says how well the residual monomer is known means all of it, and likewise of the conversion.
+            other = {"conversion": stated[self.system.residual + SUFFIX], "residual": stated[OF_CONVERSION]}.get(error)
+            if other is not None:
+                usual = usual.where(other.isnan(), 0.0)
+            sd = usual if given is None else given.where(~given.isnan(), usual)
+            found[column] = sd.maximum(LEAST[error] * scale)
+        return found
+
+    def _of_curve(self, error: str) -> Tensor | None:
+        """What a curve itself tells of its ends, (B,); NaN without one, None of another error."""
+        if error not in ENDS:
+            return None
+        there = self.mmd > 0
+        low, high = there.int().argmax(-1), self.mmd.shape[-1] - 1 - there.flip(-1).int().argmax(-1)
+        if error == "lower_limit":
+            edge = 10.0 ** torch.from_numpy(BIN_EDGES).to(self.mmd)[low]
+            seen = edge.clamp(max=self.assumed.lower_limit)
+        else:
+            end = (low if error == "cut_low" else high)[:, None]
+            seen = (self.mmd.gather(-1, end) / self.mmd.amax(-1, keepdim=True))[:, 0]
+        return seen.where(there.any(-1) & ~self.mmd.isnan().any(-1), torch.nan)
 
     def to_table(self) -> pd.DataFrame:
         """Convert to a table, indexed by the labels: the columns of the system, and what is stated of the errors."""

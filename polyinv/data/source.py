@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.patterns import check_patterns
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.errors import TRAINED, MeasurementErrors, measurement_errors
 from polyinv.quantities import MMD
 from polyinv.reactions import Shard, check_together
 
@@ -41,6 +42,9 @@ class SimulatedConfig:
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
         exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1.
+        errors: With the features ``conditional+errors``, which are told them: the largest errors that are drawn, by the
+            names of `polyinv.instrument.errors.MeasurementErrors`, where they are not those of
+            `polyinv.instrument.errors.TRAINED`.
         seed: Of the recipes.
     """
 
@@ -52,6 +56,7 @@ class SimulatedConfig:
     redraw: bool = True
     fresh: bool = False
     exported: float = 0.0
+    errors: dict[str, float] = field(default_factory=dict)
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -62,6 +67,7 @@ class SimulatedConfig:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
         if not 0 <= self.exported <= 1:
             raise InputError(f"data.simulated.exported is {self.exported:g}; needs a share, 0 to 1")
+        self.largest_errors  # noqa: B018 (it raises)
         low, high = self.chains
         if not 1 <= low <= high <= MOST:
             raise InputError(
@@ -70,6 +76,11 @@ class SimulatedConfig:
         if self.fresh and not self.redraw:
             raise InputError("data.simulated.fresh needs data.simulated.redraw: fresh recipes have noise of their own")
         object.__setattr__(self, "chains", (float(low), float(high)))
+
+    @property
+    def largest_errors(self) -> MeasurementErrors:
+        """Largest errors that are drawn."""
+        return measurement_errors({**asdict(TRAINED), **self.errors})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.features import errors_of
 from polyinv.errors import unknown
 from polyinv.quantities import MMD
 
@@ -36,6 +37,8 @@ def _root_log(column: str, system: System) -> dict[str, Function]:
         return {f"√{column}": _root}
     if column == system.residual:
         return {f"ln {column}": _log, column: _same}
+    if column in errors_of(system):
+        return {f"ln {column}": _log}
     linear = {quantity.name for quantity in system.recipe if not quantity.logarithmic}
     return {column: _same} if column in linear else {f"ln {column}": _log}
 

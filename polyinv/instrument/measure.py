@@ -53,15 +53,25 @@ class Measured:
 
 
 def draw_errors(
-    low: MeasurementErrors, high: MeasurementErrors, count: int, generator: torch.Generator
+    low: MeasurementErrors,
+    high: MeasurementErrors,
+    count: int,
+    generator: torch.Generator,
+    *,
+    smallest: float = 0.0,
+    alike: float = 0.0,
 ) -> dict[str, Tensor]:
-    """Draw the errors of that many rows, each log-uniformly between two numbers and on its own, (count,) float64.
+    """Draw the errors of that many rows, each log-uniformly between two numbers, (count,) float64.
+
+    Drawn each on its own, hardly a row has nothing but small errors, and none has nothing but large ones.
 
     Args:
         low: Lower ends; where one is below that of ``LEAST``, this is taken.
         high: Upper ends; a zero stays zero.
         count: Rows.
         generator: Of the random numbers; its device is that of the result.
+        smallest: Share of rows all of whose errors are at their lower end.
+        alike: Share of rows all of whose errors are at the same place between their ends.
     """
     ends = [
         [min(max(first, LEAST[each.name]), last), last] if last > 0 else [0.0, 0.0]
@@ -69,6 +79,9 @@ def draw_errors(
     ]
     start, end = torch.tensor(ends, dtype=torch.float64, device=generator.device).clamp(min=1e-300).log().T[:, :, None]
     share = torch.rand(len(ends), count, generator=generator, dtype=torch.float64, device=generator.device)
+    if smallest or alike:
+        kind = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+        share = share.where(kind >= smallest + alike, share[0]) * (kind >= smallest)
     drawn = torch.exp(start + (end - start) * share)
     return {each.name: drawn[at] * (ends[at][1] > 0) for at, each in enumerate(fields(low))}
 
@@ -82,6 +95,7 @@ def observe(
     *,
     quantities: Sequence[Quantity],
     residual_name: str,
+    means: tuple[Tensor, Tensor] | None = None,
 ) -> Measured:
     """Measure B polymers with errors; the random numbers alone make two calls differ.
 
@@ -93,6 +107,8 @@ def observe(
         generator: Of the random numbers, on the device of the values.
         quantities: What the K values of the recipe are.
         residual_name: Column of the residual monomer.
+        means: True Mn and Mw, (B,) each, where they are known better than the bins of the curve tell them, which blur
+            them by half a per cent; an SEC program has finer slices.
     """
     sd = _of_rows(errors, residual)
     normal = torch.randn(len(recipe), recipe.shape[1] + 8, generator=generator, device=generator.device).to(recipe)
@@ -101,7 +117,11 @@ def observe(
     left = residual + sd["conversion"] * recipe[:, 0] * of_residual[:, 0]
     left = left.maximum(SMALLEST * residual) * torch.exp(sd["residual"] * of_residual[:, 1])
     w = _curves(mmd, sd, of_curve, generator)
-    Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(mean_molar_masses(w)))
+    of_curves = mean_molar_masses(w)
+    if means is not None:
+        blurred = mean_molar_masses(mmd)
+        of_curves = tuple(of * true / mean for of, true, mean in zip(of_curves, means, blurred, strict=True))
+    Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(of_curves))
     Mw = Mw.maximum(Mn)
     stated |= {residual_name + SUFFIX: sd["residual"] * left}
     stated |= {name + SUFFIX: sd["molar_mass"] * mean for name, mean in zip(MEANS, (Mn, Mw), strict=True)}

@@ -90,7 +90,7 @@ class NeuralModel(InverseModel):
             theirs, ours = getattr(other, option), getattr(self, option)
             if theirs != ours:
                 raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")
-        if (self.training.loss == "nll") != (other.training.loss == "nll"):
+        if self.training.predicts_spread != other.training.predicts_spread:
             raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
         self._start = other
 
@@ -106,7 +106,7 @@ class NeuralModel(InverseModel):
         """
         x = self._checked(x)
         between = self._fitted.predict(x).var(0, correction=0)
-        within = self._fitted.variance(x).mean(0) if self.training.loss == "nll" else 0.0
+        within = self._fitted.variance(x).mean(0) if self.training.predicts_spread else 0.0
         return (between + within).sqrt()
 
     def _save(self, folder: Path) -> None:
