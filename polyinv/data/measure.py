@@ -1,18 +1,22 @@
 """Measurement of simulated polymers, as observations of a laboratory whose errors are known."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from polyinv.data.features import errors_of
-from polyinv.data.observations import Assumed, Observations
+from polyinv.data.observations import Observations
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, MeasurementErrors, measurement_errors
 from polyinv.instrument.measure import observe
 from polyinv.mmd import STEP
 
 
-def measure(observations: Observations, errors: Assumed = "ordinary", seed: int = 0) -> Observations:
+def measure(
+    observations: Observations, errors: MeasurementErrors | Mapping[str, Any] | str = "ordinary", seed: int = 0
+) -> Observations:
     """Measure polymers that are known exactly, with the errors of a laboratory; these are stated in the result.
 
     Args:
@@ -34,7 +38,7 @@ def measure(observations: Observations, errors: Assumed = "ordinary", seed: int 
     missing = observations.recipe.isnan().any() | observations.scalars.isnan().any() | observations.mmd.isnan().any()
     if missing:
         raise InputError("only what is known whole can be measured: recipe, residual monomer, Mn, Mw and curve")
-    generator = torch.Generator(device=observations.recipe.device).manual_seed(seed)
+    generator = torch.Generator(observations.recipe.device).manual_seed(seed)
     curve = observations.mmd / (observations.mmd.sum(-1, keepdim=True) * STEP)
     found = observe(
         observations.recipe,

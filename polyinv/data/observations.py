@@ -22,7 +22,9 @@ from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
 from polyinv.instrument.errors import (
     LEAST,
+    LEVELS,
     OF_CONVERSION,
+    OF_CURVE,
     RELATIVE,
     SUFFIX,
     MeasurementErrors,
@@ -37,12 +39,16 @@ SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
 CHECKED = 4096
 """Rows that are checked at once."""
-ORDINARY = "ordinary"
-"""Level of errors that measured polymers have where nothing is stated."""
+EXACT = 2.0
+"""Times `polyinv.instrument.errors.LEAST` that an error is up to where it is none."""
+MATTERING = ("broadening", "offset", "slope", "drift", "noise", "molar_mass")
+"""Errors of the instrument that change a curve or its means."""
+CUT = 0.005
+"""Share of the peak from which on the end of an exact curve is one that was cut off."""
 ENDS = ("lower_limit", "cut_low", "cut_high")
 """Errors that a curve itself tells."""
-Assumed = MeasurementErrors | Mapping[str, Any] | str
-"""Errors as `polyinv.instrument.errors.measurement_errors` takes them."""
+Assumed = MeasurementErrors | Mapping[str, Any] | str | None
+"""Errors as `polyinv.instrument.errors.measurement_errors` takes them; None are none."""
 _MISSING: Any = None
 
 
@@ -58,7 +64,8 @@ class Observations:
         errors: What is stated of the errors, (B,) each and NaN where nothing is, by the column of
             `polyinv.instrument.errors.error_columns` that states it, without its ending: ``temp`` is the standard
             deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument.
-        assumed: Errors that are taken where none are stated: one of `polyinv.instrument.errors.LEVELS`, or others.
+        assumed: Errors that are taken where none are stated: one of `polyinv.instrument.errors.LEVELS`, or others. None
+            takes none, as of a simulation; `polyinv.Predictor.predict` then takes those of an ordinary laboratory.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
         system: What is polymerized; given as `polyinv.chemistry.load_system` takes it, butyl acrylate by default.
 
@@ -77,16 +84,14 @@ class Observations:
     Mw: Tensor = _MISSING
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
-    assumed: MeasurementErrors = _MISSING
+    assumed: MeasurementErrors | None = None
     labels: pd.Index = _MISSING
     system: System = _MISSING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "system", load_system(DEFAULT if self.system is None else self.system))
-        assumed = ORDINARY if self.assumed is None else self.assumed
-        object.__setattr__(
-            self, "assumed", assumed if isinstance(assumed, MeasurementErrors) else measurement_errors(assumed)
-        )
+        if self.assumed is not None and not isinstance(self.assumed, MeasurementErrors):
+            object.__setattr__(self, "assumed", measurement_errors(self.assumed))
         given = {name: _numbers(getattr(self, name)) for name in QUANTITIES if getattr(self, name) is not None}
         if not given:
             raise InputError(f"observations of nothing; needs one of {', '.join(QUANTITIES)}")
@@ -109,7 +114,7 @@ class Observations:
         object.__setattr__(self, "labels", labels)
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT, assumed: Assumed = ORDINARY) -> Self:
+    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT, assumed: Assumed = None) -> Self:
         """Make observations of the rows of a table, labelled by its index.
 
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
@@ -117,7 +122,7 @@ class Observations:
         Args:
             table: Any of the columns of the system and of those that state errors; others are left aside.
             system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
-            assumed: Errors that are taken where none are stated; those of a table of simulated rows are ``exact``.
+            assumed: Errors that are taken where none are stated.
 
         Raises:
             InputError: An error is stated that is no positive number.
@@ -130,7 +135,7 @@ class Observations:
 
     @classmethod
     def from_tensor(
-        cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT, assumed: Assumed = ORDINARY
+        cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT, assumed: Assumed = None
     ) -> Self:
         """Observations (B, F) with named columns of the system, those of errors among them; the inverse of `x`.
 
@@ -216,7 +221,7 @@ class Observations:
         for column, error in errors_of(self.system).items():
             scale = values[column] if error in RELATIVE else torch.ones_like(self.Mn)
             seen = self._of_curve(error)
-            usual = torch.full_like(scale, getattr(self.assumed, error))
+            usual = torch.full_like(scale, getattr(self._usual, error))
             usual = (usual if seen is None else seen.where(~seen.isnan(), usual)) * scale
             given = stated[column]
             # Who says how well the residual monomer is known means all of it, and likewise of the conversion.
@@ -227,18 +232,42 @@ class Observations:
             found[column] = sd.maximum(LEAST[error] * scale)
         return found
 
+    @property
+    def _usual(self) -> MeasurementErrors:
+        return LEVELS["exact"] if self.assumed is None else self.assumed
+
+    def instrument_errors(self) -> dict[str, Tensor]:
+        """Errors of the instrument (B,), by their names in `polyinv.instrument.errors.MeasurementErrors`."""
+        columns = self.error_columns()
+        found = {name: columns[column] for name, column in OF_CURVE.items()}
+        usual = torch.full_like(self.Mn, max(self._usual.molar_mass, LEAST["molar_mass"]))
+        of_mean = columns["Mn" + SUFFIX] / self.Mn
+        return found | {"molar_mass": of_mean.where(~of_mean.isnan(), usual)}
+
+    @property
+    def has_exact_curves(self) -> bool:
+        """Whether the instrument has no error in any row that is worth a word, as in a simulation."""
+        errors = self.instrument_errors()
+        return all(bool((errors[name] <= EXACT * LEAST[name]).all()) for name in MATTERING)
+
     def _of_curve(self, error: str) -> Tensor | None:
-        """What a curve itself tells of its ends, (B,); NaN without one, None of another error."""
+        """What a curve itself tells of its ends, (B,); NaN without one, None of another error.
+
+        Where curves are exact, the last single chain is no cut, and the height of a real one is larger.
+        """
         if error not in ENDS:
             return None
-        there = self.mmd > 0
+        there, usual = self.mmd > 0, getattr(self._usual, error)
         low, high = there.int().argmax(-1), self.mmd.shape[-1] - 1 - there.flip(-1).int().argmax(-1)
-        if error == "lower_limit":
-            edge = 10.0 ** torch.from_numpy(BIN_EDGES).to(self.mmd)[low]
-            seen = edge.clamp(max=self.assumed.lower_limit)
+        end = (high if error == "cut_high" else low)[:, None]
+        height = (self.mmd.gather(-1, end) / self.mmd.amax(-1, keepdim=True))[:, 0]
+        edge = 10.0 ** torch.from_numpy(BIN_EDGES).to(self.mmd)[low]
+        if error != "lower_limit":
+            seen = height.where((height >= CUT) | (usual > 0), 0.0)
+        elif usual > 0:
+            seen = edge.clamp(max=usual)
         else:
-            end = (low if error == "cut_low" else high)[:, None]
-            seen = (self.mmd.gather(-1, end) / self.mmd.amax(-1, keepdim=True))[:, 0]
+            seen = edge.where(height >= CUT, 0.0)
         return seen.where(there.any(-1) & ~self.mmd.isnan().any(-1), torch.nan)
 
     def to_table(self) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def rows_of(table: pd.DataFrame, columns: Sequence[str], system: AnySystem = DEF
     # pandas hands out read-only arrays
     y = torch.from_numpy(table[list(system.targets)].to_numpy(dtype=float, copy=True))
     if set(columns) & set(errors_of(system)):
-        return Rows(Observations.from_table(table, system, assumed="exact").x(columns), y)
+        return Rows(Observations.from_table(table, system).x(columns), y)
     return Rows(torch.from_numpy(table[list(columns)].to_numpy(dtype=float, copy=True)), y)
 
 

@@ -23,6 +23,7 @@ from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit, names_of_deviations, observed_numbers
 from polyinv.domain.recipe_box import known_outside_box
 from polyinv.errors import InputError
+from polyinv.instrument.expected import NUISANCES
 from polyinv.mmd import LOG_M, mean_molar_masses
 from polyinv.quantities import MMD
 from polyinv.runtime.blocks import blocks
@@ -37,12 +38,13 @@ FALSE_ALARMS = 0.05
 """Share of observations from inside the box that are not called inside."""
 FAR = 0.005
 """Share of them that are called outside."""
-KINDS = ("misfit", "Mn", "Mw", "roughness")
-"""Deviations: of what was fitted, and of Mn and Mw from the curve they belong to, in standard deviations; and the noise
-itself, as one over a number of chains."""
+KINDS = ("misfit", "stated", "Mn", "Mw", "roughness")
+"""Deviations: of all that was fitted, of what is no curve alone (residual monomer, means without a curve, known values,
+instrument), and of Mn and Mw from the curve they belong to, in standard deviations; and the noise itself, as one over a
+number of chains."""
 LEVELS = (3e-7, 1e-6, 5e-6)
 """Noise, as one over a number of chains, at which other limits begin to hold: the fewer chains, the less Gaussian."""
-LEAST = (1.0, 1.0, 1.0, 0.0)
+LEAST = (1.0, 1.0, 1.0, 1.0, 0.0)
 """Deviations of each kind that are none: those of the errors."""
 BLUR = 0.005
 """Of ln Mn and ln Mw, by the 100 nodes of a curve."""
@@ -86,7 +88,7 @@ class Deviations:
         misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
         apart = _means_less_curve(observed, closest.measured) - _means_less_curve(closest.fitted, closest.measured)
         apart = apart / (BLUR**2 + closest.means_error.square()).sqrt()[:, None]
-        kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
+        kinds = torch.stack([misfit, closest.misfit_beside_curve, *apart.abs().unbind(-1), closest.noise], -1)
         given = observations.present[:, : len(MEASURED)]
         inputs = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
         return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), inputs)
@@ -203,8 +205,8 @@ def _in_words(kind: str, fit: Fit, row: int, system: System) -> str:
             scalars[name] += square
     curve = deviation[CURVE]
     largest = max(scalars, key=lambda name: scalars[name])
-    if kind == "misfit" and scalars[largest] > curve.sum():
-        return largest
+    if kind == "stated" or (kind == "misfit" and scalars[largest] > curve.sum()):
+        return f"the {largest}" if largest in NUISANCES else largest
     # The shortest piece of the curve that holds half of the misfit.
     total = np.concatenate([[0.0], curve.cumsum()])
     starts = np.arange(len(curve))

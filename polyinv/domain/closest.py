@@ -19,7 +19,7 @@ from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.data.observations import Observations
-from polyinv.instrument.errors import OF_CONVERSION, OF_CURVE, SUFFIX
+from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
 from polyinv.instrument.expected import CURVE, MN, MW, NUISANCES, WIDEST, ExpectedMeasurement, without_nuisances
 from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP
@@ -84,6 +84,12 @@ class Fit:
     def misfit(self) -> Tensor:
         """Root mean square of the deviations that count, (B,)."""
         return ((self.deviation.square() * self.populated).sum(-1) / self.populated.sum(-1).clamp(min=1)).sqrt()
+
+    @property
+    def misfit_beside_curve(self) -> Tensor:
+        """Root of the sum of the squared deviations that are not the curve's, (B,)."""
+        squares = self.deviation.square() * self.populated
+        return (squares.sum(-1) - squares[:, CURVE].sum(-1)).clamp(min=0).sqrt()
 
 
 def names_of_deviations(system: System) -> list[str]:
@@ -274,8 +280,7 @@ class _Problem:
         whole = ~x[:, CURVE].isnan().any(-1)
         given = ~x.isnan()
         given[:, [MN, MW]] &= ~whole[:, None]
-        errors = observations.error_columns()
-        by_name = {name: errors[column] for name, column in OF_CURVE.items()}
+        errors, by_name = observations.error_columns(), observations.instrument_errors()
         stated = torch.zeros_like(x)
         residual = errors[system.residual + SUFFIX] / observations.residual_monomer
         stated[:, MONOMER] = residual.square().nan_to_num(0.0)

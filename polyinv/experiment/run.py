@@ -13,7 +13,7 @@ import yaml
 
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System, load_system
-from polyinv.data.features import CONDITIONAL, current_name, feature_columns
+from polyinv.data.features import MISSING_INPUTS, current_name, feature_columns
 from polyinv.data.patterns import named_patterns
 from polyinv.data.source import DataConfig, load_off_grid, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
@@ -189,10 +189,12 @@ def _prepared(experiment: Experiment, table: pd.DataFrame) -> "RecipeDataModule"
 def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.model not in MODELS:
         raise unknown("model", experiment.model, MODELS)
-    if experiment.features == CONDITIONAL:
+    if experiment.features in MISSING_INPUTS:
         check_takes_gaps(experiment.model)
     elif experiment.data.patterns:
-        raise InputError(f"data.patterns go with the features {CONDITIONAL!r}, not with {experiment.features!r}")
+        raise InputError(
+            f"data.patterns go with the features {' or '.join(MISSING_INPUTS)}, not with {experiment.features!r}"
+        )
     if experiment.data.source == "simulated" and experiment.split.share != 1:
         raise InputError(
             f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
@@ -312,7 +314,7 @@ def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "I
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
     """Inputs given of observations (N, F): all, or with ``conditional`` those of each pattern that is named."""
-    if experiment.features != CONDITIONAL:
+    if experiment.features not in MISSING_INPUTS:
         yield experiment.features, x
         return
     from polyinv.data.masks import masked_inputs

@@ -138,6 +138,8 @@ LEVELS: dict[str, MeasurementErrors] = {
 }
 """Levels of errors by name. ``exact`` is a simulation: everything is measured, single monomer units included."""
 
+ORDINARY = "ordinary"
+"""Level of errors of a polymer that was measured, where nothing else is said."""
 TRAINED = MeasurementErrors(
     temperature=3.0,
     time=300.0,

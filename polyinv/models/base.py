@@ -90,6 +90,26 @@ class InverseModel(ABC):
 
         return is_conditional(self.columns, self.system)
 
+    @property
+    def takes_errors(self) -> bool:
+        """Whether the model is told the errors of what it is given."""
+        from polyinv.data.features import errors_of
+
+        return not set(errors_of(self.system)).isdisjoint(self.columns)
+
+    @property
+    def tells_errors(self) -> bool:
+        """Whether the model says of each answer how far it errs, from the errors that it is told, see `spread`."""
+        return False
+
+    def spread(self, x: "Tensor") -> "Tensor":
+        """Predicted standard deviation (B, V) of the answers to observations (B, F), for models that tell it.
+
+        Raises:
+            InputError: This one does not.
+        """
+        raise InputError(f"a {self.name} does not tell how far its answers err")
+
     @abstractmethod
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """Fit the training rows, choosing on the validation rows; the test rows are not looked at.
@@ -138,9 +158,11 @@ class InverseModel(ABC):
                 f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
             )
         if self.conditional:
-            from polyinv.data.masks import check_polymer_is_there
+            from polyinv.data.masks import check_errors_are_there, check_polymer_is_there
 
             check_polymer_is_there(x, self.columns, self.system)
+            if self.takes_errors:
+                check_errors_are_there(x, self.columns, self.system)
         return x.double()
 
     def save(self, folder: Path | str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from polyinv.models.scaled import ScaledNetwork
 
 ACTIVATIONS = ("relu", "silu")
-TRANSFORMS = ("plain", "root_log")
+TRANSFORMS = ("plain", "root_log", "moments")
 
 
 class NeuralModel(InverseModel):
@@ -97,6 +97,11 @@ class NeuralModel(InverseModel):
     def predict_members(self, x: "Tensor") -> "Tensor":
         """See `InverseModel.predict_members`."""
         return self._fitted.predict(self._checked(x))
+
+    @property
+    def tells_errors(self) -> bool:
+        """See `InverseModel.tells_errors`."""
+        return self.takes_errors and self.training.predicts_spread
 
     def spread(self, x: "Tensor") -> "Tensor":
         """Predicted standard deviation (B, V) of the answers to observations (B, F), in physical units.
