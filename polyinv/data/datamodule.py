@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.batches import Batches, Blocks, InputMask, Observed, Shard, SimulatedBatches, TableBatches
-from polyinv.data.features import MISSING_INPUTS, current_name, errors_of, feature_columns
+from polyinv.data.features import MISSING_INPUTS, current_name, feature_columns
 from polyinv.data.masks import InputPatterns
 from polyinv.data.rows import Rows, parts_of, rows_of, together
 from polyinv.data.scaling import Scaling
@@ -176,8 +176,8 @@ class RecipeDataModule(L.LightningDataModule):
         self._keep(*rows, rows_of(table.iloc[split.test], self.columns, self.system))
 
     def _read_table(self) -> pd.DataFrame:
-        needed = [name for name in self.columns if name not in errors_of(self.system)]
-        columns = tuple(dict.fromkeys((*split_columns(self.split, self.system), *needed)))
+        needed = (*split_columns(self.split, self.system), *self.columns)
+        columns = tuple(name for name in dict.fromkeys(needed) if name in self.system.columns)
         if self._table is None:
             self._table = load_table(self.config, columns)
         if missing := [column for column in (*columns, *self.system.targets) if column not in self._table]:

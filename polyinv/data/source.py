@@ -175,12 +175,12 @@ class DataConfig:
 
 
 def load_table(config: DataConfig, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Load the rows that ``config`` names, with the given columns or all.
+    """Load the rows that ``config`` names, with the given columns or all; errors are none of a simulated table.
 
     Raises:
         InputError: The file cannot be used, or the simulation is not possible.
     """
-    columns = columns or config.of.columns
+    columns = tuple(name for name in columns or config.of.columns if name in config.of.columns)
     if config.path is None and config.source == "table" and not config.is_bundled:
         raise InputError(
             f"no data set of {config.of.name} comes with polyinv; data.path names one of your own, and data.source "
