@@ -250,6 +250,18 @@ class Observations:
         errors = self.instrument_errors()
         return all(bool((errors[name] <= EXACT * LEAST[name]).all()) for name in MATTERING)
 
+    @property
+    def exact(self) -> Tensor:
+        """Whether nothing that is given has an error that is worth a word, (B,)."""
+        errors = self.error_columns()
+        values = dict(zip(self.system.columns, self._values().unbind(1), strict=True))
+        exact = torch.ones(len(self), dtype=torch.bool, device=self.recipe.device)
+        for column, name in errors_of(self.system).items():
+            if name not in ENDS:
+                scale = values[column.removesuffix(SUFFIX)] if name in RELATIVE else torch.ones_like(self.Mn)
+                exact &= ~(errors[column] > EXACT * LEAST[name] * scale)  # NaN of what is missing
+        return exact
+
     def _of_curve(self, error: str) -> Tensor | None:
         """What a curve itself tells of its ends, (B,); NaN without one, None of another error.
 

@@ -32,6 +32,8 @@ from polyinv.simulate.recipes import from_unit
 
 MEASURED = ("mmd", RESIDUAL, "means")
 """Measured inputs, as limits are kept by them."""
+ERRORS = "errors"
+"""Stands beside them where something is known with an error: other limits hold than for a simulation."""
 LIMITS = Path(__file__).with_name("limits.yaml")
 """Of butyl acrylate; other systems go by them unless they have limits of their own."""
 FALSE_ALARMS = 0.05
@@ -69,7 +71,8 @@ class Deviations:
     Args:
         fit: The closest recipes.
         kinds: Deviations of each kind, ``LEAST`` at least, (B, V); NaN where there is none.
-        measured: The measured inputs of each observation, such as ``mmd+means``: which limits hold, (B).
+        measured: The measured inputs of each observation, such as ``mmd+means`` or ``mmd+means+errors``: which limits
+            hold, (B).
     """
 
     fit: Fit
@@ -90,7 +93,10 @@ class Deviations:
         apart = apart / (BLUR**2 + closest.means_error.square()).sqrt()[:, None]
         kinds = torch.stack([misfit, closest.misfit_beside_curve, *apart.abs().unbind(-1), closest.noise], -1)
         given = observations.present[:, : len(MEASURED)]
-        inputs = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
+        inputs = [
+            "+".join([*itertools.compress(MEASURED, row), *([] if exact else [ERRORS])])
+            for row, exact in zip(given.tolist(), observations.exact.tolist(), strict=True)
+        ]
         return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), inputs)
 
 

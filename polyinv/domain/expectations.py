@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.features import CONDITIONAL, feature_columns
 from polyinv.data.measure import measure
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
@@ -72,20 +73,25 @@ def expect(model: InverseModel, patterns: Sequence[str], levels: Sequence[str] =
 
 
 @cache
-def simulated_observations(count: int, system: System) -> tuple[Observations, Tensor]:
+def simulated_observations(count: int, system: System, features: str = CONDITIONAL) -> tuple[Observations, Tensor]:
     """Simulate recipes that no training has, with the noise of as many chains as are trained on by default.
 
+    Args:
+        count: Recipes.
+        system: What is polymerized.
+        features: ``conditional`` for what is exact; ``conditional+errors`` draws errors as in training, and states them.
+
     Returns:
-        Observations with their recipes as a model would be given them, in single precision; the recipes, (N, V).
+        Observations with their recipes as a model would be given them, in single precision; the true recipes, (N, V).
     """
     # Only to measure what is kept beside released models.
     from polyinv.data.bank import load_bank
     from polyinv.data.simulated import Source
 
-    config = SimulatedConfig()
-    source = Source(config, system.columns, load_bank(count, SEED, system, system.horizon), system)
+    columns = feature_columns(features, system)
+    source = Source(SimulatedConfig(), columns, load_bank(count, SEED, system, system.horizon), system)
     rows = source.rows(torch.Generator().manual_seed(SEED))
-    return Observations.from_tensor(rows.x, system.columns, system), rows.y
+    return Observations.from_tensor(rows.x, columns, system), rows.y
 
 
 class Expectations:

@@ -19,18 +19,21 @@ import yaml
 from polyinv.chemistry import System, load_system
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import features_of
-from polyinv.data.patterns import pattern_of
+from polyinv.data.patterns import inputs_of, pattern_of
 from polyinv.data.source import DataConfig, GridConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
+from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
 from polyinv.runtime.files import refuse_existing, written
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from polyinv.data.observations import Observations
     from polyinv.evaluation.evaluated import Evaluated
     from polyinv.report.html import Section
@@ -50,7 +53,13 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(
-    path: Path | str, output: Path | str, *, data: str | None = None, given: str | None = None, method: str = "sampled"
+    path: Path | str,
+    output: Path | str,
+    *,
+    data: str | None = None,
+    given: str | None = None,
+    method: str = "sampled",
+    errors: str | None = None,
 ) -> pd.DataFrame:
     """Evaluate a saved model and write the report.
 
@@ -61,6 +70,8 @@ def evaluate(
             apart, and the off-grid set.
         given: What a conditional model is given, see `polyinv.data.patterns`; the composite by default.
         method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
+        errors: Measure the rows with these errors first, see `polyinv.instrument.errors.LEVELS`; a model that takes
+            errors is told them. None takes the rows as they are.
 
     Returns:
         The scores: subset, member, target, metric, value, and its spread by the choice of the test reactions.
@@ -79,6 +90,7 @@ def evaluate(
             f"{path} is no conditional model: it is given all of {features_of(model.columns, model.system)}, not "
             f"{given}"
         )
+    level = LEVELS["exact"] if errors is None else measurement_errors(errors)
     tables = dict(_tables(Path(path), data, model.system))
     for name, table in tables.items():
         if len(table) < 2:
@@ -88,7 +100,7 @@ def evaluate(
     output.parent.mkdir(parents=True, exist_ok=True)
     with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
-        return _write_report(model, folder, Path(path), tables, given or "composite", loop, passing)
+        return _write_report(model, folder, Path(path), tables, given or "composite", level, loop, passing)
 
 
 @contextmanager
@@ -136,22 +148,27 @@ def _write_report(
     run: Path,
     tables: Mapping[str, pd.DataFrame],
     given: str,
+    errors: MeasurementErrors,
     loop: Callable[..., pd.DataFrame],
     output: Path,
 ) -> pd.DataFrame:
+    from polyinv.data.measure import measure
     from polyinv.data.observations import Observations
     from polyinv.report.html import report
 
-    observations = {name: Observations.from_table(table, model.system) for name, table in tables.items()}
+    exact = {name: Observations.from_table(table, model.system) for name, table in tables.items()}
+    is_exact = errors == LEVELS["exact"]
+    observations = exact if is_exact else {name: measure(rows, errors, SEED) for name, rows in exact.items()}
+    if not is_exact and not model.takes_errors:
+        log.warning("%s has learned from exact inputs: it is not told that these are not", folder)
     system = model.system
     pattern = given if model.conditional else pattern_of(model.columns, system)
     what = pattern if model.conditional else features_of(model.columns, system)
-    subsets = [_answered(model, name, rows, what) for name, rows in observations.items()]
+    subsets = [_answered(model, name, rows, exact[name].recipe, what) for name, rows in observations.items()]
     last = subsets[-1]
-    asked = [
-        name for at, name in enumerate(system.targets) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()
-    ]
-    scores, sections = _scores(subsets, tables, asked, pattern, system)
+    known = inputs_of(pattern, system) if pattern else ()
+    asked = [name for name in system.targets if name not in known]
+    scores, sections = _scores(subsets, tables, asked, pattern, system, errors)
     sections += _training(run, system)
     assessments = _assessments(observations, output)
     sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
@@ -167,12 +184,14 @@ def _write_report(
     return scores
 
 
-def _answered(model: InverseModel, name: str, observations: "Observations", given: str | None) -> "Evaluated":
+def _answered(
+    model: InverseModel, name: str, observations: "Observations", y: "Tensor", given: str | None
+) -> "Evaluated":
     from polyinv.evaluation.evaluated import Evaluated
 
     log.info("answering %d rows: %s", len(observations), name)
     members = model.predict_members(_given(model, observations, given).x(model.columns))
-    return Evaluated(name, given or "", observations.recipe, members, np.arange(len(observations)))
+    return Evaluated(name, given or "", y, members, np.arange(len(observations)))
 
 
 def _given(model: InverseModel, observations: "Observations", given: str | None) -> "Observations":
@@ -186,6 +205,7 @@ def _scores(
     asked: list[str],
     pattern: str | None,
     system: System,
+    errors: MeasurementErrors,
 ) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.metrics import SPREAD, score_members
     from polyinv.report.html import Section
@@ -195,7 +215,7 @@ def _scores(
     parts, sections = [], []
     for subset in subsets:
         scored = pd.concat(
-            [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system)]
+            [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system, errors)]
         )
         parts.append(scored.assign(subset=subset.subset))
         caption = (
@@ -217,14 +237,17 @@ def _scores(
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 
-def _limit(subset: "Evaluated", asked: list[str], pattern: str | None, system: System) -> pd.DataFrame:
+def _limit(
+    subset: "Evaluated", asked: list[str], pattern: str | None, system: System, errors: MeasurementErrors
+) -> pd.DataFrame:
     """Information limit of rows, as scores; nothing where the features are no pattern."""
     from polyinv.evaluation.information import limit_of_rows
 
     if pattern is None:
         return pd.DataFrame()
     log.info("information limit: %s", subset.subset)
-    limit = dict(zip(system.targets, limit_of_rows(subset.y, pattern, CHAINS, system=system).tolist(), strict=True))
+    r2 = limit_of_rows(subset.y, pattern, CHAINS, system=system, errors=errors).tolist()
+    limit = dict(zip(system.targets, r2, strict=True))
     lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
     table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
     return table.assign(metric="r2_limit", member=ENSEMBLE)

@@ -94,10 +94,7 @@ class Predictor:
         values = {name: each.value for name, each in given.items()}
         of_known = {name: each.error for name, each in given.items() if each.error is not None}
         asked = [ask] if isinstance(ask, str) else ask
-        observations, others = observed(rows, system, **options)
-        if observations.assumed is None:
-            observations = replace(observations, assumed=measurement_errors(errors))
-        return self.answer(observations, others, values, asked, of_known)
+        return self.answer(*observed(rows, system, **options), values, asked, of_known, errors)
 
     @one_thread()
     def answer(
@@ -107,8 +104,11 @@ class Predictor:
         known: Mapping[str, float],
         ask: Sequence[str],
         errors: Mapping[str, float] = MappingProxyType({}),
+        assumed: str | Mapping[str, Any] = ORDINARY,
     ) -> pd.DataFrame:
-        """Predict recipes of what `read_rows` gives, see `predict`."""
+        """Predict recipes of what `read_rows` gives, see `predict`; ``errors`` are those of known values."""
+        if observations.assumed is None:
+            observations = replace(observations, assumed=measurement_errors(assumed))
         observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
