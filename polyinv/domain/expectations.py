@@ -79,7 +79,7 @@ def simulated_observations(count: int, system: System, features: str = CONDITION
     Args:
         count: Recipes.
         system: What is polymerized.
-        features: ``conditional`` for what is exact; ``conditional+errors`` draws errors as in training, and states them.
+        features: ``conditional`` for exact rows; ``conditional+errors`` draws errors as in training, and states them.
 
     Returns:
         Observations with their recipes as a model would be given them, in single precision; the true recipes, (N, V).

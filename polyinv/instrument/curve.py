@@ -18,6 +18,9 @@ PIVOT = 4.5
 BASELINE = 3.0, 7.0
 """log10 M where the two ends of a baseline are anchored."""
 
+ROUNDING = 1e-7
+"""Share of the peak that a curve of zero may be below it, by rounding."""
+
 Error = Tensor | float
 
 
@@ -134,8 +137,9 @@ def ends_at(w: Tensor, low: Error, high: Error) -> tuple[Tensor, Tensor]:
     """
     peak, top = w.max(-1, keepdim=True)
     node = torch.arange(N_NODES, dtype=torch.int16, device=w.device)
-    before = ((w < _column(low, w) * peak) & (node < top)) * (node + 1)
-    after = ((w < _column(high, w) * peak) & (node > top)) * (N_NODES - node)
+    lowest, highest = ((_column(share, w) - ROUNDING) * peak for share in (low, high))
+    before = ((w < lowest) & (node < top)) * (node + 1)
+    after = ((w < highest) & (node > top)) * (N_NODES - node)
     edges = torch.from_numpy(BIN_EDGES).to(w)
     return edges[before.amax(-1).long()], edges[N_NODES - after.amax(-1).long()]
 
