@@ -166,7 +166,7 @@ def warned(model: InverseModel, expectations: Expectations, rows: Observations, 
         said = replace(rows, recipe=recipe)[inside].masked(pattern)
         recipes = model.predict(said.x(model.columns))
         against = conflicts(model, said, pattern, "temp", expectations)[0]
-        found.append(against | leaving_box(recipes, ~said.recipe.isnan(), SYSTEM).any(-1))
+        found.append(against | leaving_box(recipes, said).any(-1))
     return torch.cat(found).double().mean().item()
 
 

@@ -141,7 +141,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     """
     given, rows = ~observations.recipe.isnan(), observations.labels
     system = observations.system
-    found, leaving = [], leaving_box(recipes, given, system)
+    found, leaving = [], leaving_box(recipes, observations)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
@@ -206,7 +206,7 @@ def conflicts(
     if model.tells_errors:
         stated = NORMAL_99 * observations.error_columns()[name + SUFFIX]
         largest = (largest.square() + stated.square()).sqrt()
-    inside = ~leaving_box(recipes, ~recipes.isnan(), system).any(-1)
+    inside = ~leaving_box(recipes, observations).any(-1)
     return inside & ((answer - known).abs() > largest), answer, errors
 
 
