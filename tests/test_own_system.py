@@ -10,7 +10,8 @@ import polyinv
 from polyinv.chemistry import load_system
 from polyinv.cli import main
 from polyinv.data.source import load_off_grid
-from polyinv.data.workbook import read_table
+from polyinv.data.workbook import read_table, write_table
+from polyinv.errors import InputError
 from polyinv.models.card import read_card
 from polyinv.simulate import SIMULATORS
 
@@ -165,6 +166,18 @@ def test_a_study_of_two_systems_is_refused(tmp_path, capsys):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     assert main(["ablate", str(tmp_path / "study.yaml"), "--dry-run"]) == 2
     assert "of the system methyl_methacrylate, the first cell of styrene" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".npz"])
+def test_a_table_of_another_with_the_same_columns_is_refused_read_before_or_not(ending, home, tmp_path):
+    other = tmp_path / "other.yaml"
+    named = TOY.read_text(encoding="utf-8").replace("name: toy\n", "name: other\n")
+    other.write_text(named.replace("name: toyene", "name: otherene"), encoding="utf-8")
+    path = tmp_path / f"table{ending}"
+    write_table(read_table(home / "table.csv", system=TOY), path, TOY)
+    assert len(read_table(path, system=TOY)) == 60  # which keeps the numbers of a workbook
+    with pytest.raises(InputError, match=r"is of the system toy, not of other; .* a table keeps the name only: give bo"):
+        read_table(path, system=other)
 
 
 def test_other_coefficients_of_the_same_substances_go_together(tmp_path):

@@ -9,6 +9,7 @@ from polyinv.errors import InputError
 
 COLUMN = "system"
 """Column with the name of the system; tables of the default one go without."""
+ONLY_NAME = "a table keeps the name only: give both systems one name if nothing but their coefficients differs"
 
 
 def stating(table: pd.DataFrame, system: System) -> pd.DataFrame:
@@ -34,7 +35,8 @@ def check_stated(raw: pd.DataFrame, system: System, place: str) -> None:
     stated = [str(name) for name in raw[COLUMN].dropna().unique()] if COLUMN in raw else []
     for name in stated:
         if name != system.name and not _is_like(name, system):
-            raise InputError(f"{place} is of the system {name}, not of {system.name}; they do not go together")
+            hint = "" if name in SYSTEMS or system.targets[0] not in raw else f"; {ONLY_NAME}"
+            raise InputError(f"{place} is of the system {name}, not of {system.name}; they do not go together{hint}")
     if other := _of_another(list(raw.columns), system):
         raise InputError(
             f"{place} has columns of the system {other.name} ({_named(other)}), not of {system.name} ({_named(system)})"
