@@ -12,6 +12,7 @@ from polyinv.cli import main
 from polyinv.data.source import load_off_grid
 from polyinv.data.workbook import read_table, write_table
 from polyinv.errors import InputError
+from polyinv.experiment.configuration import read_experiment
 from polyinv.models.card import read_card
 from polyinv.simulate import SIMULATORS
 
@@ -92,6 +93,11 @@ def test_it_is_evaluated(home, tmp_path):
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "cSH_0" in page
     assert "cBA_0" not in page
+
+
+def test_a_model_to_start_from_brings_its_system(home):
+    experiment = read_experiment(values={"init": str(home / "run" / "model"), "data.source": "simulated"})
+    assert experiment.data.of == load_system(TOY)
 
 
 def test_it_is_ablated(home, tmp_path):
@@ -176,7 +182,7 @@ def test_a_table_of_another_with_the_same_columns_is_refused_read_before_or_not(
     path = tmp_path / f"table{ending}"
     write_table(read_table(home / "table.csv", system=TOY), path, TOY)
     assert len(read_table(path, system=TOY)) == 60  # which keeps the numbers of a workbook
-    with pytest.raises(InputError, match=r"is of the system toy, not of other; .* a table keeps the name only: give bo"):
+    with pytest.raises(InputError, match=r"is of the system toy, not of other; .* a table keeps the name only"):
         read_table(path, system=other)
 
 

@@ -1,11 +1,9 @@
 """Coefficients and fractions of a system's file, with what the tables of initiators and agents add to them."""
 
 from functools import cache
-from math import log
 from pathlib import Path
 from typing import Any
 
-from polyinv.chemistry.kinetics import GAS_CONSTANT, ZERO_CELSIUS
 from polyinv.chemistry.measures import (
     ENERGY,
     FIRST_ORDER,
@@ -31,10 +29,6 @@ ALWAYS, MID_CHAIN, TRANSFER = (
 LAW = ("A", "E_a", "measured", "sd_ln_k", "sd_E_a", "source")
 FRACTION = ("value", "sd", "source")
 LARGEST_SD = 5.0
-FASTEST = {"1/s": 1e13, "L/mol/s": 1e12}
-"""No event is faster: a molecule vibrates at 1e13 1/s, and what reacts at every encounter does at 1e10 L/mol/s."""
-SLOWEST = 1e-30
-"""Of either unit: slower is a slip, too."""
 
 
 @cache
@@ -57,7 +51,7 @@ def laws_of(whole: Section, substances: dict[str, Section]) -> dict[str, dict[st
     _add_from_tables(whole, substances, found)
     _check_complete(given, found, substances)
     laws: dict[str, dict[str, Any] | None] = dict.fromkeys(every)
-    laws |= {name: _law(section, _units(name, "solvent" in substances)) for name, section in found.items()}
+    laws |= {name: _law(section, units_of(name, "solvent" in substances)) for name, section in found.items()}
     for name, section in found.items():
         if "times" in section.content:
             if name == "k_trS" and "solvent" not in substances:
@@ -69,22 +63,8 @@ def laws_of(whole: Section, substances: dict[str, Section]) -> dict[str, dict[st
     return laws
 
 
-def check_rates(whole: Section, laws: dict[str, dict[str, Any] | None], low: float, high: float) -> None:
-    """Refuse coefficients that no reaction has between ``low`` and ``high``, in °C: A or E_a is a slip."""
-    for name, law in laws.items():
-        if law is None:
-            continue
-        unit = next(iter(_units(name, whole.content.get("solvent") is not None)))
-        for temp in (low, high):
-            value = log(law["A"]) - law["E_a"] / (GAS_CONSTANT * (temp + ZERO_CELSIUS))
-            if not log(SLOWEST) < value < log(FASTEST[unit]):
-                raise InputError(
-                    f"{whole.section('coefficients').at(name)} is 1e{value / log(10):.0f} {unit} at {temp:g} °C; needs "
-                    f"{SLOWEST:g} to {FASTEST[unit]:g} {unit}; check A and E_a and their units"
-                )
-
-
-def _units(name: str, solvent: bool) -> dict[str, str]:
+def units_of(name: str, solvent: bool) -> dict[str, str]:
+    """Units of a coefficient by its name, in a system with or without a section ``solvent``."""
     lumped = name == "k_trS" and not solvent
     return FIRST_ORDER if name in ("k_d", "k_bb") or lumped else SECOND_ORDER
 

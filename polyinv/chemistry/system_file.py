@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from polyinv.chemistry.coefficients_file import check_rates, fractions_of, laws_of
+from polyinv.chemistry.coefficients_file import fractions_of, laws_of
+from polyinv.chemistry.plausibility import check_rates, check_stationary
 from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
 from polyinv.chemistry.sections import Section
 from polyinv.errors import InputError, quoted, unknown
@@ -32,7 +33,7 @@ def system_file(name_or_path: str | Path) -> Path:
         return SYSTEMS[name]
     if path.is_file():
         return path
-    if path.is_dir():
+    if name.strip() and path.is_dir():
         raise InputError(f"{path} is a folder; needs the file of a system, or the name of one: {', '.join(SYSTEMS)}")
     if path.suffix in ENDINGS:
         raise InputError(f"{path}: no such file")
@@ -62,11 +63,12 @@ def read_system(path: Path) -> dict[str, Any]:
     substances = _substances(whole)
     laws = laws_of(whole, substances)
     recipe = recipe_of(whole, substances)
-    check_rates(whole, laws, recipe["temp"].low, recipe["temp"].high)
+    check_rates(whole, laws, recipe)
     range_ = checked_ranges(whole, recipe)
     extras = [name for name in ("solvent", "agent") if name in recipe]
     volumes = _molar_volumes(whole, substances, needed="solvent" in substances and "solvent" not in recipe)
     fractions = fractions_of(whole, substances, mid_chain=laws["k_bb"] is not None)
+    check_stationary(whole, laws, fractions["f"]["value"], recipe)
     solvent = (
         {"name": substances["solvent"].text("name"), "molar_volumes": volumes} if "solvent" in substances else None
     )

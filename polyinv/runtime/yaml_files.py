@@ -34,7 +34,7 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), EachKeyOnce)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.object[error.start]:#x}); save it as UTF-8") from None
+        raise InputError(f"{path} is no text in UTF-8 (byte {error.object[error.start]:#x}); save it as such") from None
     except RecursionError:
         raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError

@@ -325,6 +325,14 @@ BAD = {
         [("A: 1e9 L/mol/s", "A: 1e15 L/mol/s")],
         "my.yaml: coefficients.k_tss is 1e14 L/mol/s at 60 °C; needs 1e-30 to 1e+12 L/mol/s; check A and E_a and their",
     ),
+    "a beginning before there are radicals": (
+        [("0.5 to 2 h", "1 to 7200 s")],
+        "my.yaml: recipe.time.range begins at 1 s; radicals are stationary after 5.54 s at 60 °C and 0.0025 mol/L",
+    ),
+    "an end long after the initiator": (
+        [("60 to 80 °C", "60 to 150 °C")],
+        "my.yaml: recipe.time.range ends at 7200 s; at 150 °C the initiator is used up long before, and radicals are",
+    ),
     "a solvent in no section": (
         [(SOLVENT, ""), ("  agent: {range", "  solvent: {range: 1 to 9 mol/L}\n  agent: {range"), (K_TRS, "")],
         "my.yaml: recipe.solvent is given, but there is no solvent; needs a section solvent",
@@ -402,7 +410,7 @@ def test_a_refusal_fits_a_line_whatever_stands_in_the_file(file_of):
 def test_a_file_that_is_not_utf8_says_so(file_of):
     path = file_of()
     path.write_bytes(TOY.encode("latin-1"))
-    assert "my.yaml is not UTF-8 (byte 0xb0); save it as UTF-8" in refusal(path)
+    assert "my.yaml is no text in UTF-8 (byte 0xb0); save it as such" in refusal(path)
 
 
 def test_a_folder_is_no_system(tmp_path):
