@@ -87,9 +87,10 @@ def test_the_model_answers_from_its_columns(home, capsys):
     assert (answers["applicability"] == "outside").mean() < 0.1
 
 
-def test_it_is_evaluated(home, tmp_path):
+@pytest.mark.parametrize("given", ["mmd+residual+temp", "mmd", "means"])
+def test_it_is_evaluated(home, tmp_path, given):
     report = ["evaluate", str(home / "run"), "--data", str(home / "table.csv"), "--output", str(tmp_path / "report")]
-    assert main([*report, "--given", "mmd+residual+temp", "--method", "deterministic"]) == 0
+    assert main([*report, "--given", given, "--method", "deterministic"]) == 0
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "cSH_0" in page
     assert "cBA_0" not in page
