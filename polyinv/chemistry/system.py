@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
+from polyinv.chemistry.stored import check_stored
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
 from polyinv.errors import InputError
 from polyinv.quantities import MEANS, MMD, Quantity
@@ -190,6 +191,7 @@ class System:
             InputError: It is none.
         """
         try:
+            check_stored(plain)
             return cls(
                 **{
                     **plain,

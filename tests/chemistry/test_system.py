@@ -104,6 +104,33 @@ def test_what_is_no_stored_system_is_refused():
         System.from_dict(load_system("styrene").as_dict() | {"more": 1})
 
 
+DAMAGED = {
+    "a name that is none": (["name"], "../toy", "the system.name, ../toy, is not a name"),
+    "a number as text": (["chemistry", "f"], "0.5", "chemistry.f, 0.5, is not a number from 1e-300 to 1"),
+    "no number": (["chemistry", "coefficients", "k_p", "A"], float("nan"), "k_p.A, nan, is not a number from 1e-300"),
+    "no coefficient": (["chemistry", "coefficients", "k_p"], None, "coefficients is not k_d, k_p and k_tss"),
+    "a range of another": (["chemistry", "range"], {"cBA_0": [1, 2]}, "range is not ranges of the recipe"),
+    "a box upside down": (["recipe", 0, "high"], 0.1, "recipe.cT_0 is not a range"),
+    "a column twice": (["recipe", 1, "name"], "cT_0", "recipe is not a recipe"),
+    "a text that moves the cursor": (["chemistry", "note"], "\x1b[2J", "chemistry.note, ?[2J, is not text"),
+    "limits elsewhere": (["limits"], "/etc/passwd", "the system.limits, /etc/passwd, is not a name"),
+    "a key that is none": (["more"], 1, "the system, more, is not among name, title"),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_stored_system_is_refused(path, value, said, file_of):
+    plain = json.loads(json.dumps(load_system(file_of()).as_dict()))
+    inner = plain
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(InputError) as caught:
+        System.from_dict(plain)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 def test_butyl_acrylate_is_the_system_that_all_began_with():
     system = load_system("butyl_acrylate")
     assert system.chemistry == BUTYL_ACRYLATE
