@@ -9,7 +9,7 @@ import yaml
 import polyinv
 from polyinv.chemistry import load_system
 from polyinv.cli import main
-from polyinv.data.source import load_off_grid
+from polyinv.data.source import load_off_grid, simulate_table
 from polyinv.data.workbook import read_table, write_table
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import read_experiment
@@ -165,6 +165,20 @@ def test_mixing_is_refused_in_one_line(home, tmp_path, capsys, arguments, said):
     assert error.startswith("polyinv: error: ")
     assert said.format(**places) in error
     assert not places["new"].exists()
+
+
+def test_a_frame_of_a_system_that_nobody_knows_here_is_refused(home):
+    frame = (
+        pd.read_csv(home / "table.csv").drop(columns="system").rename(columns={"cT_0": "cU_0", "cT_time": "cU_time"})
+    )
+    with pytest.raises(
+        InputError, match=r"has columns of another system \(cU_0, cU_time\), not of toy \(cT_0, cT_time"
+    ):
+        polyinv.load(home / "run").predict(frame)
+    with pytest.raises(
+        InputError, match=r"the recipes have no column 'cT_0'; toy needs cT_0, cAIBN_0, temp, cSH_0, ti"
+    ):
+        simulate_table(frame, system=TOY)
 
 
 def test_a_study_of_two_systems_is_refused(tmp_path, capsys):

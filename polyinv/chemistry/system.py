@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
 from polyinv.chemistry.stored import check_stored
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 from polyinv.quantities import MEANS, MMD, Quantity
 
 if TYPE_CHECKING:
@@ -250,6 +250,8 @@ def load_system(given: AnySystem = DEFAULT) -> System:
         return given
     if isinstance(given, Mapping):
         return System.from_dict(given)
+    if not isinstance(given, str | Path):
+        raise InputError(f"{quoted(given)} is no system; needs a name, such as {DEFAULT}, or the path of a file")
     path = system_file(given)
     if path in SYSTEMS.values():
         return _shipped(path)

@@ -440,6 +440,12 @@ def test_a_file_that_is_not_utf8_says_so(file_of):
     assert "my.yaml is no text in UTF-8 (byte 0xb0); save it as such" in refusal(path)
 
 
+@pytest.mark.parametrize("given", [None, 7, ["MMA"], ""])
+def test_what_names_no_system_is_refused(given):
+    with pytest.raises(InputError, match="no system"):
+        load_system(given)
+
+
 def test_a_folder_is_no_system(tmp_path):
     with pytest.raises(InputError, match=r"is a folder; needs the file of a system, or the name of one: butyl_acry"):
         load_system(tmp_path)
