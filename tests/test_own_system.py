@@ -101,6 +101,17 @@ def test_a_model_to_start_from_brings_its_system(home):
     assert experiment.data.of == load_system(TOY)
 
 
+def test_many_reactions_are_compared_in_one_line(home, tmp_path, capsys):
+    compared = tmp_path / "compared.csv"
+    assert main(["compare", str(home / "table.csv"), "--system", str(TOY), "--out", str(compared)]) == 0
+    said = capsys.readouterr()
+    assert [line for line in said.out.splitlines() if line.startswith("|")][2:] == [
+        line for line in said.out.splitlines() if line.startswith("| all ")
+    ]
+    assert "60 reactions; a line for each row goes to --out" in said.err
+    assert len(pd.read_csv(compared)) == 60
+
+
 def test_it_is_ablated(home, tmp_path):
     study = tmp_path / "study.yaml"
     (tmp_path / "forest.yaml").write_text("model: {name: forest, n_estimators: 5, jobs: 1}\n", encoding="utf-8")
@@ -165,6 +176,31 @@ def test_mixing_is_refused_in_one_line(home, tmp_path, capsys, arguments, said):
     assert error.startswith("polyinv: error: ")
     assert said.format(**places) in error
     assert not places["new"].exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"model": {"name": "forest"}, "data": {"path": "{table}"}},
+            "table.csv is of the system toy, not of butyl_acr",
+        ),
+        (
+            {"model": {"name": "mlp"}, "data": {"source": "grid", "system": "MMA"}, "init": "{run}/model"},
+            "data.system is of the system methyl_methacrylate,",
+        ),
+    ],
+    ids=["the table of another", "a model to start from of another"],
+)
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_study_does_not_begin_with_what_is_of_another(values, said, dry, home, tmp_path, capsys):
+    text = yaml.safe_dump(values).replace("{table}", str(home / "table.csv")).replace("{run}", str(home / "run"))
+    (tmp_path / "base.yaml").write_text(text + "features: conditional\n" * ("init" in values), encoding="utf-8")
+    study = {"base": "base.yaml", "axes": {"split.share": [1.0, 0.5]}, "seeds": [1]}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    assert main(["ablate", str(tmp_path / "study.yaml"), "--output", str(tmp_path / "out"), *dry]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_frame_of_a_system_that_nobody_knows_here_is_refused(home):
