@@ -39,6 +39,8 @@ from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
 INTERRUPTED = 130
+LISTED = 50
+"""Lines that a table on the terminal has at most."""
 SYSTEM_HELP = "what is polymerized: a system by its name or its monomer's symbol (MMA), or the file of one"
 
 log = logging.getLogger("polyinv")
@@ -246,6 +248,7 @@ def ablate(arguments: list[str]) -> None:
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study
+    from polyinv.ablation.inputs import check_inputs_of
     from polyinv.ablation.study import read_study
     from polyinv.ablation.tables import summarize
 
@@ -253,6 +256,7 @@ def ablate(arguments: list[str]) -> None:
         summarize(config.summarize, say=_say)
         return
     study = read_study(shipped_or(config.study, STUDIES))
+    check_inputs_of(study)
     output = Path(config.output or Path("runs", "ablations", study.name))
     at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
@@ -434,8 +438,17 @@ def compare(arguments: list[str]) -> None:
 
     lines = compare_runs(measured, system)
     summary = agreement(lines)
+    if len(summary) > LISTED:  # reactions, and all of them together
+        log.info("%d reactions; a line for each row goes to --out", len(summary) - 1)
+        summary = summary.tail(1)
     print(f"{config.file}, predicted as {system.name}; rms and mean of predicted less measured\n")
-    print(markdown(summary.assign(**summary.select_dtypes("float").map("{:.3f}".format).replace("nan", ""))))
+    print(
+        markdown(
+            summary.assign(
+                **summary.select_dtypes("float").map("{:.3f}".format).replace({"nan": "", "-0.000": "0.000"})
+            )
+        )
+    )
     print(f"\n{system.name}: {system.chemistry.note}")
     if config.out is not None:
         write_answers(lines, config.out)

@@ -1,6 +1,11 @@
 """Error that a user can cause: the command line prints its message as a single line and exits with code 2."""
 
+import reprlib
 from collections.abc import Iterable
+from typing import Any
+
+QUOTED = 80
+"""Characters of a value that an error quotes, at most."""
 
 
 class InputError(ValueError):
@@ -14,4 +19,25 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
         >>> print(unknown("split", "by_recepie", {"by_recipe": 1, "random_rows": 2}))
         no split 'by_recepie'; known: by_recipe, random_rows
     """
-    return InputError(f"no {kind} {name!r}; known: {', '.join(sorted(known))}")
+    called = repr(quoted(name)) if isinstance(name, str) else quoted(name)
+    return InputError(f"no {kind} {called}; known: {', '.join(sorted(known))}")
+
+
+def quoted(value: Any) -> str:
+    """Write a value from a file as an error quotes it: in one line, short, with nothing a terminal would obey.
+
+    Example:
+        >>> quoted("80 to\\n60 °C"), quoted([1, [2, [3, [4]]]]), quoted("x" * 1000)[70:]
+        ('80 to 60 °C', '[1, [2, [...]]]', 'xxxxxxxxx…')
+    """
+    line = " ".join(_text(value)[: 10 * QUOTED].split())
+    line = "".join(sign if sign.isprintable() else "?" for sign in line)
+    return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple | dict | set):  # which YAML can make endless, by aliases
+        short = reprlib.Repr()
+        short.maxlevel = 3
+        return short.repr(value)
+    return hex(value) if isinstance(value, int) and value.bit_length() > QUOTED else str(value)

@@ -9,8 +9,10 @@ import yaml
 import polyinv
 from polyinv.chemistry import load_system
 from polyinv.cli import main
-from polyinv.data.source import load_off_grid
-from polyinv.data.workbook import read_table
+from polyinv.data.source import load_off_grid, simulate_table
+from polyinv.data.workbook import read_table, write_table
+from polyinv.errors import InputError
+from polyinv.experiment.configuration import read_experiment
 from polyinv.models.card import read_card
 from polyinv.simulate import SIMULATORS
 
@@ -85,12 +87,29 @@ def test_the_model_answers_from_its_columns(home, capsys):
     assert (answers["applicability"] == "outside").mean() < 0.1
 
 
-def test_it_is_evaluated(home, tmp_path):
+@pytest.mark.parametrize("given", ["mmd+residual+temp", "mmd", "means"])
+def test_it_is_evaluated(home, tmp_path, given):
     report = ["evaluate", str(home / "run"), "--data", str(home / "table.csv"), "--output", str(tmp_path / "report")]
-    assert main([*report, "--given", "mmd+residual+temp", "--method", "deterministic"]) == 0
+    assert main([*report, "--given", given, "--method", "deterministic"]) == 0
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "cSH_0" in page
     assert "cBA_0" not in page
+
+
+def test_a_model_to_start_from_brings_its_system(home):
+    experiment = read_experiment(values={"init": str(home / "run" / "model"), "data.source": "simulated"})
+    assert experiment.data.of == load_system(TOY)
+
+
+def test_many_reactions_are_compared_in_one_line(home, tmp_path, capsys):
+    compared = tmp_path / "compared.csv"
+    assert main(["compare", str(home / "table.csv"), "--system", str(TOY), "--out", str(compared)]) == 0
+    said = capsys.readouterr()
+    assert [line for line in said.out.splitlines() if line.startswith("|")][2:] == [
+        line for line in said.out.splitlines() if line.startswith("| all ")
+    ]
+    assert "60 reactions; a line for each row goes to --out" in said.err
+    assert len(pd.read_csv(compared)) == 60
 
 
 def test_it_is_ablated(home, tmp_path):
@@ -159,12 +178,63 @@ def test_mixing_is_refused_in_one_line(home, tmp_path, capsys, arguments, said):
     assert not places["new"].exists()
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"model": {"name": "forest"}, "data": {"path": "{table}"}},
+            "table.csv is of the system toy, not of butyl_acr",
+        ),
+        (
+            {"model": {"name": "mlp"}, "data": {"source": "grid", "system": "MMA"}, "init": "{run}/model"},
+            "data.system is of the system methyl_methacrylate,",
+        ),
+    ],
+    ids=["the table of another", "a model to start from of another"],
+)
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_study_does_not_begin_with_what_is_of_another(values, said, dry, home, tmp_path, capsys):
+    text = yaml.safe_dump(values).replace("{table}", str(home / "table.csv")).replace("{run}", str(home / "run"))
+    (tmp_path / "base.yaml").write_text(text + "features: conditional\n" * ("init" in values), encoding="utf-8")
+    study = {"base": "base.yaml", "axes": {"split.share": [1.0, 0.5]}, "seeds": [1]}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    assert main(["ablate", str(tmp_path / "study.yaml"), "--output", str(tmp_path / "out"), *dry]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_of_a_system_that_nobody_knows_here_is_refused(home):
+    frame = (
+        pd.read_csv(home / "table.csv").drop(columns="system").rename(columns={"cT_0": "cU_0", "cT_time": "cU_time"})
+    )
+    with pytest.raises(
+        InputError, match=r"has columns of another system \(cU_0, cU_time\), not of toy \(cT_0, cT_time"
+    ):
+        polyinv.load(home / "run").predict(frame)
+    with pytest.raises(
+        InputError, match=r"the recipes have no column 'cT_0'; toy needs cT_0, cAIBN_0, temp, cSH_0, ti"
+    ):
+        simulate_table(frame, system=TOY)
+
+
 def test_a_study_of_two_systems_is_refused(tmp_path, capsys):
     (tmp_path / "base.yaml").write_text("model: {name: forest}\ndata: {source: grid}\n", encoding="utf-8")
     study = {"base": "base.yaml", "axes": {"data.system": ["styrene", "MMA"]}, "seeds": [1]}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     assert main(["ablate", str(tmp_path / "study.yaml"), "--dry-run"]) == 2
     assert "of the system methyl_methacrylate, the first cell of styrene" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".npz"])
+def test_a_table_of_another_with_the_same_columns_is_refused_read_before_or_not(ending, home, tmp_path):
+    other = tmp_path / "other.yaml"
+    named = TOY.read_text(encoding="utf-8").replace("name: toy\n", "name: other\n")
+    other.write_text(named.replace("name: toyene", "name: otherene"), encoding="utf-8")
+    path = tmp_path / f"table{ending}"
+    write_table(read_table(home / "table.csv", system=TOY), path, TOY)
+    assert len(read_table(path, system=TOY)) == 60  # which keeps the numbers of a workbook
+    with pytest.raises(InputError, match=r"is of the system toy, not of other; .* a table keeps the name only"):
+        read_table(path, system=other)
 
 
 def test_other_coefficients_of_the_same_substances_go_together(tmp_path):

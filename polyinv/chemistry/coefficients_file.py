@@ -16,7 +16,7 @@ from polyinv.chemistry.measures import (
     share,
 )
 from polyinv.chemistry.sections import Section
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, quoted, unknown
 from polyinv.runtime.yaml_files import read_mapping
 
 HERE = Path(__file__).parent
@@ -51,14 +51,20 @@ def laws_of(whole: Section, substances: dict[str, Section]) -> dict[str, dict[st
     _add_from_tables(whole, substances, found)
     _check_complete(given, found, substances)
     laws: dict[str, dict[str, Any] | None] = dict.fromkeys(every)
-    laws |= {name: _law(section, _units(name, "solvent" in substances)) for name, section in found.items()}
+    laws |= {name: _law(section, units_of(name, "solvent" in substances)) for name, section in found.items()}
     for name, section in found.items():
         if "times" in section.content:
+            if name == "k_trS" and "solvent" not in substances:
+                raise InputError(
+                    f"{section.at('times')}: a transfer constant needs a section solvent; without one k_trS is in 1/s, "
+                    "the concentration of the solvent lumped in"
+                )
             laws[name] = _times(section, name, laws)
     return laws
 
 
-def _units(name: str, solvent: bool) -> dict[str, str]:
+def units_of(name: str, solvent: bool) -> dict[str, str]:
+    """Units of a coefficient by its name, in a system with or without a section ``solvent``."""
     lumped = name == "k_trS" and not solvent
     return FIRST_ORDER if name in ("k_d", "k_bb") or lumped else SECOND_ORDER
 
@@ -116,7 +122,7 @@ def _law(given: Section, units: dict[str, str]) -> dict[str, Any]:
 def _times(given: Section, name: str, laws: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
     """Multiply a transfer constant by the coefficient of propagation that it is a ratio to."""
     if name not in TRANSFER or given.content["times"] != "k_p":
-        raise InputError(f"{given.at('times')} is {given.content['times']}; only k_p, of {', '.join(TRANSFER)}")
+        raise InputError(f"{given.at('times')} is {quoted(given.content['times'])}; only k_p, of {', '.join(TRANSFER)}")
     ratio, k_p = laws[name], laws["k_p"]
     assert ratio is not None
     assert k_p is not None
@@ -130,14 +136,14 @@ def _sd(given: Section, key: str) -> float | None:
         return None
     value = measure(given.at(key), given.content[key], RATIO)
     if not 0 <= value <= LARGEST_SD:
-        raise InputError(f"{given.at(key)} is {given.content[key]}; needs 0 to {LARGEST_SD:g}")
+        raise InputError(f"{given.at(key)} is {quoted(given.content[key])}; needs 0 to {LARGEST_SD:g}")
     return value
 
 
 def _sd_of_energy(given: Section) -> float:
     value = measure(given.at("sd_E_a"), given.content["sd_E_a"], ENERGY)
     if not 0 <= value <= 50e3:
-        raise InputError(f"{given.at('sd_E_a')} is {given.content['sd_E_a']}; needs 0 to 50 kJ/mol")
+        raise InputError(f"{given.at('sd_E_a')} is {quoted(given.content['sd_E_a'])}; needs 0 to 50 kJ/mol")
     return value
 
 
@@ -151,6 +157,8 @@ def fractions_of(whole: Section, substances: dict[str, Section], *, mid_chain: b
             raise InputError(f"{given.at('f')} is missing; the initiator {name} is not among {', '.join(initiators())}")
         sections["f"] = Section("initiators.yaml", f"{name}.f", initiators()[name]["f"])
     found = {key: _fraction(section) for key, section in sections.items()}
+    if found["f"]["value"] == 0:
+        raise InputError(f"{sections['f'].at('value')} is 0; needs more, or no chain starts")
     absent = {"value": 0.0, "sd": None, "source": ""}
     return {key: found.get(key, absent) for key in ("f", "d_ss", "d_st", "d_tt")}
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 FIRST_ORDER = {"1/s": "1"}
@@ -15,9 +15,27 @@ ENERGY = {"kJ/mol": "1000", "J/mol": "1"}
 CONCENTRATION = {"mol/L": "1", "mmol/L": "0.001"}
 TEMPERATURE = {"°C": "1", "C": "1"}
 TIME = {"s": "1", "min": "60", "h": "3600"}
-DENSITY = {"g/mL": "1000", "kg/m3": "1"}
+DENSITY = {"g/mL": "1000", "g/cm3": "1000", "kg/m3": "1"}
 MOLAR_MASS = {"g/mol": "1"}
 """Units of each kind, and what turns a number into that which is kept: mol/L, s, J/mol, g/L, g/mol."""
+ALIASES = {
+    "s-1": "1/s",
+    "L mol-1 s-1": "L/mol/s",
+    "dm3 mol-1 s-1": "L/mol/s",
+    "M-1 s-1": "L/mol/s",
+    "kJ mol-1": "kJ/mol",
+    "J mol-1": "J/mol",
+    "M": "mol/L",
+    "mM": "mmol/L",
+    "mol L-1": "mol/L",
+    "mol dm-3": "mol/L",
+    "g mol-1": "g/mol",
+    "g cm-3": "g/cm3",
+    "kg m-3": "kg/m3",
+}
+"""Units as papers write them, with superscripts and dots, too."""
+ABSOLUTE_ZERO = -273.15  # °C
+EXAMPLES = {"°C": "60 to 80", "s": "600 to 7200"}
 SMALL, LARGE = 500.0, 400e3
 """Activation energies in J/mol below and above which one is a slip: what diffuses has more, a bond that breaks less."""
 
@@ -44,24 +62,31 @@ def measure(where: str, given: Any, units: dict[str, str]) -> float:
 def _finite(where: str, given: Any, number: str, factor: str) -> float:
     value = float(Decimal(number) * Decimal(factor))
     if not isfinite(value):
-        raise InputError(f"{where} is {given}; needs a number that a computer can hold")
+        raise InputError(f"{where} is {quoted(given)}; needs a number that a computer can hold")
     return value
 
 
 def _parts(where: str, given: Any, units: dict[str, str]) -> tuple[str, str]:
-    match = re.fullmatch(rf"({NUMBER})\s*(.*)", _text(given))
+    match = re.fullmatch(rf"({NUMBER})(?:\s*([^\W\d_].*|[°%].*|)|\s+(1/.*))", _text(given))
     if match is None:
-        raise InputError(f"{where} is {given}; needs a number{_with(units)}")
-    if match[2] not in units:
-        found = f"has the unit {match[2]}" if match[2] else "has no unit"
-        raise InputError(f"{where} is {given}, which {found}; needs {_named(units) or 'a number without one'}")
-    return match[1], match[2]
+        hint = "; write it as 1e9 or 22.3" if re.match("[+-]?[0-9.]", _text(given)) else ""
+        raise InputError(f"{where} is {quoted(given)}; needs a number{_with(units)}{hint}")
+    written = match[2] or match[3] or ""
+    unit = ALIASES.get(written, written)
+    if unit not in units:
+        found = f"has the unit {unit}" if unit else "has no unit"
+        raise InputError(f"{where} is {quoted(given)}, which {found}; needs {_named(units) or 'a number without one'}")
+    return match[1], unit
 
 
 def _text(given: Any) -> str:
+    """What stands there in one line, with plain signs for those of a printed page; empty if it is no number."""
     if isinstance(given, bool) or not isinstance(given, str | int | float):
         return ""
-    return " ".join(str(given).split()).replace("−", "-")
+    return " ".join(quoted(given).translate(PLAIN).split())
+
+
+PLAIN = str.maketrans("−⁻¹²³·⋅", "--123  ")
 
 
 def _named(units: dict[str, str]) -> str:
@@ -76,7 +101,9 @@ def positive(where: str, given: Any, units: dict[str, str]) -> float:
     """Read a number above 0 with its unit; see `measure`."""
     value = measure(where, given, units)
     if value <= 0:
-        raise InputError(f"{where} is {given}; needs more than 0{f' {next(iter(units))}' if _named(units) else ''}")
+        raise InputError(
+            f"{where} is {quoted(given)}; needs more than 0{f' {next(iter(units))}' if _named(units) else ''}"
+        )
     return value
 
 
@@ -84,7 +111,7 @@ def share(where: str, given: Any) -> float:
     """Read a number from 0 to 1."""
     value = measure(where, given, RATIO)
     if not 0 <= value <= 1:
-        raise InputError(f"{where} is {given}; needs a share from 0 to 1")
+        raise InputError(f"{where} is {quoted(given)}; needs a share from 0 to 1")
     return value
 
 
@@ -111,14 +138,23 @@ def activation_energy(where: str, given: Any, *, of_a_ratio: bool = False) -> fl
     meant = abs(float(Decimal(number) * Decimal(ENERGY[other])))
     guess = f"; was {number} {other} meant?" if SMALL <= meant <= LARGE and value > 0 else ""
     needs = "-400 to 400 kJ/mol" if of_a_ratio else "0, or 0.5 to 400 kJ/mol"
-    raise InputError(f"{where} is {given}; needs {needs}{guess}")
+    raise InputError(f"{where} is {quoted(given)}; needs {needs}{guess}")
+
+
+def temperature(where: str, given: Any) -> float:
+    """Read a temperature in °C."""
+    temp = measure(where, given, TEMPERATURE)
+    if temp <= ABSOLUTE_ZERO:
+        raise InputError(f"{where} is {quoted(given)}; needs more than {ABSOLUTE_ZERO:g} °C")
+    return temp
 
 
 def measured(where: str, given: Any) -> tuple[float, float]:
     """Read a range of temperatures in °C, or a single one."""
     if re.fullmatch(rf"{NUMBER}\s*°?C", _text(given)):
-        return (temp := measure(where, given, TEMPERATURE)), temp
-    return limits(where, given, TEMPERATURE)
+        return (temp := temperature(where, given)), temp
+    low, high = limits(where, given, TEMPERATURE)
+    return temperature(where, f"{low} °C"), high
 
 
 def limits(where: str, given: Any, units: dict[str, str]) -> tuple[float, float]:
@@ -129,10 +165,14 @@ def limits(where: str, given: Any, units: dict[str, str]) -> tuple[float, float]
         (60.0, 80.0)
     """
     match = re.fullmatch(rf"({NUMBER}) to ({NUMBER})\s*(.*)", _text(given))
-    if match is None or match[3] not in units:
-        unit = next(iter(units))
-        raise InputError(f"{where} is {given}; needs LOW to HIGH with the unit {_named(units)}, such as 1 to 2 {unit}")
-    low, high = (_finite(where, given, number, units[match[3]]) for number in (match[1], match[2]))
+    unit = ALIASES.get(match[3], match[3]) if match else ""
+    if match is None or unit not in units:
+        raise InputError(
+            f"{where} is {quoted(given)}; needs LOW to HIGH with the unit {_named(units)}, "
+            f"such as {EXAMPLES.get(next(iter(units)), '1 to 2')} {next(iter(units))}"
+        )
+    low, high = (_finite(where, given, number, units[unit]) for number in (match[1], match[2]))
     if low >= high:
-        raise InputError(f"{where} is {given}, which is reversed; needs LOW to HIGH, LOW the smaller one")
+        wrong = "reversed" if low > high else "of no width"
+        raise InputError(f"{where} is {quoted(given)}, which is {wrong}; needs LOW to HIGH, LOW the smaller one")
     return low, high

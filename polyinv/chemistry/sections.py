@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, quoted, unknown
+
+LONGEST_TEXT, LONGEST_WORD = 2000, 60
+"""Characters of a text, such as a source, and of a name or symbol, which becomes part of names of files and columns."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Section:
         """Refuse unknown keys and missing ones; returns itself."""
         for key in self.content:
             if key not in (*required, *optional):
-                raise InputError(f"{self.at(str(key))}: {unknown('key', key, (*required, *optional))}")
+                raise InputError(f"{self.at(quoted(key))}: {unknown('key', key, (*required, *optional))}{_hint(key)}")
         for key in required:
             if self.content.get(key) is None:
                 raise InputError(f"{self.at(key)} is missing")
@@ -40,7 +43,7 @@ class Section:
         """The section under a key; an empty one if there is none."""
         content = self.content.get(key)
         if content is not None and not isinstance(content, Mapping):
-            raise InputError(f"{self.at(key)} is {content}; needs keys with values")
+            raise InputError(f"{self.at(key)} is {quoted(content)}; needs keys with values")
         return Section(self.file, f"{self.place}{'.' if self.place else ''}{key}", content or {})
 
     def sections(self) -> Iterator[tuple[str, "Section"]]:
@@ -51,8 +54,16 @@ class Section:
         """The text under a key."""
         given = self.content.get(key)
         if not isinstance(given, str) or not given.strip():
-            raise InputError(f"{self.at(key)} is {given}; needs text")
-        return " ".join(given.split())
+            raise InputError(f"{self.at(key)} is {quoted(given)}; needs text")
+        if len(given) > LONGEST_TEXT:
+            raise InputError(f"{self.at(key)} has {len(given)} characters; needs {LONGEST_TEXT} or fewer")
+        text = " ".join(given.split())
+        if not text.isprintable():
+            sign = next(sign for sign in text if not sign.isprintable())
+            raise InputError(
+                f"{self.at(key)} has the character U+{ord(sign):04X}, which cannot be printed; leave it out"
+            )
+        return text
 
     def symbol(self) -> str:
         """The symbol of a substance, which makes the names of its columns."""
@@ -65,5 +76,12 @@ class Section:
     def _word(self, key: str, pattern: str, needed: str) -> str:
         word = self.text(key)
         if not re.fullmatch(pattern, word):
-            raise InputError(f"{self.at(key)} is {word}; needs {needed}")
+            raise InputError(f"{self.at(key)} is {quoted(word)}; needs {needed}")
+        if len(word) > LONGEST_WORD:
+            raise InputError(f"{self.at(key)} has {len(word)} characters; needs {LONGEST_WORD} or fewer")
         return word
+
+
+def _hint(key: Any) -> str:
+    """A hint for a key that is the rest of a number: ``{E_a: 22,3 kJ/mol}`` has the key ``3 kJ/mol``."""
+    return "; write decimals with a point" if isinstance(key, str) and re.match("[0-9]", key) else ""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
+from polyinv.chemistry.stored import check_stored
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 from polyinv.quantities import MEANS, MMD, Quantity
 
 if TYPE_CHECKING:
@@ -137,7 +138,17 @@ class System:
             InputError: They are not alike, see `is_like`.
         """
         if not self.is_like(other):
-            raise InputError(f"{whose} is of the system {self.name}, {of} of {other.name}; they do not go together")
+            said = f"{whose} is of the system {self.name}, {of} of {other.name}; they do not go together"
+            raise InputError(said + self._apart(other))
+
+    def _apart(self, other: "System") -> str:
+        """What two systems of one name differ in; nothing where the names say it."""
+        if self.name != other.name:
+            return ""
+        differing = {name: (getattr(self.chemistry, name), getattr(other.chemistry, name)) for name in ALIKE}
+        differing["columns"] = (" ".join(self.columns[: -len(MMD)]), " ".join(other.columns[: -len(MMD)]))
+        what, (ours, theirs) = next((what, pair) for what, pair in differing.items() if pair[0] != pair[1])
+        return f": {what.replace('_', ' ')} {ours} and {theirs}"
 
     def outside(self, recipes: "Tensor") -> list[str]:
         """Describe the values of ``recipes`` (B, R) that leave the checked range, a line each, if any.
@@ -180,6 +191,7 @@ class System:
             InputError: It is none.
         """
         try:
+            check_stored(plain)
             return cls(
                 **{
                     **plain,
@@ -238,8 +250,17 @@ def load_system(given: AnySystem = DEFAULT) -> System:
         return given
     if isinstance(given, Mapping):
         return System.from_dict(given)
+    if not isinstance(given, str | Path):
+        raise InputError(f"{quoted(given)} is no system; needs a name, such as {DEFAULT}, or the path of a file")
     path = system_file(given)
-    return _shipped(path) if path in SYSTEMS.values() else System.from_dict(read_system(path))
+    if path in SYSTEMS.values():
+        return _shipped(path)
+    system = System.from_dict(read_system(path))
+    if system.name in SYSTEMS and not system.is_like(_shipped(SYSTEMS[system.name])):
+        raise InputError(
+            f"{path.name}: name is {system.name}, which polyinv has with other substances or columns; needs another"
+        )
+    return system
 
 
 @cache

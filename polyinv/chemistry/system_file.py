@@ -8,19 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.chemistry.coefficients_file import fractions_of, laws_of
-from polyinv.chemistry.measures import (
-    CONCENTRATION,
-    DENSITY,
-    MOLAR_MASS,
-    TEMPERATURE,
-    TIME,
-    limits,
-    measure,
-    positive,
-)
+from polyinv.chemistry.plausibility import check_rates, check_stationary
+from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
 from polyinv.chemistry.sections import Section
-from polyinv.errors import InputError, unknown
-from polyinv.quantities import Quantity
+from polyinv.errors import InputError, quoted, unknown
 from polyinv.runtime.yaml_files import read_mapping
 
 HERE = Path(__file__).parent
@@ -29,27 +20,6 @@ SYSTEMS = {path.stem: path for path in sorted((HERE / "systems").glob("*.yaml"))
 ENDINGS = (".yaml", ".yml")
 REQUIRED = ("name", "title", "monomer", "initiator", "recipe", "coefficients", "fractions", "note")
 OPTIONAL = ("solvent", "agent", "checked", "bundled", "limits")
-COLUMNS = {
-    "monomer": "c{}_0",
-    "initiator": "c{}_0",
-    "temp": "temp",
-    "solvent": "c{}",
-    "agent": "c{}_0",
-    "time": "time",
-}
-"""Columns of a recipe in their order, by the symbol of the substance."""
-RESIDUAL = "c{}_time"
-LABELS = {
-    "monomer": "initial monomer",
-    "initiator": "initial initiator",
-    "temp": "temperature",
-    "solvent": "solvent",
-    "agent": "chain transfer agent",
-    "time": "reaction time",
-}
-UNITS = dict.fromkeys(COLUMNS, CONCENTRATION) | {"temp": TEMPERATURE, "time": TIME}
-ABSOLUTE_ZERO = -273.15  # °C
-OTHERS = ("Mn", "Mw")
 
 
 def system_file(name_or_path: str | Path) -> Path:
@@ -63,6 +33,8 @@ def system_file(name_or_path: str | Path) -> Path:
         return SYSTEMS[name]
     if path.is_file():
         return path
+    if name.strip() and path.is_dir():
+        raise InputError(f"{path} is a folder; needs the file of a system, or the name of one: {', '.join(SYSTEMS)}")
     if path.suffix in ENDINGS:
         raise InputError(f"{path}: no such file")
     symbols = {symbol_of(shipped).lower(): file for shipped, file in SYSTEMS.items()}
@@ -90,11 +62,13 @@ def read_system(path: Path) -> dict[str, Any]:
     )
     substances = _substances(whole)
     laws = laws_of(whole, substances)
-    recipe = _recipe(whole, substances)
-    range_ = _checked(whole, recipe)
+    recipe = recipe_of(whole, substances)
+    check_rates(whole, laws, recipe)
+    range_ = checked_ranges(whole, recipe)
     extras = [name for name in ("solvent", "agent") if name in recipe]
     volumes = _molar_volumes(whole, substances, needed="solvent" in substances and "solvent" not in recipe)
     fractions = fractions_of(whole, substances, mid_chain=laws["k_bb"] is not None)
+    check_stationary(whole, laws, fractions["f"]["value"], recipe)
     solvent = (
         {"name": substances["solvent"].text("name"), "molar_volumes": volumes} if "solvent" in substances else None
     )
@@ -102,7 +76,7 @@ def read_system(path: Path) -> dict[str, Any]:
         "name": whole.name(),
         "monomer": substances["monomer"].text("name"),
         "initiator": substances["initiator"].text("name"),
-        "monomer_molar_mass": _molar_mass(substances["monomer"]),
+        "monomer_molar_mass": molar_mass(substances["monomer"]),
         **{name: fraction["value"] for name, fraction in fractions.items()},
         "coefficients": {
             name: law and {key: law[key] for key in ("A", "E_a", "measured", "source")} for name, law in laws.items()
@@ -123,8 +97,8 @@ def read_system(path: Path) -> dict[str, Any]:
         | {name: {"sd": each["sd"], "sd_E_a": None} for name, each in fractions.items() if each["source"]},
         "sources": {name: each["source"] for name, each in fractions.items() if each["source"]}
         | _density_sources(substances),
-        "bundled": _names(whole, "bundled"),
-        "limits": whole.text("limits") if "limits" in whole.content else None,
+        "bundled": _bundled(whole, path),
+        "limits": _limits(whole),
     }
 
 
@@ -135,67 +109,30 @@ def _substances(whole: Section) -> dict[str, Section]:
         "solvent": (("name", "symbol"), ("molar_mass", "density")),
         "agent": (("name", "symbol"), ()),
     }
-    return {
+    found = {
         name: whole.section(name).check(required, optional)
         for name, (required, optional) in keys.items()
         if whole.content.get(name) is not None
     }
-
-
-def _molar_mass(substance: Section) -> float:
-    return positive(substance.at("molar_mass"), substance.content.get("molar_mass"), MOLAR_MASS)
-
-
-def _recipe(whole: Section, substances: dict[str, Section]) -> dict[str, Quantity]:
-    given = whole.section("recipe")
-    present = [name for name in COLUMNS if name in ("temp", "time") or name in substances]
-    optional = tuple(name for name in present if name == "solvent")
-    given.check(tuple(name for name in present if name not in optional), optional)
-    recipe = {
-        name: _quantity(name, given.section(name), substances.get(name)) for name in present if name in given.content
-    }
-    _check_columns(given, recipe, RESIDUAL.format(substances["monomer"].symbol()))
-    return recipe
-
-
-def _quantity(name: str, given: Section, substance: Section | None) -> Quantity:
-    given.check(("range",), ("span",))
-    low, high = limits(given.at("range"), given.content["range"], UNITS[name])
-    above = ABSOLUTE_ZERO if name == "temp" else 0.0
-    if low <= above:
-        raise InputError(f"{given.at('range')} is {given.content['range']}; needs to begin above {above:g}")
-    span = positive(given.at("span"), given.content["span"], UNITS[name]) if "span" in given.content else high - low
-    column = COLUMNS[name].format(substance.symbol() if substance else "")
-    return Quantity(column, next(iter(UNITS[name])), low, high, span, LABELS[name], above)
-
-
-def _check_columns(given: Section, recipe: dict[str, Quantity], residual: str) -> None:
-    """Refuse columns that only case tells apart, too: spreadsheets and people do not."""
-    taken = {residual.lower(): "the residual monomer"} | {name.lower(): name for name in OTHERS}
-    for name, quantity in recipe.items():
-        key = quantity.name.lower()
-        if key in taken:
+    taken: dict[str, str] = {}
+    for name, substance in found.items():
+        _check_substance(substance)
+        symbol = substance.symbol().lower()
+        if symbol in taken:
             raise InputError(
-                f"{given.at(name)} has the column {quantity.name}, as {taken[key]} has; needs other symbols"
+                f"{substance.at('symbol')} is {substance.symbol()}, as {taken[symbol]} is; needs another one"
             )
-        taken[key] = given.section(name).place
+        taken[symbol] = f"{name}.symbol"
+    return found
 
 
-def _checked(whole: Section, recipe: dict[str, Quantity]) -> dict[str, list[float]]:
-    """Ranges where the coefficients hold; the box of the recipe, from time zero, unless the file says more."""
-    given = whole.section("checked").check((), tuple(recipe))
-    ranges = {}
-    for name, quantity in recipe.items():
-        low, high = (0.0 if name == "time" else quantity.low), quantity.high
-        if name in given.content:
-            low, high = limits(given.at(name), given.content[name], UNITS[name])
-        if not low <= quantity.low <= quantity.high <= high:
-            raise InputError(
-                f"{whole.section('recipe').at(name)}.range, {quantity.low:g} to {quantity.high:g} {quantity.unit}, "
-                f"leaves the range where the coefficients were checked, {low:g} to {high:g} {quantity.unit}"
-            )
-        ranges[quantity.name] = [low, high]
-    return ranges
+def _check_substance(substance: Section) -> None:
+    """Check all that is stated of a substance, used or not: what is wrong today is used tomorrow."""
+    substance.text("name")
+    if "molar_mass" in substance.content:
+        molar_mass(substance)
+    if "density" in substance.content:
+        density(substance)
 
 
 def _molar_volumes(whole: Section, substances: dict[str, Section], *, needed: bool) -> list[float] | None:
@@ -211,13 +148,9 @@ def _molar_volumes(whole: Section, substances: dict[str, Section], *, needed: bo
                     "densities, unless recipe.solvent says it"
                 )
             return None
-    return [_molar_mass(substance) / _density(substance) for substance in pair]
-
-
-def _density(substance: Section) -> float:
-    given = substance.section("density").check(("value", "temp", "source"))
-    measure(given.at("temp"), given.content["temp"], TEMPERATURE)
-    return positive(given.at("value"), given.content["value"], DENSITY)
+        if "molar_mass" not in substance.content:
+            raise InputError(f"{substance.at('molar_mass')} is missing; a density needs it")
+    return [molar_mass(substance) / density(substance) for substance in pair]
 
 
 def _density_sources(substances: dict[str, Section]) -> dict[str, str]:
@@ -229,8 +162,21 @@ def _density_sources(substances: dict[str, Section]) -> dict[str, str]:
     }
 
 
-def _names(whole: Section, key: str) -> list[str]:
-    given = whole.content.get(key) or []
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise InputError(f"{whole.at(key)} is {given}; needs a list of names")
+def _bundled(whole: Section, path: Path) -> list[str]:
+    """Names of bundled data sets, which only systems that come with polyinv have: theirs are the coefficients of it."""
+    given = whole.content.get("bundled") or []
+    if given and path not in SYSTEMS.values():
+        raise InputError(
+            f"{whole.at('bundled')} is {quoted(given)}; no data set of this system comes along; leave it out"
+        )
     return given
+
+
+def _limits(whole: Section) -> str | None:
+    """File with limits of the applicability check, beside those that come along."""
+    if whole.content.get("limits") is None:
+        return None
+    known = [file.name for file in (HERE.parent / "domain").glob("limits*.yaml")]
+    if (name := whole.text("limits")) not in known:
+        raise InputError(f"{whole.at('limits')}: {unknown('file of limits', name, known)}")
+    return name

@@ -272,6 +272,9 @@ def simulate_table(
     if method not in SIMULATORS:
         raise unknown("simulator", method, SIMULATORS)
     system = load_system(system)
+    missing = [name for name in system.targets if name not in recipes]
+    if missing:
+        raise InputError(f"the recipes have no column {missing[0]!r}; {system.name} needs {', '.join(system.targets)}")
     if replicates < 1 or (replicates > 1 and method == "deterministic"):
         reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
         raise InputError(f"replicates is {replicates}; {reason}")

@@ -107,7 +107,7 @@ def read_table(
     columns = [column for column in system.columns if columns is None or column in columns]
     sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
-    cache = _cache_file(path, columns)
+    cache = _cache_file(path, columns, system)
     if sheet and cache.is_file():
         table = _read_arrays(cache)
     else:
@@ -461,8 +461,10 @@ def _read_arrays(path: Path) -> pd.DataFrame:
     return table
 
 
-def _cache_file(path: Path, columns: Sequence[str]) -> Path:
-    content = hashlib.sha256(path.read_bytes() + ",".join(columns).encode()).hexdigest()
+def _cache_file(path: Path, columns: Sequence[str], system: System) -> Path:
+    """File for the numbers of a workbook as one system reads it: another may have the columns, and has to refuse it."""
+    read_as = ",".join([system.fingerprint, *columns])
+    content = hashlib.sha256(path.read_bytes() + read_as.encode()).hexdigest()
     return cache_folder() / f"{content}.npz"
 
 

@@ -150,8 +150,7 @@ def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
     except KeyError as error:
         raise InputError(f"{init} has an option that this version does not know: {error}") from None
     parser.set_defaults({"model.name": card["model"]} | ({"features": features} if features else {}))
-    if isinstance(system.stored, str):
-        parser.set_defaults({"data.system": system.stored})
+    parser.set_defaults({"data.system": system.stored})
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:

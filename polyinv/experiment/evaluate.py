@@ -355,8 +355,8 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
     caption = f"Drop in R² when a block is shuffled among the rows; {subset.subset}; ± over five shuffles"
     tables = [(caption, importance_table(found))]
     figures = [(caption, importance_bars(found, subset.subset, system=model.system))]
-    if model.conditional:
-        missing = missing_importance(model, given, subset.y)
+    missing = missing_importance(model, given, subset.y) if model.conditional else pd.DataFrame()
+    if len(missing):  # not where a single input is given, without which there is nothing to answer from
         caption = f"Drop in R² when an input is not known; {subset.subset}; ± over the members"
         tables.append((caption, importance_table(missing)))
         figures.append((caption, importance_bars(missing, subset.subset, system=model.system)))

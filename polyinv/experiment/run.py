@@ -132,6 +132,17 @@ def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
     _check_same(Path(folder), _resolved(experiment, _new_model(experiment), _table(experiment)))
 
 
+def check_inputs(experiment: Experiment) -> None:
+    """Check, without training anything, the table of an experiment and the model that it starts from.
+
+    Raises:
+        InputError: As `run` would.
+    """
+    _new_model(experiment)
+    if experiment.data.path is not None:
+        _table(experiment)
+
+
 def _table(experiment: Experiment) -> pd.DataFrame:
     """Load the rows, with the columns that this experiment needs."""
     system = experiment.data.of

@@ -7,7 +7,7 @@ makes namespaces of values that are mappings, and raises for keys that its parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-LEAVES = ("data.patterns", "trainer", "logger")
+LEAVES = ("data.patterns", "data.system", "trainer", "logger")
 """Keys whose value is a mapping."""
 
 

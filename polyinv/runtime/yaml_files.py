@@ -33,7 +33,11 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), EachKeyOnce)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8 (byte {error.object[error.start]:#x}); save it as such") from None
+    except RecursionError:
+        raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {what}")

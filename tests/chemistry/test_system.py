@@ -12,7 +12,7 @@ from polyinv.chemistry import BUTYL_ACRYLATE, SYSTEMS, System, load_system
 from polyinv.chemistry.butyl_acrylate import COLUMNS, CONDITIONS, RECIPE, SCALARS, TARGETS
 from polyinv.chemistry.coefficients_file import agents, initiators
 from polyinv.chemistry.kinetics import RateCoefficients
-from polyinv.chemistry.measures import CONCENTRATION, RATIO, measure
+from polyinv.chemistry.measures import CONCENTRATION, DENSITY, ENERGY, FIRST_ORDER, RATIO, SECOND_ORDER, measure
 from polyinv.chemistry.system_file import read_system
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
@@ -20,6 +20,15 @@ from polyinv.errors import InputError
 
 DOMAIN = Path(__file__).parents[2] / "polyinv" / "domain"
 TOY = Path(__file__).parents[1].joinpath("data", "toy.yaml").read_text(encoding="utf-8")
+
+SOLVENT = (
+    "solvent:\n  name: water\n  symbol: W\n  molar_mass: 18 g/mol\n"
+    "  density: {value: 980 kg/m3, temp: 70 °C, source: made up}\n"
+)
+K_TRS = "  k_trS: {times: k_p, A: 1e-5, E_a: -3 kJ/mol, source: made up}\n"
+BOMB = (
+    "".join(f"[&a{depth} " for depth in range(12)) + "x" + "".join(f", {', '.join(['*a11'] * 9)}]" for _ in range(12))
+)
 
 
 def at_70(law):
@@ -95,6 +104,33 @@ def test_what_is_no_stored_system_is_refused():
         System.from_dict(load_system("styrene").as_dict() | {"more": 1})
 
 
+DAMAGED = {
+    "a name that is none": (["name"], "../toy", "the system.name, ../toy, is not a name"),
+    "a number as text": (["chemistry", "f"], "0.5", "chemistry.f, 0.5, is not a number from 1e-300 to 1"),
+    "no number": (["chemistry", "coefficients", "k_p", "A"], float("nan"), "k_p.A, nan, is not a number from 1e-300"),
+    "no coefficient": (["chemistry", "coefficients", "k_p"], None, "coefficients is not k_d, k_p and k_tss"),
+    "a range of another": (["chemistry", "range"], {"cBA_0": [1, 2]}, "range is not ranges of the recipe"),
+    "a box upside down": (["recipe", 0, "high"], 0.1, "recipe.cT_0 is not a range"),
+    "a column twice": (["recipe", 1, "name"], "cT_0", "recipe is not a recipe"),
+    "a text that moves the cursor": (["chemistry", "note"], "\x1b[2J", "chemistry.note, ?[2J, is not text"),
+    "limits elsewhere": (["limits"], "/etc/passwd", "the system.limits, /etc/passwd, is not a name"),
+    "a key that is none": (["more"], 1, "the system, more, is not among name, title"),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_stored_system_is_refused(path, value, said, file_of):
+    plain = json.loads(json.dumps(load_system(file_of()).as_dict()))
+    inner = plain
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(InputError) as caught:
+        System.from_dict(plain)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 def test_butyl_acrylate_is_the_system_that_all_began_with():
     system = load_system("butyl_acrylate")
     assert system.chemistry == BUTYL_ACRYLATE
@@ -147,6 +183,8 @@ def test_half_an_initiator_is_gone_in_ten_hours_at_the_stated_temperature(name, 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_an_agent_of_the_table_is_two_lines_more(agent, name, tmp_path):
     plain = yaml.safe_load(SYSTEMS[name].read_text(encoding="utf-8"))
+    plain.pop("bundled", None)
+    plain["name"] = "with_agent"
     plain["agent"] = {"name": agent, "symbol": "RSH"}
     plain["recipe"]["agent"] = {"range": "0.001 to 0.05 mol/L"}
     path = tmp_path / "with_agent.yaml"
@@ -246,7 +284,7 @@ BAD = {
     ),
     "columns that clash": (
         [("symbol: SH", "symbol: t")],
-        "my.yaml: recipe.agent has the column ct_0, as recipe.monomer has; needs other symbols",
+        "my.yaml: agent.symbol is t, as monomer.symbol is; needs another one",
     ),
     "a symbol that is none": (
         [("symbol: SH", "symbol: 1-SH")],
@@ -286,6 +324,97 @@ BAD = {
         "my.yaml: name is my toy/; needs letters, digits",
     ),
     "an endless range": ([("0.5 to 2 h", "0.5 to 1e999 h")], "time.range is 0.5 to 1e999 h; needs a number that a"),
+    "a comma in a number": (
+        [("E_a: 20 kJ/mol", "E_a: 22,3 kJ/mol")],
+        "my.yaml: coefficients.k_p.3 kJ/mol: no key '3 kJ/mol'; known: A, E_a, measured, sd_E_a, sd_ln_k, source, "
+        "times; write decimals with a point",
+    ),
+    "a power of ten as on paper": ([("A: 1e9 L", "A: 10^9 L")], "k_tss.A is 10^9 L/mol/s; needs a number with its un"),
+    "digits that run into the unit": ([("A: 1e9 L/mol/s", "A: 12.51/s")], "k_tss.A is 12.51/s; needs a number with"),
+    "a range of no width": ([("60 to 80 °C", "60 to 60 °C")], "is 60 to 60 °C, which is of no width; needs LOW to"),
+    "hotter than any reactor": (
+        [("60 to 80 °C", "60 to 800 °C")],
+        "temp.range is 60 to 800 °C; needs to end at 400 °C",
+    ),
+    "longer than any reaction": (
+        [("0.5 to 2 h", "0.5 to 2e6 h")],
+        "time.range is 0.5 to 2e6 h; needs to end at 1e+06 s",
+    ),
+    "colder than cold": (
+        [("measured: 50 °C", "measured: -300 °C")],
+        "k_p.measured is -300 °C; needs more than -273.15",
+    ),
+    "more monomer than there is in a litre of it": (
+        [("0.5 to 3 mol/L", "0.5 to 30 mol/L")],
+        "my.yaml: recipe.monomer.range ends at 30 mol/L; pure toyene has 9 mol/L, by its density",
+    ),
+    "faster than any reaction": (
+        [("A: 1e9 L/mol/s", "A: 1e15 L/mol/s")],
+        "my.yaml: coefficients.k_tss is 1e14 L/mol/s at 60 °C; needs 1e-30 to 1e+12 L/mol/s; check A and E_a and their",
+    ),
+    "a beginning before there are radicals": (
+        [("0.5 to 2 h", "1 to 7200 s")],
+        "my.yaml: recipe.time.range begins at 1 s; radicals are stationary after 5.54 s at 60 °C and 0.0025 mol/L",
+    ),
+    "an end long after the initiator": (
+        [("60 to 80 °C", "60 to 150 °C")],
+        "my.yaml: recipe.time.range ends at 7200 s; at 150 °C the initiator is used up long before, and radicals are",
+    ),
+    "a solvent in no section": (
+        [(SOLVENT, ""), ("  agent: {range", "  solvent: {range: 1 to 9 mol/L}\n  agent: {range"), (K_TRS, "")],
+        "my.yaml: recipe.solvent is given, but there is no solvent; needs a section solvent",
+    ),
+    "a transfer constant to no solvent": (
+        [(SOLVENT, "")],
+        "my.yaml: coefficients.k_trS.times: a transfer constant needs a section solvent; without one k_trS is in 1/s",
+    ),
+    "a density that nothing needs": (
+        [(SOLVENT, ""), (K_TRS, ""), ("value: 0.9 g/mL", "value: nine")],
+        "my.yaml: monomer.density.value is nine; needs a number with its unit",
+    ),
+    "half a density": (
+        [("{value: 0.9 g/mL, temp: 70 °C, source: made up}", "{value: 0.9 g/mL}")],
+        "density.temp is mis",
+    ),
+    "a density without molar mass": ([("  molar_mass: 18 g/mol\n", "")], "solvent.molar_mass is missing; a density n"),
+    "a symbol that no column has": (
+        [("symbol: W", "symbol: ../w")],
+        "solvent.symbol is ../w; needs letters and digits",
+    ),
+    "two substances of one symbol": ([("symbol: W", "symbol: aibn")], "solvent.symbol is aibn, as initiator.symbol is"),
+    "a column that means something else": (
+        [("symbol: W", "symbol: onversion"), ("  agent: {range", "  solvent: {range: 1 to 50 mol/L}\n  agent: {range")],
+        "my.yaml: recipe.solvent has the column conversion, as something else has; needs other symbols",
+    ),
+    "no radicals": (
+        [("  d_ss:", "  f: {value: 0, source: mine}\n  d_ss:")],
+        "f.value is 0; needs more, or no chain st",
+    ),
+    "data of another": (
+        [("note:", "bundled: [grid]\nnote:")],
+        "my.yaml: bundled is ['grid']; no data set of this system",
+    ),
+    "limits of nobody": (
+        [("note:", "limits: ../mine.yaml\nnote:")],
+        "no file of limits '../mine.yaml'; known: limits.yaml",
+    ),
+    "an endless name": (
+        [("name: toy\n", f"name: {'toy' * 100}\n")],
+        "my.yaml: name has 300 characters; needs 60 or fewer",
+    ),
+    "a sign that is none": (
+        [("note: made up", 'note: "\\e[31mred"')],
+        "note has the character U+001B, which cannot be pri",
+    ),
+    "a value of many lines": (
+        [("agent: {name: some thiol, symbol: SH}", 'agent: "a\\nb"')],
+        "agent is a b; needs keys",
+    ),
+    "a value without end": ([("note: made up", "note: &n [*n]")], "my.yaml: note is [[[[...]]]]; needs text"),
+    "a value that aliases blow up": ([("note: made up", f"note: {BOMB}")], "…; needs text"),
+    "a date that never was": ([("note: made up", "note: 2020-13-45")], "is not YAML: month must be in 1..12"),
+    "a number of a book": ([("A: 1e9 L/mol/s", f"A: 0x{'f' * 5000}")], "k_tss.A is 0xfffff"),
+    "deeper than anyone reads": ([(TOY, "a: " + "[" * 5000)], "is nested too deeply"),
     "a key twice": ([("note: made up", "note: a\nnote: b")], "note stands there twice"),
     "no mapping": ([(TOY, "- 1")], "no system; it has to hold keys"),
     "no YAML": ([(TOY, "a: [")], "is not YAML"),
@@ -296,6 +425,63 @@ BAD = {
 def test_a_bad_file_is_refused_in_one_line(bad, file_of):
     changes, said = BAD[bad]
     assert said in refusal(file_of(*changes))
+
+
+def test_a_refusal_fits_a_line_whatever_stands_in_the_file(file_of):
+    for changed in ("x" * 10_000, "[1, 2, 3]", "{a: {b: {c: {d: 1}}}}", '"\\e[2J"', "0x" + "f" * 5000):
+        said = refusal(file_of(("A: 1e9 L/mol/s", f"A: {changed}")))
+        assert said.isprintable()
+        assert len(said) < 300
+
+
+def test_a_file_that_is_not_utf8_says_so(file_of):
+    path = file_of()
+    path.write_bytes(TOY.encode("latin-1"))
+    assert "my.yaml is no text in UTF-8 (byte 0xb0); save it as such" in refusal(path)
+
+
+@pytest.mark.parametrize("given", [None, 7, ["MMA"], ""])
+def test_what_names_no_system_is_refused(given):
+    with pytest.raises(InputError, match="no system"):
+        load_system(given)
+
+
+def test_a_folder_is_no_system(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder; needs the file of a system, or the name of one: butyl_acry"):
+        load_system(tmp_path)
+
+
+def test_a_shipped_name_is_that_of_its_substances(file_of, tmp_path):
+    with pytest.raises(InputError, match=r"^my\.yaml: name is styrene, which polyinv has with other substances"):
+        load_system(file_of(("name: toy\n", "name: styrene\n")))
+    own = tmp_path / "own.yaml"  # the same substances with other coefficients
+    own.write_text(SYSTEMS["styrene"].read_text(encoding="utf-8").replace("1.6e9", "2e9"), encoding="utf-8")
+    assert load_system(own).is_like(load_system("styrene"))
+
+
+def test_two_systems_of_one_name_are_told_apart(file_of):
+    ours = load_system(file_of())
+    with pytest.raises(InputError, match=r"they do not go together: monomer molar mass 100\.0 and 120\.0$"):
+        ours.check_like(load_system(file_of(("molar_mass: 100", "molar_mass: 120"))), "a model", "a table")
+    with pytest.raises(InputError, match=r"they do not go together: columns cT_0 .* and cToy_0 "):
+        ours.check_like(load_system(file_of(("symbol: T,", "symbol: Toy,"))), "a model", "a table")
+
+
+@pytest.mark.parametrize(
+    ("given", "units", "value"),
+    [
+        ("2.67e6 L mol-1 s-1", SECOND_ORDER, 2.67e6),
+        ("2.67e6 L·mol⁻¹·s⁻¹", SECOND_ORDER, 2.67e6),
+        ("2.67e6 dm³ mol−1 s−1", SECOND_ORDER, 2.67e6),
+        ("2.67e6 M-1 s-1", SECOND_ORDER, 2.67e6),
+        ("1e15 s⁻¹", FIRST_ORDER, 1e15),
+        ("22.3 kJ mol−1", ENERGY, 22300.0),
+        ("5 mM", CONCENTRATION, 0.005),
+        ("0.9 g/cm³", DENSITY, 900.0),
+    ],
+)
+def test_units_are_read_as_papers_write_them(given, units, value):
+    assert measure("here", given, units) == pytest.approx(value, rel=1e-15)
 
 
 def test_a_system_may_state_its_own_initiator(file_of):
