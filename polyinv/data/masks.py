@@ -61,6 +61,7 @@ def masked_inputs(x: Tensor, columns: Sequence[str], pattern: str, system: Syste
         InputError: As `inputs_of`.
     """
     given = {column for name in inputs_of(pattern, system) for column in system.inputs[name]}
+    given |= set(errors_of(system))  # of what is missing they say nothing, and are not looked at
     there = torch.tensor([column in given for column in columns], device=x.device)
     return torch.where(there, x, torch.nan)
 
