@@ -26,6 +26,7 @@ from polyinv.data.splits import split_rows
 from polyinv.domain.expectations import FILE
 from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
+from polyinv.instrument.errors import LEVELS
 from polyinv.models.card import seal
 from polyinv.models.neural import WEIGHTS
 from polyinv.runtime.files import written
@@ -128,6 +129,8 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
     r2 = {pattern: r2_of(of[of["features"] == pattern]) for pattern in patterns(name)}
     curves = f"; {simulated.exported:.0%} of the curves as instruments export them" if simulated.exported else ""
+    if features == WITH_ERRORS:
+        curves += "; measured with errors from none to those of polyinv.instrument.errors.TRAINED, which are told"
     kind, what, ridge = (
         "",
         f"answer from the features {features!r}",
@@ -179,7 +182,7 @@ def release(name: str, seconds: float, folder: Path) -> str:
         (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] in MISSING_INPUTS:
             model = polyinv.load(passing).model
-            expected = expect(model, every_pattern(model.system))
+            expected = expect(model, every_pattern(model.system), tuple(LEVELS))
             expected.to_csv(passing / FILE, index=False, lineterminator="\n")
         seal(passing)
     return said
