@@ -23,8 +23,8 @@ CURVE = slice(3, 3 + len(MMD))
 """Of what `polyinv.data.bank.observables` gives."""
 STREAMS = ("training", "validation")
 """Streams of one seed: their recipes and their noise have nothing in common."""
-SMALLEST, ALIKE = 0.25, 0.35
-"""Shares of rows all of whose errors are as good as none, and all of whose errors are equally large."""
+ALIKE = 0.47
+"""Share of the rows with errors all of whose errors are equally large."""
 LEAST_CHAINS = 30
 """Chains that every snapshot is expected to hold: fewer, and one of millions would hold none."""
 
@@ -96,7 +96,10 @@ class Source:
     def _measured(self, observations: Tensor, recipes: Tensor, first: int, generator: torch.Generator) -> Tensor:
         """Measure with errors, which are told: observations, recipes and errors, as they are written down."""
         largest, count = self.config.largest_errors, len(recipes)
-        errors = draw_errors(LEVELS["exact"], largest, count, generator, smallest=SMALLEST, alike=ALIKE)
+        exact = self.config.exact
+        errors = draw_errors(
+            LEVELS["exact"], largest, count, generator, smallest=exact, alike=ALIKE * (1 - exact)
+        )
         residual, Mn, Mw = observations[:, : CURVE.start].unbind(-1)
         found = observe(
             recipes,

@@ -45,6 +45,7 @@ class SimulatedConfig:
         errors: With the features ``conditional+errors``, which are told them: the largest errors that are drawn, by the
             names of `polyinv.instrument.errors.MeasurementErrors`, where they are not those of
             `polyinv.instrument.errors.TRAINED`.
+        exact: With those features: share of rows that are measured without errors, 0 to 1.
         seed: Of the recipes.
     """
 
@@ -57,6 +58,7 @@ class SimulatedConfig:
     fresh: bool = False
     exported: float = 0.0
     errors: dict[str, float] = field(default_factory=dict)
+    exact: float = 0.25
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -65,8 +67,9 @@ class SimulatedConfig:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
         if self.seed >= 2**31:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
-        if not 0 <= self.exported <= 1:
-            raise InputError(f"data.simulated.exported is {self.exported:g}; needs a share, 0 to 1")
+        for option in ("exported", "exact"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise InputError(f"data.simulated.{option} is {getattr(self, option):g}; needs a share, 0 to 1")
         self.largest_errors  # noqa: B018 (it raises)
         low, high = self.chains
         if not 1 <= low <= high <= MOST:
