@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from polyinv.data.files.cells import Rows, Sheet, said
 from polyinv.data.files.names import AXES, ORDINATES, Name, average_of, known, read_name
 from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number, possible_decimals
+from polyinv.data.files.text import COMMENTS
 from polyinv.data.files.units import split_unit, unit_of
 from polyinv.errors import InputError
 
-_TORN = re.compile(r"^[(\[/)\]]|[)\]]\s+\w|^[^(]*\)|\([^)]*$|/$")
+_TORN = re.compile(r"^[(\[/)\]]|^[-–]\s|\s[-–]$|[)\]]\s+\w|^[^(]*\)|\([^)]*$|/$")
 """What no name begins, ends or goes on with."""
 LONGEST_NAME = 6
 """Words of a name, where blanks part the columns as well."""
@@ -132,6 +133,10 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
     run: list[int] = []
     held: list[int] = []
     for row, cells in sheet.rows.items():
+        below_empty = run and not held and row > run[-1] + 1
+        if below_empty and len(cells) != len(sheet.rows[run[-1]]) and _is_data(cells):  # numbers of another kind
+            yield run
+            run = []
         if (_is_data(cells) and not (run and _is_other(cells, sheet.rows[run[0]]))) or (
             run and not held and _counts(cells)[0] and not _counts(cells)[1]
         ):
@@ -233,27 +238,20 @@ def _column(sheet: Sheet, run: list[int], at: int, names: list[str], units: list
 
 def _is_units(cells: list[Cell]) -> bool:
     texts = [said(cell) for cell in cells if not is_missing(cell)]
-    return bool(texts) and all(unit_of(text) or split_unit(f"x {text}")[1] or len(text) < 3 for text in texts)
+    return bool(cells) and all(unit_of(text) or split_unit(f"x {text}")[1] or len(text) < 3 for text in texts)
 
 
 def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list[Cell]]) -> tuple[int, list[str]]:
     """Find the row of names: that with most known ones, else a comment of known names, else the nearest one."""
-    above = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in above.items()}
-    comments = {row: _by_wide_blanks(sheet, row, cells, width) for row, cells in comments.items()}
+    above = {row: by_wide_blanks(sheet, row, cells, width) for row, cells in above.items()}
+    comments = {row: by_wide_blanks(sheet, row, cells, width) for row, cells in comments.items()}
     found = {row: names for row, cells in above.items() if (names := _as_names(cells, width, run, sheet.separator))}
     for row, below in itertools.pairwise(above):  # names on two lines
         if row in found and below in found and len(found[row]) == len(found[below]) and not _is_units(above[below]):
             joined = [f"{a} {b}".strip() for a, b in zip(found[row], found[below], strict=True)]
             if known(joined) > max(known(found[row]), known(found[below])):
                 found[below] = joined
-    noted = {
-        row: names
-        for row, cells in comments.items()
-        for each in (cells, _without_sign(cells))
-        if (names := _as_names(each, width, run, sheet.separator))
-        and known(names) > 0
-        and len(names) in (width, width - (each is not cells))
-    }
+    noted = {row: names for row, cells in comments.items() if (names := _uncommented(cells, width, run, sheet))}
     best = max(found, key=lambda row: (known(found[row]), row), default=0)
     best_noted = max(noted, key=lambda row: (known(noted[row]), row), default=0)
     if (
@@ -264,11 +262,13 @@ def _names(sheet: Sheet, above: Rows, comments: Rows, width: int, run: list[list
         return best, found[best]
     if best_noted:
         return best_noted, noted[best_noted]
-    same = [row for row in found if len(found[row]) == width and len(above[row]) == width]
-    return (same[-1], found[same[-1]]) if same else (0, [""] * width)
+    texts = above | {row: cells for row, cells in comments.items() if known([said(cell) for cell in cells]) > 1}
+    nearest = [row for row in sorted(texts) if len(texts[row]) > 1 and not _is_units(texts[row])][-1:]
+    same = [row for row in nearest if row in found and len(found[row]) == len(above[row]) == width]
+    return (same[0], found[same[0]]) if same else (0, [""] * width)
 
 
-def _by_wide_blanks(sheet: Sheet, row: int, cells: list[Cell], width: int) -> list[Cell]:
+def by_wide_blanks(sheet: Sheet, row: int, cells: list[Cell], width: int) -> list[Cell]:
     """Cells of a row of names that are set apart by two blanks or more, which leaves those within names alone."""
     parts = re.split(r"\s{2,}|\t", sheet.lines.get(row, "").strip().lstrip("#%! "))
     return [*parts] if len(parts) == width < len(cells) else cells
@@ -315,6 +315,19 @@ def _torn_names(sheet: Sheet, above: Rows, comments: Rows, header: int, width: i
         f"{sheet.place}, row {row}: it is not clear where the name of each column ends, as blanks set them apart; use "
         f"tabs or semicolons, for {width} columns"
     )
+
+
+def _uncommented(cells: list[Cell], width: int, run: list[list[Cell]], sheet: Sheet) -> list[str] | None:
+    """Known names in a comment; None where its sign may be the name of a column as well, and they would differ."""
+    whole, bare = (
+        names if names and known(names) and len(names) == width else None
+        for names in (_as_names(each, width, run, sheet.separator) for each in (cells, _without_sign(cells)))
+    )
+    if said(cells[0]) not in COMMENTS or len(cells) == width:
+        return bare if said(cells[0]) not in COMMENTS else whole
+    if whole and bare and [read_name(name).kind for name in whole] != [read_name(name).kind for name in bare]:
+        return None
+    return bare or whole
 
 
 def _without_sign(cells: list[Cell]) -> list[Cell]:

@@ -75,9 +75,9 @@ def recognise(book: Book, options: Options, system: System) -> Found:
 
 
 def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
-    """Whether the time of a table is the elution time of a chromatogram: nothing else in it is known."""
+    """Whether the time or temperature of a table is the abscissa of an instrument: nothing else in it is known."""
     known = {column for column, _ in table.meanings.values()}
-    return known == {"time"} and any(_is_chromatogram(block) for block in blocks)
+    return known in ({"time"}, {"temp"}) and any(len(block.rows) >= LEAST_POINTS for block in blocks)
 
 
 def _check_points(block: Block) -> None:
@@ -127,11 +127,17 @@ def is_curve_block(block: Block, options: Options, system: System) -> bool:
     unknown = [column for column in numeric if column.name.kind is None and column.name.text not in of_table]
     if "log_m" in axes or (axes and not known):
         return bool(unknown) and len(block.rows) >= LEAST_POINTS
-    if axes and len(block.rows) >= LEAST_POINTS and not of_table - {"Mw", "MW", "Mw (g/mol)", "time"}:
+    if axes and len(block.rows) >= LEAST_POINTS and {_column_of(name, system) for name in of_table} <= {"Mw", "time"}:
         return any(not only_rises(column) for column in unknown) and any(
             only_rises(column) for column in numeric if column.name.kind in AXES
         )
     return False
+
+
+def _column_of(name: str, system: System) -> str:
+    """The column of a system that a name means; itself if it means none, such as that of another average."""
+    found = meaning(name, system)
+    return found[0] if found else name
 
 
 def _has_named(block: Block, options: Options) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
+from polyinv.data.files.blocks import by_wide_blanks
 from polyinv.data.files.cells import Rows, Sheet, said
 from polyinv.data.files.names import average_of, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
@@ -71,7 +72,8 @@ def table_in(sheet: Sheet, system: System, *, on_its_side: bool = True) -> Table
     """
     best: Table | None = None
     for row, cells in [*sheet.rows.items()][:LOOKED_AT]:
-        names = [said(cell) for cell in cells]
+        below = next((len(other) for at, other in sheet.rows.items() if at > row), 0)
+        names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, below)]
         if any(isinstance(cell, float) or is_number(cell) for cell in cells if cell != "") or not any(names):
             continue
         meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
@@ -235,8 +237,14 @@ def _without_empty(frame: pd.DataFrame, system: System) -> tuple[pd.DataFrame, l
 
 
 def _check_width(table: Table, rows: Sequence[int], place: str) -> None:
-    """Refuse rows with more numbers than names, where a comma may part columns as well as decimals."""
+    """Refuse rows with more numbers than names, as of commas that part decimals as well, or fewer throughout."""
     named = len(table.names)
+    widest = max((len(table.sheet.rows[row]) for row in rows), default=named)
+    if table.sheet.separator == " " and widest < named:
+        raise InputError(
+            f"{place}, row {table.header}: it is not clear where the name of each column ends, as blanks set them "
+            f"apart; use tabs or semicolons, for {widest} columns"
+        )
     wide = next((row for row in rows if any(map(is_number, table.sheet.rows[row][named:]))), None)
     if wide is not None and table.sheet.separator in (",", " "):
         raise InputError(

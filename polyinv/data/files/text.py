@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from polyinv.data.files.cells import Rows, Sheet
 from polyinv.data.files.names import known
@@ -102,9 +103,14 @@ def _separator(lines: list[str]) -> str:
         if held > 0.9 * len(lines) or alone > 0.5 * max(len(lines) - 60, 10):
             return separator
     try:
-        return max(SEPARATORS, key=lambda each: _fit(lines, each))
+        fits = {each: _fit(lines, each) for each in SEPARATORS}
     except csv.Error:
         return ","
+    best = max(fits, key=lambda each: fits[each])
+    others = {each: fit for each, fit in fits.items() if each != " "}
+    other = max(others, key=lambda each: others[each])
+    # blanks stand within names and samples as well: they part columns if nothing else parts numbers as well as they do
+    return other if best == " " and others[other].beyond and fits[" "].alone <= others[other].alone else best
 
 
 def _alone(line: str, separator: str) -> bool:
@@ -112,8 +118,16 @@ def _alone(line: str, separator: str) -> bool:
     return sum(map(is_number, cells)) > 1 and all(is_number(cell) or is_missing(cell) for cell in cells)
 
 
-def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
+class _Fit(NamedTuple):
     """Score of a separator: rows of numbers alone, numbers beyond texts in a row, names that are known, cells."""
+
+    alone: int
+    beyond: int
+    names: int
+    cells: int
+
+
+def _fit(lines: list[str], separator: str) -> _Fit:
     split = [cells_of(line, separator) for line in lines]
     numbers = [sum(map(is_number, cells)) for cells in split]
     alone = sum(
@@ -123,7 +137,7 @@ def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
     widths = Counter(len(cells) for cells in split if len(cells) > 1)
     names = max((known(cells) for cells in split[:200] if separator != " "), default=0)
     beyond = sum(max(2 * n - len(cells), 0) for n, cells in zip(numbers, split, strict=True) if n > 1)
-    return alone, beyond, names, max(widths.values(), default=0)
+    return _Fit(alone, beyond, names, max(widths.values(), default=0))
 
 
 def cells_of(line: str, separator: str) -> list[str]:

@@ -64,6 +64,7 @@ _CUTS = re.compile(r"\s*/\s*|\s+in\s+|\s*[,;:]\s*|_|\s+-\s*|\s+")
 def plain(text: str) -> str:
     """Fold superscripts, wide signs and dashes of a name into plain ones."""
     folded = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("−", "-").replace("–", "-")
+    folded = re.sub(r"(?<=mol)\?1", "-1", folded)  # a minus sign that an encoding has lost
     return " ".join(folded.replace("μ", "µ").split())
 
 
