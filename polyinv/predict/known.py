@@ -1,16 +1,13 @@
 """Known values of a recipe and measured scalars, and their errors, as a user states them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.files.numbers import PLUS_MINUS
 from polyinv.errors import InputError, unknown
-
-PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
-"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
 
 
 class Stated(NamedTuple):

@@ -9,7 +9,7 @@ from polyinv.chemistry import load_system
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
 from polyinv.data.files.recognise import recognise
-from polyinv.data.files.tables import read_results
+from polyinv.data.files.results import read_results
 from polyinv.data.measured import curves_found
 from polyinv.errors import InputError
 from tests.data.written_files import MN, MW, Written, files

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from polyinv.data.files.units import Unit, plain, split_unit
@@ -166,6 +166,8 @@ def read_name(text: str, below: str = "") -> Name:
     if below:
         unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
     kind = _by_unit(_kind(letters(base)), unit)
+    if kind == "m" and unit and unit.quantity == "number" and unit.factor != 1:
+        unit = replace(unit, quantity="molar mass")
     if kind is None and unit is None:  # a unit that is not known
         bare = _kind(letters(re.sub(r"[(\[].*?[)\]]", "", base)))
         kind = bare if bare in OTHERS or bare == "sec" else None

@@ -45,6 +45,8 @@ _PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 """What most cells are, and is read at once."""
 _POWER = re.compile(r"\s*[x×*·]\s*10\s*\^?\s*\(?([+-]?\d+)\)?$", re.IGNORECASE)
 _SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
+PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
+"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
