@@ -104,7 +104,7 @@ def curves_found(book: Book, found: Found, options: Options) -> list[MeasuredCur
             if calibration is None
             else calibrated(source, points, calibration, options)
         )
-        curves.append(replace(curve, notes=(*curve.notes, *found.notes)))
+        curves.append(replace(curve, notes=(*curve.notes, *found.notes), warnings=(*curve.warnings, *found.warnings)))
     return _against_stated(curves, sources)
 
 

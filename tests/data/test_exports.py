@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from openpyxl import Workbook
 
 from polyinv.data.files.units import unit_of
-from polyinv.data.measured import curves_of
+from polyinv.data.measured import curves_of, read_curves
 from polyinv.errors import InputError
 from polyinv.predict.rows import read_rows
 
@@ -81,3 +82,60 @@ def test_a_spectrum_in_jcamp_is_refused_by_its_data_type():
     head = "##TITLE=x\n##JCAMP-DX=4.24\n##DATA TYPE=INFRARED SPECTRUM\n##XUNITS=G/MOL\n##XYPOINTS=(XY..XY)"
     with pytest.raises(InputError, match="of the data type INFRARED SPECTRUM"):
         curves_of(text(head, 10**X, W, separator=", ") + "\n##END=", "spectrum")
+
+
+def test_blocks_of_several_detectors_are_a_row_each():
+    blocks = [f"MWD {name}start :\n" + text(f"Molar mass\t{name}", 10**X, w, separator="\t") for name, w in
+              (("RID", W), ("UV", W[::-1]))]  # fmt: skip
+    assert found("\n\n".join(blocks)) == [*RIGHT, pytest.approx(means(X, W[::-1]), rel=0.01)]
+
+
+def test_samples_below_each_other_may_be_called_by_numbers():
+    rows = [f"{k},{x:.3f},{w:.6g}" for k, each in ((1, W), (2, W[::-1])) for x, w in zip(X, each, strict=True)]
+    curves = curves_of("\n".join(["sample,log M,w(log M)", *rows]), "export")
+    assert [each.sample for each in curves] == ["1", "2"]
+
+
+def test_samples_in_rows_are_turned():
+    lines = [f"{name}," + ",".join(f"{v:.6g}" for v in each) for name, each in (("log M", X), ("A", W), ("B", W[::-1]))]
+    assert [each.sample for each in curves_of("\n".join(lines), "export")] == ["A", "B"]
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    def written(**sheets):
+        book = Workbook()
+        book.remove(book.active)
+        for name, (header, columns) in sheets.items():
+            page = book.create_sheet(name)
+            for row in [header, *np.column_stack(columns).tolist()]:
+                page.append(row)
+        book.save(tmp_path / "book.xlsx")
+        return tmp_path / "book.xlsx"
+
+    return written
+
+
+def test_sheets_with_the_same_columns_are_a_row_each(workbook):
+    names = ["log M", "w(log M)"]
+    curves = read_curves(workbook(A=(names, [X, W]), B=(names, [X, W[::-1]])))
+    assert [each.sample for each in curves] == ["A", "B"]
+    assert [curves[0].Mn, curves[0].Mw] == RIGHT[0]
+
+
+def test_a_sheet_with_other_columns_is_passed_over_with_a_warning(workbook):
+    (curve,) = read_curves(workbook(A=(["log M", "w(log M)"], [X, W]), B=(["M", "w(M)"], [10**X, W / 10**X])))
+    assert curve.warnings == ("curves with other columns stand in 'B'; --sheet names one",)
+
+
+def test_shares_of_uneven_slices_are_divided_by_their_width():
+    m = np.linspace(1e3, 2e6, 4000)
+    w = np.interp(np.log10(m), X, W)
+    (right,) = curves_of(text("log M;w(log M)", np.log10(m), w), "export")
+    (curve,) = curves_of(text("M (g/mol);Weight fraction", m, w / m / (w / m).sum()), "export")
+    assert [curve.Mn, curve.Mw] == pytest.approx([right.Mn, right.Mw], rel=0.01)
+
+
+def test_noise_that_moves_a_mean_is_said():
+    (curve,) = curves_of(text("log M;RI", X, W + 0.006 * np.sin(91 * X)), "export")
+    assert curve.warnings[0].startswith("noise set to zero below the baseline moves Mn by -")

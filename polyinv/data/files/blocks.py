@@ -89,14 +89,9 @@ def _any_numbers(rows: Rows) -> bool:
 def _upright(sheet: Sheet) -> Sheet:
     """Turn a sheet whose columns lie on their side: a name, and ten numbers and more behind it, in each row."""
     long = [cells for cells in sheet.rows.values() if len(cells) > 10 and sum(map(is_number, cells[1:])) > 9]
-    named = [cells for cells in long if not is_number(cells[0]) and cells[0] and read_name(said(cells[0])).kind]
+    named = [cells for cells in long if not is_number(cells[0]) and cells[0]]
     kinds = {read_name(said(cells[0])).kind for cells in named}
-    if (
-        len(named) < 2
-        or len(long) > 40
-        or len(named) < len(long) / 2
-        or not kinds & {"log_m", "m", "ln_m", "time", "volume"}
-    ):
+    if len(long) > 40 or not 2 <= len(named) == len(long) or not kinds & {"log_m", "m", "ln_m", "time", "volume"}:
         return sheet
     turned = itertools.zip_longest(*long, fillvalue="")
     return Sheet(sheet.place, {row: [*cells] for row, cells in enumerate(turned, 1)}, {}, sheet.name, sheet.notes)
