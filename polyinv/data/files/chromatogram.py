@@ -49,7 +49,7 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     offset = calibration.relative_error(middle)
     if offset is not None:
         notes.append(f"the calibration is known to {offset:.1%} there (sec_offset)")
-    warnings = _beyond(calibration, elution, signal)
+    warnings = [*_unsaid(source, calibration), *_beyond(calibration, elution, signal)]
     return replace(
         curve,
         notes=(*notes, *curve.notes),
@@ -57,6 +57,18 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
         sample=source.sample,
         sec_offset=offset,
     )
+
+
+def _unsaid(source: Source, calibration: Calibration) -> list[str]:
+    """Say what is taken for granted where a file does not say whether it is over volume or time."""
+    kind = source.x.name.kind
+    if kind in ("time", "volume") and calibration.kind is None:
+        return [
+            f"the calibration is taken to be over {kind}, as the signal is; a line 'elution, volume' says otherwise"
+        ]
+    if kind not in ("time", "volume"):
+        return [f"column {source.x.label} is taken for the elution {calibration.kind or 'of the calibration'}"]
+    return []
 
 
 def _elution(source: Source, points: Points, calibration: Calibration) -> np.ndarray:

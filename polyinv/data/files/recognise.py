@@ -54,7 +54,11 @@ def recognise(book: Book, options: Options, system: System) -> Found:
             problems.append(error)
     if not book.is_workbook and len(blocks) > 1:  # the blocks of a JCAMP-DX file
         blocks = {0: [block for found_blocks in blocks.values() for block in found_blocks]}
-    with_curves = [at for at, each in blocks.items() if any(is_curve_block(block, options, system) for block in each)]
+    with_curves = [
+        at
+        for at, each in blocks.items()
+        if any(is_curve_block(b, options, system) and not (options.calibration and _is_bare(b)) for b in each)
+    ]
     if with_curves:
         return _of_all_sheets(book, {at: _curves(blocks[at], options, system) for at in with_curves})
     for at, sheet in enumerate(book.sheets):
@@ -63,7 +67,7 @@ def recognise(book: Book, options: Options, system: System) -> Found:
         if options.x is None and options.y is None and table and not _is_run(table, blocks.get(at, [])):
             return Found((), table, tuple(_of_sheets(book, at, "a table")))
     for at, found_blocks in blocks.items():
-        runs = [block for block in found_blocks if _is_chromatogram(block)]
+        runs = [block for block in found_blocks if _is_chromatogram(block) or _is_bare(block)]
         if runs and options.calibration is not None:
             notes = _of_sheets(book, at, "a chromatogram")
             return Found(tuple(chromatograms_in(max(runs, key=lambda b: len(b.rows)), options)), None, tuple(notes))
@@ -265,6 +269,12 @@ def _is_chromatogram(block: Block) -> bool:
     return bool(kinds & set(RUNS)) and len(block.rows) >= LEAST_POINTS
 
 
+def _is_bare(block: Block) -> bool:
+    """Whether a block has two columns without names, which a calibration makes a chromatogram."""
+    named_columns = any(column.name.text for column in block.columns)
+    return not named_columns and len(block.columns) == 2 and len(block.rows) >= LEAST_POINTS
+
+
 def chromatograms_in(block: Block, options: Options) -> list[Source]:
     """Signals of a block over its elution time or volume.
 
@@ -274,9 +284,10 @@ def chromatograms_in(block: Block, options: Options) -> list[Source]:
     place = block.sheet.place
     numeric = [column for column in block.columns if column.is_numeric]
     runs = [column for kind in reversed(RUNS) for column in numeric if column.name.kind == kind]
+    runs = runs or [column for column in numeric if only_rises(column)] or numeric
     x = named(block, options.x, place) if options.x else runs[0]
     ys = [named(block, options.y, place)] if options.y else [c for c in numeric if c.name.kind == "sec"]
-    ys = ys or [column for column in numeric if column.name.kind is None]
+    ys = ys or [column for column in numeric if column.name.kind is None and column is not x]
     if not ys:
         raise InputError(f"{place}: {why_none(block, [c for c in numeric if c not in runs], [])}")
     sources = [Source(block, x, y, y.name.text if len(ys) > 1 else None) for y in ys]
