@@ -63,9 +63,7 @@ def _unsaid(source: Source, calibration: Calibration) -> list[str]:
     """Say what is taken for granted where a file does not say whether it is over volume or time."""
     kind = source.x.name.kind
     if kind in ("time", "volume") and calibration.kind is None:
-        return [
-            f"the calibration is taken to be over {kind}, as the signal is; a line 'elution, volume' says otherwise"
-        ]
+        return [f"the calibration is taken to be over {kind}, like the signal; a line 'elution, volume' says otherwise"]
     if kind not in ("time", "volume"):
         return [f"column {source.x.label} is taken for the elution {calibration.kind or 'of the calibration'}"]
     return []

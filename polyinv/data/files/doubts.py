@@ -18,8 +18,8 @@ LEAST_MASS = 1000.0
 _CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
 
 
-def suspicions(column: str, values: np.ndarray, system: System, called: str) -> list[str]:
-    """Say which values without a unit would fit another unit better.
+def suspicions(column: str, values: np.ndarray, system: System, called: str, remedy: str | None = None) -> list[str]:
+    """Say which values without a unit would fit another unit better, and what to do about it.
 
     Example:
         >>> from polyinv.chemistry import load_system
@@ -41,9 +41,10 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str) -> 
     unit = {"temperature": "°C", "time": "s", "concentration": "mol/L"}[quantity]
     for other, converted in if_meant_otherwise(value, unit).items():
         if low - margin <= converted <= high + margin and converted > 0:
+            remedy = remedy or f"name the column '{column} ({other})', or convert it"
             return [
                 f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is "
-                f"{converted:.4g} {unit}: name the column '{column} ({other})', or convert it"
+                f"{converted:.4g} {unit}: {remedy}"
             ]
     return []
 
@@ -68,8 +69,9 @@ def check_masses(
         raise InputError(f"{held}; is its unit right?")
 
 
-def conversions(frame: Mapping[str, Sequence], system: System) -> list[str]:
-    names = [str(name) for name in frame if name not in system.columns and name != COLUMN]
+def conversions(columns: Sequence[str], system: System) -> list[str]:
+    """Say that a conversion is not used where the residual monomer would be."""
+    names = [name for name in columns if name not in system.columns and name != COLUMN]
     found = [name for name in names if _CONVERSION.fullmatch(letters(name))]
     return [
         f"column {name!r} is not used; a conversion goes in as {system.residual}, the residual monomer in mol/L"

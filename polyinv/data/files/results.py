@@ -8,7 +8,7 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
-from polyinv.data.files.doubts import check_masses, conversions, suspicions
+from polyinv.data.files.doubts import check_masses, suspicions
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import Part, error_in, part_of, parted, says_error
@@ -85,7 +85,6 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
-    warnings += conversions(frame, system)
     warnings += [
         f"column {name!r} is not used: {unit.name} is no unit of {base}"
         for at, name in enumerate(table.names)
