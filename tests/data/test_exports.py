@@ -136,6 +136,21 @@ def test_shares_of_uneven_slices_are_divided_by_their_width():
     assert [curve.Mn, curve.Mw] == pytest.approx([right.Mn, right.Mw], rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1.5 " * 50_000, "has a line of 2"),
+        ("4.5\t1.0\nhello\tworld\n" * 1500, "numbers stand in 1500 parts"),
+        ("\n" * 100_001, "has 100002 lines"),
+        ("4.5\t1.0\n# log M\tw(log M)\n" * 20_000, "has 1 different values of log10 M"),
+    ],
+    ids=["one line", "many parts", "many lines", "many comments"],
+)
+def test_no_file_takes_long(written, said):
+    with pytest.raises(InputError, match=said):
+        curves_of(written, "export")
+
+
 def test_noise_that_moves_a_mean_is_said():
     (curve,) = curves_of(text("log M;RI", X, W + 0.006 * np.sin(91 * X)), "export")
     assert curve.warnings[0].startswith("noise set to zero below the baseline moves Mn by -")

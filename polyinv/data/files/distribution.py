@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from polyinv.data.files.baseline import above_baseline, ends, without_noise
-from polyinv.data.files.curves import Source
+from polyinv.data.files.curves import LEAST_POINTS, Source
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
 from polyinv.data.files.points import Points
@@ -105,16 +105,8 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
             f"column {source.y.label} is taken for w(log10 M), for want of a known name; --signal w_m says it is w(M), "
             "--y names another column"
         )
-    notes = (
-        taken,
-        *source.notes,
-        *source.block.notes,
-        *points.notes,
-        *mean_notes,
-        *baseline_notes,
-        *slope_notes,
-        *noise_notes,
-    )
+    notes = (taken, *source.notes, *source.block.notes, *points.notes, *mean_notes, *baseline_notes, *slope_notes)
+    notes = (*notes, *noise_notes)
     return replace(
         curve, notes=(*notes, *curve.notes), warnings=(*warnings, *noisy, *curve.warnings), sample=source.sample
     )
@@ -224,6 +216,10 @@ def _sorted(source: Source, points: Points, axis: _Axis) -> tuple[Points, np.nda
     if len(log_m) == len(order):
         return replace(points, rows=points.rows[order], x=points.x[order], y=points.y[order]), log_m, []
     place = source.block.sheet.place
+    if len(log_m) < LEAST_POINTS:
+        raise InputError(
+            f"{place} has {len(log_m)} different values of {axis.what}; a curve needs {LEAST_POINTS} or more"
+        )
     for k in np.flatnonzero(np.bincount(group) > 1):
         at = np.sort(order[group == k])
         if np.diff(at).max() > 1:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from polyinv.chemistry import System
-from polyinv.data.files.blocks import by_wide_blanks
 from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.headers import by_wide_blanks
 from polyinv.data.files.names import average_of, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
@@ -153,7 +153,8 @@ def _of_recipe(base: str, unit: Unit | None, system: System) -> str | None:
 def data_rows(table: Table) -> Iterator[int]:
     """Rows below the names up to a footer or another row of names."""
     below = [row for row in table.sheet.rows if row > table.header]
-    first = [row for row in below if row not in units_rows(table)][:1] if len(table.meanings) > 1 else []
+    units = units_rows(table)
+    first = [row for row in below[:3] if row not in units][:1] if len(table.meanings) > 1 else []
     last = max((row for row in below if _numbers_in(table, row)), default=first[0] if first else 0)
     before = table.header
     for row in below:
@@ -166,7 +167,7 @@ def data_rows(table: Table) -> Iterator[int]:
         if (
             numbers
             or (before != table.header and any(not is_missing(cell) for cell in cells))
-            or _is_spoilt(table, row)
+            or (row not in units and _is_spoilt(table, row))
         ):
             before = row
             yield row
@@ -178,7 +179,7 @@ def _is_spoilt(table: Table, row: int) -> bool:
     """Whether a row right below the names has a text that is no unit where a number belongs."""
     cells = [said(cell_at(table, row, at)) for at in table.meanings]
     texts = [cell for cell in cells if not is_missing(cell)]
-    return row not in units_rows(table) and bool(texts) and len(table.sheet.rows[row]) >= len(table.names) / 2
+    return bool(texts) and len(table.sheet.rows[row]) >= len(table.names) / 2
 
 
 def units_rows(table: Table) -> list[int]:

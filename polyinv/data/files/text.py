@@ -17,6 +17,8 @@ SEPARATORS = (";", "\t", "|", " ", ",")
 COMMENTS = ("#", "//", "%", "!")
 MOST_LINES = 100_000
 """Of a text; a curve has some thousand points."""
+MOST_CHARACTERS = 100_000
+"""Of a line."""
 LOOKED_AT = 2000
 """Lines by which the separator is told."""
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -77,6 +79,11 @@ def text_sheet(text: str, place: str) -> Sheet:
         raise InputError(
             f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is "
             "read (a table with commas and polyinv's own names of columns may be longer)"
+        )
+    if (longest := max(map(len, whole))) > MOST_CHARACTERS:
+        raise InputError(
+            f"{place} has a line of {longest} characters; a row has some dozens of cells, and lines of up to "
+            f"{MOST_CHARACTERS} characters are read"
         )
     lines = {row: line.rstrip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,|\f\x1a")}
     separator = None
