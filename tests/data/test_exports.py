@@ -154,3 +154,18 @@ def test_no_file_takes_long(written, said):
 def test_noise_that_moves_a_mean_is_said():
     (curve,) = curves_of(text("log M;RI", X, W + 0.006 * np.sin(91 * X)), "export")
     assert curve.warnings[0].startswith("noise set to zero below the baseline moves Mn by -")
+
+
+def test_a_point_that_is_the_whole_curve_is_said():
+    (curve,) = curves_of(text("log M;w(log M)", X, np.where(np.arange(len(X)) == 70, 1e9, W)), "export")
+    assert curve.warnings == ("one point, at log10 M 4.4, holds 100% of the curve: an outlier?",)
+
+
+def test_a_share_below_m_is_cumulative():
+    with pytest.raises(InputError, match="cumulative"):
+        curves_of(text("log M;Wt% < M", X, np.cumsum(W)), "export")
+
+
+def test_shares_of_the_number_are_those_of_slices():
+    share = W / 10**X
+    assert found(text("log M;Number fraction", X, share / share.sum())) == RIGHT

@@ -75,3 +75,18 @@ def test_names_that_come_again_below_are_no_row(read):
 def test_names_set_apart_by_blanks_must_fit_their_columns(read):
     with pytest.raises(InputError, match="not clear where the name of each column ends"):
         read("Mn Mw T (°C) t (min)", "40100 88200 70 30", "30100 68200 70 60")
+
+
+def test_units_may_stand_between_names_and_numbers(read):
+    table = read("Quantity;Unit;A;B", "Mn;kg/mol;40,1;30,1", "Mw;kg/mol;88,2;68,2", "T;°C;70;65")
+    assert table[["Mn", "Mw", "temp"]].to_numpy().tolist() == [[40100, 88200, 70], [30100, 68200, 65]]
+
+
+def test_a_column_in_an_unknown_unit_is_said(read, caplog):
+    read("Mn;Mw;T (Ra)", "40100;88200;618")
+    assert "column 'T (Ra)' is not used: its unit is none of temp" in caplog.text
+
+
+def test_half_an_error_is_refused(read):
+    with pytest.raises(InputError, match="holds '70 ±'; needs a number"):
+        read("Mn;Mw;temp", "40100;88200;70 ±")

@@ -7,6 +7,8 @@ from polyinv.errors import InputError
 
 ENDS = 0.05
 """Share of the points at either end through which a linear baseline goes."""
+SPIKE = 0.5
+"""Share of the curve in one point from which on it is said."""
 OFFSET = 0.05
 """Share of the peak: a curve that ends above it on both sides has an offset, and on one side is cut off."""
 
@@ -76,6 +78,13 @@ def without_noise(
 def _mean(log_m: np.ndarray, w: np.ndarray, power: int) -> float:
     """Mn (power -1) or Mw (power 1) of w(log10 M)."""
     return float((np.trapezoid(w * 10 ** (power * log_m), log_m) / np.trapezoid(w, log_m)) ** power)
+
+
+def spike(log_m: np.ndarray, raw: np.ndarray) -> list[str]:
+    """Warn where one point holds more than half of a curve."""
+    at = int(raw.argmax())
+    share = float(raw[at] * np.gradient(log_m)[at] / np.trapezoid(raw, log_m))
+    return [f"one point, at log10 M {log_m[at]:.4g}, holds {share:.0%} of the curve: an outlier?"] * (share > SPIKE)
 
 
 def ends(log_m: np.ndarray, raw: np.ndarray, place: str, baseline: str | None) -> tuple[list[str], list[str]]:

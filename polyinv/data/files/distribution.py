@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyinv.data.files.baseline import above_baseline, ends, without_noise
+from polyinv.data.files.baseline import above_baseline, ends, spike, without_noise
 from polyinv.data.files.curves import LEAST_POINTS, Source
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
@@ -83,13 +83,15 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
     points, log_m, mean_notes = _sorted(source, points, axis)
     stated = options.stated_signal
     kind = stated or (source.y.name.kind if source.y.name.kind in SIGNALS else None) or "w_log"
+    shares = stated is None and are_shares(source, points)
+    kind = "n_log" if shares and kind == "n_m" else kind
     warnings = [*axis.warnings, *_odd_ordinate(source, points, stated, kind)]
     w, baseline_notes = _above_baseline(points, log_m, options.baseline or "none", place)
     w = w * 10 ** (POWERS[kind] * (log_m - log_m[-1]))  # w(log10 M) = ln(10) M w(M), up to a factor
     slope_notes: list[str] = []
     if kind == "sec":
         w, slope_notes = over_slope(source, points, log_m, w)
-    elif stated is None and are_shares(source, points):
+    elif shares:
         w, slope_notes = over_width(source, log_m, w)
     w, noise_notes, noisy = without_noise(log_m, w, points.y, points.rows, place, options.baseline)
     curve = curve_from(log_m, w, place, options.baseline)
@@ -107,9 +109,8 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
         )
     notes = (taken, *source.notes, *source.block.notes, *points.notes, *mean_notes, *baseline_notes, *slope_notes)
     notes = (*notes, *noise_notes)
-    return replace(
-        curve, notes=(*notes, *curve.notes), warnings=(*warnings, *noisy, *curve.warnings), sample=source.sample
-    )
+    said = (*warnings, *noisy, *spike(curve.log_m, curve.raw), *curve.warnings)
+    return replace(curve, notes=(*notes, *curve.notes), warnings=said, sample=source.sample)
 
 
 def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str | None = None) -> MeasuredCurve:

@@ -161,6 +161,8 @@ def read_name(text: str, below: str = "") -> Name:
     base, unit = split_unit(text)
     if text.strip() in ("#", "№", "n°", "N°", "Nº"):
         return Name(text, "index", None)
+    if re.search(r"[<≤]\s*(log|lg)?\s*M", text):
+        return Name(text, "cumulative", None)
     if re.match(r"\s*m\s*/\s*z\b", text, re.IGNORECASE):
         return Name(text, "mass to charge", None)
     if below:

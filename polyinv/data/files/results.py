@@ -85,12 +85,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
-    warnings += [
-        f"column {name!r} is not used: {unit.name} is no unit of {base}"
-        for at, name in enumerate(table.names)
-        for base, unit in [split_unit(name)]
-        if at not in columns and base in system.columns and unit is not None
-    ]
+    warnings += _with_unknown_units(table, columns, beside, system)
     if left_out:
         notes.append(
             f"rows {', '.join(map(str, left_out))} hold means or standard deviations of the others and are left out"
@@ -100,6 +95,19 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
         )
     return found, notes, warnings
+
+
+def _with_unknown_units(
+    table: Table, columns: Mapping[int, tuple[str, Unit | None]], beside: Mapping[int, int], system: System
+) -> list[str]:
+    """Say which columns would mean something but for the unit in brackets."""
+    said_units = []
+    for at, name in enumerate(table.names):
+        bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
+        found = meaning(bare, system) if count and at not in columns and at not in beside else None
+        if found and found[0] not in [column for column, _ in columns.values()]:
+            said_units.append(f"column {name!r} is not used: its unit is none of {found[0]}")
+    return said_units
 
 
 def _errors_beside(table: Table, columns: Mapping[int, tuple[str, Unit | None]], system: System) -> dict[int, int]:
@@ -193,7 +201,7 @@ def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) ->
     value, error = part_of(text, sign), part_of(behind or "", sign)
     stated = value.unit or (error.unit if error.unit and error.unit.quantity != "share" else None)
     known = stated is None or (stated.quantity == quantity_of(column) and unit in (None, stated))
-    if value.value is None or not np.isfinite(value.value) or not known or (behind and error.value is None):
+    if value.value is None or not np.isfinite(value.value) or not known or (behind is not None and error.value is None):
         hint = "; write decimals with one sign" if isinstance(cell, str) and re.search(r"\d[.,]\d", cell) else ""
         raise InputError(f"{where} holds {said(cell)!r}; needs a number{hint}, or nothing")
     taken = stated or unit or _AS_IT_IS

@@ -16,6 +16,7 @@ _SHARE = re.compile(
     r"(slice)?(weight|wt|mass|w)(fraction|percent|pct|share)?|(massen|gewichts)(anteil|bruch|prozent)|"
     r"fracci?on(enpeso|masica|massique|enmasse|enpoids)"
 )
+_NUMBER_SHARE = re.compile(r"(number|mole|molar)fraction|(zahlen|stoffmengen|anzahl)anteil|molenbruch|fraccionmolar")
 
 
 def over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -44,10 +45,12 @@ def over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray)
 
 
 def are_shares(source: Source, points: Points) -> bool:
-    """Whether an ordinate holds the share of the mass in each slice: it is called so, and its sum is 1 or 100 %."""
+    """Whether an ordinate holds shares of the mass or the number: it is called so, and its sum is 1 or 100 %."""
     total = float(points.y.sum())
     called = letters(split_unit(source.y.name.text)[0])
-    return _SHARE.fullmatch(called) is not None and (abs(total - 1) < 0.01 or abs(total - 100) < 1)
+    return any(each.fullmatch(called) for each in (_SHARE, _NUMBER_SHARE)) and (
+        abs(total - 1) < 0.01 or abs(total - 100) < 1
+    )
 
 
 def over_width(source: Source, log_m: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, list[str]]:

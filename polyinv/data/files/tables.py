@@ -74,7 +74,8 @@ def table_in(sheet: Sheet, system: System, *, on_its_side: bool = True) -> Table
 
 def _on_its_side(sheet: Sheet, system: System) -> Table | None:
     """A table whose names stand below each other, with the numbers of each sample in a column."""
-    rows = [cells for cells in sheet.rows.values() if len(cells) > 1 and isinstance(cells[0], str) and cells[0]]
+    rows = [_unit_to_name(cells) for cells in sheet.rows.values() if len(cells) > 1 and said(cells[0])]
+    rows = [cells for cells in rows if isinstance(cells[0], str)]
     named = [cells for cells in rows if meaning(said(cells[0]), system) and any(map(_is_value, cells[1:2]))]
     if len(named) < 2 or len(rows) > 200:
         return None
@@ -87,6 +88,12 @@ def _on_its_side(sheet: Sheet, system: System) -> Table | None:
     turned = {at: cells for at, cells in turned.items() if any(map(_is_value, cells))}
     meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
     return Table(Sheet(sheet.place, {0: [*names], **turned}, name=sheet.name), 0, names, meanings)
+
+
+def _unit_to_name(cells: list[Cell]) -> list[Cell]:
+    """A row with a unit between its name and its numbers, the unit in the name."""
+    between = len(cells) > 2 and not is_number(cells[1]) and unit_of(said(cells[1]))
+    return [f"{said(cells[0])} ({said(cells[1])})", *cells[2:]] if between else cells
 
 
 def _is_value(cell: Cell) -> bool:

@@ -37,11 +37,11 @@ _UNITS = {
     Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol) 1/logg/mol 1/log10g/mol",
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
     Unit("K", "temperature", 1.0, -273.15): "k kelvin",
-    Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf fahrenheit",
+    Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf f fahrenheit",
     Unit("s", "time"): "s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
     Unit("min", "time", 60.0): "min mins minute minutes minuten min. minuto minutos",
     Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden hora horas heure heures",
-    Unit("d", "time", 86400.0): "day days tag tage dia dias jour jours",
+    Unit("d", "time", 86400.0): "d day days tag tage dia dias jour jours",
     Unit("mL", "volume"): "ml milliliter milliliters milliliter cm3 cc",
     Unit("mol/L", "concentration"): "mol/l moll-1 mol/dm3 moldm-3 mole/l",
     Unit("mmol/L", "concentration", 1e-3): "mmol/l mmoll-1 mm mmol/dm3 mmoldm-3 mol/m3 molm-3",
@@ -55,7 +55,7 @@ _UNITS = {
     Unit("1", "number"): "1 none",
 }
 ALIASES = {alias: unit for unit, written in _UNITS.items() for alias in written.split()}
-_SHORT = {"s", "k", "c", "h", "v", "d", "1", "u", "mm", "au", "ua", "oc", "grad", "day", "days", "min."}
+_SHORT = {"s", "k", "c", "f", "h", "v", "d", "1", "u", "mm", "au", "ua", "oc", "grad", "day", "days", "min."}
 """Not taken for a unit after a mere blank."""
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]*(?:\([^()]*\)[^()\[\]{}<>]*)?)[)\]}>]")
 _EXPONENT = r"\(?(?P<exponent>(?<=[eE^(])\d{1,2}|[-+]\d{1,2})\)?"
