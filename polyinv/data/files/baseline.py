@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polyinv.data.files.points import NOISE
+from polyinv.data.files.points import NOISE, means_between
 from polyinv.errors import InputError
 
 ENDS = 0.05
@@ -11,16 +11,14 @@ SPIKE = 0.5
 """Share of the curve in one point from which on it is said."""
 OFFSET = 0.05
 """Share of the peak: a curve that ends above it on both sides has an offset, and on one side is cut off."""
+MOVED = 0.01
+"""Relative change of a mean by noise from which on it is said."""
 
 
 def _through_ends(log_m: np.ndarray, y: np.ndarray) -> np.ndarray:
     count = max(1, round(ENDS * len(y)))
     (x0, x1), (y0, y1) = ((each[:count].mean(), each[-count:].mean()) for each in (log_m, y))
     return y0 + (y1 - y0) * (log_m - x0) / (x1 - x0)
-
-
-MOVED = 0.01
-"""Relative change of a mean by noise from which on it is said."""
 
 
 def above_baseline(x: np.ndarray, y: np.ndarray, baseline: str, place: str) -> tuple[np.ndarray, np.ndarray]:
@@ -65,19 +63,11 @@ def without_noise(
     count = (w < 0).sum()
     note = f"{count} values below zero, by at most {depth:.2%} of the peak, are set to zero"
     above = np.maximum(w, 0)
-    moved = {
-        name: _mean(log_m, above, power) / _mean(log_m, w, power) - 1
-        for name, power in (("Mn", -1), ("Mw", 1))
-        if count
-    }
-    far = [f"{name} by {change:+.0%}" for name, change in moved.items() if not abs(change) <= MOVED]
+    moved = zip(("Mn", "Mw"), means_between(log_m, above), means_between(log_m, w), strict=True) if count else ()
+    changes = [(name, now / before - 1) for name, now, before in moved]
+    far = [f"{name} by {change:+.0%}" for name, change in changes if not abs(change) <= MOVED]
     warning = f"noise set to zero below the baseline moves {' and '.join(far)}; cut the curve where its peak ends"
     return above, [note] * bool(count), [warning] * bool(far)
-
-
-def _mean(log_m: np.ndarray, w: np.ndarray, power: int) -> float:
-    """Mn (power -1) or Mw (power 1) of w(log10 M)."""
-    return float((np.trapezoid(w * 10 ** (power * log_m), log_m) / np.trapezoid(w, log_m)) ** power)
 
 
 def spike(log_m: np.ndarray, raw: np.ndarray) -> list[str]:

@@ -8,7 +8,7 @@ from polyinv.data.files.baseline import above_baseline, ends, spike, without_noi
 from polyinv.data.files.curves import LEAST_POINTS, Source
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
-from polyinv.data.files.points import Points
+from polyinv.data.files.points import Points, means_between
 from polyinv.data.files.slices import are_shares, over_slope, over_width
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES, area, resample, unit_area
@@ -120,7 +120,7 @@ def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str | Non
         InputError: Most of it lies outside of the grid, or it has an offset.
     """
     raw = w / np.trapezoid(w, log_m)
-    Mn, Mw = float(1 / np.trapezoid(raw * 10**-log_m, log_m)), float(np.trapezoid(raw * 10**log_m, log_m))
+    Mn, Mw = means_between(log_m, raw)
     notes, warnings = ends(log_m, raw, place, baseline)
     on_grid = resample(log_m, raw)
     notes += _left_out(on_grid, log_m, place)
