@@ -50,17 +50,13 @@ def all_stated(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, S
     return values
 
 
-def known_values(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, float]:
-    """Parse known values alone, see `all_stated`.
+def values_of(given: Mapping[str, Stated]) -> dict[str, float]:
+    """The values without their errors.
 
     Example:
-        >>> known_values(["temp=70±0.5,time=3600"])
+        >>> values_of(all_stated(["temp=70±0.5,time=3600"]))
         {'temp': 70.0, 'time': 3600.0}
     """
-    return values_of(all_stated(given, system))
-
-
-def values_of(given: Mapping[str, Stated]) -> dict[str, float]:
     return {name: each.value for name, each in given.items()}
 
 
