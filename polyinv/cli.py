@@ -327,7 +327,7 @@ def predict(arguments: list[str]) -> None:
     from polyinv.instrument.errors import measurement_errors
     from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
-    from polyinv.predict.known import known_errors, known_values
+    from polyinv.predict.known import all_stated, errors_of, values_of
     from polyinv.predict.predictor import load
     from polyinv.predict.rows import read_rows
     from polyinv.predict.writing import check_new_answers, plot_answers, write_answers
@@ -338,13 +338,13 @@ def predict(arguments: list[str]) -> None:
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
     measurement_errors(config.errors)  # refused before a file is read
-    known, errors = known_values(config.known, system), known_errors(config.known, system)
+    known = all_stated(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", *(each.name for each in fields(Options)))}
     with _files_or_standard_input(files) as paths:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
         rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
-        answers = load(folder).answer(*rows, known, asked, errors, config.errors)
+        answers = load(folder).answer(*rows, values_of(known), asked, errors_of(known), config.errors)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)

@@ -86,4 +86,5 @@ def resample(log_m: np.ndarray, w: np.ndarray) -> np.ndarray:
 
     w = np.where(w > 1e-12 * w.max(), w, 0.0)  # whose slopes could not be divided by
     smooth = PchipInterpolator(log_m, w).antiderivative()
-    return np.diff(smooth(np.clip(BIN_EDGES, log_m[0], log_m[-1]))) / STEP
+    means = np.diff(smooth(np.clip(BIN_EDGES, log_m[0], log_m[-1]))) / STEP
+    return np.maximum(means, 0.0)  # differences of the integral may be below zero in the last digit

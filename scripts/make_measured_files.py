@@ -99,6 +99,11 @@ def texts(log_m: np.ndarray, w: np.ndarray) -> dict[str, str]:
         "empty_outside.csv": lines({"log M": [*log_m, 7.0, 7.1], "w(log M)": [*w, "", ""]}, ";"),
         "footer.csv": lines({"log M": log_m, "w(log M)": w}) + f"\nMn,{Mn:.0f}\nMw,{Mw:.0f}\n",
         "results_above.csv": f"Mn,Mw,PDI\n{Mn:.0f},{Mw:.0f},{Mw / Mn:.3f}\n\n" + lines({"log M": log_m, "w(log M)": w}),
+        "report_labsolutions.txt": "[Header]\nApplication Name\tLabSolutions\n\n"
+        "[Sample Information]\nSample Name\tBA-17\n\n"
+        "[GPC Molecular Weight Averages]\nPeak#\tMn\tMw\tMw/Mn\n"
+        f"1\t{Mn:.0f}\t{Mw:.0f}\t{Mw / Mn:.3f}\n\n[GPC Slice Table]\n"
+        + lines({"Time": volume[falling], "Height": w[falling], "Log M": log_m[falling], "dW/dlogM": w[falling]}, "\t"),
         "jcamp.jdx": jcamp(M, w),
         "reptate.gpc": f"Mn={Mn / 1e3:.4g};Mw={Mw / 1e3:.4g};PDI={Mw / Mn:.4g};\n"
         + "\n".join(f"{a:.4E} {b:.4E}" for a, b in zip(M, w, strict=True))
@@ -131,6 +136,8 @@ def results() -> dict[str, str]:
         "B1,40830,88270,70,30\nB2,33100,76500,70,45\n",
         "results_de.csv": "Prüfung;Mn / kDa;Mw / kDa;Temperatur (K);Zeit (h)\n"
         "P1;40,83;88,27;343,15;0,5\nP2;33,1;76,5;343,15;0,75\n",
+        "results_errors.csv": "Sample;Mn × 10⁻³ (g/mol);Mw (kDa);T (°C) ± 0.5;time (min)\n"
+        "B1;40.83 ± 0.8;88.27 ± 1.8;70;30 ± 1\nB2;33.1 ± 0.7;76.5 ± 1.5;70;45 ± 1\n",
         "results_below.csv": "Sample,B1,B2\nMn (g/mol),40830,33100\nMw (g/mol),88270,76500\n",
     }
 
@@ -142,6 +149,7 @@ def workbooks(log_m: np.ndarray, w: np.ndarray) -> dict[str, dict[str, list]]:
     return {
         "two_sheets.xlsx": {"Summary": [["Sample", "BA-17"]], "Slice Table": [["log M", "w(log M)"], *points]},
         "two_samples.xlsx": {"Sheet": [*both, *([*a, None, *a] for a in points)]},
+        "samples_on_sheets.xlsx": {name: [["log M", "dw/dlogM"], *points] for name in ("batch 7", "batch 8")},
         "formula_without_value.xlsx": {
             "Sheet": [
                 ["M (g/mol)", "log M", "dw/dlogM"],

@@ -90,7 +90,7 @@ def curves_found(book: Book, found: Found, options: Options) -> list[MeasuredCur
     sources = _chosen(found.sources, options, place)
     calibration = None
     if options.calibration is not None:
-        idle = next((source for source in sources if source.x.name.kind not in RUNS), None)
+        idle = next((source for source in sources if source.x.name.kind not in (*RUNS, None)), None)
         if idle is not None:
             raise InputError(
                 f"{place}: column {idle.x.label} is a molar mass already; --calibration has no effect on it"
@@ -104,7 +104,7 @@ def curves_found(book: Book, found: Found, options: Options) -> list[MeasuredCur
             if calibration is None
             else calibrated(source, points, calibration, options)
         )
-        curves.append(replace(curve, notes=(*curve.notes, *found.notes)))
+        curves.append(replace(curve, notes=(*curve.notes, *found.notes), warnings=(*curve.warnings, *found.warnings)))
     return _against_stated(curves, sources)
 
 

@@ -1,5 +1,6 @@
 """Table of one's own reactions: recipes that are known, and what was measured of the polymers at some times."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -7,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
+from polyinv.data.files.curves import LEAST_POINTS
+from polyinv.data.files.names import letters
+from polyinv.data.files.numbers import is_missing, number, possible_decimals
+from polyinv.data.files.options import Options
+from polyinv.data.files.reading import read_book
+from polyinv.data.files.results import read_results
+from polyinv.data.files.tables import table_in
+from polyinv.data.files.units import split_unit
 from polyinv.data.stated_system import check_stated
+from polyinv.data.workbook import is_own_table
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, without_oligomers
 from polyinv.quantities import MEANS, MMD
@@ -16,15 +26,17 @@ from polyinv.reactions import conversion
 CONVERSION = "conversion"
 POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
 """Column of a curve at a point, log10(M / g/mol), in any unit of the ordinate: ``w_at_4.35``."""
-LEAST_POINTS = 8
-"""Points of a curve, at least."""
+_CONVERSION = re.compile(r"(monomer)?(conversion|conv|umsatz|umsetzung|conversi[oó]n|x)(de(l)?monom[eè]re?)?")
+
+log = logging.getLogger(__name__)
 
 
 def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     """Read reactions whose recipes are known.
 
     Args:
-        path: .csv with the recipe of the system in each row and any of ``conversion`` (0 to 1) or the residual monomer,
+        path: A table in any form that people write (`polyinv.data.files.tables`), with the recipe of the system in each
+            row and any of ``conversion`` (0 to 1) or the residual monomer,
             ``Mn``, ``Mw``, and a curve: MMD1 … MMD100, or its points in columns such as ``w_at_4.35``. A cell may be
             empty. Other columns are left aside.
         system: What is polymerized.
@@ -37,13 +49,7 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
         InputError: A file that is no such table: the line says file, row and column.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        raw = pd.read_csv(path).rename(columns=lambda name: str(name).strip())
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a table with one line of column names: {error}") from None
-    raw.index = raw.index + 2  # the line of names is row 1
+    raw = _own(path) if is_own_table(path, system) else _as_people_write(path, system)
     check_stated(raw, system, str(path))
     _check(raw, system, path)
     points = [name for name in raw if POINT.fullmatch(name)]
@@ -55,6 +61,50 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     _check_conversion(table[CONVERSION], path)
     curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
     return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD)))
+
+
+def _own(path: Path) -> pd.DataFrame:
+    """A table in polyinv's own form, rows numbered as a person counts them."""
+    if path.suffix.lower() != ".csv":
+        raise InputError(f"{path} is a table of polyinv's own; needs .csv, or a table as people write it")
+    try:
+        raw = pd.read_csv(path).rename(columns=lambda name: str(name).strip())
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a table with one line of column names: {error}") from None
+    raw.index = raw.index + 2  # the line of names is row 1
+    return raw
+
+
+def _as_people_write(path: Path, system: System) -> pd.DataFrame:
+    """A table of any format, in the units and by the names of the system; the columns besides as numbers, too."""
+    book = read_book(path)
+    table = next((found for sheet in book.sheets if (found := table_in(sheet, system))), None)
+    if table is None:
+        raise InputError(f"{path} has no rows below names of columns such as {', '.join(system.targets)}, Mn, Mw")
+    raw, notes, warnings = read_results(table, Options(), system)
+    for note in notes:
+        log.info("%s: %s", path, note)
+    for warning in warnings:
+        log.warning("%s: %s", path, warning)
+    for name in [*raw.columns]:
+        base, unit = split_unit(str(name))
+        if _CONVERSION.fullmatch(letters(base)) and CONVERSION not in raw:
+            shares = unit is not None and unit.quantity == "share"
+            raw[CONVERSION] = _as_numbers(raw[name], path) / (100 if shares else 1)
+        elif POINT.fullmatch(str(name)) or name == CONVERSION:
+            raw[name] = _as_numbers(raw[name], path)
+    return raw
+
+
+def _as_numbers(cells: pd.Series, path: Path) -> pd.Series:
+    sign = possible_decimals(cells)[0]
+    values = [np.nan if is_missing(cell) else number(cell, sign) for cell in cells]
+    if None in values:
+        at = values.index(None)
+        raise InputError(
+            f"{path}, row {cells.index[at]}, column {cells.name!r} holds {cells.iloc[at]!r}; needs a number"
+        )
+    return pd.Series(values, cells.index, dtype=float, name=cells.name)
 
 
 def _check(raw: pd.DataFrame, system: System, path: Path) -> None:

@@ -1,16 +1,17 @@
 """Known values of a recipe and measured scalars, and their errors, as a user states them."""
 
-import re
+import logging
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.files.doubts import suspicions
+from polyinv.data.files.numbers import PLUS_MINUS
 from polyinv.errors import InputError, unknown
 
-PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
-"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
+log = logging.getLogger(__name__)
 
 
 class Stated(NamedTuple):
@@ -20,35 +21,21 @@ class Stated(NamedTuple):
     error: float | None = None
 
 
-def known_values(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, float]:
-    """Parse known values from ``name=value``, several in one by commas; an error may follow, see `known_errors`.
+def all_stated(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, Stated]:
+    """Parse known values and their errors from ``name=value±error``, several in one by commas.
+
+    ``+-`` and ``+/-`` mean the same as ``±``. A per cent sign makes an error relative to the value. Values that would
+    fit another unit better are said in the log.
 
     Raises:
-        InputError: Not of that form, an unknown name, a name twice, or a value that cannot be.
+        InputError: Not of that form, an unknown name, a name twice, a value that cannot be, or an error that is not
+            positive.
 
     Example:
-        >>> known_values(["temp=70±0.5,time=3600"])
-        {'temp': 70.0, 'time': 3600.0}
+        >>> all_stated(["temp=70±0.5,time=3600"])
+        {'temp': Stated(value=70.0, error=0.5), 'time': Stated(value=3600.0, error=None)}
     """
-    return {name: each.value for name, each in _stated(given, load_system(system)).items()}
-
-
-def known_errors(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, float]:
-    """Parse the errors of known values from ``name=value±error``, those that are stated.
-
-    ``+-`` and ``+/-`` mean the same as ``±``. A per cent sign makes an error relative to the value.
-
-    Raises:
-        InputError: As `known_values`, or an error that is not positive.
-
-    Example:
-        >>> known_errors(["temp=70+-0.5,time=3600", "cBA_time=0.4±5%"])
-        {'temp': 0.5, 'cBA_time': 0.02}
-    """
-    return {name: each.error for name, each in _stated(given, load_system(system)).items() if each.error is not None}
-
-
-def _stated(given: Sequence[str], system: System) -> dict[str, Stated]:
+    system = load_system(system)
     values: dict[str, Stated] = {}
     for each in (part for whole in given for part in whole.split(",")):
         name, sign, text = (part.strip() for part in each.partition("="))
@@ -57,7 +44,30 @@ def _stated(given: Sequence[str], system: System) -> dict[str, Stated]:
         if name in values:
             raise InputError(f"--known gives {name} twice")
         values[name] = stated(name, text, system)
+    for name, known in values.items():
+        for doubt in suspicions(name, np.array([known.value]), system, f"--known {name}", "convert it"):
+            log.warning(doubt)
     return values
+
+
+def values_of(given: Mapping[str, Stated]) -> dict[str, float]:
+    """The values without their errors.
+
+    Example:
+        >>> values_of(all_stated(["temp=70±0.5,time=3600"]))
+        {'temp': 70.0, 'time': 3600.0}
+    """
+    return {name: each.value for name, each in given.items()}
+
+
+def errors_of(given: Mapping[str, Stated]) -> dict[str, float]:
+    """The errors that are stated.
+
+    Example:
+        >>> errors_of(all_stated(["temp=70+-0.5,time=3600", "cBA_time=0.4±5%"]))
+        {'temp': 0.5, 'cBA_time': 0.02}
+    """
+    return {name: each.error for name, each in given.items() if each.error is not None}
 
 
 def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated:

@@ -17,7 +17,7 @@ from polyinv.models.released import model_folder
 from polyinv.predict.answers import WARNINGS, from_all, from_what_is_known, with_means, without_impossible
 from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
-from polyinv.predict.known import check_asked, stated
+from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
 from polyinv.runtime.collection import uncollected
 from polyinv.runtime.resources import RELEASED
@@ -91,10 +91,8 @@ class Predictor:
         """
         system = self.model.system
         given = {name: stated(name, value, system) for name, value in (known or {}).items()}
-        values = {name: each.value for name, each in given.items()}
-        of_known = {name: each.error for name, each in given.items() if each.error is not None}
         asked = [ask] if isinstance(ask, str) else ask
-        return self.answer(*observed(rows, system, **options), values, asked, of_known, errors)
+        return self.answer(*observed(rows, system, **options), values_of(given), asked, errors_of(given), errors)
 
     @one_thread()
     def answer(

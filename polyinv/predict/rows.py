@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.files.doubts import conversions
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
 from polyinv.data.files.recognise import Found, recognise
-from polyinv.data.files.tables import read_results
+from polyinv.data.files.results import read_results
 from polyinv.data.measured import MeasuredCurve, curves_found
 from polyinv.data.workbook import is_own_table, observations_of, read_observations
 from polyinv.errors import InputError
@@ -106,7 +107,7 @@ def _table(
     assert found.table is not None
     options.refuse_idle(called, "is a table", used=("sheet", "unit", "decimal"))
     raw, notes, warnings = read_results(found.table, options, system)
-    _say(called, [*found.notes, *notes], warnings)
+    _say(called, [*found.notes, *notes], [*warnings, *conversions([*map(str, raw.columns)], system)])
     table, others = observations_of(raw, found.table.sheet.place, normalize=normalize, system=system)
     _say_what_is_not_used(others, table, system)
     return table, others
@@ -146,7 +147,8 @@ def _say(called: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
 
 def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame, system: System) -> None:
     """Say which columns are passed through; warn if one is nearly the name of a column that is missing."""
-    names = [" ".join(str(name).split()) for name in others.columns]
+    stated = error_columns(system.recipe, system.residual)
+    names = [" ".join(str(name).split()) for name in others.columns if name not in stated]
     if names:
         log.info("columns passed through and not used: %s", ", ".join(names))
     empty = {name.lower(): name for name in (*system.targets, *system.scalars) if table[name].isna().all()}

@@ -27,8 +27,10 @@ REFUSED = {
     "light_scattering.csv": "column 'LS 90' is of kind light scattering",
 }
 ROWS = {"results_units.csv": 2, "results_de.csv": 2, "results_below.csv": 2, "results_title.xlsx": 1}
+ROWS |= {"results_errors.csv": 2}
 SAMPLES = {"pairs.csv": ["Sample A", "Sample B"], "many_samples.csv": ["batch 7", "batch 8"]}
 SAMPLES |= {"below_each_other.csv": ["A", "B"], "two_samples.xlsx": ["batch 7", "batch 8"]}
+SAMPLES |= {"samples_on_sheets.xlsx": ["batch 7", "batch 8"]}
 CURVES = sorted({path.name for path in FORMATS.iterdir()} - {*REFUSED, *ROWS})
 
 

@@ -212,7 +212,7 @@ def test_the_area_of_any_curve_is_kept(points):
     lowest, highest = ((np.diff(x) * each(y[1:], y[:-1])).sum() for each in (np.minimum, np.maximum))
     assert lowest - 1e-9 <= resample(x, y).sum() * STEP <= highest + 1e-9
     assert (resample(x, y) >= 0).all()
-    curve = curve_of(text_of(x, y, form="{};{}"), "here")
+    curve = curve_of(text_of(x, y, form="{};{}"), "here", baseline="none")
     assert curve.w.sum() * STEP == pytest.approx(1)
     assert curve.Mn <= curve.Mw * (1 + 1e-9)
 
@@ -236,12 +236,15 @@ def test_a_linear_baseline_gives_the_curve_without_the_drift():
     assert apart(curve.w, clean.w) < 1e-4
     assert curve.Mw == pytest.approx(clean.Mw, rel=1e-3)
     assert curve.notes[1] == "a linear baseline is taken off, 0.4 and 0.1 of the peak at log10 M 3 and 6"
-    assert "with 32% of its peak: cut off there; baseline linear" in curve_of(text_of(X, Y + drift), "here").notes[1]
+    with pytest.raises(InputError, match="32% and 8% of its peak, as with an offset; --baseline linear"):
+        curve_of(text_of(X, Y + drift), "here")
+    stated = curve_of(text_of(X, Y + drift), "here", baseline="none")
+    assert "with 32% of its peak: cut off there; baseline linear" in stated.warnings[0]
 
 
 def test_what_is_cut_off_or_lies_outside_is_told():
     cut = curve_of(text_of(X[:16], Y[:16]), "here")
-    assert cut.notes[1:] == (
+    assert cut.warnings == (
         "the curve ends at log10 M 4.5 with 100% of its peak: cut off there; baseline linear takes off an offset",
     )
     x = np.linspace(3, 6, 301)

@@ -104,10 +104,10 @@ BAD = {
     ),
     "too few points": (
         lambda t: t.drop(columns=[name for name in t if name.startswith("w_at_")][5:]),
-        "curves of 5 points; needs 8",
+        "curves of 5 points; needs 10",
     ),
     "another system": (lambda t: t.assign(system="styrene"), "is of the system styrene, not of methyl_methacrylate"),
-    "no rows": (lambda t: t.head(0), "has nothing measured"),
+    "no rows": (lambda t: t.head(0), "has no rows below names of columns such as cMMA_0"),
 }
 
 
@@ -115,6 +115,19 @@ BAD = {
 def test_what_is_no_such_table_is_refused(written, change, said):
     with pytest.raises(InputError, match=said):
         read_runs(written(change), SYSTEM)
+
+
+def test_reactions_are_read_as_people_write_them(polymers, tmp_path):
+    rows = [
+        f"r{k};{p.cMMA_0:g};{1e3 * p.cAIBN_0:g};{p.temp + 273.15:.2f} ± 0.5;{p.cToluene:g};{p.time / 60:g};"
+        f"{100 * (1 - p.cMMA_time / p.cMMA_0):.6f};{p.Mn / 1e3:.5f};{p.Mw / 1e3:.5f}".replace(".", ",")
+        for k, p in enumerate(polymers.itertuples())
+    ]
+    names = "Probe;[MMA]0 (mol/L);[AIBN]0 (mmol/L);T (K);cToluene;Zeit (min);Umsatz (%);Mn (kg/mol);Mw (kg/mol)"
+    (tmp_path / "runs.txt").write_text("\n".join(["Reaktionen", "", names, *rows]), encoding="cp1252")
+    lines = compare(read_runs(tmp_path / "runs.txt", SYSTEM), SYSTEM)
+    assert lines["error_conversion"].abs().max() < 1e-6
+    assert lines[["error_ln_Mn", "error_ln_Mw"]].abs().max().max() < 1e-4
 
 
 def test_the_command_says_what_agrees(written, tmp_path, capsys):

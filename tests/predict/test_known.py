@@ -9,7 +9,7 @@ import pytest
 import polyinv
 from polyinv import cli
 from polyinv.errors import InputError
-from polyinv.predict.known import known_errors, known_values, stated
+from polyinv.predict.known import all_stated, errors_of, stated, values_of
 from polyinv.predict.predictor import Predictor
 
 
@@ -18,8 +18,8 @@ from polyinv.predict.predictor import Predictor
 )
 def test_an_error_follows_a_value(sign):
     given = [f"temp=70{sign}0.5, time=3600", f"cBA_time=4e-1{sign}2.5e-2"]
-    assert known_values(given) == {"temp": 70.0, "time": 3600.0, "cBA_time": 0.4}
-    assert known_errors(given) == {"temp": 0.5, "cBA_time": 0.025}
+    assert values_of(all_stated(given)) == {"temp": 70.0, "time": 3600.0, "cBA_time": 0.4}
+    assert errors_of(all_stated(given)) == {"temp": 0.5, "cBA_time": 0.025}
 
 
 @pytest.mark.parametrize("text", ["0.4±5%", "0.4 ± 5 %", "0.4+-5%", "0.4 +/- 5.0 %"])
@@ -41,13 +41,13 @@ def test_signs_of_numbers_are_no_errors():
 )
 def test_an_error_is_a_positive_number(given):
     with pytest.raises(InputError, match=r"temp is said to be known to ± .*; needs a number above 0") as error:
-        known_values([f"temp={given}"])
+        values_of(all_stated([f"temp={given}"]))
     assert "\n" not in str(error.value)
 
 
 def test_a_temperature_has_no_error_in_per_cent():
     with pytest.raises(InputError, match=r"needs its error in °C, such as temp=70±0.5"):
-        known_values(["temp=70±1%"])
+        values_of(all_stated(["temp=70±1%"]))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_temperature_has_no_error_in_per_cent():
 )
 def test_a_wrong_statement_is_refused_in_one_line(given, said):
     with pytest.raises(InputError) as error:
-        known_values([given])
+        values_of(all_stated([given]))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -115,3 +115,13 @@ def test_python_states_errors_as_text(polymers, caplog):
 def test_a_wrong_error_ends_the_command_with_one_line(capsys):
     assert cli.main(["predict", str(POLYMERS), "--known", "temp=70±0"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("temp=343.15", "if it is K, it is 70 °C"), ("time=30", "if it is min"), ("cAIBN_0=10", "if it is mmol/L")],
+)
+def test_known_values_that_fit_another_unit_better_are_said(given, said, caplog):
+    values_of(all_stated([given]))
+    assert said in caplog.text
+    assert f"--known {given.partition('=')[0]} holds" in caplog.text

@@ -19,7 +19,7 @@ from polyinv.domain.expectations import LINES
 from polyinv.errors import InputError
 from polyinv.mmd import LOG_M, STEP
 from polyinv.models import MLP
-from polyinv.predict.known import known_values
+from polyinv.predict.known import all_stated, values_of
 from polyinv.quantities import MMD
 from polyinv.r2 import r2
 from polyinv.runtime.resources import RELEASED as DEFAULT
@@ -341,4 +341,8 @@ def test_damaged_expectations_are_refused(tmp_path):
 
 
 def test_values_are_read_as_they_stand():
-    assert known_values(["temp=70, time=3.6e3", "cBA_time=0"]) == {"temp": 70.0, "time": 3600.0, "cBA_time": 0.0}
+    assert values_of(all_stated(["temp=70, time=3.6e3", "cBA_time=0"])) == {
+        "temp": 70.0,
+        "time": 3600.0,
+        "cBA_time": 0.0,
+    }

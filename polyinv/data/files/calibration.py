@@ -1,30 +1,21 @@
 """Calibration of a size exclusion chromatograph: log10 M over elution volume or time, by standards or a polynomial."""
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from polyinv.data.files.blocks import blocks_of
 from polyinv.data.files.cells import Sheet, said
-from polyinv.data.files.numbers import Cell, is_missing, number, possible_decimals
+from polyinv.data.files.numbers import Cell
 from polyinv.data.files.reading import read_book
+from polyinv.data.files.standards import MOST_ORDER, fitted, loose, sign_of, standards
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6
 """Standards from which on a cubic is fitted; a straight line to fewer."""
-MOST_ORDER = 7
-_ORDERS = {
-    "linear": 1,
-    "quadratic": 2,
-    "quadratisch": 2,
-    "cubic": 3,
-    "kubisch": 3,
-    "polynom3": 3,
-    "polynom5": 5,
-    "polynom1": 1,
-}
+_ORDERS = {"linear": 1, "quadratic": 2, "quadratisch": 2, "cubic": 3, "kubisch": 3, "cuadratico": 2, "cubico": 3}
 _KEYS = {
     "K_standard": r"k(ofthe)?(standards?|1|ps|std|calibration)|mhkstandard",
     "a_standard": r"(a|alpha)(ofthe)?(standards?|ps|std|calibration)|mhastandard|alpha1",
@@ -86,15 +77,24 @@ def read_calibration(path: Path | str) -> Calibration:
     Raises:
         InputError: It holds neither, or a curve that does not fall.
     """
-    sheet = read_book(path).sheets[0]
+    problems = []
+    for sheet in read_book(path).sheets:
+        try:
+            return _of_sheet(sheet, path)
+        except InputError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _of_sheet(sheet: Sheet, path: Path | str) -> Calibration:
     keys = _keys(sheet)
     coefficients, kind = _polynomial(sheet)
     span, covariance = None, None
     notes: list[str] = []
     if coefficients is None:
-        elution, log_m, kind = _standards(sheet)
+        elution, log_m, kind = standards(sheet)
         order = int(keys.get("order", 3 if len(elution) >= CUBIC_FROM else 1))
-        coefficients, covariance, notes = _fitted(elution, log_m, order, str(path))
+        coefficients, covariance, notes = fitted(elution, log_m, order, str(path))
         span = float(elution.min()), float(elution.max())
     else:
         notes = [f"{path}: polynomial of order {len(coefficients) - 1}"]
@@ -103,6 +103,8 @@ def read_calibration(path: Path | str) -> Calibration:
         notes.append("converted to the polymer of the sample by the Mark-Houwink parameters (universal calibration)")
     elif any(name in keys for name in ("K_standard", "a_standard", "K_sample", "a_sample")):
         raise InputError(f"{path}: universal calibration needs K_standard, a_standard, K_sample and a_sample, all four")
+    if len({"marker", "marker_sample"} & keys.keys()) == 1:
+        raise InputError(f"{path}: a flow marker needs two lines, 'flow marker' and 'flow marker sample'")
     marker = keys["marker"] / keys["marker_sample"] if {"marker", "marker_sample"} <= keys.keys() else 1.0
     if marker != 1.0:
         notes.append(f"elution is multiplied by {marker:.5g}, by the flow marker")
@@ -111,32 +113,37 @@ def read_calibration(path: Path | str) -> Calibration:
 
 def _keys(sheet: Sheet) -> dict[str, float]:
     found: dict[str, float] = {}
-    sign = _sign(sheet)
+    sign = sign_of(sheet)
     for cells in (*sheet.rows.values(), *sheet.comments.values()):
-        name = re.sub("[^a-z0-9]", "", said(cells[0]).lower())
-        value = next((v for cell in cells[1:] if (v := _loose(cell, sign)) is not None), None)
+        name = re.sub("[^a-z0-9]", "", re.sub(r"[(\[].*?[)\]]", "", said(cells[0])).lower())
+        value = next((v for cell in cells[1:] if (v := loose(cell, sign)) is not None), None)
         key = next((key for key, pattern in _KEYS.items() if re.fullmatch(pattern, name)), None)
         if key == "order" and value is None and len(cells) > 1:
-            value = _ORDERS.get(re.sub("[^a-z0-9]", "", said(cells[1]).lower()))
+            word = re.sub("[^a-z0-9]", "", said(cells[1]).lower())
+            value = _ORDERS.get(word) or (float(word[-1]) if re.fullmatch(r"poly(nom)?\w*\d", word) else None)
         if key and value is not None:
-            found[key] = value
+            found[key] = value * (_factor_of_k(cells) if key.startswith("K_") else 1.0)
     return found
 
 
-def _loose(cell: Cell, sign: str) -> float | None:
-    return None if is_missing(cell) else number(cell, sign)
-
-
-def _sign(sheet: Sheet) -> str:
-    return possible_decimals(cell for cells in sheet.rows.values() for cell in cells)[0]
+def _factor_of_k(cells: list[Cell]) -> float:
+    """What makes mL/g of the unit of a Mark-Houwink K, 1 where none is stated."""
+    words = " ".join(map(said, cells)).lower().replace(" ", "")
+    unit = re.search(r"(dl|ml|cm3|cm³|l|m3|m³)(?:/|·)?(k?g)", words)
+    return {"dl": 100.0, "l": 1000.0, "m3": 1e3, "m³": 1e3}.get(unit[1], 1.0) if unit else 1.0
 
 
 def _polynomial(sheet: Sheet) -> tuple[np.ndarray | None, str | None]:
     found: dict[int, float] = {}
-    sign = _sign(sheet)
-    for cells in sheet.rows.values():
-        name = re.sub("[^a-z0-9]", "", said(cells[0]).lower())
-        value = next((v for cell in cells[1:] if (v := _loose(cell, sign)) is not None), None)
+    sign = sign_of(sheet)
+    rows = [*sheet.rows.values()]
+    pairs = [
+        (cells[0], next((v for cell in cells[1:] if (v := loose(cell, sign)) is not None), None)) for cells in rows
+    ]
+    for names, below in itertools.pairwise(rows):  # side by side, numbers below
+        pairs += [(name, loose(cell, sign)) for name, cell in zip(names, below, strict=False)]
+    for cell, value in pairs:
+        name = re.sub("[^a-z0-9]", "", said(cell).lower())
         match = re.fullmatch(r"(?:[abcd]|coeff?(?:icient)?|koeff?(?:izient)?)(\d)", name)
         power = (
             0
@@ -161,60 +168,6 @@ def _kind_said(text: str) -> str | None:
     if re.search(r"\bm[lL]\b|volum", words) and "/min" not in words:
         return "volume"
     return "time" if re.search(r"\bmin\b|\btime\b|\bzeit\b", words) and "/min" not in words else None
-
-
-def _standards(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, str]:
-    sign = _sign(sheet)
-    for block in blocks_of(sheet):
-        columns = {kind: c for kind in ("time", "volume", "m", "log_m") for c in block.columns if c.name.kind == kind}
-        masses = [
-            c for c in block.columns if c.name.kind in ("m", "log_m") or c.name.text.lower().startswith(("mp", "m_p"))
-        ]
-        run = columns.get("volume") or columns.get("time")
-        if run is None or not masses:
-            continue
-        mass = columns.get("log_m") or masses[0]
-        pairs = [
-            (v, m)
-            for a, b in zip(run.cells, mass.cells, strict=True)
-            if (v := _loose(a, sign)) is not None and (m := _loose(b, sign)) is not None and not is_missing(a)
-        ]
-        v, m = np.array(pairs, dtype=float).T
-        factor = run.name.unit.factor / 60 if run.name.kind == "time" and run.name.unit else 1.0
-        unit = mass.name.unit
-        m = m if mass.name.kind == "log_m" else np.log10(m)
-        return (
-            v * factor,
-            m + (np.log10(unit.factor) if unit and unit.quantity == "molar mass" else 0.0),
-            str(run.name.kind),
-        )
-    raise InputError(
-        f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or "
-        "'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
-    )
-
-
-def _fitted(
-    v: np.ndarray, log_m: np.ndarray, order: int, place: str
-) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Fit a polynomial; its scatter gives the covariance."""
-    if not 1 <= order <= MOST_ORDER or len(v) < order + 1:
-        raise InputError(f"{place} has {len(v)} standards; a fit of order {order} needs {order + 1} or more")
-    powers = np.vander(v, order + 1, increasing=True)
-    middle, width = v.mean(), np.ptp(v) or 1.0
-    fit = np.polynomial.Polynomial.fit(v, log_m, order, domain=[middle - width / 2, middle + width / 2])
-    coefficients = fit.convert().coef
-    coefficients = np.pad(coefficients, (0, order + 1 - len(coefficients)))
-    inside = np.linspace(v.min(), v.max(), 200)
-    if (np.polynomial.polynomial.polyval(inside, np.polynomial.polynomial.polyder(coefficients)) >= 0).any():
-        raise InputError(
-            f"{place}: log10 M does not fall with the elution everywhere between the standards; 'order, 1'"
-        )
-    spare = len(v) - order - 1
-    scatter = float(np.sqrt(((fit(v) - log_m) ** 2).sum() / spare)) if spare else None
-    covariance = scatter**2 * np.linalg.pinv(powers.T @ powers) if scatter is not None else None
-    about = f", scatter {scatter:.2g} decades" if scatter is not None else ""
-    return coefficients, covariance, [f"{place}: {len(v)} standards, polynomial of order {order}{about}"]
 
 
 def _other_polymer(

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from polyinv.data.files.baseline import above_baseline, without_noise
 from polyinv.data.files.calibration import Calibration
 from polyinv.data.files.curves import Source
-from polyinv.data.files.distribution import MeasuredCurve, above_baseline, curve_from
+from polyinv.data.files.distribution import MeasuredCurve, curve_from
 from polyinv.data.files.options import Options
-from polyinv.data.files.points import NOISE, Points
+from polyinv.data.files.points import Points
 from polyinv.errors import InputError
 
 BEYOND = 0.3
@@ -35,17 +36,11 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     signal, line = above_baseline(elution[keep], y[keep], options.baseline or "none", place)
     elution, rows = elution[keep], points.rows[order][keep]
     w = signal / np.abs(calibration.slope(elution))
-    depth = -w.min() / w.max()
-    if depth > NOISE:
-        line_said = "the baseline" if options.baseline == "linear" else "zero; baseline linear takes off an offset"
-        raise InputError(
-            f"{place}, row {rows[w.argmin()]}: the signal lies {depth:.0%} of the peak below {line_said}; up to "
-            f"{NOISE:.0%} passes for noise"
-        )
     log_m = calibration.log_m(elution)
-    curve = curve_from(log_m[::-1], np.maximum(w, 0)[::-1], place, options.baseline or "none")
+    w, noise_notes, noisy = without_noise(log_m, w, y[keep], rows, place, options.baseline)
+    curve = curve_from(log_m[::-1], w[::-1], place, options.baseline)
     first = f"{len(w)} points of {len(points.x)}; elution {source.x.label}, signal {source.y.label}"
-    notes = [first, *calibration.notes, *points.notes]
+    notes = [first, *calibration.notes, *points.notes, *noise_notes]
     if options.baseline == "linear":
         notes.append(
             f"a linear baseline is taken off, {line[0]:.2g} and {line[-1]:.2g} of the highest signal at either end"
@@ -54,10 +49,24 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     offset = calibration.relative_error(middle)
     if offset is not None:
         notes.append(f"the calibration is known to {offset:.1%} there (sec_offset)")
-    warnings = _beyond(calibration, elution, signal)
+    warnings = [*_unsaid(source, calibration), *_beyond(calibration, elution, signal)]
     return replace(
-        curve, notes=(*notes, *curve.notes), warnings=tuple(warnings), sample=source.sample, sec_offset=offset
+        curve,
+        notes=(*notes, *curve.notes),
+        warnings=(*warnings, *noisy, *curve.warnings),
+        sample=source.sample,
+        sec_offset=offset,
     )
+
+
+def _unsaid(source: Source, calibration: Calibration) -> list[str]:
+    """Say what is taken for granted where a file does not say whether it is over volume or time."""
+    kind = source.x.name.kind
+    if kind in ("time", "volume") and calibration.kind is None:
+        return [f"the calibration is taken to be over {kind}, like the signal; a line 'elution, volume' says otherwise"]
+    if kind not in ("time", "volume"):
+        return [f"column {source.x.label} is taken for the elution {calibration.kind or 'of the calibration'}"]
+    return []
 
 
 def _elution(source: Source, points: Points, calibration: Calibration) -> np.ndarray:

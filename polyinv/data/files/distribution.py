@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyinv.data.files.curves import Source
+from polyinv.data.files.baseline import above_baseline, ends, spike, without_noise
+from polyinv.data.files.curves import LEAST_POINTS, Source
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
-from polyinv.data.files.points import NOISE, Points
+from polyinv.data.files.points import Points, means_between
+from polyinv.data.files.slices import are_shares, over_slope, over_width
 from polyinv.errors import InputError
 from polyinv.mmd import BIN_EDGES, area, resample, unit_area
 
@@ -19,12 +21,8 @@ ABSURD = 12
 """No log10 M is larger, whatever the unit, nor smaller than minus this."""
 OUTSIDE = 0.01
 """Share of the area that may lie outside of the grid without a note."""
-ENDS = 0.05
-"""Share of the points at either end through which a linear baseline goes."""
 APART = 0.2
 """Share of the peak by which values at one log M may differ and still be averaged."""
-STRAIGHT = 1.03
-"""Largest ratio of slopes of a calibration that passes for a straight line."""
 POWERS = {"w_log": 0, "sec": 0, "w_m": 1, "n_log": 1, "n_m": 2}
 """Powers of M that make w(log10 M), up to a factor, of an ordinate."""
 
@@ -85,14 +83,18 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
     points, log_m, mean_notes = _sorted(source, points, axis)
     stated = options.stated_signal
     kind = stated or (source.y.name.kind if source.y.name.kind in SIGNALS else None) or "w_log"
+    shares = stated is None and are_shares(source, points)
+    kind = "n_log" if shares and kind == "n_m" else kind
     warnings = [*axis.warnings, *_odd_ordinate(source, points, stated, kind)]
     w, baseline_notes = _above_baseline(points, log_m, options.baseline or "none", place)
     w = w * 10 ** (POWERS[kind] * (log_m - log_m[-1]))  # w(log10 M) = ln(10) M w(M), up to a factor
     slope_notes: list[str] = []
     if kind == "sec":
-        w, slope_notes = _over_slope(source, points, log_m, w)
-    w, noise_notes = _without_noise(w, points, options.baseline or "none", place)
-    curve = curve_from(log_m, w, place, options.baseline or "none")
+        w, slope_notes = over_slope(source, points, log_m, w)
+    elif shares:
+        w, slope_notes = over_width(source, log_m, w)
+    w, noise_notes, noisy = without_noise(log_m, w, points.y, points.rows, place, options.baseline)
+    curve = curve_from(log_m, w, place, options.baseline)
     first, last = points.x[[0, -1]] if log_m[0] < log_m[-1] else points.x[[-1, 0]]
     _check_unit(source, axis, options, curve, (float(first), float(last)))
     unnamed = ", for want of a known name" if stated is None and source.y.name.kind not in SIGNALS else ""
@@ -105,31 +107,24 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
             f"column {source.y.label} is taken for w(log10 M), for want of a known name; --signal w_m says it is w(M), "
             "--y names another column"
         )
-    notes = (
-        taken,
-        *source.notes,
-        *source.block.notes,
-        *points.notes,
-        *mean_notes,
-        *baseline_notes,
-        *slope_notes,
-        *noise_notes,
-    )
-    return replace(curve, notes=(*notes, *curve.notes), warnings=tuple(warnings), sample=source.sample)
+    notes = (taken, *source.notes, *source.block.notes, *points.notes, *mean_notes, *baseline_notes, *slope_notes)
+    notes = (*notes, *noise_notes)
+    said = (*warnings, *noisy, *spike(curve.log_m, curve.raw), *curve.warnings)
+    return replace(curve, notes=(*notes, *curve.notes), warnings=said, sample=source.sample)
 
 
-def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str = "none") -> MeasuredCurve:
+def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str | None = None) -> MeasuredCurve:
     """Bring w(log10 M), not negative, at increasing log10 M to the grid, with its averages.
 
     Raises:
-        InputError: Most of it lies outside of the grid.
+        InputError: Most of it lies outside of the grid, or it has an offset.
     """
     raw = w / np.trapezoid(w, log_m)
-    Mn, Mw = float(1 / np.trapezoid(raw * 10**-log_m, log_m)), float(np.trapezoid(raw * 10**log_m, log_m))
-    notes = _cuts(log_m, raw, baseline)
+    Mn, Mw = means_between(log_m, raw)
+    notes, warnings = ends(log_m, raw, place, baseline)
     on_grid = resample(log_m, raw)
     notes += _left_out(on_grid, log_m, place)
-    return MeasuredCurve(unit_area(on_grid), Mn, Mw, tuple(notes), log_m, raw)
+    return MeasuredCurve(unit_area(on_grid), Mn, Mw, tuple(notes), log_m, raw, tuple(warnings))
 
 
 # The abscissa
@@ -222,6 +217,10 @@ def _sorted(source: Source, points: Points, axis: _Axis) -> tuple[Points, np.nda
     if len(log_m) == len(order):
         return replace(points, rows=points.rows[order], x=points.x[order], y=points.y[order]), log_m, []
     place = source.block.sheet.place
+    if len(log_m) < LEAST_POINTS:
+        raise InputError(
+            f"{place} has {len(log_m)} different values of {axis.what}; a curve needs {LEAST_POINTS} or more"
+        )
     for k in np.flatnonzero(np.bincount(group) > 1):
         at = np.sort(order[group == k])
         if np.diff(at).max() > 1:
@@ -263,82 +262,12 @@ def _odd_ordinate(source: Source, points: Points, stated: str | None, kind: str)
     return [made] if kind in ("n_log", "n_m") and stated is None else []
 
 
-def _over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Divide a signal by the slope of the calibration, where the file has the elution time or volume of its points."""
-    if source.run is None or len(log_m) != len(points.rows):
-        return w, []
-    rows = {row: k for k, row in enumerate(source.block.rows)}
-    cells = [source.run.cells[rows[row]] if row in rows else "" for row in points.rows]
-    values = [number(cell, points.decimal) for cell in cells]
-    if any(value is None for value in values):
-        return w, []
-    v = np.array(values, dtype=float)
-    if len(np.unique(v)) < len(v):
-        return w, []
-    v = (v - v.mean()) / np.ptp(v)
-    high = w > NOISE * w.max()
-    fit = np.polynomial.Polynomial.fit(v, log_m, min(5, len(v) // 4))
-    slope = np.abs(fit.deriv()(v))
-    if not high.any() or np.abs(fit(v) - log_m)[high].max() > 0.02 or slope[high].min() <= 0:
-        return w, []
-    ratio = slope[high].max() / slope[high].min()
-    if ratio < STRAIGHT:
-        return w, []
-    note = f"the signal is divided by the slope of log10 M over {source.run.label}, which varies {ratio:.2f}-fold"
-    return w / np.maximum(slope, slope[high].min()), [note]
-
-
-def _through_ends(log_m: np.ndarray, y: np.ndarray) -> np.ndarray:
-    count = max(1, round(ENDS * len(y)))
-    (x0, x1), (y0, y1) = ((each[:count].mean(), each[-count:].mean()) for each in (log_m, y))
-    return y0 + (y1 - y0) * (log_m - x0) / (x1 - x0)
-
-
-def above_baseline(x: np.ndarray, y: np.ndarray, baseline: str, place: str) -> tuple[np.ndarray, np.ndarray]:
-    """Subtract a baseline over x from an ordinate; both are scaled by its largest value.
-
-    Returns:
-        What is above the line, and the line, shape (P,) each.
-
-    Raises:
-        InputError: Nothing is above it.
-    """
-    y = y / (np.abs(y).max() or 1)
-    line = _through_ends(x, y) if baseline == "linear" else np.zeros_like(y)
-    if (y - line).max() < 1e-9:
-        raise InputError(f"{place}: the ordinate is nowhere above zero; needs w or a signal with a peak upwards")
-    return y - line, line
-
-
 def _above_baseline(points: Points, log_m: np.ndarray, baseline: str, place: str) -> tuple[np.ndarray, list[str]]:
     w, line = above_baseline(log_m, points.y, baseline, place)
     if baseline == "none":
         return w, []
     ends = f"{line[0] / w.max():.2g} and {line[-1] / w.max():.2g} of the peak"
     return w, [f"a {baseline} baseline is taken off, {ends} at log10 M {log_m[0]:.3g} and {log_m[-1]:.3g}"]
-
-
-def _without_noise(w: np.ndarray, points: Points, baseline: str, place: str) -> tuple[np.ndarray, list[str]]:
-    """Set small negative values of w to zero, with a note on it."""
-    lowest, depth = w.argmin(), -w.min() / w.max()
-    if depth > NOISE:
-        below = "the baseline" if baseline != "none" else "zero; baseline linear takes off a drift"
-        raise InputError(
-            f"{place}, row {points.rows[lowest]}: the ordinate holds {points.y[lowest]:g}, "
-            f"{depth:.0%} of the peak below {below}; up to {NOISE:.0%} passes for noise"
-        )
-    count = (w < 0).sum()
-    note = f"{count} values below zero, by at most {depth:.2%} of the peak, are set to zero"
-    return np.maximum(w, 0), [note] * bool(count)
-
-
-def _cuts(log_m: np.ndarray, raw: np.ndarray, baseline: str) -> list[str]:
-    hint = "; baseline linear takes off an offset" if baseline == "none" else ""
-    return [
-        f"the curve ends at log10 M {log_m[end]:.3g} with {raw[end] / raw.max():.0%} of its peak: cut off there{hint}"
-        for end in (0, -1)
-        if raw[end] > NOISE * raw.max()
-    ]
 
 
 def _left_out(on_grid: np.ndarray, log_m: np.ndarray, place: str) -> list[str]:

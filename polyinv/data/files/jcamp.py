@@ -32,7 +32,7 @@ def jcamp_sheets(text: str, place: str) -> list[Sheet]:
     """Read the blocks of a JCAMP-DX file as sheets of two columns; labels stand above them as rows.
 
     Raises:
-        InputError: It holds no points, or fewer or others than it states.
+        InputError: It holds no points, fewer or others than it states, or a spectrum.
     """
     sheets: list[Sheet] = []
     labels: dict[str, str] = {}
@@ -66,6 +66,8 @@ def _sheet(kind: str, labels: dict[str, str], data: list[tuple[int, str]], place
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(f"{place} is not JCAMP-DX as it should be: {error}") from None
     _check_count(labels, len(points), place)
+    if "SPECTRUM" in labels.get("DATATYPE", "").upper():
+        raise InputError(f"{place} is of the data type {labels['DATATYPE']}, no molar mass distribution")
     x = X_NAMES.get(re.sub("[^a-z]", "", labels.get("XUNITS", "").lower()), labels.get("XUNITS", "") or "x")
     y = labels.get("YUNITS", "")
     y = "signal" if not y or "arbitrary" in y.lower() or y.lower() == "a.u." else y

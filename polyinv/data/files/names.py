@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from polyinv.data.files.units import Unit, plain, split_unit
@@ -44,7 +44,8 @@ PATTERNS = {
     "log_m": f"{_FIRST}log(arithm(ic|us)?)?(of|de|du|der)?{_FIRST}{_MASS}",
     "ln_m": f"ln{_MASS}",
     "m": f"{_FIRST}{_MASS}",
-    "w_log": f"{_FIRST}{_DIFFERENTIAL}{_WEIGHT}{_PER}log{_MASS}?|dlogw|dw[tf]?dlog.*",
+    "w_log": f"{_FIRST}{_DIFFERENTIAL}{_WEIGHT}{_PER}log{_MASS}?|dlogw|dw[tf]?dlog(?:(?!ln).)*|mwd|"
+    "(molarmass|molecularweight|molmassen)(distribution|verteilung)",
     "w_m": f"{_DIFFERENTIAL}{_WEIGHT}{_PER}{_MASS}",
     "n_log": f"{_DIFFERENTIAL}{_NUMBER}{_PER}log{_MASS}?",
     "n_m": f"{_DIFFERENTIAL}{_NUMBER}{_PER}{_MASS}|d?{_NUMBER}(distribution|verteilung)|"
@@ -59,8 +60,8 @@ PATTERNS = {
 OTHERS = {
     "light scattering": ".*"
     + _any(
-        "ls mals malls rals lals lightscatter lichtstreu dispersiondeluz luzdispersada diffusiondelalumiere "
-        "diffusiondelumiere rayleigh wyatt"
+        "ls mals malls rals lals lightscatter scatteredlight lichtstreu streulicht dispersiondeluz luzdispersada "
+        "diffusiondelalumiere diffusiondelumiere lumierediffusee rayleigh wyatt"
     )
     + r"\w{0,9}",
     "viscosity": ".*"
@@ -81,6 +82,13 @@ OTHERS = {
     + "?(vol|volume|volumen|volum)|"
     + _any("ve vr vh rv v evol elvol volumen(de(elucion|retencion))? volume(d?e?(elution|retention))?"),
     "wavelength": _any("wavelength wellenlaenge wellenlange longituddeonda longueurdonde lambda"),
+    "wavenumber": _any("wavenumber wellenzahl numerodeondas? nombredonde ramanshift ramanverschiebung cm"),
+    "mass to charge": _any("masstocharge(ratio)? masseladungsverhaeltnis masacarga massesurcharge"),
+    "frequency": _any("(angular)?frequency (kreis)?frequenz frecuencia frequence hz omega shearrate scherrate"),
+    "angle": _any("theta angle winkel angulo scatteringangle q"),
+    "chemical shift": _any("chemicalshift chemischeverschiebung desplazamientoquimico deplacementchimique ppm"),
+    "heat flow": _any("heatflow waermestrom waermefluss dsc flujodecalor flux(dechaleur|thermique) tga mw/?mg"),
+    "load": _any("stress strain spannung dehnung potential potencial voltage force kraft load extension"),
     "chain length": _any(
         "chainlength kettenlaenge kettenlange degreeofpolymeri[sz]ation polymerisationsgrad longituddecadena dpn? pn "
         "longueurdechaine grado?depolimerizacion degredepolymerisation monomerunits"
@@ -153,9 +161,19 @@ def read_name(text: str, below: str = "") -> Name:
     base, unit = split_unit(text)
     if text.strip() in ("#", "№", "n°", "N°", "Nº"):
         return Name(text, "index", None)
+    if re.search(r"[<≤]\s*(log|lg)?\s*M", text):
+        return Name(text, "cumulative", None)
+    if re.match(r"\s*m\s*/\s*z\b", text, re.IGNORECASE):
+        return Name(text, "mass to charge", None)
     if below:
         unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
-    return Name(text, _by_unit(_kind(letters(base)), unit), unit)
+    kind = _by_unit(_kind(letters(base)), unit)
+    if kind == "m" and unit and unit.quantity == "number" and unit.factor != 1:
+        unit = replace(unit, quantity="molar mass")
+    if kind is None and unit is None:  # a unit that is not known
+        bare = _kind(letters(re.sub(r"[(\[].*?[)\]]", "", base)))
+        kind = bare if bare in OTHERS or bare == "sec" else None
+    return Name(text, kind, unit)
 
 
 def _kind(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
@@ -44,7 +45,10 @@ _PATTERNS = {".": re.compile(_POINT, re.IGNORECASE), ",": re.compile(_COMMA, re.
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 """What most cells are, and is read at once."""
 _POWER = re.compile(r"\s*[x×*·]\s*10\s*\^?\s*\(?([+-]?\d+)\)?$", re.IGNORECASE)
+_SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
 _SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
+PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
+"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -60,6 +64,8 @@ def number(cell: Cell, decimal: str = ".") -> float | None:
         return None if math.isnan(cell) else float(cell)
     if decimal == "." and cell.isascii() and _PLAIN.fullmatch(cell):
         return float(cell)
+    if _SUPERSCRIPT.search(cell):
+        cell = _SUPERSCRIPT.sub(lambda power: "^" + unicodedata.normalize("NFKC", power[0]), cell)
     text = _POWER.sub(r"e\1", cell.translate(_SIGNS).strip().removesuffix("%").strip())
     if _INFINITE.fullmatch(text):
         return math.inf
@@ -71,7 +77,7 @@ def number(cell: Cell, decimal: str = ".") -> float | None:
 
 def is_missing(cell: Cell) -> bool:
     """Whether a cell says that there is no value, in any of the ways in which people do."""
-    return cell.strip().lower() in _MISSING if isinstance(cell, str) else math.isnan(cell)
+    return cell.strip().lower() in _MISSING or set(cell) == {"*"} if isinstance(cell, str) else math.isnan(cell)
 
 
 def is_number(cell: Cell) -> bool:

@@ -34,6 +34,12 @@ class Points:
     notes: tuple[str, ...] = ()
 
 
+def means_between(log_m: np.ndarray, w: np.ndarray) -> tuple[float, float]:
+    """Mn and Mw in g/mol of w(log10 M) at P points, (P,) each, with straight lines between them; of any area."""
+    mass, over, times = (np.trapezoid(w * 10 ** (power * log_m), log_m) for power in (0, -1, 1))
+    return float(mass / over), float(times / mass)
+
+
 def points_of(source: Source, decimal: str | None = None) -> Points:
     """Read the numbers of a curve.
 

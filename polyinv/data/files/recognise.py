@@ -15,6 +15,11 @@ from polyinv.errors import InputError
 
 RUNS = ("time", "volume")
 """Abscissae of a chromatogram."""
+SAMPLES = (
+    *("sample", "samplename", "sampleid", "probe", "probenname", "probennummer", "muestra", "echantillon"),
+    *("name", "experiment", "run"),
+)
+"""What says the name of a sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +30,13 @@ class Found:
         sources: Curves, or chromatograms.
         table: A table of results instead.
         notes: Which sheet and which block were taken.
+        warnings: What else there is.
     """
 
     sources: tuple[Source, ...] = ()
     table: Table | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def recognise(book: Book, options: Options, system: System) -> Found:
@@ -47,17 +54,20 @@ def recognise(book: Book, options: Options, system: System) -> Found:
             problems.append(error)
     if not book.is_workbook and len(blocks) > 1:  # the blocks of a JCAMP-DX file
         blocks = {0: [block for found_blocks in blocks.values() for block in found_blocks]}
-    for at, found_blocks in blocks.items():
-        if any(is_curve_block(block, options, system) for block in found_blocks):
-            sources, notes = _curves(found_blocks, options, system)
-            return Found(tuple(sources), None, (*_of_sheets(book, at, "a curve"), *notes))
+    with_curves = [
+        at
+        for at, each in blocks.items()
+        if any(is_curve_block(b, options, system) and not (options.calibration and _is_bare(b)) for b in each)
+    ]
+    if with_curves:
+        return _of_all_sheets(book, {at: _curves(blocks[at], options, system) for at in with_curves})
     for at, sheet in enumerate(book.sheets):
         long = any(len(block.rows) >= LEAST_POINTS for block in blocks.get(at, []))
         table = table_in(sheet, system, on_its_side=not long)
         if options.x is None and options.y is None and table and not _is_run(table, blocks.get(at, [])):
             return Found((), table, tuple(_of_sheets(book, at, "a table")))
     for at, found_blocks in blocks.items():
-        runs = [block for block in found_blocks if _is_chromatogram(block)]
+        runs = [block for block in found_blocks if _is_chromatogram(block) or _is_bare(block)]
         if runs and options.calibration is not None:
             notes = _of_sheets(book, at, "a chromatogram")
             return Found(tuple(chromatograms_in(max(runs, key=lambda b: len(b.rows)), options)), None, tuple(notes))
@@ -74,10 +84,31 @@ def recognise(book: Book, options: Options, system: System) -> Found:
     raise InputError(f"{problems[0]} (its sheets are {book.names}; --sheet names one)")
 
 
+def _of_all_sheets(book: Book, found: dict[int, tuple[list[Source], list[str]]]) -> Found:
+    """The curves of the first sheet that has any, and of all others with the same columns, named by their sheets."""
+    (first, (sources, notes)), *_ = found.items()
+    like = [at for at, (each, _) in found.items() if _columns_of(each) == _columns_of(sources)]
+    others = [repr(book.sheets[at].name) for at in found if at not in like]
+    warnings = [f"curves with other columns stand in {', '.join(others)}; --sheet names one"] if others else []
+    if len(like) == 1:
+        return Found(tuple(sources), None, (*_of_sheets(book, first, "a curve"), *notes), tuple(warnings))
+    sources = [
+        replace(each, sample=" ".join(filter(None, (book.sheets[at].name, each.sample))))
+        for at in like
+        for each in found[at][0]
+    ]
+    said_sheets = f"the sheets {', '.join(repr(book.sheets[at].name) for at in like)} are read; --sheet names one"
+    return Found(tuple(_named_once(sources)), None, (said_sheets, *notes), tuple(warnings))
+
+
+def _columns_of(sources: Sequence[Source]) -> list[tuple[str, str]]:
+    return [(each.x.name.kind or each.x.name.text, each.y.name.kind or "") for each in sources]
+
+
 def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
-    """Whether the time of a table is the elution time of a chromatogram: nothing else in it is known."""
+    """Whether the time or temperature of a table is the abscissa of an instrument: nothing else in it is known."""
     known = {column for column, _ in table.meanings.values()}
-    return known == {"time"} and any(_is_chromatogram(block) for block in blocks)
+    return known in ({"time"}, {"temp"}) and any(len(block.rows) >= LEAST_POINTS for block in blocks)
 
 
 def _check_points(block: Block) -> None:
@@ -127,11 +158,17 @@ def is_curve_block(block: Block, options: Options, system: System) -> bool:
     unknown = [column for column in numeric if column.name.kind is None and column.name.text not in of_table]
     if "log_m" in axes or (axes and not known):
         return bool(unknown) and len(block.rows) >= LEAST_POINTS
-    if axes and len(block.rows) >= LEAST_POINTS and not of_table - {"Mw", "MW", "Mw (g/mol)", "time"}:
+    if axes and len(block.rows) >= LEAST_POINTS and {_column_of(name, system) for name in of_table} <= {"Mw", "time"}:
         return any(not only_rises(column) for column in unknown) and any(
             only_rises(column) for column in numeric if column.name.kind in AXES
         )
     return False
+
+
+def _column_of(name: str, system: System) -> str:
+    """The column of a system that a name means; itself if it means none, such as that of another average."""
+    found = meaning(name, system)
+    return found[0] if found else name
 
 
 def _has_named(block: Block, options: Options) -> bool:
@@ -156,8 +193,8 @@ def _curves(blocks: Sequence[Block], options: Options, system: System) -> tuple[
     fit = [block for block in blocks if is_curve_block(block, options, system)]
     best = min(map(_rank, fit))
     taken = [block for block in fit if _rank(block) == best]
-    names = [[column.name.text for column in block.columns] for block in taken]
-    if len(taken) > 1 and any(each != names[0] for each in names):
+    kinds = [[column.name.kind or column.name.text for column in block.columns] for block in taken]
+    if len(taken) > 1 and any(each != kinds[0] for each in kinds):
         taken = [max(taken, key=lambda block: len(block.rows))]
     sources = []
     for number, block in enumerate(taken, 1):
@@ -185,7 +222,8 @@ def _passed_over(blocks: Sequence[Block], taken: Sequence[Block]) -> list[str]:
 def _by_label(block: Block) -> list[Block]:
     """Parts of a block in which samples stand below each other, named in a column of their own."""
     for column in block.columns:
-        if column.is_numeric or any(is_missing(cell) or is_number(cell) for cell in column.cells):
+        of_samples = letters(column.name.text) in SAMPLES
+        if any(is_missing(cell) or (is_number(cell) and not of_samples) for cell in column.cells):
             continue
         labels = [*dict.fromkeys(map(said, column.cells))]
         parts = {label: [k for k, cell in enumerate(column.cells) if said(cell) == label] for label in labels}
@@ -196,23 +234,14 @@ def _by_label(block: Block) -> list[Block]:
 
 def _part(block: Block, at: list[int], column: Column, label: str) -> Block:
     columns = [replace(each, cells=[each.cells[k] for k in at]) for each in block.columns]
-    return replace(block, rows=[block.rows[k] for k in at], columns=columns, titles={block.header: [label]})
+    return replace(block, rows=[block.rows[k] for k in at], columns=columns, titles={block.header: ["sample", label]})
 
 
 def _title_of(block: Block) -> str | None:
     """The name of the sample in the rows above a block."""
     for row in sorted(block.titles, reverse=True):
         cells = [said(cell) for cell in block.titles[row] if not is_missing(cell)]
-        if cells and letters(cells[0]) in (
-            "sample",
-            "samplename",
-            "sampleid",
-            "probe",
-            "probenname",
-            "muestra",
-            "echantillon",
-            "name",
-        ):
+        if cells and letters(cells[0]) in SAMPLES:
             return " ".join(cells[1:]) or None
     texts = [[said(cell) for cell in cells if not is_missing(cell)] for _, cells in sorted(block.titles.items())]
     short = [cells[0] for cells in texts if len(cells) == 1 and len(cells[0]) < 60 and not is_number(cells[0])]
@@ -240,6 +269,12 @@ def _is_chromatogram(block: Block) -> bool:
     return bool(kinds & set(RUNS)) and len(block.rows) >= LEAST_POINTS
 
 
+def _is_bare(block: Block) -> bool:
+    """Whether a block has two columns without names, which a calibration makes a chromatogram."""
+    named_columns = any(column.name.text for column in block.columns)
+    return not named_columns and len(block.columns) == 2 and len(block.rows) >= LEAST_POINTS
+
+
 def chromatograms_in(block: Block, options: Options) -> list[Source]:
     """Signals of a block over its elution time or volume.
 
@@ -249,9 +284,10 @@ def chromatograms_in(block: Block, options: Options) -> list[Source]:
     place = block.sheet.place
     numeric = [column for column in block.columns if column.is_numeric]
     runs = [column for kind in reversed(RUNS) for column in numeric if column.name.kind == kind]
+    runs = runs or [column for column in numeric if only_rises(column)] or numeric
     x = named(block, options.x, place) if options.x else runs[0]
     ys = [named(block, options.y, place)] if options.y else [c for c in numeric if c.name.kind == "sec"]
-    ys = ys or [column for column in numeric if column.name.kind is None]
+    ys = ys or [column for column in numeric if column.name.kind is None and column is not x]
     if not ys:
         raise InputError(f"{place}: {why_none(block, [c for c in numeric if c not in runs], [])}")
     sources = [Source(block, x, y, y.name.text if len(ys) > 1 else None) for y in ys]

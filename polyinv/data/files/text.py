@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from polyinv.data.files.cells import Rows, Sheet
 from polyinv.data.files.names import known
@@ -16,6 +17,8 @@ SEPARATORS = (";", "\t", "|", " ", ",")
 COMMENTS = ("#", "//", "%", "!")
 MOST_LINES = 100_000
 """Of a text; a curve has some thousand points."""
+MOST_CHARACTERS = 100_000
+"""Of a line."""
 LOOKED_AT = 2000
 """Lines by which the separator is told."""
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -77,6 +80,11 @@ def text_sheet(text: str, place: str) -> Sheet:
             f"{place} has {len(whole)} lines; a curve has some thousand points, and text up to {MOST_LINES} lines is "
             "read (a table with commas and polyinv's own names of columns may be longer)"
         )
+    if (longest := max(map(len, whole))) > MOST_CHARACTERS:
+        raise InputError(
+            f"{place} has a line of {longest} characters; a row has some dozens of cells, and lines of up to "
+            f"{MOST_CHARACTERS} characters are read"
+        )
     lines = {row: line.rstrip(" ") for row, line in enumerate(whole, 1) if line.strip(" \t;,|\f\x1a")}
     separator = None
     if lines and (told := re.fullmatch(r'"?sep=(.)"?', next(iter(lines.values())).strip(), re.IGNORECASE)):
@@ -102,9 +110,14 @@ def _separator(lines: list[str]) -> str:
         if held > 0.9 * len(lines) or alone > 0.5 * max(len(lines) - 60, 10):
             return separator
     try:
-        return max(SEPARATORS, key=lambda each: _fit(lines, each))
+        fits = {each: _fit(lines, each) for each in SEPARATORS}
     except csv.Error:
         return ","
+    best = max(fits, key=lambda each: fits[each])
+    others = {each: fit for each, fit in fits.items() if each != " "}
+    other = max(others, key=lambda each: others[each])
+    # blanks stand within names and samples as well: they part columns if nothing else parts numbers as well as they do
+    return other if best == " " and others[other].beyond and fits[" "].alone <= others[other].alone else best
 
 
 def _alone(line: str, separator: str) -> bool:
@@ -112,8 +125,16 @@ def _alone(line: str, separator: str) -> bool:
     return sum(map(is_number, cells)) > 1 and all(is_number(cell) or is_missing(cell) for cell in cells)
 
 
-def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
+class _Fit(NamedTuple):
     """Score of a separator: rows of numbers alone, numbers beyond texts in a row, names that are known, cells."""
+
+    alone: int
+    beyond: int
+    names: int
+    cells: int
+
+
+def _fit(lines: list[str], separator: str) -> _Fit:
     split = [cells_of(line, separator) for line in lines]
     numbers = [sum(map(is_number, cells)) for cells in split]
     alone = sum(
@@ -123,7 +144,7 @@ def _fit(lines: list[str], separator: str) -> tuple[int, int, int, int]:
     widths = Counter(len(cells) for cells in split if len(cells) > 1)
     names = max((known(cells) for cells in split[:200] if separator != " "), default=0)
     beyond = sum(max(2 * n - len(cells), 0) for n, cells in zip(numbers, split, strict=True) if n > 1)
-    return alone, beyond, names, max(widths.values(), default=0)
+    return _Fit(alone, beyond, names, max(widths.values(), default=0))
 
 
 def cells_of(line: str, separator: str) -> list[str]:

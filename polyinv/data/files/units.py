@@ -37,11 +37,11 @@ _UNITS = {
     Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol) 1/logg/mol 1/log10g/mol",
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
     Unit("K", "temperature", 1.0, -273.15): "k kelvin",
-    Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf fahrenheit",
+    Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf f fahrenheit",
     Unit("s", "time"): "s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
     Unit("min", "time", 60.0): "min mins minute minutes minuten min. minuto minutos",
     Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden hora horas heure heures",
-    Unit("d", "time", 86400.0): "day days tag tage dia dias jour jours",
+    Unit("d", "time", 86400.0): "d day days tag tage dia dias jour jours",
     Unit("mL", "volume"): "ml milliliter milliliters milliliter cm3 cc",
     Unit("mol/L", "concentration"): "mol/l moll-1 mol/dm3 moldm-3 mole/l",
     Unit("mmol/L", "concentration", 1e-3): "mmol/l mmoll-1 mm mmol/dm3 mmoldm-3 mol/m3 molm-3",
@@ -55,15 +55,22 @@ _UNITS = {
     Unit("1", "number"): "1 none",
 }
 ALIASES = {alias: unit for unit, written in _UNITS.items() for alias in written.split()}
-_SHORT = {"s", "k", "c", "h", "v", "d", "1", "u", "mm", "au", "ua", "oc", "grad", "day", "days", "min."}
+_SHORT = {"s", "k", "c", "f", "h", "v", "d", "1", "u", "mm", "au", "ua", "oc", "grad", "day", "days", "min."}
 """Not taken for a unit after a mere blank."""
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]*(?:\([^()]*\)[^()\[\]{}<>]*)?)[)\]}>]")
+_EXPONENT = r"\(?(?P<exponent>(?<=[eE^(])\d{1,2}|[-+]\d{1,2})\)?"
+_POWER = re.compile(rf"(?:[x×*·]\s*)?(?:10|1(?=[eE]))\s*[eE^]?\s*{_EXPONENT}\s*[x×*·]?\s*")
+"""A power of ten before a unit: ``10^4 g/mol``, ``×10⁻³``."""
+_POWER_OF_VALUES = re.compile(rf"\s*(?:(?<![A-Za-z(])x|(?<![(\s])\s*[×*·])\s*10\s*\^?\s*{_EXPONENT}")
+"""A power of ten that all values have been multiplied by: ``Mn × 10⁻³ (g/mol)``."""
 _CUTS = re.compile(r"\s*/\s*|\s+in\s+|\s*[,;:]\s*|_|\s+-\s*|\s+")
 
 
 def plain(text: str) -> str:
     """Fold superscripts, wide signs and dashes of a name into plain ones."""
+    text = re.sub(r"(?<=10)[⁺⁻]?[⁰¹²³⁴-⁹]+", lambda power: "^" + power[0], text)
     folded = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("−", "-").replace("–", "-")
+    folded = re.sub(r"(?<=mol)\?1", "-1", folded)  # a minus sign that an encoding has lost
     return " ".join(folded.replace("μ", "µ").split())
 
 
@@ -75,8 +82,25 @@ def unit_of(text: str) -> Unit | None:
         >>> [unit_of(each).name for each in ("g mol⁻¹", "kDa", "Daltons", "°C", "[min]", "mmol / L")]
         ['g/mol', 'kg/mol', 'g/mol', '°C', 'min', 'mmol/L']
     """
-    key = re.sub(r"[\s*·⋅^]|\.(?=mol)", "", plain(text).strip("[](){}<> ").lower())
+    bare = plain(text).strip("[](){}<> ")
+    if power := _POWER.match(bare):
+        return _times(unit_of(bare[power.end() :]) or Unit("", "number"), power) if _is_whole(bare, power) else None
+    key = re.sub(r"[\s*·⋅^]|\.(?=mol)", "", bare.lower())
     return ALIASES.get(key) or ALIASES.get(re.sub(r"[()]", "", key))
+
+
+def _is_whole(text: str, power: re.Match[str]) -> bool:
+    return power.end() == len(text) or unit_of(text[power.end() :]) is not None
+
+
+def _times(unit: Unit, power: re.Match[str], *, of_values: bool = False) -> Unit:
+    """A unit times a power of ten. Nobody has molar masses of some mg/mol: there its sign is that of what is meant."""
+    exponent = int(power["exponent"])
+    if unit.quantity in ("molar mass", "number"):
+        exponent = abs(exponent)
+    elif of_values:
+        exponent = -exponent
+    return Unit(f"10^{power['exponent']} {unit.name}".strip(), unit.quantity, unit.factor * 10.0**exponent)
 
 
 @lru_cache(maxsize=4096)
@@ -88,6 +112,9 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
         [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C')]
     """
     text, found = plain(name), None
+    if power := _POWER_OF_VALUES.search(text):
+        base, unit = split_unit((text[: power.start()] + text[power.end() :]).strip())
+        return base, _times(unit or Unit("", "number"), power, of_values=True)
     for bracket in _BRACKETS.finditer(text):
         unit = unit_of(bracket[1])
         if unit and not (unit.name == "1" or (bracket[1].strip().lower() == "m")):

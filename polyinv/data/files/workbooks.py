@@ -13,7 +13,7 @@ from polyinv.errors import InputError
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx, .xlsm and .ods begin, and .xls."""
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
-MOST_BYTES = 600_000_000
+MOST_BYTES = 200_000_000
 """Of a workbook when unpacked."""
 
 

@@ -1,0 +1,265 @@
+"""Numbers of a table of results, in polyinv's units, with their errors; what is a spread of rows is left out."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from polyinv.chemistry import System
+from polyinv.data.files.cells import said
+from polyinv.data.files.doubts import check_masses, suspicions
+from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
+from polyinv.data.files.options import Options
+from polyinv.data.files.plus_minus import Part, error_in, part_of, parted, says_error
+from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, units_below
+from polyinv.data.files.units import Unit, plain, quantity_of, split_unit, unit_of
+from polyinv.errors import InputError
+from polyinv.instrument.errors import SUFFIX
+from polyinv.quantities import MMD
+
+_SPREAD = re.compile(
+    r"(mean|average|mittelwert|durchschnitt|promedio|media|moyenne|sd|std|stdev|stddev|standardabweichung|rsd|cv|"
+    r"desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ)\W*(\(.*\))?\W*"
+)
+_AS_IT_IS = Unit("", "")
+
+
+def read_results(table: Table, options: Options, system: System) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Read the cells of a table: a system's columns as numbers in its units, the others as they stand.
+
+    Returns:
+        The cells, rows numbered as a person counts them; notes; warnings.
+
+    Raises:
+        InputError: A cell is no number, a column stands there twice, or a unit cannot be.
+    """
+    place = table.sheet.place
+    columns = _columns(table, place)
+    rows = [*data_rows(table)]
+    _check_width(table, rows, place)
+    units = units_below(table)
+    left_out = [row for row in rows if _is_spread(table.sheet.rows[row])]
+    rows = [row for row in rows if row not in left_out and [*map(said, table.sheet.rows[row])] != table.names]
+    if not rows:
+        raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
+    cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
+    _check_formulas(table, columns, rows, place)
+    sign = _decimal(table, columns, cells, options, place)
+    frame: dict[str, list] = {}
+    notes, warnings = [], []
+    beside = _errors_beside(table, columns, system)
+    for at, of in beside.items():
+        notes.append(f"column {table.names[at]!r} states the error of {table.names[of]!r}, in the same unit")
+        cells[of] = [
+            value if is_missing(value) or is_missing(error) else f"{said(value)} ± {said(error)}"
+            for value, error in zip(cells[of], cells[at], strict=True)
+        ]
+    for at, name in enumerate(table.names):
+        if at in beside:
+            continue
+        if at not in columns:
+            if any(not is_missing(cell) for cell in cells[at]):
+                frame[name if name and name not in frame else f"{name or 'column'} {at + 1}"] = [
+                    said(c) for c in cells[at]
+                ]
+            continue
+        column, unit = columns[at]
+        unit = unit or units.get(at)
+        if unit is None and options.unit is not None and column in ("Mn", "Mw"):
+            unit = unit_of(options.unit)
+        values = [
+            _value(cell, column, unit, sign, f"{place}, row {row}, column {name!r}")
+            for cell, row in zip(_with_error(cells[at], name), rows, strict=True)
+        ]
+        frame[column] = [value for value, _ in values]
+        if not np.isnan([error for _, error in values]).all():
+            frame[column + SUFFIX] = ["" if np.isnan(error) else error for _, error in values]
+        if unit is not None and (unit.factor, unit.offset) != (1.0, 0.0):
+            notes.append(f"column {name!r} is {column}, converted from {unit.name}")
+        elif name != column:
+            notes.append(f"column {name!r} is {column}")
+        if unit is None:
+            warnings += suspicions(column, np.array(frame[column]), system, f"column {name!r}")
+    found = pd.DataFrame(frame, index=rows)
+    found, said_empty = _without_empty(found, system)
+    warnings += said_empty
+    check_masses(found, columns, units, options, place)
+    warnings += _with_unknown_units(table, columns, beside, system)
+    if left_out:
+        notes.append(
+            f"rows {', '.join(map(str, left_out))} hold means or standard deviations of the others and are left out"
+        )
+    if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
+        raise InputError(
+            f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
+        )
+    return found, notes, warnings
+
+
+def _with_unknown_units(
+    table: Table, columns: Mapping[int, tuple[str, Unit | None]], beside: Mapping[int, int], system: System
+) -> list[str]:
+    """Say which columns would mean something but for the unit in brackets."""
+    said_units = []
+    for at, name in enumerate(table.names):
+        bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
+        found = meaning(bare, system) if count and at not in columns and at not in beside else None
+        if found and found[0] not in [column for column, _ in columns.values()]:
+            said_units.append(f"column {name!r} is not used: its unit is none of {found[0]}")
+    return said_units
+
+
+def _errors_beside(table: Table, columns: Mapping[int, tuple[str, Unit | None]], system: System) -> dict[int, int]:
+    """Columns that state errors, and those of their values: by name, or right behind them."""
+    found: dict[int, int] = {}
+    for at, name in enumerate(table.names):
+        rest = says_error(name)
+        if rest is None or at in columns:
+            continue
+        base, unit = split_unit(rest)
+        means = meaning(rest, system) if base else columns.get(at - 1)
+        of = next((k for k, (column, _) in columns.items() if means and column == means[0]), None)
+        if of is not None and of not in found.values() and unit in (None, columns[of][1]):
+            found[at] = of
+    return found
+
+
+def _with_error(cells: Sequence[Cell], name: str) -> list[Cell]:
+    """Cells with the error that the name of their column states of all of them."""
+    error = error_in(name)
+    return [f"{said(c)} ± {error}" if error and not is_missing(c) and parted(c)[1] is None else c for c in cells]
+
+
+def _without_empty(frame: pd.DataFrame, system: System) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out rows in which nothing is measured, unless it is all of them."""
+    measured = frame.columns.intersection([*system.scalars, *MMD])
+    empty = frame[measured].isna().all(axis=1)
+    if measured.empty or empty.all() or not empty.any():
+        return frame, []
+    listed = ", ".join(map(str, frame.index[empty][:8]))
+    return frame[~empty], [f"rows {listed} have nothing measured and are left out"]
+
+
+def _check_width(table: Table, rows: Sequence[int], place: str) -> None:
+    """Refuse rows with more numbers than names, as of commas that part decimals as well, or fewer throughout."""
+    named = len(table.names)
+    widest = max((len(table.sheet.rows[row]) for row in rows), default=named)
+    if table.sheet.separator == " " and widest < named:
+        raise InputError(
+            f"{place}, row {table.header}: it is not clear where the name of each column ends, as blanks set them "
+            f"apart; use tabs or semicolons, for {widest} columns"
+        )
+    wide = next((row for row in rows if any(map(is_number, table.sheet.rows[row][named:]))), None)
+    if wide is not None and table.sheet.separator in (",", " "):
+        raise InputError(
+            f"{place}, row {wide} has {len(table.sheet.rows[wide])} cells below {named} names of columns; separate by "
+            "semicolons, or write decimals with points"
+        )
+
+
+def _check_formulas(
+    table: Table, columns: Mapping[int, tuple[str, Unit | None]], rows: Sequence[int], place: str
+) -> None:
+    """Refuse cells that are empty because no program has computed their formula."""
+    empty = [(row, at) for row in rows for at in columns if cell_at(table, row, at) == ""]
+    held = table.sheet.formulas() if empty else {}
+    for row, at in empty:
+        if (row, at) in held:
+            raise InputError(
+                f"{place}, row {row}, column {table.names[at]!r} holds {held[row, at]}: open and save the workbook in "
+                "a spreadsheet program, or write the number"
+            )
+
+
+def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
+    """The meanings, each column once: a name that is the column's own counts more than one that means it."""
+    chosen: dict[str, int] = {}
+    for at, (column, _) in table.meanings.items():
+        before = chosen.get(column)
+        if before is None or (table.names[before] != column and table.names[at] == column):
+            chosen[column] = at
+        elif table.names[before] == table.names[at] or table.names[before] != column:
+            raise InputError(
+                f"{place}: column {column!r} stands there 2 times"
+                if table.names[before] == table.names[at] == column
+                else f"{place}: the columns {table.names[before]!r} and {table.names[at]!r} both mean {column}"
+            )
+    return {at: table.meanings[at] for at in sorted(chosen.values())}
+
+
+def _is_spread(cells: Sequence[Cell]) -> bool:
+    first = next((said(cell) for cell in cells if not is_missing(cell)), "")
+    return _SPREAD.fullmatch(plain(first).lower().replace(".", "").replace(" ", "")) is not None
+
+
+def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) -> tuple[float, float]:
+    """A value and its error, NaN where there is none, in polyinv's unit of the column."""
+    if is_missing(cell):
+        return np.nan, np.nan
+    text, behind = parted(cell)
+    value, error = part_of(text, sign), part_of(behind or "", sign)
+    stated = value.unit or (error.unit if error.unit and error.unit.quantity != "share" else None)
+    known = stated is None or (stated.quantity == quantity_of(column) and unit in (None, stated))
+    if value.value is None or not np.isfinite(value.value) or not known or (behind is not None and error.value is None):
+        hint = "; write decimals with one sign" if isinstance(cell, str) and re.search(r"\d[.,]\d", cell) else ""
+        raise InputError(f"{where} holds {said(cell)!r}; needs a number{hint}, or nothing")
+    taken = stated or unit or _AS_IT_IS
+    converted = taken.converted(value.value)
+    return converted, np.nan if error.value is None else _error(error, converted, column, taken, f"{where} {behind!r}")
+
+
+def _error(error: Part, value: float, column: str, unit: Unit, where: str) -> float:
+    """An error in polyinv's unit of its column; a per cent sign makes it a share of the value."""
+    assert error.value is not None
+    if not error.percent:
+        return error.value * unit.factor
+    if column == "temp":
+        raise InputError(f"{where}: the error of a temperature; needs it in °C, not in per cent")
+    return error.value / 100 * abs(value)
+
+
+def _decimal(
+    table: Table,
+    columns: Mapping[int, tuple[str, Unit | None]],
+    cells: Mapping[int, list[Cell]],
+    options: Options,
+    place: str,
+) -> str:
+    if options.decimal not in (None, "auto"):
+        return str(options.decimal)
+    cells = {
+        at: [re.sub(r"\s*[^\d.,\s]+$", "", t) if isinstance(t, str) else t for t in _texts(cells[at])] for at in columns
+    }
+    used = [cell for at in columns for cell in cells[at]]
+    signs = possible_decimals(used)
+    if len(signs) == 1:
+        return signs[0]
+    fits = [sign for sign in signs if all(_can_be(columns[at], cells[at], sign, options) for at in columns)]
+    if len(fits) == 1 or (fits and not any(isinstance(cell, str) and "," in cell for cell in used)):
+        return fits[0]
+    shown = next(cell for cell in used if isinstance(cell, str) and ("," in cell or "." in cell))
+    raise InputError(
+        f"{place}: {shown!r} may be a number with decimals or with thousands; --decimal . or --decimal , says which"
+    )
+
+
+def _texts(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Values and errors of cells, without their units."""
+    for cell in cells:
+        value, error = parted(cell)
+        for part in (value, error or ""):
+            yield re.sub(r"\s*[^\d.,\s]+$", "", part) if isinstance(part, str) else part
+
+
+def _can_be(column: tuple[str, Unit | None], cells: Sequence[Cell], sign: str, options: Options) -> bool:
+    name, unit = column
+    values = [value for cell in cells if isinstance(cell, str) and (value := number(cell, sign)) is not None]
+    if not values:
+        return True
+    if name in ("Mn", "Mw"):
+        factor = unit.factor if unit else 10.0 ** (3 if options.unit == "kg/mol" else 0)
+        return 500 < float(np.median(values)) * factor < 1e8
+    ranges = {"temp": (-80.0, 500.0), "time": (0.0, 1e6)}
+    low, high = ranges.get(name, (0.0, 50.0))
+    return low <= max(values) <= high

@@ -1,0 +1,127 @@
+"""Calibrations as people write them: standards, polynomials of any order, Mark-Houwink parameters, several sheets."""
+
+import numpy as np
+import pytest
+from openpyxl import Workbook
+
+from polyinv.data.measured import read_curve
+from polyinv.errors import InputError
+
+V = np.linspace(10, 22, 601)
+STANDARDS = np.linspace(11, 21, 12)
+CURVED = np.array([4.6 + 0.4 * 16, -0.4]), 2e-4
+"""log M = 11 - 0.4 V - 2e-4 (V - 16)³."""
+
+
+def log_m(v):
+    (a, b), c = CURVED
+    return a + b * v - c * (v - 16) ** 3
+
+
+def coefficients():
+    (a, b), c = CURVED
+    return np.polynomial.polynomial.polyadd([a, b], -c * np.polynomial.polynomial.polyfromroots([16, 16, 16]))
+
+
+W = np.exp(-(((log_m(V) - 4.6) / 0.28) ** 2) / 2)
+SIGNAL = W * np.abs(0.4 + 3 * CURVED[1] * (V - 16) ** 2)
+SPREAD = np.exp((0.28 * np.log(10)) ** 2 / 2)
+RIGHT = pytest.approx([10**4.6 / SPREAD, 10**4.6 * SPREAD], rel=0.01)
+
+
+@pytest.fixture
+def calibrated(tmp_path):
+    def means(calibration, header="Volume (mL);RI", v=V, **options):
+        rows = [f"{a:.5f};{b:.6g}" for a, b in zip(v, SIGNAL, strict=True)]
+        (tmp_path / "run.csv").write_text("\n".join([*filter(None, [header]), *rows]))
+        if isinstance(calibration, str):
+            (tmp_path / "cal.csv").write_text(calibration)
+            calibration = tmp_path / "cal.csv"
+        curve = read_curve(tmp_path / "run.csv", calibration=calibration, **options)
+        return [curve.Mn, curve.Mw], curve.warnings
+
+    return means
+
+
+def table(mass="Mp (g/mol)", of=lambda x: 10**x, run="Volume (mL)", above=""):
+    return above + "\n".join([f"{run};{mass}", *(f"{v:.5f};{of(log_m(v)):.8g}" for v in STANDARDS)])
+
+
+@pytest.mark.parametrize(
+    ("mass", "of"),
+    [
+        ("Mp (kDa)", lambda x: 10 ** (x - 3)),
+        ("log M", lambda x: x),
+        ("log Mp", lambda x: x),
+        ("lg(Mp)", lambda x: x),
+        ("Mp", lambda x: x),  # all of it between 1.5 and 8.5
+        ("Mw;Mp", lambda x: 1.1 * 10**x),
+    ],
+)
+def test_masses_of_standards_are_taken_by_their_name(calibrated, mass, of):
+    text = table(mass, of)
+    if mass == "Mw;Mp":  # the mass at the peak is that of the elution
+        text = "\n".join(
+            [text.split("\n")[0], *(f"{v:.5f};{of(log_m(v)):.8g};{10 ** log_m(v):.8g}" for v in STANDARDS)]
+        )
+    assert calibrated(text) == (RIGHT, ())
+
+
+def test_masses_that_look_like_kilograms_are_refused(calibrated):
+    with pytest.raises(InputError, match="looks like kg/mol"):
+        calibrated(table("Mp", lambda x: 10 ** (x - 3)))
+
+
+@pytest.mark.parametrize("form", ["below", "beside", "numbered from one"])
+def test_polynomials_stand_below_or_beside_each_other(calibrated, form):
+    values = [f"{each:.10g}" for each in coefficients()]
+    names = {"numbered from one": ["Const.", "Coef.2", "Coef.3", "Coef.4"]}.get(form, ["a0", "a1", "a2", "a3"])
+    beside = f"Volume (mL)\n{';'.join(names)}\n{';'.join(values)}"
+    below = "\n".join(["elution;volume", *(f"{a};{b}" for a, b in zip(names, values, strict=True))])
+    assert calibrated(beside if form == "beside" else below) == (RIGHT, ())
+
+
+def test_what_a_polynomial_does_not_say_is_said(calibrated):
+    means, warnings = calibrated("\n".join(f"a{k};{each:.10g}" for k, each in enumerate(coefficients())))
+    assert means == RIGHT
+    assert warnings == (
+        "the calibration is taken to be over volume, like the signal; a line 'elution, volume' says otherwise",
+    )
+
+
+def test_a_signal_without_names_is_a_chromatogram_for_a_calibration(calibrated):
+    assert calibrated(table(), header="") == (RIGHT, ("column 1 is taken for the elution volume",))
+
+
+@pytest.mark.parametrize("order", range(3, 8))
+def test_orders_are_taken_by_number_or_word(calibrated, order):
+    assert calibrated(table(above=f"Fit;Polynom {order}\n"))[0] == RIGHT
+    assert calibrated(table(above=f"order;{order}\n"))[0] == RIGHT
+
+
+def test_units_of_mark_houwink_parameters_count(calibrated):
+    lines = "K_standard (mL/g);{};\na_standard;0.7\nK_sample (dL/g);{}\na_sample;0.7\n"
+    assert calibrated(table(above=lines.format(1.4e-2, 1.4e-4)))[0] == RIGHT
+
+
+def test_half_a_flow_marker_is_refused(calibrated):
+    with pytest.raises(InputError, match="needs two lines, 'flow marker' and 'flow marker sample'"):
+        calibrated(table(above="flow marker;24.0\n"))
+
+
+def test_standards_may_stand_on_any_sheet(calibrated, tmp_path):
+    book = Workbook()
+    book.active.append(["made by hand"])
+    page = book.create_sheet("standards")
+    page.append(["Volume (mL)", "Mp (g/mol)"])
+    for v in STANDARDS:
+        page.append([float(v), float(10 ** log_m(v))])
+    book.save(tmp_path / "cal.xlsx")
+    assert calibrated(tmp_path / "cal.xlsx") == (RIGHT, ())
+
+
+def test_an_offset_of_a_chromatogram_is_refused_in_the_words_of_a_curve(calibrated, monkeypatch):
+    monkeypatch.setitem(globals(), "SIGNAL", SIGNAL + 0.2)
+    with pytest.raises(InputError, match="of its peak, as with an offset; --baseline linear"):
+        calibrated(table())
+    assert calibrated(table(), baseline="linear")[0] == RIGHT

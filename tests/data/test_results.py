@@ -1,0 +1,92 @@
+"""Tables of results as people write them: errors behind ±, powers of ten, rows that are no samples."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polyinv.errors import InputError
+from polyinv.predict.rows import read_rows
+
+
+@pytest.fixture
+def read(tmp_path):
+    def rows_of(*lines: str) -> pd.DataFrame:
+        (tmp_path / "results.csv").write_text("\n".join(lines), encoding="utf-8")
+        observations, _ = read_rows(tmp_path / "results.csv")
+        return observations.to_table()
+
+    return rows_of
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Sample;Mn (kDa);Mw (kDa);temp;time (min)", "a;40.1 ± 0.8;88.2;70 ± 0.5;30 ± 1"),
+        ("Sample;Mn (kDa);Mw (kDa);temp;time (min)", "a;40,1+/-0,8;88,2;70 +- 0,5;30 ± 1"),
+        ("Sample;Mn;Mw;T (K);t", "a;(40.1 ± 0.8) kDa;88.2 kDa;343.15 ± 0.5;30 min ± 1 min"),
+        ("Sample;Mn (kDa) ± 0.8;Mw (kDa);temp ± 0.5 (°C);time ± 1 (min)", "a;40.1;88.2;70;30"),
+        ("Sample;Mn (kDa);±;Mw (kDa);temp;temp_error;time (min);SD time (min)", "a;40.1;0.8;88.2;70;0.5;30;1"),
+        ("Sample;Mn ± SD (kDa);Mw (kDa);temp;time (min)", "a;40.1 ± 0.8;88.2;70 ± 0.5;30 ± 1"),
+    ],
+)
+def test_errors_are_stated_in_the_unit_of_their_value(read, header, row):
+    table = read(header, row)
+    assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == pytest.approx([40100, 88200, 70, 1800])
+    assert table[["Mn_error", "temp_error", "time_error"]].iloc[0].tolist() == pytest.approx([800, 0.5, 60])
+
+
+def test_an_error_in_per_cent_is_a_share_of_the_value(read):
+    table = read("Mn;Mw;cBA_time", "40100;88200;0.4 ± 5 %", "40100;88200;0.2")
+    assert table["cBA_time"].tolist() == [0.4, 0.2]
+    assert table["cBA_time_error"].iloc[0] == pytest.approx(0.02)
+    assert np.isnan(table["cBA_time_error"].iloc[1])
+    with pytest.raises(InputError, match="needs it in °C"):
+        read("Mn;Mw;temp", "40100;88200;70 ± 1 %")
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("Mn (10^4 g/mol);Mw (10^4 g/mol)", "4.01;8.82"),
+        ("Mn (×10⁴ g/mol);Mw (×10⁴ g/mol)", "4.01;8.82"),
+        ("Mn × 10⁻³ (g/mol);Mw × 10⁻³ (g/mol)", "40.1;88.2"),
+        ("Mn x 10^-3;Mw x 10^-3", "40.1;88.2"),
+        ("Mn / 10^3 g mol^-1;Mw / 10^3 g mol^-1", "40.1;88.2"),
+    ],
+)
+def test_powers_of_ten_in_names_belong_to_the_unit(read, names, values):
+    assert read(names, values)[["Mn", "Mw"]].iloc[0].tolist() == pytest.approx([40100, 88200])
+
+
+def test_means_of_no_polymer_are_refused_in_any_unit(read):
+    with pytest.raises(InputError, match="g/mol, which is no polymer; is its unit right"):
+        read("Mn (g/mol);Mw (g/mol)", "4.01;8.82")
+
+
+def test_samples_may_be_called_s1_and_sd2_and_by_numbers(read):
+    rows = [f"{name};{30000 + k};60000" for k, name in enumerate(["s1", "SD2", "3", "4"])]
+    assert len(read("Sample;Mn;Mw", *rows, "Mean;30001.5;60000", "SD;1.3;0")) == 4
+
+
+def test_names_that_come_again_below_are_no_row(read):
+    assert len(read("Sample;Mn;Mw", "a;40100;88200", "Sample;Mn;Mw", "b;30100;68200")) == 2
+
+
+def test_names_set_apart_by_blanks_must_fit_their_columns(read):
+    with pytest.raises(InputError, match="not clear where the name of each column ends"):
+        read("Mn Mw T (°C) t (min)", "40100 88200 70 30", "30100 68200 70 60")
+
+
+def test_units_may_stand_between_names_and_numbers(read):
+    table = read("Quantity;Unit;A;B", "Mn;kg/mol;40,1;30,1", "Mw;kg/mol;88,2;68,2", "T;°C;70;65")
+    assert table[["Mn", "Mw", "temp"]].to_numpy().tolist() == [[40100, 88200, 70], [30100, 68200, 65]]
+
+
+def test_a_column_in_an_unknown_unit_is_said(read, caplog):
+    read("Mn;Mw;T (Ra)", "40100;88200;618")
+    assert "column 'T (Ra)' is not used: its unit is none of temp" in caplog.text
+
+
+def test_half_an_error_is_refused(read):
+    with pytest.raises(InputError, match="holds '70 ±'; needs a number"):
+        read("Mn;Mw;temp", "40100;88200;70 ±")
