@@ -83,9 +83,12 @@ class EpochSeeds(L.Callback):
 
 
 class EndWhenAsked(L.Callback):
-    """Ends a training between two steps when that was asked for and the interrupt itself has got lost."""
+    """Ends a training between two steps when that was asked for."""
 
     def on_train_batch_end(self, *args: Any) -> None:
+        check_interrupt()
+
+    def on_validation_batch_end(self, *args: Any) -> None:
         check_interrupt()
 
 

@@ -27,6 +27,7 @@ from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training, is_single
 from polyinv.models.scaled import ScaledNetwork
+from polyinv.runtime.interrupts import between_steps
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def _module(model: "NeuralModel", data: RecipeDataModule, start: ScaledNetwork |
 
 def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resumed: Path | None) -> None:
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=resumed)
+        with between_steps():
+            trainer.fit(module, datamodule=data, ckpt_path=resumed)
     except (L.utilities.exceptions.MisconfigurationException, ValueError) as error:
         if isinstance(error, ValueError) and "`val_check_interval`" not in str(error):
             raise
