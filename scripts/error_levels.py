@@ -5,8 +5,8 @@ python scripts/error_levels.py --output runs/mma --model checkpoints/conditional
 
 The off-grid set, kinetic Monte Carlo with 1e6 chains, is measured with each level of errors
 (`polyinv.instrument.errors.LEVELS`), and with those of the ordinary level that matter most. For each pattern of inputs:
-R² of the model, the information limit of the same rows with the same errors, and how often the truth lies within one
-and within 1.96 of the errors that the model states. A last table has curves that were cut off at their high end.
+R² of the model, the information limit of the same rows with the same errors, and how often the truth lies within the
+intervals of 68 % and of 95 % that the model states. A last table has curves that were cut off at their high end.
 """
 
 import argparse
@@ -70,11 +70,14 @@ def scores(model: InverseModel, exact: Observations) -> Iterator[dict[str, objec
 
 
 def covered(model: InverseModel, given: Observations, answers: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """Shares of rows within 1 and 1.96 of the stated errors, (V,) each; nothing of a model that states none."""
+    """Shares of rows within the intervals that are stated, (V,) each; nothing of a model that states none."""
     if not model.tells_errors:
         return {}
-    away = (answers - y).abs() / model.spread(given.x(model.columns))
-    return {name: (away <= of).double().mean(0) for name, of in (("within_68", 1.0), ("within_95", 1.96))}
+    halves = model.half_widths(given.x(model.columns))
+    away = (answers - y).abs()
+    return {
+        name: (away <= half).double().mean(0) for name, half in zip(("within_68", "within_95"), halves, strict=True)
+    }
 
 
 def cut(exact: Observations, errors: MeasurementErrors) -> Observations:
@@ -122,9 +125,8 @@ def main() -> None:
     print(f"R² off the grid / information limit:\n\n{table(lines)}\n")
     if model.tells_errors:
         shares = lines.groupby(["errors", "target"], sort=False)[["within_68", "within_95"]].mean().reset_index()
-        print(
-            f"Share of rows within 1 and 1.96 stated errors, mean over the patterns:\n\n{markdown(shares.round(3))}\n"
-        )
+        print("Share of rows within the stated intervals of 68 % and 95 %, mean over the patterns:\n")
+        print(f"{markdown(shares.round(3))}\n")
     of_cut = pd.DataFrame(of_cut_curves(model, exact)).round(3)
     print(f"Curves cut off {CUT:g} decades beyond their peak, {model.system.targets[1]}:\n\n{markdown(of_cut)}")
 

@@ -97,9 +97,7 @@ class Source:
         """Measure with errors, which are told: observations, recipes and errors, as they are written down."""
         largest, count = self.config.largest_errors, len(recipes)
         exact = self.config.exact
-        errors = draw_errors(
-            LEVELS["exact"], largest, count, generator, smallest=exact, alike=ALIKE * (1 - exact)
-        )
+        errors = draw_errors(LEVELS["exact"], largest, count, generator, smallest=exact, alike=ALIKE * (1 - exact))
         residual, Mn, Mw = observations[:, : CURVE.start].unbind(-1)
         found = observe(
             recipes,

@@ -12,8 +12,8 @@ from polyinv.runtime.blocks import blocks
 
 AT_ONCE = 1024
 """Rows that a model answers at once."""
-NORMAL_99 = 2.576
-"""Standard deviations that 99 % of a normal distribution lie within; an error inside the box is no larger."""
+BEYOND_95 = 2.576 / 1.96
+"""What 99 % of a normal distribution lie within, as a multiple of what 95 % do."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,18 @@ class TypicalErrors:
     """Errors of B answers, in physical units.
 
     Args:
-        rmse: Root mean square error, (B, V).
+        rmse: Error that 68 % of such answers stay below, (B, V); of models that know it of a pattern only, the root
+            mean square.
+        error_95: Error that 95 % of such answers stay below, (B, V); NaN of those models.
         largest: Error that 99 % of such answers stay below, (B, V).
     """
 
     rmse: Tensor
+    error_95: Tensor
     largest: Tensor
 
     def __getitem__(self, rows: Tensor) -> "TypicalErrors":
-        return TypicalErrors(self.rmse[rows], self.largest[rows])
+        return TypicalErrors(self.rmse[rows], self.error_95[rows], self.largest[rows])
 
 
 def typical_errors(
@@ -44,13 +47,13 @@ def typical_errors(
     if model.tells_errors:
         parts = blocks(count, AT_ONCE, "typical errors")
         masked = (observations[rows].masked(pattern) for rows in parts)
-        rmse = torch.cat([model.spread(part.x(model.columns)) for part in masked])
+        halves = torch.cat([model.half_widths(part.x(model.columns)) for part in masked], dim=1)
         given = ~observations.masked(pattern).recipe.isnan()
-        rmse = rmse.masked_fill(given, torch.nan)
-        return TypicalErrors(rmse, NORMAL_99 * rmse)
+        rmse, error_95 = halves.masked_fill(given, torch.nan)
+        return TypicalErrors(rmse, error_95, BEYOND_95 * error_95)
     expected = expectations.of(pattern).reindex(targets)
     rmse, largest = (
         torch.from_numpy(expected[name].to_numpy(dtype=float, copy=True)).expand(count, -1)
         for name in ("rmse", "error_99")
     )
-    return TypicalErrors(rmse, largest)
+    return TypicalErrors(rmse, torch.full_like(rmse, torch.nan), largest)

@@ -16,9 +16,10 @@ from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.domain.recipe_box import guessed_unit, leaving_box
-from polyinv.domain.typical_errors import NORMAL_99, TypicalErrors, typical_errors
+from polyinv.domain.typical_errors import BEYOND_95, TypicalErrors, typical_errors
 from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
+from polyinv.models.coverage import NORMAL
 from polyinv.runtime.blocks import blocks
 from polyinv.simulate.recipes import box
 
@@ -204,7 +205,7 @@ def conflicts(
     errors = typical_errors(model, observations, without, expectations)
     largest = errors.largest[:, at]
     if model.tells_errors:
-        stated = NORMAL_99 * observations.error_columns()[name + SUFFIX]
+        stated = BEYOND_95 * NORMAL[1] * observations.error_columns()[name + SUFFIX]
         largest = (largest.square() + stated.square()).sqrt()
     inside = ~leaving_box(recipes, observations).any(-1)
     return inside & ((answer - known).abs() > largest), answer, errors

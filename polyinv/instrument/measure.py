@@ -146,7 +146,7 @@ def observe(
     of_curves = mean_molar_masses(w)
     if means is not None:
         blurred = mean_molar_masses(mmd)
-        of_curves = tuple(of * true / mean for of, true, mean in zip(of_curves, means, blurred, strict=True))
+        of_curves = of_curves[0] * means[0] / blurred[0], of_curves[1] * means[1] / blurred[1]
     Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(of_curves))
     Mw = Mw.maximum(Mn)
     stated |= {residual_name + SUFFIX: sd["residual"] * left}

@@ -110,6 +110,20 @@ class InverseModel(ABC):
         """
         raise InputError(f"a {self.name} does not tell how far its answers err")
 
+    def half_widths(self, x: "Tensor") -> "Tensor":
+        """Half widths (2, B, V) of the intervals around the answers that hold the truth of 68 % and of 95 % of rows.
+
+        By `spread`, as if errors were normal, unless they were fitted to validation rows (`polyinv.models.coverage`).
+
+        Raises:
+            InputError: As `spread`.
+        """
+        import torch
+
+        from polyinv.models.coverage import NORMAL
+
+        return torch.tensor(NORMAL, dtype=torch.float64)[:, None, None] * self.spread(x)
+
     @abstractmethod
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """Fit the training rows, choosing on the validation rows; the test rows are not looked at.

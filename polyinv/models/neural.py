@@ -78,6 +78,20 @@ class NeuralModel(InverseModel):
                 raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
         self.columns, self._system = data.columns, data.system
         self._module = train(self, data, folder, self._start._fitted if self._start else None)
+        if self.training.predicts_spread:
+            self._fit_coverage(data)
+
+    def _fit_coverage(self, data: "RecipeDataModule") -> None:
+        """Choose on the validation rows what makes intervals of the predicted spread."""
+        from polyinv.models.coverage import Coverage, masked_rows
+
+        x, y = data.val.x.double(), data.val.y.double()
+        mask = data.input_mask()
+        if mask is not None:
+            x, y = masked_rows(x, y, data.columns, mask.patterns, data.system)
+        unit = self._fitted.scaling.y.std
+        self._fitted.coverage = Coverage(data.system, data.columns)
+        self._fitted.coverage.fit(x, self.spread(x) / unit, (self.predict(x) - y).abs() / unit)
 
     def start_from(self, folder: Path | str) -> None:
         """Fine-tune: start `fit` from the weights and the scaling of a saved model.
@@ -114,6 +128,13 @@ class NeuralModel(InverseModel):
         within = self._fitted.variance(x).mean(0) if self.training.predicts_spread else 0.0
         return (between + within).sqrt()
 
+    def half_widths(self, x: "Tensor") -> "Tensor":
+        """See `InverseModel.half_widths`."""
+        if not self.tells_errors or self._fitted.coverage is None:
+            return super().half_widths(x)
+        unit = self._fitted.scaling.y.std
+        return self._fitted.coverage.half_widths(self._checked(x), self.spread(x) / unit) * unit
+
     def _save(self, folder: Path) -> None:
         import torch
 
@@ -121,6 +142,7 @@ class NeuralModel(InverseModel):
 
     def _load(self, folder: Path) -> None:
         from polyinv.data.scaling import Scaling
+        from polyinv.models.coverage import Coverage
         from polyinv.models.losses import LOSSES
         from polyinv.models.networks import built
         from polyinv.models.scaled import ScaledNetwork
@@ -129,8 +151,12 @@ class NeuralModel(InverseModel):
         scaling = Scaling(self.columns, self.transform, self.system)
         outputs = len(self.system.targets) * LOSSES[self.training.loss].outputs
         network = built(self.network_name, scaling, outputs, self.seeds, **self.network_options)
-        self._module = ScaledNetwork(network, scaling)
-        self._module.load_state_dict(load_weights(folder / WEIGHTS))
+        weights = load_weights(folder / WEIGHTS)
+        # What was saved before there were intervals has none.
+        has_coverage = any(name.startswith("coverage.") for name in weights)
+        coverage = Coverage(self.system, self.columns) if has_coverage else None
+        self._module = ScaledNetwork(network, scaling, coverage)
+        self._module.load_state_dict(weights)
 
     def _check_size(self, path: Path) -> None:
         """Refuse options of a network larger than the weights on disk, before it is built."""

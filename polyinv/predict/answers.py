@@ -125,6 +125,7 @@ def _of_pattern(
     answers = _of_members(model, observations)
     for at, name in enumerate(model.system.targets):
         answers[f"{name}_rmse"] = errors.rmse[:, at].numpy()
+        answers[f"{name}_error_95"] = errors.error_95[:, at].numpy()
         if name in inputs_of(pattern, model.system):
             answers[f"{name}_spread"] = np.nan
     return answers.assign(inputs=pattern)

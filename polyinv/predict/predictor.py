@@ -76,7 +76,8 @@ class Predictor:
 
             - the recipe, known values as given, and ``inputs``, what it was answered from;
             - ``<value>_spread``, the standard deviation between the members of an ensemble; of a conditional model
-              also ``<value>_rmse``, the typical error of what is answered from these inputs with their errors;
+              also ``<value>_rmse``, the typical error of what is answered from these inputs with their errors, which
+              68 % of answers stay below, and ``<value>_error_95``, which 95 % do;
             - ``applicability``, ``distance`` and ``reason``, see `polyinv.domain.assessment.assess`;
             - ``mmd_distance``, the total variation distance between the observed curve and that of the answered recipe,
               simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
@@ -124,8 +125,8 @@ class Predictor:
 
     def _answers(self, observations: "Observations") -> pd.DataFrame:
         if self.model.conditional:
-            say_errors(observations, self.model, self.folder)
             answers = from_what_is_known(self.model, self.folder, observations)
+            say_errors(observations, self.model, self.folder)
         else:
             observations = with_means(observations, self.model.columns)
             answers = from_all(self.model, self.folder, observations)
