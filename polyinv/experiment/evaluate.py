@@ -173,7 +173,7 @@ def _write_report(
     assessments = _assessments(observations, output)
     sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
     sections += [_importance(model, last, _given(model, observations[last.subset], what))]
-    sections += [_high_conversion()] if "grid" in system.bundled else []
+    sections += _high_conversion(tables, system)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
@@ -371,14 +371,28 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
     return Section("Importance", text, tuple(tables), tuple(figures))
 
 
-def _high_conversion() -> "Section":
+def _high_conversion(tables: Mapping[str, pd.DataFrame], system: System) -> "list[Section]":
+    """Where the conversion of the user's own rows is high, or of the bundled grid when none were given."""
+    from polyinv.reactions import HIGH_CONVERSION, without_high_conversion
     from polyinv.report.html import Section
     from polyinv.report.panels import high_conversion
 
-    caption = (
-        "The published study's Figures 3 to 5 on the bundled grid: reactions that reach 90 % conversion within an hour"
+    if "off grid" not in tables:
+        (named,) = tables.items()
+        name, table = named
+    elif "grid" in system.bundled:
+        name, table = "the bundled grid, as in the published study's Figures 3 to 5", load_bundled("grid")
+    else:
+        return []
+    said = without_high_conversion(table, system)
+    text = (
+        f"No reaction reaches a conversion of {HIGH_CONVERSION:.0%} {', '.join(said)}. Which recipes reach it is no "
+        "random choice: what is learned from these rows of high conversion is learned of the others only."
+        if said
+        else ""
     )
-    return Section("Where conversion is high", "", (), ((caption, high_conversion(load_bundled("grid"))),))
+    caption = f"Reactions that reach a conversion of {HIGH_CONVERSION:.0%} at their last time: {name}"
+    return [Section("Where conversion is high", text, (), ((caption, high_conversion(table, system=system)),))]
 
 
 def _keep_figures(sections: "list[Section]", output: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 
 import pandas as pd
+from pandas.api.types import is_object_dtype, is_string_dtype
 
 EXECUTED = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that spreadsheets execute [OWASP, CSV injection]."""
@@ -31,7 +32,7 @@ def harmless(text: object) -> object:
 def harmless_table(table: pd.DataFrame) -> pd.DataFrame:
     """Make all text of a table harmless, the names of its columns among it."""
     table = table.rename(columns=harmless)
-    of_text = [at for at, kind in enumerate(table.dtypes) if kind == object or isinstance(kind, pd.StringDtype)]
+    of_text = [at for at, kind in enumerate(table.dtypes) if is_object_dtype(kind) or is_string_dtype(kind)]
     if not of_text:
         return table
     table = table.copy(deep=False)
