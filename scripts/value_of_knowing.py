@@ -3,7 +3,7 @@
 python scripts/value_of_knowing.py --output runs/value_of_knowing          # about five minutes of one core
 
 Prints R² of the released model off the grid for useful patterns of known and missing inputs, as simulated and as an
-ordinary laboratory measures them; the information limit beside the model's score on simulated recipes of 1e5, 1e6 and
+ordinary laboratory measures them; the local estimate beside the model's score on simulated recipes of 1e5, 1e6 and
 1e7 chains, for all patterns; how often values that agree are called a contradiction, and values that do not are caught.
 A volume that is done is found again.
 """
@@ -205,12 +205,12 @@ def main() -> None:
         for chains in CHAINS:
             file = given.output / f"compared-{chains:.0e}-{weights[:8]}.csv"
             if not file.is_file():
-                logging.info("comparing with the information limit at %.0e chains", chains)
+                logging.info("comparing with the local estimate at %.0e chains", chains)
                 with written(file) as passing:
                     compare(model, chains).to_csv(passing, index=False, lineterminator="\n")
             parts.append(pd.read_csv(file))
     compared = pd.concat(parts, ignore_index=True)
-    print(f"Network and information limit, all patterns:\n\n{agreement(compared)}\n")
+    print(f"Network and local estimate, all patterns:\n\n{agreement(compared)}\n")
     chosen = compared[compared["pattern"].isin(["mmd", "mmd+temp", "mmd+temp+time", "composite", "composite+temp"])]
     wide = chosen.assign(both=chosen["network"].map("{:.3f}".format) + " / " + chosen["limit"].map("{:.3f}".format))
     wide = wide.pivot(index=["pattern", "chains"], columns="target", values="both")[list(TARGETS)].fillna("known")

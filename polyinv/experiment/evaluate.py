@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 SEED = 42
 """Of the by_recipe split of the bundled grid that gives the test rows, unless the experiment had another."""
 CHAINS = 1e6
-"""Of the reactions that the information limit is given for: those of the bundled rows."""
+"""Of the reactions that the local estimate is given for: those of the bundled rows."""
 LIMIT = (
-    "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
+    "The local estimate is the R² that rows with the noise of a million chains allow a model that has learned the "
     "whole box: a local estimate; of butyl acrylate, where little is known, too high for cAIBN_0 by up to 0.22 and "
     "too low for temperature and time by up to 0.07 (docs/explanation/value-of-knowing.md). A model that has learned "
     "the levels of a grid may pass it on that grid."
@@ -240,17 +240,17 @@ def _scores(
 def _limit(
     subset: "Evaluated", asked: list[str], pattern: str | None, system: System, errors: MeasurementErrors
 ) -> pd.DataFrame:
-    """Information limit of rows, as scores; nothing where the features are no pattern."""
-    from polyinv.evaluation.information import limit_of_rows
+    """Local estimate of rows, as scores; nothing where the features are no pattern."""
+    from polyinv.evaluation.information import local_r2_of_rows
 
     if pattern is None:
         return pd.DataFrame()
-    log.info("information limit: %s", subset.subset)
-    r2 = limit_of_rows(subset.y, pattern, CHAINS, system=system, errors=errors).tolist()
+    log.info("local estimate: %s", subset.subset)
+    r2 = local_r2_of_rows(subset.y, pattern, CHAINS, system=system, errors=errors).tolist()
     limit = dict(zip(system.targets, r2, strict=True))
     lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
     table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
-    return table.assign(metric="r2_limit", member=ENSEMBLE)
+    return table.assign(metric="r2_local", member=ENSEMBLE)
 
 
 def _training(run: Path, system: System) -> "list[Section]":
