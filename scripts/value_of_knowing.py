@@ -141,8 +141,8 @@ def agreement(compared: pd.DataFrame) -> str:
                 "value": target,
                 "patterns": len(part),
                 "pairs ranked alike": f"{alike:.1%} of {pairs.sum()}",
-                "network less limit": f"{gap.min():+.3f} to {gap.max():+.3f}",
-                f"where the limit is ≥ {NEAR_GAUSSIAN}": f"{gap[near].min():+.3f} to {gap[near].max():+.3f}",
+                "network less estimate": f"{gap.min():+.3f} to {gap.max():+.3f}",
+                f"where the estimate is ≥ {NEAR_GAUSSIAN}": f"{gap[near].min():+.3f} to {gap[near].max():+.3f}",
                 "patterns there": int(near.sum()),
                 "farthest there": part["pattern"].iloc[worst],
             }
@@ -215,7 +215,7 @@ def main() -> None:
     wide = chosen.assign(both=chosen["network"].map("{:.3f}".format) + " / " + chosen["limit"].map("{:.3f}".format))
     wide = wide.pivot(index=["pattern", "chains"], columns="target", values="both")[list(TARGETS)].fillna("known")
     wide = wide.reset_index().assign(chains=lambda table: table["chains"].map("{:.0e}".format))
-    print(f"Network / limit:\n\n{markdown(wide)}\n")
+    print(f"Network / local estimate:\n\n{markdown(wide)}\n")
     print(f"Rows whose temperature is called a contradiction:\n\n{alarms(model, expectations)}")
 
 
