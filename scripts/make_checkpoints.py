@@ -42,6 +42,8 @@ RELEASED = {
     "conditional_styrene": ("conditional_small.yaml", WITH_ERRORS, "styrene"),
 }
 """Configuration, features and system of each."""
+GOES_ON = {"conditional": "conditional_exact.yaml"}
+"""Configuration by which the training of some goes on, from the networks of the first."""
 SEEDS = range(42, 47)
 EVALUATED_ON = {
     "table": "off_grid: 1000 kinetic Monte Carlo reactions at random recipes; by_recipe: the test rows of the bundled "
@@ -52,25 +54,47 @@ EVALUATED_ON = {
 """By the source of the grid of a system."""
 
 
-def experiment(name: str) -> Experiment:
-    """What a released network is the result of."""
+def experiments(name: str) -> dict[Path, Experiment]:
+    """What a released network is the result of, by the run folder: one experiment, or one that goes on from another."""
     file, features, system = RELEASED[name]
-    return read_experiment([CONFIGS / file], {"features": features, "data.system": system})
+    given = {"features": features, "data.system": system}
+    found = {RUNS / name: read_experiment([CONFIGS / file], given)}
+    if name in GOES_ON:
+        start = {"init": str(RUNS / name / "model")}
+        found[RUNS / f"{name}_2"] = read_experiment([CONFIGS / file, CONFIGS / GOES_ON[name]], given | start)
+    return found
+
+
+def last(name: str) -> tuple[Path, Experiment]:
+    """Run folder and experiment that the network is of in the end."""
+    return list(experiments(name).items())[-1]
 
 
 def train(name: str) -> float:
     """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the run."""
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", force=True)
-    start, clock = time.process_time(), RUNS / f"{name}.seconds"
-    run(experiment(name), RUNS / name, resume=True)
-    if not clock.exists():
-        clock.write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
-    return float(clock.read_text(encoding="utf-8"))
+    file, features, system = RELEASED[name]
+    given = {"features": features, "data.system": system}
+    _run(read_experiment([CONFIGS / file], given), RUNS / name)
+    if name in GOES_ON:
+        _run(*reversed(last(name)))
+    return sum(float(_clock(folder).read_text(encoding="utf-8")) for folder in experiments(name))
+
+
+def _run(whole: Experiment, folder: Path) -> None:
+    start = time.process_time()
+    run(whole, folder, resume=True)
+    if not _clock(folder).exists():
+        _clock(folder).write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
+
+
+def _clock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.seconds")
 
 
 def patterns(name: str) -> tuple[str, ...]:
     """Patterns of inputs that a network answers from: its features, or of a conditional one those of its config."""
-    whole = experiment(name)
+    whole = last(name)[1]
     if whole.features not in MISSING_INPUTS:
         return (whole.features,)
     return named_patterns(whole.data.patterns, whole.data.of)
@@ -81,7 +105,7 @@ def scores(name: str) -> pd.DataFrame:
     from polyinv.data.observations import Observations
     from polyinv.evaluation.metrics import score_members
 
-    model = polyinv.load(RUNS / name).model
+    model = polyinv.load(last(name)[0]).model
     system = model.system
     grid, parts = load_table(DataConfig(_grid_of(system), system=system.stored)), []
     tests = {("off_grid", 0): load_off_grid(system)}
@@ -123,7 +147,7 @@ def r2_of(of: pd.DataFrame) -> dict[str, dict[str, str]]:
 def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     """What a network says about itself."""
     file, features, _ = RELEASED[name]
-    whole = experiment(name)
+    whole = last(name)[1]
     system, initiator = whole.data.of, whole.data.of.targets[1]
     simulated, members = whole.data.simulated, of["member"].nunique() - 1
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
@@ -148,7 +172,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
             "grid"
         ),
         "command": f"polyinv train --config configs/{file} --features {features} --system {system.name} "
-        f"--output runs/{name}",
+        f"--output runs/{name}{_going_on(name)}",
         "cpu_minutes": {"all": round(seconds / 60, 1), "per_member": round(seconds / 60 / members, 1)},
         "evaluated_on": EVALUATED_ON[_grid_of(system)],
         "r2": r2 if features in MISSING_INPUTS else r2[features],
@@ -165,6 +189,13 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _going_on(name: str) -> str:
+    if name not in GOES_ON:
+        return ""
+    files = f"--config configs/{RELEASED[name][0]} --config configs/{GOES_ON[name]}"
+    return f"; polyinv train {files} --init runs/{name} --output runs/{name}_2"
+
+
 def release(name: str, seconds: float, folder: Path) -> str:
     """Write one checkpoint; returns its card."""
     from polyinv.domain.expectations import expect
@@ -173,11 +204,12 @@ def release(name: str, seconds: float, folder: Path) -> str:
     said = yaml.safe_dump(card(name, seconds, table), sort_keys=False, allow_unicode=True, width=110)
     with written(folder / name) as passing:
         passing.mkdir()
-        for file in (RUNS / name / "model").iterdir():
+        folder_of_run, _ = last(name)
+        for file in (folder_of_run / "model").iterdir():
             (passing / file.name).write_bytes(file.read_bytes())
         if RELEASED[name][1] in MISSING_INPUTS:  # it goes into the wheel
             halve(passing / WEIGHTS)
-        (passing / "config.yaml").write_bytes((RUNS / name / "config.yaml").read_bytes())
+        (passing / "config.yaml").write_bytes((folder_of_run / "config.yaml").read_bytes())
         table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
         (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] in MISSING_INPUTS:
