@@ -42,8 +42,8 @@ RELEASED = {
     "conditional_styrene": ("conditional_small.yaml", WITH_ERRORS, "styrene"),
 }
 """Configuration, features and system of each."""
-GOES_ON = {"conditional": "conditional_exact.yaml"}
-"""Configuration by which the training of some goes on, from the networks of the first."""
+GOES_ON = {"conditional": ("conditional_exact.yaml", "conditional_last.yaml")}
+"""Configurations by which the training of some goes on, each behind all before it, from the networks before."""
 SEEDS = range(42, 47)
 EVALUATED_ON = {
     "table": "off_grid: 1000 kinetic Monte Carlo reactions at random recipes; by_recipe: the test rows of the bundled "
@@ -55,13 +55,20 @@ EVALUATED_ON = {
 
 
 def experiments(name: str) -> dict[Path, Experiment]:
-    """What a released network is the result of, by the run folder: one experiment, or one that goes on from another."""
+    """What a released network is the result of, by the run folder: experiments, each of which goes on from the last.
+
+    Those that go on can be read only when the one before is there.
+    """
     file, features, system = RELEASED[name]
-    given = {"features": features, "data.system": system}
-    found = {RUNS / name: read_experiment([CONFIGS / file], given)}
-    if name in GOES_ON:
-        start = {"init": str(RUNS / name / "model")}
-        found[RUNS / f"{name}_2"] = read_experiment([CONFIGS / file, CONFIGS / GOES_ON[name]], given | start)
+    given, files = {"features": features, "data.system": system}, [CONFIGS / file]
+    folder = RUNS / name
+    found = {folder: read_experiment(files, given)}
+    for number, more in enumerate(GOES_ON.get(name, ()), start=2):
+        if not (folder / "model").is_dir():
+            break
+        files, start = [*files, CONFIGS / more], {"init": str(folder / "model")}
+        folder = RUNS / f"{name}_{number}"
+        found[folder] = read_experiment(files, given | start)
     return found
 
 
@@ -71,25 +78,17 @@ def last(name: str) -> tuple[Path, Experiment]:
 
 
 def train(name: str) -> float:
-    """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the run."""
+    """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the runs."""
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", force=True)
-    file, features, system = RELEASED[name]
-    given = {"features": features, "data.system": system}
-    _run(read_experiment([CONFIGS / file], given), RUNS / name)
-    if name in GOES_ON:
-        _run(*reversed(last(name)))
-    return sum(float(_clock(folder).read_text(encoding="utf-8")) for folder in experiments(name))
-
-
-def _run(whole: Experiment, folder: Path) -> None:
-    start = time.process_time()
-    run(whole, folder, resume=True)
-    if not _clock(folder).exists():
-        _clock(folder).write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
-
-
-def _clock(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.seconds")
+    seconds, done = 0.0, 0
+    while len(runs := list(experiments(name).items())) > done:
+        folder, whole = runs[done]
+        start, clock = time.process_time(), folder.with_name(f"{folder.name}.seconds")
+        run(whole, folder, resume=True)
+        if not clock.exists():
+            clock.write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
+        seconds, done = seconds + float(clock.read_text(encoding="utf-8")), done + 1
+    return seconds
 
 
 def patterns(name: str) -> tuple[str, ...]:
@@ -190,10 +189,13 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
 
 
 def _going_on(name: str) -> str:
-    if name not in GOES_ON:
-        return ""
-    files = f"--config configs/{RELEASED[name][0]} --config configs/{GOES_ON[name]}"
-    return f"; polyinv train {files} --init runs/{name} --output runs/{name}_2"
+    """Commands by which a training goes on."""
+    files, before, said = f"--config configs/{RELEASED[name][0]}", f"runs/{name}", ""
+    for number, more in enumerate(GOES_ON.get(name, ()), start=2):
+        files, after = f"{files} --config configs/{more}", f"runs/{name}_{number}"
+        said += f"; polyinv train {files} --init {before} --output {after}"
+        before = after
+    return said
 
 
 def release(name: str, seconds: float, folder: Path) -> str:
