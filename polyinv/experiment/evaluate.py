@@ -45,7 +45,7 @@ CHAINS = 1e6
 LIMIT = (
     "The local estimate is the R² that rows with the noise of a million chains allow a model that has learned the "
     "whole box, from the slopes of the rate equations; of butyl acrylate, where little is known, too high for cAIBN_0 "
-    "by up to 0.22 and too low for temperature and time by up to 0.07 (docs/explanation/value-of-knowing.md). A model "
+    "by up to 0.29 and too low for temperature and time by up to 0.08 (docs/explanation/value-of-knowing.md). A model "
     "that has learned the levels of a grid may pass it on that grid."
 )
 
