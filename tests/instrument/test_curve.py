@@ -115,7 +115,7 @@ def test_a_baseline_is_a_line_through_its_ends(w):
     low, high = torch.full((15,), -0.01).double(), torch.linspace(0, 0.02, 15).double()
     added = (add_baseline(w, low, high) - w) / w.amax(-1, keepdim=True)
     slope = (high - low) / (BASELINE[1] - BASELINE[0])
-    between = (NODES >= BASELINE[0]) & (NODES <= BASELINE[1])
+    between = (BASELINE[0] <= NODES) & (BASELINE[1] >= NODES)
     line = low[:, None] + slope[:, None] * (NODES - BASELINE[0])
     torch.testing.assert_close(added[:, between], line[:, between])
     assert (added[:, ~between] == 0).all()
