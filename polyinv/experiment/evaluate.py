@@ -175,9 +175,12 @@ def _write_report(
     sections += [_importance(model, last, _given(model, observations[last.subset], what))]
     sections += _high_conversion(tables, system)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
+    named = next((name for name, known in LEVELS.items() if known == errors), "as given")
+    told = "which the model is told" if model.takes_errors else "of which the model knows nothing"
+    measured = [] if is_exact else [f"inputs measured with errors ({named}), {told}"]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
-        report(f"{model.name} from {what}: {folder}", lines, sections), encoding="utf-8"
+        report(f"{model.name} from {what}: {folder}", [*measured, *lines], sections), encoding="utf-8"
     )
     scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
     _keep_figures(sections, output)
