@@ -28,7 +28,6 @@ from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
 from polyinv.instrument.errors import LEVELS
 from polyinv.models.card import seal
-from polyinv.models.neural import WEIGHTS
 from polyinv.runtime.files import written
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -209,8 +208,6 @@ def release(name: str, seconds: float, folder: Path) -> str:
         folder_of_run, _ = last(name)
         for file in (folder_of_run / "model").iterdir():
             (passing / file.name).write_bytes(file.read_bytes())
-        if RELEASED[name][1] in MISSING_INPUTS:  # it goes into the wheel
-            halve(passing / WEIGHTS)
         (passing / "config.yaml").write_bytes((folder_of_run / "config.yaml").read_bytes())
         table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
         (passing / "card.yaml").write_text(said, encoding="utf-8")
@@ -221,20 +218,6 @@ def release(name: str, seconds: float, folder: Path) -> str:
             expected.to_csv(passing / FILE, index=False, lineterminator="\n")
         seal(passing)
     return said
-
-
-def halve(path: Path) -> None:
-    """Store the weights of fully connected networks in half precision, those of the first and the last layer excepted.
-
-    Answers then move by less than 1 % of their root mean square error (tests/test_wheel.py). The two layers, through
-    which known values go straight, would make most of that, and are an eighth of the weights.
-    """
-    import torch
-
-    state = torch.load(path, weights_only=True)
-    layers = list(dict.fromkeys(key.rpartition(".")[0] for key in state if key.startswith("network.")))
-    between = tuple(f"{layer}." for layer in layers[1:-1])
-    torch.save({key: value.half() if key.startswith(between) else value for key, value in state.items()}, path)
 
 
 def main() -> None:
