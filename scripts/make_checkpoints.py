@@ -1,4 +1,4 @@
-"""Make the released networks again: python scripts/make_checkpoints.py FOLDER, about an hour of two cores.
+"""Make the released networks again: python scripts/make_checkpoints.py FOLDER, about two hours of two cores.
 
 Trains each of ``RELEASED``, scores it off the grid and on the by_recipe test rows of five split seeds of the bundled
 grid, none of which it has seen, and writes FOLDER/NAME with the model, its configuration, its scores and a card. A
