@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from polyinv.data.bundled import load_bundled
     from polyinv.data.datamodule import RecipeDataModule
     from polyinv.data.features import FEATURES
+    from polyinv.data.measure import measure
     from polyinv.data.observations import Observations
     from polyinv.data.source import simulate_table
     from polyinv.data.splits import SPLITS, split_rows
     from polyinv.domain.assessment import assess
     from polyinv.errors import InputError
     from polyinv.evaluation.closed_loop import closed_loop
+    from polyinv.instrument.errors import MeasurementErrors
     from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, PolynomialRidge, RandomForest
     from polyinv.models.module import RecipeModule
     from polyinv.models.networks import NETWORKS
@@ -35,6 +37,7 @@ __all__ = [
     "CurveCNN",
     "ExtraTrees",
     "InputError",
+    "MeasurementErrors",
     "Observations",
     "PolynomialRidge",
     "RandomForest",
@@ -46,6 +49,7 @@ __all__ = [
     "load",
     "load_bundled",
     "load_system",
+    "measure",
     "simulate_table",
     "split_rows",
 ]
@@ -59,6 +63,7 @@ _HOMES = {
     "CurveCNN": "models",
     "ExtraTrees": "models",
     "InputError": "errors",
+    "MeasurementErrors": "instrument.errors",
     "Observations": "data.observations",
     "PolynomialRidge": "models",
     "RandomForest": "models",
@@ -70,6 +75,7 @@ _HOMES = {
     "load": "predict.predictor",
     "load_bundled": "data.bundled",
     "load_system": "chemistry.system",
+    "measure": "data.measure",
     "simulate_table": "data.source",
     "split_rows": "data.splits",
 }

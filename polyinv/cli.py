@@ -288,6 +288,12 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument(
         "--ask", action="append", default=[], help="values to predict even where the file has them: cAIBN_0"
     )
+    parser.add_argument(
+        "--errors",
+        default="ordinary",
+        help="how well all is known of which nothing is stated: exact (simulated), good, ordinary or rough; a column "
+        "temp_error or --known temp=70±0.5 states one",
+    )
     parser.add_argument("--normalize", action="store_true", help="divide each distribution by its area")
     parser.add_argument(
         "--signal",
@@ -318,6 +324,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
 
+    from polyinv.instrument.errors import measurement_errors
     from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
     from polyinv.predict.known import all_stated, errors_of, values_of
@@ -330,13 +337,14 @@ def predict(arguments: list[str]) -> None:
     system = system_of(read_card(folder))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
+    measurement_errors(config.errors)  # refused before a file is read
     known = all_stated(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
     options = {name: config[name] for name in ("normalize", *(each.name for each in fields(Options)))}
     with _files_or_standard_input(files) as paths:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
         rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
-        answers = load(folder).answer(*rows, values_of(known), asked, errors_of(known))
+        answers = load(folder).answer(*rows, values_of(known), asked, errors_of(known), config.errors)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         write_answers(answers, out)
@@ -376,6 +384,12 @@ def evaluate(arguments: list[str]) -> None:
         "--given", type=str | None, help="what a conditional model is given: mmd+temp, ...; composite by default"
     )
     parser.add_argument(
+        "--errors",
+        type=str | None,
+        help="measure the rows first, with the errors of a laboratory: exact, good, ordinary or rough; a model that "
+        "takes errors is told them. By default the rows are taken as they are",
+    )
+    parser.add_argument(
         "--method", default="sampled", help="simulator of the closed loop: sampled, deterministic or kmc"
     )
     config = parse(parser, arguments)
@@ -391,7 +405,8 @@ def evaluate(arguments: list[str]) -> None:
     from polyinv.experiment.evaluate import evaluate as evaluate_model
     from polyinv.report.tables import score_table
 
-    scores = evaluate_model(config.path, config.output, data=config.data, given=config.given, method=config.method)
+    options = {name: config[name] for name in ("data", "given", "method", "errors")}
+    scores = evaluate_model(config.path, config.output, **options)
     for subset, part in scores.groupby("subset", sort=False):
         print(f"{subset}\n\n{score_table(part)}\n")
     print(f"report in {Path(config.output, 'report.html')}")

@@ -97,3 +97,31 @@ def conversion(table: pd.DataFrame, system: System) -> pd.Series:
         [0.75]
     """
     return 1 - table[system.residual] / table[system.targets[0]]
+
+
+def at_last_time(table: pd.DataFrame, system: System) -> pd.DataFrame:
+    """Take each reaction of a table at its last time."""
+    return table.loc[table.groupby(run_numbers(table, system))["time"].idxmax()]
+
+
+def without_high_conversion(table: pd.DataFrame, system: System) -> list[str]:
+    """Say in which part of its recipes no reaction of a table reaches a high conversion; nothing where some do.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> polymer = {"cBA_0": 1.0, "cAIBN_0": 0.01, "time": 3600.0}
+        >>> cold, hot = polymer | {"temp": 60.0, "cBA_time": 0.5}, polymer | {"temp": 80.0, "cBA_time": 0.05}
+        >>> without_high_conversion(pd.DataFrame([cold, hot]), load_system("butyl_acrylate"))
+        ['below temp 80 °C (of 1)']
+    """
+    last, found = at_last_time(table, system), []
+    reached = conversion(last, system) >= HIGH_CONVERSION
+    if not reached.any():
+        return [f"of {len(last)}"]
+    for quantity in system.recipe[:-1]:
+        values, high = last[quantity.name], last.loc[reached, quantity.name]
+        ends = {"below": (values < high.min(), high.min()), "above": (values > high.max(), high.max())}
+        for word, (beyond, end) in ends.items():
+            if beyond.any():
+                found.append(f"{word} {quantity.name} {end:g} {quantity.unit} (of {beyond.sum()})")
+    return found

@@ -12,20 +12,26 @@ counted on the bundled kinetic Monte Carlo rows; artefacts are made on the off-g
 import argparse
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 import yaml
 
 from polyinv.chemistry import System, load_system
 from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.bundled import load_bundled
+from polyinv.data.features import CONDITIONAL, WITH_ERRORS
+from polyinv.data.measure import measure
 from polyinv.data.observations import Observations
+from polyinv.data.patterns import RESIDUAL, measured
 from polyinv.data.source import load_off_grid, simulate_table
 from polyinv.data.workbook import read_table
-from polyinv.domain.assessment import GRADES, LIMITS, Deviations, assess, calibrate
+from polyinv.domain.assessment import ERRORS, GRADES, LIMITS, Deviations, assess, calibrate
 from polyinv.domain.expectations import simulated_observations
+from polyinv.instrument.errors import LEVELS
 from polyinv.mmd import LOG_M, STEP, unit_area
 from polyinv.quantities import MMD
 from polyinv.report.tables import markdown
@@ -34,6 +40,9 @@ from polyinv.runtime.files import written
 GIVEN = ("mmd+residual+means", "mmd+residual", "mmd+means", "mmd", "residual+means", "means")
 """The measured inputs that an observation may have."""
 ROWS = 8192
+WITH_KNOWN = ("composite+temp", "mmd+temp+time")
+KNOWN = 0.4
+"""Share of the values of the recipe that are known to the check, when limits are calibrated."""
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -110,13 +119,20 @@ ARTEFACTS: dict[str, dict[str, Change]] = {
 }
 
 
-def calibrated(system: System) -> dict[str, dict[str, float]]:
-    """Limits for each of ``GIVEN``."""
-    observations, _ = simulated_observations(ROWS, system)
+def calibrated(system: System) -> dict[str, dict[str, list[float]]]:
+    """Limits for each of ``GIVEN``, of exact rows and of such with errors; values of the recipe are known at random."""
     found = {}
-    for given in GIVEN:
-        logging.info("calibrating on %d observations with %s", ROWS, given)
-        found[given] = calibrate(Deviations.of(observations.masked(given)).kinds)
+    for features, said in ((CONDITIONAL, ""), (WITH_ERRORS, f"+{ERRORS}")):
+        observations, _ = simulated_observations(ROWS, system, features)
+        known = torch.rand(observations.recipe.shape, generator=torch.Generator().manual_seed(0)) < KNOWN
+        observations = replace(observations, recipe=observations.recipe.where(known, torch.nan))
+        for given in GIVEN:
+            logging.info("calibrating on %d observations with %s%s", ROWS, given, said)
+            names = [system.residual if name == RESIDUAL else name for name in given.split("+")]
+            rows = observations.forgetting([name for name in measured(system) if name not in names])
+            if said:
+                rows = rows[~rows.exact]
+            found[given + said] = calibrate(Deviations.of(rows).kinds)
     return found
 
 
@@ -130,29 +146,37 @@ def write_limits(system: System) -> None:
 
 
 def false_alarms(tables: dict[str, pd.DataFrame], system: System = SYSTEM) -> Iterator[dict[str, str]]:
-    """Shares of grades on rows that all come from inside the box, by the name of their table."""
+    """Shares of grades on rows that all come from inside the box, by table, errors and what is given."""
     for name, table in tables.items():
-        for given in GIVEN:
-            assessments = assess(Observations.from_table(table, system).masked(given))["applicability"]
-            shares = {grade: f"{(assessments == grade).mean():.1%}" for grade in GRADES}
-            yield {"rows": name, "given": given, **shares}
+        exact = Observations.from_table(table, system)
+        for level in LEVELS:
+            rows = exact if level == "exact" else measure(exact, level, seed=5)
+            for given in (*GIVEN, *WITH_KNOWN):
+                assessments = assess(rows.masked(given))["applicability"]
+                shares = {grade: f"{(assessments == grade).mean():.1%}" for grade in GRADES}
+                yield {"rows": name, "errors": level, "given": given, **shares}
 
 
 def caught(table: pd.DataFrame) -> Iterator[dict[str, str]]:
-    """Share of rows that are not called inside after each artefact, with the residual monomer and without."""
+    """Share of rows that are not called inside after each artefact, with the residual monomer and without.
+
+    Taken as exact but for the artefact, and as what an ordinary laboratory measures.
+    """
     for artefact, sizes in ARTEFACTS.items():
         for size, change in sizes.items():
             changed, line = change(table), {"artefact": artefact, "size": size}
             for given in ("mmd+cBA_time+means", "mmd"):
                 if given == "mmd" and artefact.split()[0] in ("Mn", "Mw", "residual"):
-                    line[given] = ""
+                    line |= dict.fromkeys((f"{given}, exact", f"{given}, ordinary"), "")
                     continue
                 kept = Observations.from_table(changed).masked(given)
                 if artefact.split()[0] in ("molar", "broadened,", "baseline", "second"):
                     # Mn and Mw come from the same instrument: they go with the curve.
                     kept = kept.forgetting(["means"])
-                assessments = assess(kept)["applicability"]
-                line[given] = f"{(assessments != 'inside').mean():.0%} ({(assessments == 'outside').mean():.0%})"
+                for level in ("exact", "ordinary"):
+                    assessments = assess(replace(kept, assumed=LEVELS[level]))["applicability"]
+                    shares = (assessments != "inside").mean(), (assessments == "outside").mean()
+                    line[f"{given}, {level}"] = f"{shares[0]:.0%} ({shares[1]:.0%})"
             yield line
 
 

@@ -12,7 +12,7 @@ from polyinv.ablation.claims import Claims
 from polyinv.ablation.folder import BROKEN, CELLS, DONE, kept_study, reason_of, spent_on, state_of
 from polyinv.ablation.summary import GIVEN, in_words, summary, text
 from polyinv.chemistry import load_system
-from polyinv.data.features import CONDITIONAL, current_name
+from polyinv.data.features import MISSING_INPUTS, current_name
 from polyinv.errors import InputError
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.configuration import read_yaml
@@ -101,7 +101,7 @@ def _scores(path: Path) -> pd.DataFrame:
 
 def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
     """Add to scores the pattern of inputs that each is of, empty unless the model is conditional."""
-    is_conditional = current_name(read_yaml(config)["features"], load_system()) == CONDITIONAL
+    is_conditional = current_name(read_yaml(config)["features"], load_system()) in MISSING_INPUTS
     return scores.assign(**{GIVEN: scores["features"] if is_conditional else ""})
 
 

@@ -26,7 +26,7 @@ from polyinv.simulate.snapshots import Growth, Snapshots, mapped
 
 BLOCK = 8192
 """Entries that are computed, and kept on disk, at once: about ten seconds of one core."""
-VERSION = 2
+VERSION = 3
 """Counts up whenever a block would come out differently."""
 PARTS = 2 + len(fields(Growth)) + len(fields(Fluctuations))
 """Arrays of a block: recipes, dead chains at the horizon, growth, scatter."""

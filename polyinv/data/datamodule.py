@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.batches import Batches, Blocks, InputMask, Observed, Shard, SimulatedBatches, TableBatches
-from polyinv.data.features import CONDITIONAL, current_name, feature_columns
+from polyinv.data.features import MISSING_INPUTS, current_name, feature_columns
 from polyinv.data.masks import InputPatterns
 from polyinv.data.rows import Rows, parts_of, rows_of, together
 from polyinv.data.scaling import Scaling
@@ -108,8 +108,8 @@ class RecipeDataModule(L.LightningDataModule):
         check_split(split, share)
         if transform not in TRANSFORMS:
             raise unknown("transform", transform, TRANSFORMS)
-        if patterns and self.features != CONDITIONAL:
-            raise InputError(f"patterns go with the features {CONDITIONAL!r}, not with {features!r}")
+        if patterns and self.features not in MISSING_INPUTS:
+            raise InputError(f"patterns go with the features {' or '.join(MISSING_INPUTS)}, not with {features!r}")
         counts = {"batch_size": batch_size, "members": members, "steps_per_call": steps_per_call}
         for name, value in counts.items():
             if value is not None and (not isinstance(value, Integral) or value < 1):
@@ -176,7 +176,8 @@ class RecipeDataModule(L.LightningDataModule):
         self._keep(*rows, rows_of(table.iloc[split.test], self.columns, self.system))
 
     def _read_table(self) -> pd.DataFrame:
-        columns = tuple(dict.fromkeys((*split_columns(self.split, self.system), *self.columns)))
+        needed = (*split_columns(self.split, self.system), *self.columns)
+        columns = tuple(name for name in dict.fromkeys(needed) if name in self.system.columns)
         if self._table is None:
             self._table = load_table(self.config, columns)
         if missing := [column for column in (*columns, *self.system.targets) if column not in self._table]:
@@ -297,8 +298,8 @@ class RecipeDataModule(L.LightningDataModule):
         return TableBatches(*self.scaled(rows), ROWS_AT_ONCE, mask=self.input_mask(), shuffle=False)
 
     def input_mask(self) -> InputMask | None:
-        """Mask that leaves inputs out of the batches; None unless the features are ``conditional``."""
-        if self.features != CONDITIONAL:
+        """Mask that leaves inputs out of the batches; None unless they may be missing."""
+        if self.features not in MISSING_INPUTS:
             return None
         return InputMask(InputPatterns.of(self.config.patterns, self.system), deepcopy(self.scaling).to(self._device))
 

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.patterns import RESIDUAL
 from polyinv.errors import unknown
+from polyinv.instrument.errors import OF_CONVERSION, SUFFIX, error_columns
 from polyinv.quantities import MEANS, MMD
 
 CONDITIONAL = "conditional"
 """Name of the feature set of which any part may be missing."""
+WITH_ERRORS = f"{CONDITIONAL}+errors"
+"""Name of the same with the errors of all that is given."""
 FEATURES = {
     "mmd": ("mmd",),
     "composite": (RESIDUAL, *MEANS, "mmd"),
@@ -16,10 +19,13 @@ FEATURES = {
     f"mmd+{RESIDUAL}": (RESIDUAL, "mmd"),
     **{f"mmd+{mean}": (mean, "mmd") for mean in MEANS},
     CONDITIONAL: (RESIDUAL, *MEANS, "mmd", "recipe"),
+    WITH_ERRORS: (RESIDUAL, *MEANS, "mmd", "recipe", "errors"),
 }
 """Blocks of each feature set, by name; the columns follow the order of the blocks, and are those of a system. With
 ``conditional`` any input may be missing and any value of the recipe may be known; the model answers the rest
-(`polyinv.data.patterns`)."""
+(`polyinv.data.patterns`). With ``conditional+errors`` it is told how well each input is known besides."""
+MISSING_INPUTS = (CONDITIONAL, WITH_ERRORS)
+"""Feature sets of which any part may be missing."""
 FORMERLY = {"partial": CONDITIONAL}
 """What 0.1.0 called them; configurations and run folders of that version are still read."""
 
@@ -61,8 +67,34 @@ def feature_columns(features: str, system: AnySystem = DEFAULT) -> tuple[str, ..
     known, name = feature_names(system), current_name(features, system)
     if name not in known:
         raise unknown("feature set", features, known)
-    columns = {"mmd": MMD, RESIDUAL: (system.residual,), "recipe": system.targets}
+    columns = {"mmd": MMD, RESIDUAL: (system.residual,), "recipe": system.targets, "errors": tuple(errors_of(system))}
     return tuple(column for block in FEATURES[known[name]] for column in columns.get(block, (block,)))
+
+
+def errors_of(system: System) -> dict[str, str]:
+    """Columns that state the errors of a system, and the name of each error in `polyinv.instrument.MeasurementErrors`.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> list(errors_of(load_system("butyl_acrylate")))[2:5]
+        ['temp_error', 'time_error', 'cBA_time_error']
+    """
+    return error_columns(system.recipe, system.residual)
+
+
+def input_of_error(column: str, system: System) -> str | None:
+    """The input that a column of errors belongs to; None for those of the curve, from which Mn and Mw come as well.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> system = load_system("butyl_acrylate")
+        >>> [input_of_error(name, system) for name in ("temp_error", "Mn_error", "conversion_error", "sec_offset")]
+        ['temp', 'means', 'cBA_time', None]
+    """
+    if column == OF_CONVERSION:
+        return system.residual
+    of = column.removesuffix(SUFFIX)
+    return next((name for name, columns in system.inputs.items() if column != of and of in columns), None)
 
 
 def features_of(columns: Sequence[str], system: System) -> str | None:

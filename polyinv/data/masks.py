@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.features import errors_of, input_of_error
 from polyinv.data.patterns import ANY, SHOWING, check_patterns, every_pattern, inputs_of, name_of
 from polyinv.errors import InputError
 
@@ -60,6 +61,7 @@ def masked_inputs(x: Tensor, columns: Sequence[str], pattern: str, system: Syste
         InputError: As `inputs_of`.
     """
     given = {column for name in inputs_of(pattern, system) for column in system.inputs[name]}
+    given |= set(errors_of(system))  # of what is missing they say nothing, and are not looked at
     there = torch.tensor([column in given for column in columns], device=x.device)
     return torch.where(there, x, torch.nan)
 
@@ -75,3 +77,22 @@ def check_polymer_is_there(x: Tensor, columns: Sequence[str], system: System) ->
     if bare.any():
         row = int(bare.nonzero()[0]) + 1
         raise InputError(f"observation {row} has neither the curve nor Mn and Mw; needs one of them, whole")
+
+
+def check_errors_are_there(x: Tensor, columns: Sequence[str], system: System) -> None:
+    """Refuse observations (N, F) that give a value without its error.
+
+    Raises:
+        InputError: Names the first.
+    """
+    given = given_inputs(x, columns, system)
+    for at, column in enumerate(columns):
+        if column in errors_of(system):
+            of = input_of_error(column, system)
+            there = torch.ones_like(given[:, 0]) if of is None else given[:, list(system.inputs).index(of)]
+            if (bad := there & ~(x[:, at] > 0)).any():
+                row = int(bad.nonzero()[0])
+                raise InputError(
+                    f"observation {row + 1}: {column} is {x[row, at].item():g}; needs a positive number, as "
+                    "Observations.x gives it"
+                )

@@ -15,11 +15,23 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.features import errors_of
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.stated import stated_errors
 from polyinv.data.workbook import check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import SUFFIX, error_columns
+from polyinv.instrument.errors import (
+    LEAST,
+    LEVELS,
+    OF_CONVERSION,
+    OF_CURVE,
+    RELATIVE,
+    SUFFIX,
+    MeasurementErrors,
+    error_columns,
+    measurement_errors,
+)
+from polyinv.mmd import BIN_EDGES
 from polyinv.quantities import MMD, N_NODES
 
 QUANTITIES = ("recipe", "residual_monomer", "Mn", "Mw", "mmd")
@@ -27,6 +39,16 @@ SAME = 1e-9
 """Relative difference up to which two statements of a value are the same."""
 CHECKED = 4096
 """Rows that are checked at once."""
+EXACT = 2.0
+"""Times `polyinv.instrument.errors.LEAST` that an error is up to where it is none."""
+MATTERING = ("broadening", "offset", "slope", "drift", "noise", "molar_mass")
+"""Errors of the instrument that change a curve or its means."""
+CUT = 0.005
+"""Share of the peak from which on the end of an exact curve is one that was cut off."""
+ENDS = ("lower_limit", "cut_low", "cut_high")
+"""Errors that a curve itself tells."""
+Assumed = MeasurementErrors | Mapping[str, Any] | str | None
+"""Errors as `polyinv.instrument.errors.measurement_errors` takes them; None are none."""
 _MISSING: Any = None
 
 
@@ -41,8 +63,9 @@ class Observations:
         mmd: Molar mass distribution on the nodes of `polyinv.mmd`, (B, 100); NaN where a node was not measured.
         errors: What is stated of the errors, (B,) each and NaN where nothing is, by the column of
             `polyinv.instrument.errors.error_columns` that states it, without its ending: ``temp`` is the standard
-            deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument. They are carried along;
-            nothing uses them yet.
+            deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument.
+        assumed: Errors that are taken where none are stated: one of `polyinv.instrument.errors.LEVELS`, or others. None
+            takes none, as of a simulation; `polyinv.Predictor.predict` then takes those of an ordinary laboratory.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
         system: What is polymerized; given as `polyinv.chemistry.load_system` takes it, butyl acrylate by default.
 
@@ -61,11 +84,14 @@ class Observations:
     Mw: Tensor = _MISSING
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
+    assumed: MeasurementErrors | None = None
     labels: pd.Index = _MISSING
     system: System = _MISSING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "system", load_system(DEFAULT if self.system is None else self.system))
+        if self.assumed is not None and not isinstance(self.assumed, MeasurementErrors):
+            object.__setattr__(self, "assumed", measurement_errors(self.assumed))
         given = {name: _numbers(getattr(self, name)) for name in QUANTITIES if getattr(self, name) is not None}
         if not given:
             raise InputError(f"observations of nothing; needs one of {', '.join(QUANTITIES)}")
@@ -88,7 +114,7 @@ class Observations:
         object.__setattr__(self, "labels", labels)
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT) -> Self:
+    def from_table(cls, table: pd.DataFrame, system: AnySystem = DEFAULT, assumed: Assumed = None) -> Self:
         """Make observations of the rows of a table, labelled by its index.
 
         The numbers are taken as they stand; `polyinv.data.workbook.observations_of` checks a table first.
@@ -96,6 +122,7 @@ class Observations:
         Args:
             table: Any of the columns of the system and of those that state errors; others are left aside.
             system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+            assumed: Errors that are taken where none are stated.
 
         Raises:
             InputError: An error is stated that is no positive number.
@@ -103,11 +130,14 @@ class Observations:
         system = load_system(system)
         stated = stated_errors(table, error_columns(system.recipe, system.residual))
         errors = {name.removesuffix(SUFFIX): sd.to_numpy() for name, sd in stated.items()}
-        return cls._of(_numbers(table.reindex(columns=list(system.columns))), system, labels=table.index, errors=errors)
+        values = _numbers(table.reindex(columns=list(system.columns)))
+        return cls._of(values, system, labels=table.index, errors=errors, assumed=assumed)
 
     @classmethod
-    def from_tensor(cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT) -> Self:
-        """Observations (B, F) with named columns of the system; the inverse of `x`.
+    def from_tensor(
+        cls, x: Tensor, columns: Sequence[str], system: AnySystem = DEFAULT, assumed: Assumed = None
+    ) -> Self:
+        """Observations (B, F) with named columns of the system, those of errors among them; the inverse of `x`.
 
         Raises:
             InputError: The shape does not fit the names, or one is unknown.
@@ -116,10 +146,13 @@ class Observations:
             raise InputError(
                 f"observations of {len(columns)} columns need the shape (B, {len(columns)}), got {(*x.shape,)}"
             )
-        system = load_system(system)
-        values = x.new_full((len(x), len(system.columns)), torch.nan, dtype=torch.float64)
-        values[:, _places(columns, system)] = x.detach().double()
-        return cls._of(values, system)
+        system, x = load_system(system), x.detach().double()
+        stated = {column: name for name, column in _error_columns(system).items()}
+        errors = {stated[column]: x[:, at] for at, column in enumerate(columns) if column in stated}
+        at = [at for at, column in enumerate(columns) if column not in stated]
+        values = x.new_full((len(x), len(system.columns)), torch.nan)
+        values[:, _places([columns[place] for place in at], system)] = x[:, at]
+        return cls._of(values, system, errors=errors, assumed=assumed)
 
     @classmethod
     def _of(cls, values: Tensor, system: System, **rest: Any) -> Self:
@@ -138,7 +171,7 @@ class Observations:
         return torch.cat([self.recipe, self.scalars, self.mmd], dim=1)
 
     def _with(self, values: Tensor) -> Self:
-        return self._of(values, self.system, errors=self.errors, labels=self.labels)
+        return self._of(values, self.system, errors=self.errors, labels=self.labels, assumed=self.assumed)
 
     def _with_errors(self, errors: Mapping[str, float]) -> Self:
         stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
@@ -159,15 +192,95 @@ class Observations:
     def _mapped(self, function: Callable[[Tensor], Tensor], labels: pd.Index) -> Self:
         parts = {name: function(getattr(self, name)) for name in QUANTITIES}
         errors = {name: function(sd) for name, sd in self.errors.items()}
-        return type(self)(**parts, errors=errors, labels=labels, system=self.system)
+        return type(self)(**parts, errors=errors, labels=labels, system=self.system, assumed=self.assumed)
 
     def x(self, columns: Sequence[str]) -> Tensor:
-        """Features (B, F) of a model that was fitted on these columns.
+        """Features (B, F) of a model that was fitted on these columns; errors that are not stated are the assumed ones.
 
         Raises:
             InputError: A column is unknown.
         """
-        return self._values()[:, _places(columns, self.system)]
+        stated = [name for name in columns if name in errors_of(self.system)]
+        if not stated:
+            return self._values()[:, _places(columns, self.system)]
+        values = self._values()[:, _places([name for name in columns if name not in stated], self.system)]
+        known = self.error_columns()
+        by_name = dict(zip([name for name in columns if name not in stated], values.unbind(1), strict=True))
+        return torch.stack([by_name[name] if name in by_name else known[name] for name in columns], dim=1)
+
+    def error_columns(self) -> dict[str, Tensor]:
+        """Errors of each row (B,) by column, in its unit: as stated, or assumed; NaN of what is missing.
+
+        None is smaller than what is as good as exact (`polyinv.instrument.errors.LEAST`). What lies beyond the ends of
+        a curve was cut off at the height that the curve has there.
+        """
+        stated = {column: self.errors.get(name) for name, column in _error_columns(self.system).items()}
+        scalars = [*self.system.targets, *self.system.scalars]
+        values = {f"{name}{SUFFIX}": each for name, each in zip(scalars, self._values().unbind(1), strict=False)}
+        found = {}
+        for column, error in errors_of(self.system).items():
+            scale = values[column] if error in RELATIVE else torch.ones_like(self.Mn)
+            seen = self._of_curve(error)
+            usual = torch.full_like(scale, getattr(self._usual, error))
+            usual = (usual if seen is None else seen.where(~seen.isnan(), usual)) * scale
+            given = stated[column]
+            # Who says how well the residual monomer is known means all of it, and likewise of the conversion.
+            other = {"conversion": stated[self.system.residual + SUFFIX], "residual": stated[OF_CONVERSION]}.get(error)
+            if other is not None:
+                usual = usual.where(other.isnan(), 0.0)
+            sd = usual if given is None else given.where(~given.isnan(), usual)
+            found[column] = sd.maximum(LEAST[error] * scale)
+        return found
+
+    @property
+    def _usual(self) -> MeasurementErrors:
+        return LEVELS["exact"] if self.assumed is None else self.assumed
+
+    def instrument_errors(self) -> dict[str, Tensor]:
+        """Errors of the instrument (B,), by their names in `polyinv.instrument.errors.MeasurementErrors`."""
+        columns = self.error_columns()
+        found = {name: columns[column] for name, column in OF_CURVE.items()}
+        usual = torch.full_like(self.Mn, max(self._usual.molar_mass, LEAST["molar_mass"]))
+        of_mean = columns["Mn" + SUFFIX] / self.Mn
+        return found | {"molar_mass": of_mean.where(~of_mean.isnan(), usual)}
+
+    @property
+    def has_exact_curves(self) -> bool:
+        """Whether the instrument has no error in any row that is worth a word, as in a simulation."""
+        errors = self.instrument_errors()
+        return all(bool((errors[name] <= EXACT * LEAST[name]).all()) for name in MATTERING)
+
+    @property
+    def exact(self) -> Tensor:
+        """Whether nothing that is given has an error that is worth a word, (B,)."""
+        errors = self.error_columns()
+        values = dict(zip(self.system.columns, self._values().unbind(1), strict=True))
+        exact = torch.ones(len(self), dtype=torch.bool, device=self.recipe.device)
+        for column, name in errors_of(self.system).items():
+            if name not in ENDS:
+                scale = values[column.removesuffix(SUFFIX)] if name in RELATIVE else torch.ones_like(self.Mn)
+                exact &= ~(errors[column] > EXACT * LEAST[name] * scale)  # NaN of what is missing
+        return exact
+
+    def _of_curve(self, error: str) -> Tensor | None:
+        """What a curve itself tells of its ends, (B,); NaN without one, None of another error.
+
+        Where curves are exact, the last single chain is no cut, and the height of a real one is larger.
+        """
+        if error not in ENDS:
+            return None
+        there, usual = self.mmd > 0, getattr(self._usual, error)
+        low, high = there.int().argmax(-1), self.mmd.shape[-1] - 1 - there.flip(-1).int().argmax(-1)
+        end = (high if error == "cut_high" else low)[:, None]
+        height = (self.mmd.gather(-1, end) / self.mmd.amax(-1, keepdim=True))[:, 0]
+        edge = 10.0 ** torch.from_numpy(BIN_EDGES).to(self.mmd)[low]
+        if error != "lower_limit":
+            seen = height.where((height >= CUT) | (usual > 0), 0.0)
+        elif usual > 0:
+            seen = edge.clamp(max=usual)
+        else:
+            seen = edge.where(height >= CUT, 0.0)
+        return seen.where(there.any(-1) & ~self.mmd.isnan().any(-1), torch.nan)
 
     def to_table(self) -> pd.DataFrame:
         """Convert to a table, indexed by the labels: the columns of the system, and what is stated of the errors."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
+from polyinv.data.features import errors_of
+from polyinv.data.observations import Observations
 from polyinv.data.splits import Split
 
 
@@ -31,11 +33,16 @@ class Rows:
 
 
 def rows_of(table: pd.DataFrame, columns: Sequence[str], system: AnySystem = DEFAULT) -> Rows:
-    """Convert all rows of a table, with the given columns as observations and the recipes of the system."""
-    targets = load_system(system).targets
+    """Convert all rows of a table, with the given columns as observations and the recipes of the system.
+
+    Errors that the table does not state are those of a simulation: none.
+    """
+    system = load_system(system)
     # pandas hands out read-only arrays
-    x, y = (torch.from_numpy(table[list(names)].to_numpy(dtype=float, copy=True)) for names in (columns, targets))
-    return Rows(x, y)
+    y = torch.from_numpy(table[list(system.targets)].to_numpy(dtype=float, copy=True))
+    if set(columns) & set(errors_of(system)):
+        return Rows(Observations.from_table(table, system).x(columns), y)
+    return Rows(torch.from_numpy(table[list(columns)].to_numpy(dtype=float, copy=True)), y)
 
 
 def together(*parts: Rows) -> Rows:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
-from polyinv.data.features import is_conditional
+from polyinv.data.features import input_of_error, is_conditional
 from polyinv.data.masks import given_inputs
 from polyinv.data.transforms import Transform
 from polyinv.errors import InputError
@@ -60,7 +60,7 @@ class Scaling(nn.Module):
 
     Columns of which any may be missing (the feature set ``conditional``, which has the recipe among them) become G
     features and, behind them, one number for each of the inputs of the system: 1 where it is given, 0
-    where it is missing, and with it all of its features.
+    where it is missing, and with it all of its features and those of its errors.
 
     Args:
         columns: Names of the F columns of an observation.
@@ -86,6 +86,9 @@ class Scaling(nn.Module):
         self.width = len(self.transform.names) + (len(inputs) if self.conditional else 0)
         if self.conditional:
             owner = {column: at for at, names in enumerate(inputs.values()) for column in names}
+            for column in columns[len(self.system.columns) :]:  # errors go with what they are of
+                of = input_of_error(column, self.system)
+                owner[column] = len(inputs) if of is None else list(inputs).index(of)
             places = torch.tensor([owner[column] for column in self.transform.columns])
             self.register_buffer("_input", places, persistent=False)  # of each feature
             self._columns = list(columns)
@@ -115,7 +118,8 @@ class Scaling(nn.Module):
 
     def mask(self, features: Tensor, present: Tensor) -> Tensor:
         """Mask the features of a network (*, width) by the patterns of the rows (*, I)."""
-        given = torch.cat([present[..., self._input], present], dim=-1)
+        always = torch.ones_like(present[..., :1])
+        given = torch.cat([torch.cat([present, always], dim=-1)[..., self._input], present], dim=-1)
         return torch.where(given, features, 0.0)
 
     def given(self, x: Tensor) -> Tensor:

@@ -8,10 +8,14 @@ from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.data.bank import CurveBank, load_bank
+from polyinv.data.features import errors_of
 from polyinv.data.rows import Rows
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
-from polyinv.instrument.exports import exported
+from polyinv.instrument.errors import LEVELS
+from polyinv.instrument.exports import exported, read_off
+from polyinv.instrument.measure import draw_errors, observe
+from polyinv.mmd import STEP
 from polyinv.quantities import MMD
 from polyinv.simulate.recipes import random_recipes
 
@@ -19,6 +23,8 @@ CURVE = slice(3, 3 + len(MMD))
 """Of what `polyinv.data.bank.observables` gives."""
 STREAMS = ("training", "validation")
 """Streams of one seed: their recipes and their noise have nothing in common."""
+ALIKE = 0.47
+"""Share of the rows with errors all of whose errors are equally large."""
 LEAST_CHAINS = 30
 """Chains that every snapshot is expected to hold: fewer, and one of millions would hold none."""
 
@@ -41,7 +47,7 @@ class Source:
 
     @cached_property
     def _at(self) -> list[int]:
-        drawn = (*self.system.scalars, *MMD, *self.system.targets)
+        drawn = (*self.system.scalars, *MMD, *self.system.targets, *errors_of(self.system))
         return [drawn.index(column) for column in self.columns]
 
     @property
@@ -76,9 +82,39 @@ class Source:
         share = torch.rand(len(entries), generator=generator, device=generator.device)
         chains = torch.exp(low + (high - low) * share)
         observations = entries.observe(self.system.chemistry, chains.float(), generator)
-        if first := round(self.config.exported * len(observations)):  # entries come in no order
+        first = round(self.config.exported * len(observations))  # entries come in no order
+        if self._told:
+            return self._measured(observations, entries.recipes.to(observations), first, generator)[:, self._at]
+        if first:
             observations[:first, CURVE] = exported(observations[:first, CURVE], generator)
         return torch.cat([observations, entries.recipes.to(observations)], dim=-1)[:, self._at]
+
+    @cached_property
+    def _told(self) -> bool:
+        return not set(errors_of(self.system)).isdisjoint(self.columns)
+
+    def _measured(self, observations: Tensor, recipes: Tensor, first: int, generator: torch.Generator) -> Tensor:
+        """Measure with errors, which are told: observations, recipes and errors, as they are written down."""
+        largest, count = self.config.largest_errors, len(recipes)
+        exact = self.config.exact
+        errors = draw_errors(LEVELS["exact"], largest, count, generator, smallest=exact, alike=ALIKE * (1 - exact))
+        residual, Mn, Mw = observations[:, : CURVE.start].unbind(-1)
+        found = observe(
+            recipes,
+            residual,
+            observations[:, CURVE],
+            errors,
+            generator,
+            quantities=self.system.recipe,
+            residual_name=self.system.residual,
+            means=(Mn, Mw),
+        )
+        if first:
+            read = read_off(found.mmd[:first], generator) * (found.mmd[:first] > 0)
+            found.mmd[:first] = read / (read.sum(-1, keepdim=True) * STEP)
+        stated = [found.errors[column] for column in errors_of(self.system)]
+        values = [found.residual, found.Mn, found.Mw, *found.mmd.T, *found.recipe.T, *stated]
+        return torch.stack([value.to(observations) for value in values], dim=-1)
 
 
 def sources(config: SimulatedConfig, columns: tuple[str, ...], system: System) -> tuple[Source, Source]:

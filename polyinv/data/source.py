@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.patterns import check_patterns
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.errors import TRAINED, MeasurementErrors, measurement_errors
 from polyinv.quantities import MMD
 from polyinv.reactions import Shard, check_together
 
@@ -41,6 +42,10 @@ class SimulatedConfig:
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
         exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1.
+        errors: With the features ``conditional+errors``, which are told them: the largest errors that are drawn, by the
+            names of `polyinv.instrument.errors.MeasurementErrors`, where they are not those of
+            `polyinv.instrument.errors.TRAINED`.
+        exact: With those features: share of rows that are measured without errors, 0 to 1.
         seed: Of the recipes.
     """
 
@@ -52,6 +57,8 @@ class SimulatedConfig:
     redraw: bool = True
     fresh: bool = False
     exported: float = 0.0
+    errors: dict[str, float] = field(default_factory=dict)
+    exact: float = 0.25
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -60,8 +67,10 @@ class SimulatedConfig:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
         if self.seed >= 2**31:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
-        if not 0 <= self.exported <= 1:
-            raise InputError(f"data.simulated.exported is {self.exported:g}; needs a share, 0 to 1")
+        for option in ("exported", "exact"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise InputError(f"data.simulated.{option} is {getattr(self, option):g}; needs a share, 0 to 1")
+        self.largest_errors  # noqa: B018 (it raises)
         low, high = self.chains
         if not 1 <= low <= high <= MOST:
             raise InputError(
@@ -70,6 +79,11 @@ class SimulatedConfig:
         if self.fresh and not self.redraw:
             raise InputError("data.simulated.fresh needs data.simulated.redraw: fresh recipes have noise of their own")
         object.__setattr__(self, "chains", (float(low), float(high)))
+
+    @property
+    def largest_errors(self) -> MeasurementErrors:
+        """Largest errors that are drawn."""
+        return measurement_errors({**asdict(TRAINED), **self.errors})
 
 
 @dataclass(frozen=True)
@@ -164,12 +178,12 @@ class DataConfig:
 
 
 def load_table(config: DataConfig, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Load the rows that ``config`` names, with the given columns or all.
+    """Load the rows that ``config`` names, with the given columns or all; errors are none of a simulated table.
 
     Raises:
         InputError: The file cannot be used, or the simulation is not possible.
     """
-    columns = columns or config.of.columns
+    columns = tuple(name for name in columns or config.of.columns if name in config.of.columns)
     if config.path is None and config.source == "table" and not config.is_bundled:
         raise InputError(
             f"no data set of {config.of.name} comes with polyinv; data.path names one of your own, and data.source "

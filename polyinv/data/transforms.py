@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.features import errors_of
 from polyinv.errors import unknown
-from polyinv.quantities import MMD
+from polyinv.mmd import LOG_M
+from polyinv.quantities import MEANS, MMD
 
+PIVOT = 4.5
+"""log10 M that moments are counted from, so that single precision holds them."""
 SMALLEST = 1e-9
 """Lower end of what a logarithm is taken of, in the unit of the column."""
 
@@ -36,16 +40,45 @@ def _root_log(column: str, system: System) -> dict[str, Function]:
         return {f"√{column}": _root}
     if column == system.residual:
         return {f"ln {column}": _log, column: _same}
+    if column in errors_of(system):
+        return {f"ln {column}": _log}
     linear = {quantity.name for quantity in system.recipe if not quantity.logarithmic}
     return {column: _same} if column in linear else {f"ln {column}": _log}
 
 
-TRANSFORMS: dict[str, Callable[[str, System], dict[str, Function]]] = {"plain": _plain, "root_log": _root_log}
+def _dispersity(x: Tensor) -> Tensor:
+    """ln Mw/Mn of Mn and Mw (*, 2)."""
+    means = x.clamp(min=SMALLEST).log()
+    return means[..., 1:] - means[..., :1]
+
+
+def _of_curve(x: Tensor) -> Tensor:
+    """ln Mn, ln Mw/Mn and ln Mz/Mw of curves (*, 100), (*, 3)."""
+    molar_mass = torch.from_numpy(10.0 ** (LOG_M - PIVOT)).to(x)
+    w = x.clamp(min=0)
+    moments = torch.stack([w @ molar_mass**power for power in (-1, 0, 1, 2)], -1).clamp(min=SMALLEST).log()
+    steps = moments.diff(dim=-1)  # ln Mn, ln Mw, ln Mz
+    return torch.cat([steps[..., :1], steps.diff(dim=-1)], dim=-1)
+
+
+TRANSFORMS: dict[str, Callable[[str, System], dict[str, Function]]] = {
+    "plain": _plain,
+    "root_log": _root_log,
+    "moments": _root_log,
+}
 """By name: the features that a column of a system becomes.
 
 ``root_log`` takes the square root of the curve, whose noise by counted chains is then equal at all heights, and the
-logarithms of the molar masses, concentrations and times, whose errors are relative.
+logarithms of the molar masses, concentrations and times, whose errors are relative. ``moments`` adds what a network
+would have to learn, small differences of large numbers: ``JOINT``.
 """
+JOINT: dict[str, dict[tuple[str, ...], tuple[tuple[str, ...], Function]]] = {
+    "moments": {
+        MEANS: (("ln Mw/Mn",), _dispersity),
+        MMD: (("ln Mn of the curve", "ln Mw/Mn of the curve", "ln Mz/Mw of the curve"), _of_curve),
+    }
+}
+"""By name of a transform: features of several columns at once, where all of these are there."""
 
 
 class Transform:
@@ -58,7 +91,7 @@ class Transform:
 
     Attributes:
         names: Of the G features.
-        columns: The column behind each of them.
+        columns: The column behind each of them, the first of several.
         curve: Numbers of the features that are nodes of the curve, ascending along it.
 
     Raises:
@@ -79,9 +112,17 @@ class Transform:
             for at, column in enumerate(columns)
             for feature, function in TRANSFORMS[name](column, system).items()
         ]
+        self._joint = [
+            ([list(columns).index(column) for column in of], names, function)
+            for of, (names, function) in JOINT.get(name, {}).items()
+            if set(of) <= set(columns)
+        ]
         self.names = tuple(feature for _, _, feature, _ in features)
         self.columns = tuple(column for column, *_ in features)
         self.curve = tuple(number for number, (column, *_) in enumerate(features) if column in MMD)
+        for places, names, _ in self._joint:
+            self.names += names
+            self.columns += (columns[places[0]],) * len(names)
         # Neighbouring columns of one function are transformed at once.
         self._runs: list[tuple[list[int], Function]] = []
         for _, at, _, function in features:
@@ -92,4 +133,5 @@ class Transform:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Transform columns (*, F) to features (*, G)."""
-        return torch.cat([function(x[..., at]) for at, function in self._runs], dim=-1)
+        joint = (function(x[..., at]) for at, _, function in self._joint)
+        return torch.cat([*(function(x[..., at]) for at, function in self._runs), *joint], dim=-1)

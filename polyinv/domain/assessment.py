@@ -20,30 +20,36 @@ from torch import Tensor
 from polyinv.chemistry import System
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import RESIDUAL
-from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit
+from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit, names_of_deviations, observed_numbers
 from polyinv.domain.recipe_box import known_outside_box
 from polyinv.errors import InputError
+from polyinv.instrument.expected import NUISANCES
 from polyinv.mmd import LOG_M, mean_molar_masses
+from polyinv.quantities import MMD
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.deterministic import TRACE
-from polyinv.simulate.recipes import from_unit, to_unit
+from polyinv.simulate.recipes import from_unit
 
 MEASURED = ("mmd", RESIDUAL, "means")
 """Measured inputs, as limits are kept by them."""
+ERRORS = "errors"
+"""Stands beside them where something is known with an error: other limits hold than for a simulation."""
 LIMITS = Path(__file__).with_name("limits.yaml")
 """Of butyl acrylate; other systems go by them unless they have limits of their own."""
 FALSE_ALARMS = 0.05
 """Share of observations from inside the box that are not called inside."""
 FAR = 0.005
 """Share of them that are called outside."""
-KINDS = ("misfit", "Mn", "Mw", "roughness")
-"""Deviations: of what was fitted, in units of its noise; of Mn and Mw from the curve they belong to, as logarithms; and
-the noise itself, as one over a number of chains."""
+KINDS = ("misfit", "stated", "Mn", "Mw", "roughness")
+"""Deviations: of all that was fitted, of what is no curve alone (residual monomer, means without a curve, known values,
+instrument), and of Mn and Mw from the curve they belong to, in standard deviations; and the noise itself, as one over a
+number of chains."""
 LEVELS = (3e-7, 1e-6, 5e-6)
 """Noise, as one over a number of chains, at which other limits begin to hold: the fewer chains, the less Gaussian."""
-LEAST = (1.0, 0.005, 0.005, 0.0)
-"""Deviations of each kind that are none: the noise, and means that a curve on 100 nodes blurs by half a per cent."""
+LEAST = (1.0, 1.0, 1.0, 1.0, 0.0)
+"""Deviations of each kind that are none: those of the errors."""
+BLUR = 0.005
+"""Of ln Mn and ln Mw, by the 100 nodes of a curve."""
 LEAST_NODES = 8
 """A curve that is populated at fewer is outside; those of the box span more than twenty."""
 GRADES = ("inside", "edge", "outside")
@@ -65,7 +71,8 @@ class Deviations:
     Args:
         fit: The closest recipes.
         kinds: Deviations of each kind, ``LEAST`` at least, (B, V); NaN where there is none.
-        measured: The measured inputs of each observation, such as ``mmd+means``: which limits hold, (B).
+        measured: The measured inputs of each observation, such as ``mmd+means`` or ``mmd+means+errors``: which limits
+            hold, (B).
     """
 
     fit: Fit
@@ -77,22 +84,20 @@ class Deviations:
         """Deviations of B observations; known recipe values are held."""
         observed, near = observed_numbers(observations), references(observations.system)
         with one_thread():
-            closest = fit(near, observed, observations.recipe)
-            misfit = closest.misfit / closest.credited.sqrt()
-            # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
-            nodes = closest.populated[:, CURVE].sum(-1)
-            misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
-            fitted = near.forward(to_unit(closest.recipes, near.system))
-        apart = _means_less_curve(observed, closest.measured) - _means_less_curve(fitted, closest.measured)
-        kinds = torch.stack([misfit, *apart.abs().unbind(-1), closest.noise], -1)
+            closest = fit(near, observations)
+        # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
+        nodes = closest.populated[:, CURVE].sum(-1)
+        misfit = closest.misfit
+        misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
+        apart = _means_less_curve(observed, closest.measured) - _means_less_curve(closest.fitted, closest.measured)
+        apart = apart / (BLUR**2 + closest.means_error.square()).sqrt()[:, None]
+        kinds = torch.stack([misfit, closest.misfit_beside_curve, *apart.abs().unbind(-1), closest.noise], -1)
         given = observations.present[:, : len(MEASURED)]
-        inputs = ["+".join(itertools.compress(MEASURED, row)) for row in given.tolist()]
+        inputs = [
+            "+".join([*itertools.compress(MEASURED, row), *([] if exact else [ERRORS])])
+            for row, exact in zip(given.tolist(), observations.exact.tolist(), strict=True)
+        ]
         return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), inputs)
-
-
-def observed_numbers(observations: Observations) -> Tensor:
-    """Observed numbers `polyinv.simulate.observed.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
-    return torch.cat([observations.scalars.clamp(min=TRACE).log(), observations.mmd], dim=-1)
 
 
 def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:
@@ -200,11 +205,14 @@ def _in_words(kind: str, fit: Fit, row: int, system: System) -> str:
     if kind == "misfit" and fit.populated[row, CURVE].any() and fit.populated[row, CURVE].sum() < LEAST_NODES:
         return f"the MMD, {fit.populated[row, CURVE].sum()} nodes wide"
     deviation = (fit.deviation[row].square() * fit.populated[row]).numpy()
-    scalars = {name: deviation[at] for at, name in enumerate(system.scalars)}
+    scalars = {name: 0.0 for name in names_of_deviations(system) if name not in MMD}
+    for name, square in zip(names_of_deviations(system), deviation, strict=False):
+        if name in scalars:
+            scalars[name] += square
     curve = deviation[CURVE]
     largest = max(scalars, key=lambda name: scalars[name])
-    if kind == "misfit" and scalars[largest] > curve.sum():
-        return largest
+    if kind == "stated" or (kind == "misfit" and scalars[largest] > curve.sum()):
+        return f"the {largest}" if largest in NUISANCES else largest
     # The shortest piece of the curve that holds half of the misfit.
     total = np.concatenate([[0.0], curve.cumsum()])
     starts = np.arange(len(curve))

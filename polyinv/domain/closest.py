@@ -1,27 +1,33 @@
-r"""Closest recipe of the box: that whose polymer comes closest to an observation, and its deviations.
+r"""Closest recipe of the box: that whose polymer, measured, comes closest to an observation, and its deviations.
 
-Deviations are counted in the noise that chains have when they are counted: with N of them, :math:`\sqrt{w_k}` at a node
-of molar mass :math:`M_k` scatters by :math:`\sqrt{M_k / (4 h N M_n)}`, where h is the step of the grid, whatever the
-height of the curve. How many chains a curve stands for is nowhere said; its roughness tells: what wriggles from node to
-node is noise, what bends over many nodes is not.
+Deviations are counted in standard deviations. A curve has the noise that chains have when they are counted: with N of
+them, :math:`\sqrt{w_k}` at a node of molar mass :math:`M_k` scatters by :math:`\sqrt{M_k / (4 h N M_n)}`, where h is
+the step of the grid, whatever the height of the curve. How many chains a curve stands for is nowhere said; its
+roughness tells: what wriggles from node to node is noise, what bends over many nodes is not. On top come the errors
+that the laboratory states: of the detector, of residual monomer, Mn and Mw; known values of the recipe are fitted
+within theirs, and so are the calibration and the baseline of the instrument (`polyinv.instrument.expected`), whose own
+deviations count.
 
 A curve is compared where it was measured: from the first node that holds something to the last, and not below 1000
 g/mol, where single oligomers stand apart that no instrument separates. Both curves have unit area there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.observations import Observations
+from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
+from polyinv.instrument.expected import CURVE, MN, MW, NUISANCES, WIDEST, ExpectedMeasurement, without_nuisances
 from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP
+from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.observed import OBSERVED, SCALARS, observe, observe_with_slopes
 from polyinv.simulate.recipes import from_unit, random_recipes, to_unit, unit_slopes
 
-CURVE = slice(len(SCALARS), len(OBSERVED))
-MONOMER, MN, MW = (OBSERVED.index(name) for name in SCALARS)
+MONOMER = OBSERVED.index(SCALARS[0])
 POPULATED = 1e-3
 """Nodes below this share of the peak say nothing about the roughness: single chains."""
 VARIANCES = {MONOMER: 5.0, MN: 1.0, MW: 4.0}
@@ -32,6 +38,10 @@ SCREENED = 64
 """Observations that are compared with the references at once: they stay in a processor's cache."""
 TOLERANCE = 1e-5
 """Of the solver: a thousandth of the noise of the smoothest curve."""
+HELD = 2e-3
+"""Standard deviation of a known value, in the units of `polyinv.simulate.recipes.to_unit`, up to which it is held."""
+AGAIN = 5
+"""Steps of a descent whose weights have been set by the roughness of the curve."""
 RACE = 3
 """Steps of all starts; then only the best goes on."""
 SMOOTHEST, ASSUMED = 1e-7, 1e-5
@@ -50,12 +60,15 @@ class Fit:
 
     Args:
         recipes: (B, V), inside the box; known values as given.
-        deviation: Of every observed number from its fit, times the root of the chains: (B, 103), 0 where not fitted.
-        populated: Which of them count: scalars that are given, and nodes that hold more than single chains, (B, 103).
-        noise: Variance of these deviations that the roughness of the curve tells, (B,); one over the number of chains,
-            NaN without a curve.
+        deviation: In standard deviations, (B, 103 + V + K): of every observed number from its fit, of every known value
+            of the recipe, and of each of K nuisances; 0 where there is none.
+        populated: Which of them count: scalars that are given, nodes that hold more than single chains, known values
+            that are not held, and nuisances; (B, 103 + V + K).
+        noise: Variance of the curve that its roughness tells, (B,); one over the number of chains, NaN without a curve.
         nearest: Number of the nearest reference, (B,).
         measured: Nodes at which the curve was compared, (B, 100).
+        fitted: What the closest recipe is expected to show, measured, (B, 103).
+        means_error: Standard deviation that is stated of ln Mn and of ln Mw each, (B,).
     """
 
     recipes: Tensor
@@ -64,16 +77,24 @@ class Fit:
     noise: Tensor
     nearest: Tensor
     measured: Tensor
-
-    @property
-    def credited(self) -> Tensor:
-        """Noise variance that an observation is credited with, (B,)."""
-        return self.noise.nan_to_num(ASSUMED).clamp(min=SMOOTHEST)
+    fitted: Tensor
+    means_error: Tensor
 
     @property
     def misfit(self) -> Tensor:
         """Root mean square of the deviations that count, (B,)."""
         return ((self.deviation.square() * self.populated).sum(-1) / self.populated.sum(-1).clamp(min=1)).sqrt()
+
+    @property
+    def misfit_beside_curve(self) -> Tensor:
+        """Root of the sum of the squared deviations that are not the curve's, (B,)."""
+        squares = self.deviation.square() * self.populated
+        return (squares.sum(-1) - squares[:, CURVE].sum(-1)).clamp(min=0).sqrt()
+
+
+def names_of_deviations(system: System) -> list[str]:
+    """What the deviations of a `Fit` are of, as they are called in words; nodes of a curve by their column."""
+    return [system.residual, *OBSERVED[1:], *system.targets, *NUISANCES]
 
 
 @dataclass(frozen=True)
@@ -147,32 +168,27 @@ def _apart(points: Tensor, weight: Tensor, others: Tensor) -> Tensor:
     return torch.addmm(start, points * weight, others.T, alpha=-2).addmm_(weight, others.square().T).clamp_(min=0)
 
 
-def fit(references: References, observations: Tensor, known: Tensor) -> Fit:
+def fit(references: References, observations: Observations) -> Fit:
     """Fit recipes of the box by least squares (Levenberg–Marquardt), from the nearest of some references.
 
     Mn and Mw are fitted only where there is no curve, whose means they are.
 
     Args:
         references: With the forward model.
-        observations: Observed numbers (B, 103), NaN where not given; scalars as logarithms.
-        known: Values of the recipe that are given (B, V), NaN where not; values outside the box count as its wall.
+        observations: B of them. Known values outside the box count as its wall.
     """
-    problem = _Problem.of(references.forward, observations, known)
+    problem = _Problem.of(references.forward, observations)
     near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
+    problem = problem.weighted(references.unit[near[:, 0]])
     found = problem.descended(references.unit[near[:, :1]])
-    curve = observations[:, CURVE].nan_to_num(0.0)
-    populated = problem.weight > 0
-    populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
-    closest = problem.fit(found, populated, known, near)
-    far = (closest.misfit > closest.credited.sqrt()).nonzero()[:, 0]
-    if not len(far):
-        return closest
-    # Within its noise nothing can come closer; elsewhere another start may.
-    others = problem[far].descended(references.unit[near[far, 1:]])
-    closer = others[1] < found[1][far]
-    for part, other in zip(found, others, strict=True):
-        part[far[closer]] = other[closer]
-    return problem.fit(found, populated, known, near)
+    problem = problem.weighted(found.unit, problem.roughness(found))
+    found = problem.descend(found, 1, AGAIN)
+    far = (problem.fit(found, near).misfit > 1).nonzero()[:, 0]
+    if len(far):
+        # Within its noise nothing can come closer; elsewhere another start may.
+        others = problem[far].descended(references.unit[near[far, 1:]])
+        found = found.lower(far, others)
+    return problem.fit(found, near)
 
 
 def where_measured(curve: Tensor) -> Tensor:
@@ -203,108 +219,225 @@ def _area(curve: Tensor) -> Tensor:
     return (curve.sum(-1, keepdim=True) * STEP).clamp(min=SMALLEST)
 
 
+@dataclass
+class _Found:
+    """Points of a descent, and what is known of them.
+
+    Args:
+        unit: Recipes, (M, V).
+        nuisances: (M, K).
+        cost: Sums of squares, (M,).
+        fitted: Expected numbers, (M, 103).
+    """
+
+    unit: Tensor
+    nuisances: Tensor
+    cost: Tensor
+    fitted: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "_Found":
+        return _Found(self.unit[rows], self.nuisances[rows], self.cost[rows], self.fitted[rows])
+
+    def put(self, rows: Tensor, others: "_Found") -> None:
+        """Put others in the place of some rows."""
+        for name in ("unit", "nuisances", "cost", "fitted"):
+            getattr(self, name)[rows] = getattr(others, name)
+
+    def lower(self, rows: Tensor, others: "_Found") -> "_Found":
+        """Put others in the place of some rows where their cost is lower."""
+        closer = others.cost < self.cost[rows]
+        self.put(rows[closer], others[closer])
+        return self
+
+
 @dataclass(frozen=True)
 class _Problem:
     forward: Forward
+    expected: ExpectedMeasurement
     observations: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
-    weight: Tensor  # one over the noise of one chain, 0 where nothing is fitted, (B, 103)
+    chains: Tensor  # one over the standard deviation that one chain has, 0 where nothing is fitted, (B, 103)
+    stated: Tensor  # variances that are stated, relative to the monomer charged of the residual one, (B, 103)
+    conversion: Tensor  # of the residual monomer by that of the conversion, per mol/L charged, (B,)
+    weight: Tensor  # one over the standard deviation, 0 where nothing is fitted, (B, 103)
     known: Tensor  # in the units of `to_unit`, NaN where not given, (B, V)
-    measured: Tensor  # nodes at which curves are compared, (B, 100)
+    known_weight: Tensor  # one over their standard deviation, 0 where they are held or not given, (B, V)
+    given: Tensor  # the recipe as it is given, (B, V)
+    nuisances: int
 
     @classmethod
-    def of(cls, forward: Forward, observations: Tensor, known: Tensor) -> "_Problem":
-        weight = torch.zeros_like(observations)
+    def of(cls, forward: Forward, observations: Observations) -> "_Problem":
+        system = forward.system
+        x = observed_numbers(observations)
+        chains = torch.zeros_like(x)
         for at, variance in VARIANCES.items():
-            weight[:, at] = variance**-0.5
-        measured = where_measured(observations[:, CURVE])
-        rooted = _rooted(observations, measured).nan_to_num(0.0)
+            chains[:, at] = variance**-0.5
+        measured = where_measured(x[:, CURVE])
+        rooted = _rooted(x, measured).nan_to_num(0.0)
+        curve = rooted[:, CURVE].square()
         molar_mass = 10 ** torch.from_numpy(LOG_M)
-        mean = 1 / (rooted[:, CURVE].square() / molar_mass).sum(-1, keepdim=True).clamp(min=SMALLEST) / STEP
-        weight[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
-        given = ~observations.isnan()
-        given[:, [MN, MW]] &= ~given[:, CURVE].all(-1, keepdim=True)
-        return cls(
-            forward, rooted, torch.where(given, weight, 0.0), to_unit(known, forward.system).clamp(-1, 1), measured
+        mean = 1 / (curve / molar_mass).sum(-1, keepdim=True).clamp(min=SMALLEST) / STEP
+        chains[:, CURVE] = 2 * (STEP * mean / molar_mass).sqrt() * measured
+        whole = ~x[:, CURVE].isnan().any(-1)
+        given = ~x.isnan()
+        given[:, [MN, MW]] &= ~whole[:, None]
+        errors, by_name = observations.error_columns(), observations.instrument_errors()
+        stated = torch.zeros_like(x)
+        residual = errors[system.residual + SUFFIX] / observations.residual_monomer
+        stated[:, MONOMER] = residual.square().nan_to_num(0.0)
+        for at, name in ((MN, "Mn"), (MW, "Mw")):
+            stated[:, at] = (errors[name + SUFFIX] / getattr(observations, name)).square().nan_to_num(0.0)
+        detector = by_name["noise"][:, None] * curve.amax(-1, keepdim=True)
+        stated[:, CURVE] = detector.square() / (4 * curve.clamp(min=SMALLEST))
+        conversion = (errors[OF_CONVERSION] / observations.residual_monomer).nan_to_num(0.0)
+        sd = torch.stack([errors[name + SUFFIX] for name in system.targets], dim=1)
+        known = to_unit(observations.recipe, system)
+        apart = sd / unit_slopes(observations.recipe, system)
+        loose = torch.where(known.isnan() | (apart <= HELD), torch.inf, apart)
+        nodes = torch.where(whole[:, None], measured, torch.ones_like(measured))
+        expected = ExpectedMeasurement(by_name, nodes)
+        problem = cls(
+            forward,
+            without_nuisances(expected) if expected.is_exact else expected,
+            rooted,
+            torch.where(given, chains, 0.0),
+            stated,
+            conversion,
+            torch.zeros_like(x),
+            known.clamp(-1, 1),
+            1 / loose,
+            observations.recipe,
+            0 if expected.is_exact else len(NUISANCES),
         )
+        return problem.weighted(torch.zeros_like(known))
+
+    def weighted(self, unit: Tensor, noise: Tensor | None = None) -> "_Problem":
+        """The same with the weights that points (B, V) and the noise of the curves (B,) have, NaN where unknown."""
+        charged = self.forward.from_unit(self.with_known(unit))[:, 0]
+        stated = self.stated.clone()
+        stated[:, MONOMER] += (self.conversion * charged).square()
+        noise = torch.full_like(charged, torch.nan) if noise is None else noise
+        chain = 1 / self.chains.square()  # infinite where nothing is fitted
+        rough = noise.nan_to_num(ASSUMED)[:, None] * chain
+        # The roughness of a curve has the noise of its detector in it.
+        variance = rough.maximum(SMOOTHEST * chain + stated)
+        variance[:, : CURVE.start] = (rough + stated)[:, : CURVE.start]
+        return replace(self, weight=torch.where(self.chains > 0, variance, torch.inf).rsqrt())
 
     def with_known(self, unit: Tensor) -> Tensor:
         """Points (B, V) with the known values in their place."""
         return torch.where(self.known.isnan(), unit, self.known)
 
+    @property
+    def held(self) -> Tensor:
+        """Known values that are held, (B, V)."""
+        return ~self.known.isnan() & (self.known_weight == 0)
+
     def repeated(self, times: int) -> "_Problem":
         """The same observations several times each."""
-        parts = (self.observations, self.weight, self.known, self.measured)
-        return _Problem(self.forward, *(part.repeat_interleave(times, 0) for part in parts))
+        return self[torch.arange(len(self.known)).repeat_interleave(times)]
 
     def __getitem__(self, rows: Tensor) -> "_Problem":
-        return _Problem(
-            self.forward, *(part[rows] for part in (self.observations, self.weight, self.known, self.measured))
-        )
+        names = ("expected", "observations", "chains", "stated", "conversion", "weight", "known", "known_weight")
+        return replace(self, given=self.given[rows], **{name: getattr(self, name)[rows] for name in names})
 
-    def deviation(self, fitted: Tensor) -> Tensor:
-        """Weighted deviations of the observations from fitted numbers, (B, 103)."""
-        return (self.observations - _rooted(fitted, self.measured)) * self.weight
+    def deviation(self, found: _Found) -> Tensor:
+        """Deviations of observations, known values and nuisances in standard deviations, (B, 103 + V + K)."""
+        numbers = (self.observations - _rooted(found.fitted)) * self.weight
+        known = (self.known.nan_to_num(0.0) - found.unit) * self.known_weight
+        return torch.cat([numbers, known, -found.nuisances], dim=-1)
 
-    def fit(self, found: tuple[Tensor, ...], populated: Tensor, known: Tensor, near: Tensor) -> Fit:
+    def roughness(self, found: _Found) -> Tensor:
+        """Noise variance of the curves by their roughness, (B,)."""
+        deviation = (self.observations - _rooted(found.fitted))[:, CURVE] * self.chains[:, CURVE]
+        return roughness(deviation, self.populated()[:, CURVE])
+
+    def populated(self) -> Tensor:
+        """Which observed numbers count, (B, 103)."""
+        curve = self.observations[:, CURVE].square()
+        populated = self.weight > 0
+        populated[:, CURVE] &= curve > POPULATED * curve.amax(-1, keepdim=True)
+        return populated
+
+    def fit(self, found: _Found, near: Tensor) -> Fit:
         """What was found, with its deviations."""
-        unit, _, fitted = found
-        deviation = self.deviation(fitted)
-        noise = roughness(deviation[:, CURVE], populated[:, CURVE])
-        recipes = torch.where(known.isnan(), self.forward.from_unit(unit), known)
-        return Fit(recipes, deviation, populated, noise, near[:, 0], self.measured)
+        deviation = self.deviation(found)
+        counting = torch.cat(
+            [self.populated(), self.known_weight > 0, torch.ones_like(found.nuisances, dtype=torch.bool)], dim=-1
+        )
+        recipes = torch.where(self.given.isnan(), self.forward.from_unit(found.unit), self.given)
+        measured = self.chains[:, CURVE] > 0
+        stated = self.stated[:, MN].sqrt()
+        return Fit(recipes, deviation, counting, self.roughness(found), near[:, 0], measured, found.fitted, stated)
 
-    def descended(self, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Go downhill from several points each, (B, S, V); the best point, its sum of squares, its fitted numbers."""
+    def at(self, unit: Tensor, nuisances: Tensor) -> tuple[_Found, Tensor]:
+        """Points with their costs, and the slopes of the expected numbers there, (B, 103, V + K)."""
+        values, slopes = self.forward.with_slopes(unit)
+        fitted, slopes = self.expected.with_slopes(values, slopes, nuisances)
+        found = _Found(unit, nuisances, unit.new_zeros(len(unit)), fitted)
+        found.cost = self.deviation(found).square().sum(-1)
+        return found, slopes
+
+    def descended(self, starts: Tensor) -> _Found:
+        """Go downhill from several points each, (B, S, V), to the best."""
         count = starts.shape[1]
         problem = self.repeated(count)
-        unit, cost, fitted = problem.descend(problem.with_known(starts.flatten(0, 1)), count)
-        best = cost.view(-1, count).argmin(1) + count * torch.arange(len(starts))
-        return unit[best], cost[best], fitted[best]
+        unit = problem.with_known(starts.flatten(0, 1))
+        start = _Found(unit, unit.new_zeros(len(unit), self.nuisances), unit[:, 0], unit)
+        found = problem.descend(start, count, STEPS)
+        return found[found.cost.view(-1, count).argmin(1) + count * torch.arange(len(starts))]
 
-    def descend(self, unit: Tensor, starts: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Points (B, V) moved downhill, their sums of squares and fitted numbers; ``starts`` neighbouring rows are one
-        observation."""
-        damping = torch.full((len(unit),), 1e-2, dtype=unit.dtype)
-        fitted, slopes = self.forward.with_slopes(unit)
-        cost = self.deviation(fitted).square().sum(-1)
-        moving = torch.arange(len(unit))
-        for turn in range(STEPS):
+    def descend(self, start: _Found, starts: int, steps: int) -> _Found:
+        """Go downhill from points; ``starts`` neighbouring rows are one observation."""
+        found, slopes = self.at(start.unit, start.nuisances)
+        damping = torch.full_like(found.cost, 1e-2)
+        moving = torch.arange(len(found.cost))
+        for turn in range(steps):
             if turn == RACE and starts > 1:
-                ahead = cost.view(-1, starts).argmin(1) + starts * torch.arange(len(cost) // starts)
+                ahead = found.cost.view(-1, starts).argmin(1) + starts * torch.arange(len(found.cost) // starts)
                 moving = moving[torch.isin(moving, ahead)]
             if not len(moving):
                 break
-            problem = self[moving]
-            moved = problem.step(unit[moving], fitted[moving], slopes[moving], damping[moving])
-            new_fitted, new_slopes = self.forward.with_slopes(moved)
-            new, old = problem.deviation(new_fitted).square().sum(-1), cost[moving]
-            better = new < old
+            problem, before = self[moving], found[moving]
+            moved, new_slopes = problem.at(*problem.step(before, slopes[moving], damping[moving]))
+            better = moved.cost < before.cost
             lower = moving[better]
-            unit[lower], cost[lower] = moved[better], new[better]
-            fitted[lower], slopes[lower] = new_fitted[better], new_slopes[better]
+            found.put(lower, moved[better])
+            slopes[lower] = new_slopes[better]
             damping[moving] = (damping[moving] * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e6)
-            arrived = torch.where(better, old - new <= SETTLED * old + NEGLIGIBLE, damping[moving] > STUCK)
-            moving = moving[~arrived]
-        return unit, cost, fitted
+            settled = before.cost - moved.cost <= SETTLED * before.cost + NEGLIGIBLE
+            moving = moving[~torch.where(better, settled, damping[moving] > STUCK)]
+        return found
 
-    def step(self, unit: Tensor, fitted: Tensor, slopes: Tensor, damping: Tensor) -> Tensor:
-        """Points (B, V) after one damped step from points with fitted numbers (B, 103) and their slopes (B, 103, V)."""
-        slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(fitted, slopes, self.measured)], 1)
-        slopes = slopes * self.weight[..., None] * self.known.isnan()[:, None, :]
-        downhill = torch.einsum("mou,mo->mu", slopes, self.deviation(fitted))
+    def step(self, found: _Found, slopes: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, V) and nuisances (B, K) after one damped step, from slopes (B, 103, V + K)."""
+        unit, count = found.unit, found.unit.shape[1]
+        slopes = (
+            torch.cat([slopes[:, : CURVE.start], _slopes_of_root(found.fitted, slopes)], 1) * self.weight[..., None]
+        )
+        free = torch.cat([~self.held, torch.ones_like(found.nuisances, dtype=torch.bool)], dim=-1)
+        deviation = self.deviation(found)
+        # Known values and nuisances deviate by what they move.
+        priors = torch.cat([self.known_weight, torch.ones_like(found.nuisances)], dim=-1)
+        numbers = deviation[:, : slopes.shape[1]]
+        downhill = torch.einsum("mou,mo->mu", slopes, numbers) + priors * deviation[:, slopes.shape[1] :]
         # A wall that the descent leans on is not moved along.
-        stuck = ((unit >= 1) & (downhill > 0)) | ((unit <= -1) & (downhill < 0))
-        slopes, downhill = slopes * ~stuck[:, None, :], downhill * ~stuck
-        normal = slopes.mT @ slopes
+        stuck = ((unit >= 1) & (downhill[:, :count] > 0)) | ((unit <= -1) & (downhill[:, :count] < 0))
+        free[:, :count] &= ~stuck
+        slopes, downhill = slopes * free[:, None, :], downhill * free
+        normal = slopes.mT @ slopes + torch.diag_embed(priors.square() * free)
         size = normal.diagonal(dim1=-2, dim2=-1)
         held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
-        return (unit + torch.linalg.solve(normal + held, downhill)).clamp(-1, 1)
+        change = torch.linalg.solve(normal + held, downhill)
+        moved = found.nuisances + change[:, count:]
+        return (unit + change[:, :count]).clamp(-1, 1), moved.clamp(-WIDEST, WIDEST)
 
 
-def _slopes_of_root(fitted: Tensor, slopes: Tensor, measured: Tensor) -> Tensor:
-    """Slopes (B, 100, V) of the roots that `_rooted` makes of fitted numbers (B, 103) with slopes (B, 103, V)."""
-    curve = fitted[:, CURVE].clamp(min=0) * measured
-    area = _area(curve)
-    share, rising = curve / area, slopes[:, CURVE] * measured[..., None] / area[..., None]
-    rising = rising - share[..., None] * rising.sum(1, keepdim=True) * STEP
-    return rising * (0.5 / share.clamp(min=SMALLEST).sqrt())[..., None]
+def observed_numbers(observations: Observations) -> Tensor:
+    """Observed numbers `polyinv.simulate.observed.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
+    return torch.cat([observations.scalars.clamp(min=TRACE).log(), observations.mmd], dim=-1)
+
+
+def _slopes_of_root(fitted: Tensor, slopes: Tensor) -> Tensor:
+    """Slopes (B, 100, V) of the roots of fitted curves with slopes, both of (B, 103) numbers."""
+    root = fitted[:, CURVE].clamp(min=SMALLEST).sqrt()
+    return slopes[:, CURVE] * (0.5 / root)[..., None]

@@ -3,15 +3,17 @@
 import torch
 from torch import Tensor
 
-from polyinv.chemistry import System
 from polyinv.data.files.units import if_meant_otherwise
 from polyinv.data.observations import Observations
+from polyinv.instrument.errors import SUFFIX
 from polyinv.quantities import Quantity
 from polyinv.simulate.recipes import box
 
 MARGIN = 0.1
 """How far an answer may leave the box before it counts as outside, as a share of its width."""
 
+WITHIN = 2.5
+"""Standard deviations by which a known value may lie outside: the true one may still be inside."""
 NEAR = 0.1
 """How far beyond the box a guess may lie, as a share of its width."""
 
@@ -33,17 +35,23 @@ def guessed_unit(quantity: Quantity, value: float) -> str:
     return ""
 
 
-def leaving_box(recipes: Tensor, given: Tensor, system: System) -> Tensor:
-    """Whether values (N, V) lie outside the box in which models have learned; answers by more than a margin."""
+def leaving_box(recipes: Tensor, observations: Observations) -> Tensor:
+    """Whether values (N, V) of observations lie outside the box in which models have learned.
+
+    Answers do by more than a margin, and known values by more than their errors.
+    """
+    system = observations.system
     low, high = box(system)
-    margin = torch.where(given, 0.0, MARGIN * (high - low))
+    errors = observations.error_columns()
+    sd = torch.stack([errors[name + SUFFIX] for name in system.targets], dim=1).nan_to_num(0.0)
+    margin = torch.where(observations.recipe.isnan(), MARGIN * (high - low), WITHIN * sd)
     return (recipes < low - margin) | (recipes > high + margin)
 
 
 def known_outside_box(observations: Observations) -> list[str]:
     """Say of each row which known value of the recipe lies outside the box, with a guess of its unit; empty if none."""
     system, recipes = observations.system, observations.recipe
-    leaving = leaving_box(recipes, ~recipes.isnan(), system)
+    leaving = leaving_box(recipes, observations)
     said = [""] * len(recipes)
     for row, at in leaving.nonzero().tolist():
         quantity, value = system.recipe[at], recipes[row, at].item()

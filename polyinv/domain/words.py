@@ -3,7 +3,7 @@
 Every line is a warning in words; none stops an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import System
+from polyinv.data.features import errors_of
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.domain.recipe_box import guessed_unit, leaving_box
+from polyinv.domain.typical_errors import BEYOND_95, TypicalErrors, typical_errors
+from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
+from polyinv.models.coverage import NORMAL
 from polyinv.runtime.blocks import blocks
 
 POOR = 0.5
@@ -43,7 +47,7 @@ class Finding:
     """Finding about some of N rows: a line for the log, and what a cell of the answers says of each.
 
     Args:
-        line: Names the rows.
+        line: Names the rows; empty where another finding has said it.
         rows: Which they are, (N,).
         brief: The same without the rows.
     """
@@ -65,22 +69,60 @@ def by_row(findings: Sequence[Finding], count: int) -> list[str]:
     return ["; ".join(each) for each in said]
 
 
-def cannot_be_told(pattern: str, expectations: Expectations, count: int) -> list[Finding]:
-    """Warn of values of the recipe that a pattern of inputs cannot tell in N rows, and say what would help."""
-    system, expected = expectations.model.system, expectations.of(pattern)
-    poor = expected[expected["r2"] < POOR]
-    if poor.empty:
+def cannot_be_told(
+    pattern: str, expectations: Expectations, observations: Observations, errors: TypicalErrors
+) -> list[Finding]:
+    """Warn of values of the recipe that a pattern of inputs cannot tell, in which rows, and say what would help.
+
+    A value is told where its expected error leaves half of the variance that it has in the box.
+    """
+    system, given = expectations.model.system, inputs_of(pattern, expectations.model.system)
+    poor = errors.r2 < POOR  # of what is given there is none
+    names = [name for name, any_row in zip(system.targets, poor.any(0).tolist(), strict=True) if any_row]
+    if not names:
         return []
-    units = {quantity.name: quantity.unit for quantity in system.recipe}
+    at = [system.targets.index(name) for name in names]
+    middle = [(errors.r2[poor[:, k], k].median().item(), errors.rmse[poor[:, k], k].median().item()) for k in at]
     said = ", ".join(
-        f"{name} (expected R² {line.r2:.2f}, typical error {line.rmse:.2g} {units[name]})"
-        for name, line in poor.iterrows()
+        f"{name} (expected R² {r2:.2f}, typical error {rmse:.2g} {system.recipe[k].unit})"
+        for name, k, (r2, rmse) in zip(names, at, middle, strict=True)
     )
-    more, then = expectations.one_more(pattern, poor.index)
-    better = ", ".join(f"{name} {then[name]:.2f}" for name in poor.index if name in then)
+    more, then = expectations.one_more(pattern, names, observations)
+    better = ", ".join(f"{name} {then[name]:.2f}" for name in names if name in then)
     helps = f"; with {in_words(more, system)} as well, expected R²: {better}" if better else ""
-    line = f"{in_words(inputs_of(pattern, system), system)} cannot tell {said}{helps}"
-    return [Finding(line, torch.ones(count, dtype=torch.bool), f"{', '.join(poor.index)} cannot be told")]
+    rows = poor.any(1)
+    which = "" if rows.all() else f"{_rows(rows, observations.labels)}: "
+    line = f"{which}{in_words(given, system)} cannot tell {said}{helps}"
+    return [Finding(line if first else "", rows_of, brief) for first, (rows_of, brief) in _briefs(poor, system.targets)]
+
+
+def _briefs(poor: Tensor, targets: Sequence[str]) -> Iterator[tuple[bool, tuple[Tensor, str]]]:
+    """What cells say of the rows with the same values that cannot be told."""
+    for number, kind in enumerate(poor[poor.any(1)].unique(dim=0)):
+        named = ", ".join(name for name, bad in zip(targets, kind.tolist(), strict=True) if bad)
+        yield number == 0, ((poor == kind).all(1), f"{named} cannot be told")
+
+
+def beyond_training(model: InverseModel, observations: Observations) -> list[Finding]:
+    """Warn of errors that are larger than those that a model has learned with."""
+    if not model.takes_errors:
+        return []
+    found, errors = [], observations.error_columns()
+    for column, name in errors_of(model.system).items():
+        scale = torch.ones_like(observations.Mn)
+        if name in RELATIVE:
+            of = column.removesuffix(SUFFIX)
+            scale = observations.x([of])[:, 0]
+        large = errors[column] > getattr(TRAINED, name) * scale * (1 + 1e-9)
+        if large.any():
+            row = int(large.nonzero()[0])
+            most = getattr(TRAINED, name) * scale[row].item()
+            line = (
+                f"{_rows(large, observations.labels)}: {column} {errors[column][row].item():.3g} is larger than "
+                f"{most:.3g}, up to which models have learned; the answers are more certain than they should be"
+            )
+            found.append(Finding(line, large, f"{column} is larger than any learned from"))
+    return found
 
 
 def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
@@ -92,7 +134,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     """
     given, rows = ~observations.recipe.isnan(), observations.labels
     system = observations.system
-    found, leaving = [], leaving_box(recipes, given, system)
+    found, leaving = [], leaving_box(recipes, observations)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
@@ -127,12 +169,12 @@ def impossible(recipes: Tensor, observations: Observations) -> list[Finding]:
 
 def conflicts(
     model: InverseModel, observations: Observations, pattern: str, name: str, expectations: Expectations
-) -> tuple[Tensor, Tensor, pd.Series]:
+) -> tuple[Tensor, Tensor, TypicalErrors]:
     """Whether a known value of the recipe conflicts with the other inputs of a pattern.
 
-    What is known is asked for as if it were not. An answer farther away than 99 % of the errors made in that pattern
-    is a contradiction; of values that agree, one in a hundred is called one. Rows with a known value outside the box
-    have none.
+    What is known is asked for as if it were not. An answer farther away than 99 % of such errors, its own and that of
+    the value, is a contradiction; of values that agree, one in a hundred is called one. Rows with a known value outside
+    the box have none.
 
     Args:
         model: A conditional one.
@@ -142,7 +184,7 @@ def conflicts(
         expectations: Of the model.
 
     Returns:
-        Whether they do (N,), what they say instead (N,), and what is expected of such answers.
+        Whether they do (N,), what they say instead (N,), and the errors of such answers.
     """
     system = model.system
     at = system.targets.index(name)
@@ -152,9 +194,13 @@ def conflicts(
     parts = blocks(len(observations), AT_ONCE, "checking known values")
     masked = (observations[rows].masked(without) for rows in parts)
     answer = torch.cat([model.predict(part.x(model.columns))[:, at] for part in masked])
-    expected = expectations.of(without).loc[name]
-    inside = ~leaving_box(recipes, ~recipes.isnan(), system).any(-1)
-    return inside & ((answer - known).abs() > expected["error_99"]), answer, expected
+    errors = typical_errors(model, observations, without, expectations)
+    largest = errors.largest[:, at]
+    if model.tells_errors:
+        stated = BEYOND_95 * NORMAL[1] * observations.error_columns()[name + SUFFIX]
+        largest = (largest.square() + stated.square()).sqrt()
+    inside = ~leaving_box(recipes, observations).any(-1)
+    return inside & ((answer - known).abs() > largest), answer, errors
 
 
 def contradictions(
@@ -166,15 +212,16 @@ def contradictions(
     for at, quantity in enumerate(system.recipe):
         if quantity.name not in given:
             continue
-        against, answer, expected = conflicts(model, observations, pattern, quantity.name, expectations)
+        against, answer, errors = conflicts(model, observations, pattern, quantity.name, expectations)
         if against.any():
             first = int(against.nonzero()[0])
             known = _first(against, observations.recipe[:, at], rows, "g")
             rest = in_words([name for name in given if name != quantity.name], system)
+            rmse, largest = errors.rmse[first, at].item(), errors.largest[first, at].item()
             line = (
                 f"{_rows(against, rows)}: {quantity.name} is given as {known}, but the answer from {rest} is "
-                f"{answer[first].item():.3g} ± {expected['rmse']:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
-                f"are within {expected['error_99']:.2g}); one is wrong"
+                f"{answer[first].item():.3g} ± {rmse:.2g} {quantity.unit} ({SURE:.0%} of rows that agree "
+                f"are within {largest:.2g}); one is wrong"
             )
             found.append(Finding(line, against, f"{quantity.name} conflicts with the rest"))
     return found

@@ -14,7 +14,8 @@ reach is the **floor**, the mean distance between two replicates of the true rec
 the floor is the score, and 1 is perfect. Like is compared with like: noise-free curves would come closer to the
 observed one than a replicate does, by :math:`\sqrt 2`, and score better than the truth. The answer is therefore a
 replicate of the predicted recipe, of the same number of chains at the horizon, and the distance is the mean over
-several of them, so that what scatters is the observation alone. ``METHODS`` names what an answer is simulated by:
+several of them, so that what scatters is the observation alone. Where an instrument has errors, replicates are measured
+with them, each with a calibration of its own. ``METHODS`` names what an answer is simulated by:
 
 - ``sampled`` draws the noise on top of the rate equations (`polyinv.simulate.sampling`), which stands for kinetic Monte
   Carlo (docs/explanation/simulators.md),
@@ -43,6 +44,9 @@ from torch import Tensor
 from polyinv.chemistry import DEFAULT, AnySystem, Chemistry, System, load_system
 from polyinv.data.observations import Observations
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.errors import LEAST
+from polyinv.instrument.measure import Draws
+from polyinv.instrument.measure import observe as measure_rows
 from polyinv.mmd import STEP, mean_molar_masses
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.progress import counted
@@ -60,6 +64,8 @@ BLOCK = 512
 """Rows that are simulated and compared at once."""
 DRAWN = 64
 """Recipes whose replicates are drawn at once: they stay in a processor's cache."""
+MEASURED_REPLICATES = 8
+"""The same of measured curves, whose instrument takes longer than their chains."""
 CLOSE = 1.5
 """Ratio up to which an answer counts as close in a `summary`."""
 
@@ -339,13 +345,16 @@ def _compared(
     settings: Settings,
 ) -> pd.DataFrame:
     """Compare a block of answers with what was observed; ``alike`` where the reference is the answer itself."""
+    observations = observations.to("cpu")
+    if not observations.has_exact_curves:
+        settings = replace(settings, replicates=min(settings.replicates, MEASURED_REPLICATES))
     if alike and method == "sampled":
         answer, replicates = _simulated(recipes, method, [2 * seed, 2 * seed + 1], settings)
-        floor = _between(replicates.mmd)
+        floor = _between(_measured(replicates, observations, 2 * seed + 1).mmd)
     else:
         (answer,) = _simulated(recipes, method, [2 * seed], settings)
-        floor = _floor(reference, method, 2 * seed + 1, settings)
-    observations = observations.to("cpu")
+        floor = _floor(reference, observations, method, 2 * seed + 1, settings)
+    answer = _measured(answer, observations, 2 * seed)
     w = observations.mmd.contiguous()  # a sum depends on the layout, in its last bit
     curve = w / (w.sum(-1, keepdim=True) * STEP)  # NaN where one has a gap
     apart = distance(answer.mmd, curve[:, None]).mean(1)
@@ -369,13 +378,40 @@ def _check_shapes(expected: tuple[int, int], recipes: Tensor, true: Tensor | Non
             )
 
 
-def _floor(recipes: Tensor, method: str, seed: int, settings: Settings) -> Tensor:
-    """Mean distance (B,) between replicates of the recipes, simulated by a method."""
+def _floor(recipes: Tensor, observations: Observations, method: str, seed: int, settings: Settings) -> Tensor:
+    """Mean distance (B,) between replicates of the recipes, simulated by a method and measured like observations."""
     (made,) = _simulated(recipes, method, [seed], settings)
     if method == "deterministic":
         (noisy,) = _simulated(recipes, "sampled", [seed], settings)
+        noisy, made = (_measured(each, observations, seed) for each in (noisy, made))
         return distance(noisy.mmd, made.mmd).mean(1)
-    return _between(made.mmd)
+    return _between(_measured(made, observations, seed).mmd)
+
+
+def _measured(made: Snapshots, observations: Observations, seed: int) -> Snapshots:
+    """Measure replicates (B, R) with the errors that each observation has, each with a calibration of its own."""
+    if observations.has_exact_curves:
+        return made
+    rows, replicates = made.Mn.shape
+    errors = observations.instrument_errors()
+    errors |= {name: torch.zeros(rows, dtype=torch.float64) for name in LEAST if name not in errors}
+    flat = mapped(made, lambda part: part.flatten(0, 1))
+    known = ~flat.Mn.isnan()
+    curves = torch.where(known[:, None], flat.mmd, torch.ones_like(flat.mmd))
+    found = measure_rows(
+        torch.ones(len(curves), 1, dtype=torch.float64),
+        flat.residual_monomer,
+        curves,
+        {name: sd.repeat_interleave(replicates) for name, sd in errors.items()},
+        # The same numbers for every row, so that it scores the same alone and among others.
+        Draws.of(replicates, 1, torch.Generator().manual_seed(_stream(seed))).repeated(rows),
+        quantities=observations.system.recipe[:1],
+        residual_name=observations.system.residual,
+        means=(flat.Mn, flat.Mw),
+    )
+    mmd = torch.where(known[:, None], found.mmd, torch.nan)
+    parts = replace(flat, mmd=mmd, Mn=found.Mn, Mw=found.Mw)
+    return mapped(parts, lambda part: part.unflatten(0, (rows, replicates)))
 
 
 def _between(replicates: Tensor) -> Tensor:

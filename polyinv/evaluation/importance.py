@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from polyinv.data.features import errors_of
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import SHOWING
 from polyinv.errors import InputError
@@ -40,7 +41,7 @@ POPULATED = 0.01
 
 
 def blocks(columns: Sequence[str], observations: Observations, pieces: int = PIECES) -> dict[str, list[str]]:
-    """Cut the columns of a model into blocks that hold each column once.
+    """Cut the columns of a model into blocks that hold each column once, errors excepted.
 
     The curve is cut into stretches of the same number of nodes over the range where the mean curve is populated; what
     lies beyond joins the first and the last stretch.
@@ -54,7 +55,8 @@ def blocks(columns: Sequence[str], observations: Observations, pieces: int = PIE
         The scalars and values of the recipe by their name, then the stretches by their range of log10(M / g/mol).
     """
     curve = [name for name in columns if name in MMD]
-    single = {name: [name] for name in columns if name not in MMD}
+    errors = errors_of(observations.system)  # told of what is given; they tell nothing themselves
+    single = {name: [name] for name in columns if name not in MMD and name not in errors}
     if not curve:
         return single
     ends = _ends(observations.mmd, pieces)

@@ -1,4 +1,4 @@
-r"""Information limit of an observation, without a network: local information and the recipe box as prior.
+r"""What an observation tells, without a network: the local estimate, by Fisher information and the recipe box as prior.
 
 Near a recipe :math:`\theta` the observation :math:`y` of a reaction of finite volume is Gaussian about the
 deterministic solution, with slopes :math:`J = \partial y / \partial \theta` and a covariance :math:`\Sigma` that
@@ -7,19 +7,26 @@ information about the values it asks for is :math:`F = J^\top \Sigma^{-1} J`; wi
 estimator of a Gaussian problem has a smaller mean squared error than :math:`(F + P)^{-1}` (the Cramér–Rao bound with a
 prior [van Trees, *Detection, Estimation, and Modulation Theory* I, 2.4]).
 
+With the errors of a laboratory (`polyinv.instrument`) the instrument stands between polymer and observation: slopes and
+noise go through it, its own noise comes on top, and what is unknown besides (calibration, baseline, the error of a
+known value) are further unknowns with their standard deviations as prior.
+
 What it leaves out: where the values that fit form a ridge that bends, or ends at a wall of the box, the posterior is
 not Gaussian and the number only an estimate. The noise itself also depends on the recipe; that is not counted as
 information, since the volume that a measured curve stands for is unknown.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, Chemistry, System, load_system
 from polyinv.data.patterns import inputs_of
-from polyinv.mmd import STEP
+from polyinv.instrument.errors import LEVELS, OF_UNIT, MeasurementErrors
+from polyinv.instrument.expected import CURVE, NUISANCES, ExpectedMeasurement
+from polyinv.mmd import LOG_M, STEP
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.fluctuations import fluctuations
 from polyinv.simulate.observed import OBSERVED, observe_with_slopes
@@ -39,12 +46,16 @@ class Response:
     """Response of the observations of B reactions to their recipes, and their noise.
 
     Args:
+        recipes: (B, V).
+        values: The O observed numbers, (B, O), see `polyinv.simulate.observed.observe`.
         slopes: Derivatives of the O observed numbers by the recipe, (B, O, V), per unit of its values.
         noise: Covariance of the observed numbers of a reaction of one chain, (B, O, O); divided by the chains at the
             horizon it is that of the reaction.
         system: What is polymerized.
     """
 
+    recipes: Tensor
+    values: Tensor
     slopes: Tensor
     noise: Tensor
     system: System
@@ -60,10 +71,10 @@ def respond(recipes: Tensor, system: AnySystem = DEFAULT, horizon: float | None 
     """
     system, recipes = load_system(system), recipes.double()
     horizon = system.horizon if horizon is None else horizon
-    _, slopes = observe_with_slopes(recipes, system.chemistry)
+    values, slopes = observe_with_slopes(recipes, system.chemistry)
     with one_thread():
         noise = [_noise_of(part, system.chemistry, horizon) for part in recipes.split(CHUNK)]
-    return Response(slopes, torch.cat(noise), system)
+    return Response(recipes, values, slopes, torch.cat(noise), system)
 
 
 def box_variance(system: System) -> Tensor:
@@ -135,13 +146,16 @@ def posterior_covariance(slopes: Tensor, noise: Tensor, prior: Tensor) -> Tensor
     return inverted * width[:, None] * width
 
 
-def expected_variance(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
+def expected_variance(
+    response: Response, pattern: str, chains: float | Tensor, errors: MeasurementErrors = LEVELS["exact"]
+) -> Tensor:
     """Variance (B, V) of the recipe values that is left when the inputs of a pattern are given; 0 of a known one.
 
     Args:
         response: Of B recipes.
         pattern: See `polyinv.data.patterns`.
         chains: Dead chains at the horizon, one number or (B,).
+        errors: Of the laboratory.
 
     Raises:
         InputError: The pattern cannot be.
@@ -150,23 +164,67 @@ def expected_variance(response: Response, pattern: str, chains: float | Tensor) 
     given, columns = inputs_of(pattern, system), (system.residual, *OBSERVED[1:])
     observed = [columns.index(column) for name in given for column in system.inputs[name] if column in columns]
     asked = [at for at, name in enumerate(system.targets) if name not in given]
-    noise = response.noise[:, observed][:, :, observed] / torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
+    many = torch.as_tensor(chains, dtype=torch.float64).reshape(-1, 1, 1)
+    slopes, noise, prior = response.slopes[..., asked], response.noise / many, box_variance(system)[asked]
+    if errors != LEVELS["exact"]:
+        known = [at for at in range(len(system.targets)) if at not in asked]
+        slopes, noise, others = _measured(response, noise, asked, known, errors)
+        prior = torch.cat([prior, torch.ones(others, dtype=prior.dtype)])
+    covariance = posterior_covariance(slopes[:, observed], noise[:, observed][:, :, observed], prior)
     left = torch.zeros(len(noise), len(system.targets), dtype=torch.float64)
-    covariance = posterior_covariance(response.slopes[:, observed][:, :, asked], noise, box_variance(system)[asked])
-    left[:, asked] = covariance.diagonal(dim1=-2, dim2=-1)
+    left[:, asked] = covariance.diagonal(dim1=-2, dim2=-1)[:, : len(asked)]
     return left
 
 
-def information_limit(response: Response, pattern: str, chains: float | Tensor) -> Tensor:
-    """Information limit: R² of each value of the recipe (V,) that observations allow; 1 of a known one.
+def _measured(
+    response: Response, noise: Tensor, asked: list[int], known: list[int], errors: MeasurementErrors
+) -> tuple[Tensor, Tensor, int]:
+    """Slopes (B, O, U) and noise (B, O, O) of what is measured with errors, and the number of unknowns of variance one.
+
+    The unknowns are what is asked, then the errors of known values and the nuisances of the instrument.
+    """
+    values, system, count = response.values, response.system, len(response.values)
+    sd = {name: torch.full((count,), value, dtype=torch.float64) for name, value in asdict(errors).items()}
+    nodes = torch.from_numpy(LOG_M) >= math.log10(max(errors.lower_limit, 1.0))
+    expected = ExpectedMeasurement(sd, nodes.expand(count, -1))
+    every = torch.eye(len(OBSERVED), dtype=values.dtype).expand(count, -1, -1)
+    seen, effects = expected.with_slopes(values, every, values.new_zeros(count, len(NUISANCES)))
+    through, nuisances = effects.split([len(OBSERVED), len(NUISANCES)], dim=-1)
+    slopes = through @ response.slopes
+    of_known = [sd[OF_UNIT[system.recipe[at].unit]] for at in known]
+    of_known = [
+        error * response.recipes[:, at] if system.recipe[at].unit == "mol/L" else error
+        for error, at in zip(of_known, known, strict=True)
+    ]
+    moved = [slopes[..., at] * error[:, None] for error, at in zip(of_known, known, strict=True)]
+    unknowns = torch.cat([slopes[..., asked], *(each[..., None] for each in moved), nuisances], dim=-1)
+    own = torch.zeros_like(seen)
+    conversion = errors.conversion * response.recipes[:, 0] / values[:, 0].exp()
+    own[:, 0] = errors.residual**2 + conversion.square()
+    own[:, 1:3] = errors.molar_mass**2
+    own[:, CURVE] = (errors.noise * seen[:, CURVE].amax(-1, keepdim=True)).square() * nodes
+    return unknowns, through @ noise @ through.mT + torch.diag_embed(own), len(known) + len(NUISANCES)
+
+
+def local_r2(
+    response: Response, pattern: str, chains: float | Tensor, errors: MeasurementErrors = LEVELS["exact"]
+) -> Tensor:
+    """R² of each value of the recipe (V,) that observations allow, by the local estimate; 1 of a known one.
 
     The arguments are those of `expected_variance`.
     """
-    return 1 - expected_variance(response, pattern, chains).mean(0) / box_variance(response.system)
+    return 1 - expected_variance(response, pattern, chains, errors).mean(0) / box_variance(response.system)
 
 
-def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256, system: AnySystem = DEFAULT) -> Tensor:
-    """Information limit (V,) of the rows of a test, by the spread of their own recipes; 1 of a known value.
+def local_r2_of_rows(
+    recipes: Tensor,
+    pattern: str,
+    chains: float,
+    most: int = 256,
+    system: AnySystem = DEFAULT,
+    errors: MeasurementErrors = LEVELS["exact"],
+) -> Tensor:
+    """R² (V,) that the rows of a test allow, by the local estimate and the spread of their own recipes; 1 if known.
 
     NaN of a value that is the same in all rows.
 
@@ -176,10 +234,9 @@ def limit_of_rows(recipes: Tensor, pattern: str, chains: float, most: int = 256,
         chains: Dead chains at the horizon.
         most: Rows to take for all, evenly from the list; each costs about 15 ms.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
+        errors: Of the laboratory.
     """
     chosen = recipes[torch.linspace(0, len(recipes) - 1, min(most, len(recipes))).round().long()]
-    left, spread = (
-        expected_variance(respond(chosen, system), pattern, chains).mean(0),
-        recipes.double().var(0, correction=0),
-    )
+    left = expected_variance(respond(chosen, system), pattern, chains, errors).mean(0)
+    spread = recipes.double().var(0, correction=0)
     return torch.where(left > 0, torch.where(spread > 0, 1 - left / spread, torch.nan), 1.0)

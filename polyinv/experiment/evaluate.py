@@ -19,18 +19,21 @@ import yaml
 from polyinv.chemistry import System, load_system
 from polyinv.data.bundled import load_bundled
 from polyinv.data.features import features_of
-from polyinv.data.patterns import pattern_of
+from polyinv.data.patterns import inputs_of, pattern_of
 from polyinv.data.source import DataConfig, GridConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
+from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
 from polyinv.runtime.files import refuse_existing, written
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from polyinv.data.observations import Observations
     from polyinv.evaluation.evaluated import Evaluated
     from polyinv.report.html import Section
@@ -38,19 +41,25 @@ if TYPE_CHECKING:
 SEED = 42
 """Of the by_recipe split of the bundled grid that gives the test rows, unless the experiment had another."""
 CHAINS = 1e6
-"""Of the reactions that the information limit is given for: those of the bundled rows."""
+"""Of the reactions that the local estimate is given for: those of the bundled rows."""
 LIMIT = (
-    "The information limit is the R² that rows with the noise of a million chains allow a model that has learned the "
-    "whole box: a local estimate; of butyl acrylate, where little is known, too high for cAIBN_0 by up to 0.22 and "
-    "too low for temperature and time by up to 0.07 (docs/explanation/value-of-knowing.md). A model that has learned "
-    "the levels of a grid may pass it on that grid."
+    "The local estimate is the R² that rows with the noise of a million chains allow a model that has learned the "
+    "whole box, from the slopes of the rate equations; of butyl acrylate, where little is known, too high for cAIBN_0 "
+    "by up to 0.29 and too low for temperature and time by up to 0.08 (docs/explanation/value-of-knowing.md). A model "
+    "that has learned the levels of a grid may pass it on that grid."
 )
 
 log = logging.getLogger(__name__)
 
 
 def evaluate(
-    path: Path | str, output: Path | str, *, data: str | None = None, given: str | None = None, method: str = "sampled"
+    path: Path | str,
+    output: Path | str,
+    *,
+    data: str | None = None,
+    given: str | None = None,
+    method: str = "sampled",
+    errors: str | None = None,
 ) -> pd.DataFrame:
     """Evaluate a saved model and write the report.
 
@@ -61,6 +70,8 @@ def evaluate(
             apart, and the off-grid set.
         given: What a conditional model is given, see `polyinv.data.patterns`; the composite by default.
         method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
+        errors: Measure the rows with these errors first, see `polyinv.instrument.errors.LEVELS`; a model that takes
+            errors is told them. None takes the rows as they are.
 
     Returns:
         The scores: subset, member, target, metric, value, and its spread by the choice of the test reactions.
@@ -79,6 +90,7 @@ def evaluate(
             f"{path} is no conditional model: it is given all of {features_of(model.columns, model.system)}, not "
             f"{given}"
         )
+    level = LEVELS["exact"] if errors is None else measurement_errors(errors)
     tables = dict(_tables(Path(path), data, model.system))
     for name, table in tables.items():
         if len(table) < 2:
@@ -88,7 +100,7 @@ def evaluate(
     output.parent.mkdir(parents=True, exist_ok=True)
     with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
-        return _write_report(model, folder, Path(path), tables, given or "composite", loop, passing)
+        return _write_report(model, folder, Path(path), tables, given or "composite", level, loop, passing)
 
 
 @contextmanager
@@ -136,43 +148,53 @@ def _write_report(
     run: Path,
     tables: Mapping[str, pd.DataFrame],
     given: str,
+    errors: MeasurementErrors,
     loop: Callable[..., pd.DataFrame],
     output: Path,
 ) -> pd.DataFrame:
+    from polyinv.data.measure import measure
     from polyinv.data.observations import Observations
     from polyinv.report.html import report
 
-    observations = {name: Observations.from_table(table, model.system) for name, table in tables.items()}
+    exact = {name: Observations.from_table(table, model.system) for name, table in tables.items()}
+    is_exact = errors == LEVELS["exact"]
+    observations = exact if is_exact else {name: measure(rows, errors, SEED) for name, rows in exact.items()}
+    if not is_exact and not model.takes_errors:
+        log.warning("%s has learned from exact inputs: it is not told that these are not", folder)
     system = model.system
     pattern = given if model.conditional else pattern_of(model.columns, system)
     what = pattern if model.conditional else features_of(model.columns, system)
-    subsets = [_answered(model, name, rows, what) for name, rows in observations.items()]
+    subsets = [_answered(model, name, rows, exact[name].recipe, what) for name, rows in observations.items()]
     last = subsets[-1]
-    asked = [
-        name for at, name in enumerate(system.targets) if not (subsets[0].predicted[:, at] == subsets[0].y[:, at]).all()
-    ]
-    scores, sections = _scores(subsets, tables, asked, pattern, system)
+    known = inputs_of(pattern, system) if pattern else ()
+    asked = [name for name in system.targets if name not in known]
+    scores, sections = _scores(subsets, tables, asked, pattern, system, errors)
     sections += _training(run, system)
     assessments = _assessments(observations, output)
     sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
     sections += [_importance(model, last, _given(model, observations[last.subset], what))]
-    sections += [_high_conversion()] if "grid" in system.bundled else []
+    sections += _high_conversion(tables, system)
     r2 = scores[(scores["metric"] == "r2") & (scores["target"] == "global") & (scores["member"] == ENSEMBLE)]
+    named = next((name for name, known in LEVELS.items() if known == errors), "as given")
+    told = "which the model is told" if model.takes_errors else "of which the model knows nothing"
+    measured = [] if is_exact else [f"inputs measured with errors ({named}), {told}"]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
-        report(f"{model.name} from {what}: {folder}", lines, sections), encoding="utf-8"
+        report(f"{model.name} from {what}: {folder}", [*measured, *lines], sections), encoding="utf-8"
     )
     scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
     _keep_figures(sections, output)
     return scores
 
 
-def _answered(model: InverseModel, name: str, observations: "Observations", given: str | None) -> "Evaluated":
+def _answered(
+    model: InverseModel, name: str, observations: "Observations", y: "Tensor", given: str | None
+) -> "Evaluated":
     from polyinv.evaluation.evaluated import Evaluated
 
     log.info("answering %d rows: %s", len(observations), name)
     members = model.predict_members(_given(model, observations, given).x(model.columns))
-    return Evaluated(name, given or "", observations.recipe, members, np.arange(len(observations)))
+    return Evaluated(name, given or "", y, members, np.arange(len(observations)))
 
 
 def _given(model: InverseModel, observations: "Observations", given: str | None) -> "Observations":
@@ -186,6 +208,7 @@ def _scores(
     asked: list[str],
     pattern: str | None,
     system: System,
+    errors: MeasurementErrors,
 ) -> tuple[pd.DataFrame, "list[Section]"]:
     from polyinv.evaluation.metrics import SPREAD, score_members
     from polyinv.report.html import Section
@@ -195,7 +218,7 @@ def _scores(
     parts, sections = [], []
     for subset in subsets:
         scored = pd.concat(
-            [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system)]
+            [score_members(subset.y, subset.predictions, system), _limit(subset, asked, pattern, system, errors)]
         )
         parts.append(scored.assign(subset=subset.subset))
         caption = (
@@ -217,17 +240,20 @@ def _scores(
     return pd.concat(parts)[columns].reset_index(drop=True), sections
 
 
-def _limit(subset: "Evaluated", asked: list[str], pattern: str | None, system: System) -> pd.DataFrame:
-    """Information limit of rows, as scores; nothing where the features are no pattern."""
-    from polyinv.evaluation.information import limit_of_rows
+def _limit(
+    subset: "Evaluated", asked: list[str], pattern: str | None, system: System, errors: MeasurementErrors
+) -> pd.DataFrame:
+    """Local estimate of rows, as scores; nothing where the features are no pattern."""
+    from polyinv.evaluation.information import local_r2_of_rows
 
     if pattern is None:
         return pd.DataFrame()
-    log.info("information limit: %s", subset.subset)
-    limit = dict(zip(system.targets, limit_of_rows(subset.y, pattern, CHAINS, system=system).tolist(), strict=True))
+    log.info("local estimate: %s", subset.subset)
+    r2 = local_r2_of_rows(subset.y, pattern, CHAINS, system=system, errors=errors).tolist()
+    limit = dict(zip(system.targets, r2, strict=True))
     lines = {name: limit[name] for name in asked} | {"global": sum(limit.values()) / len(limit)}
     table = pd.DataFrame({"target": lines.keys(), "value": lines.values()})
-    return table.assign(metric="r2_limit", member=ENSEMBLE)
+    return table.assign(metric="r2_local", member=ENSEMBLE)
 
 
 def _training(run: Path, system: System) -> "list[Section]":
@@ -348,14 +374,28 @@ def _importance(model: InverseModel, subset: "Evaluated", given: "Observations")
     return Section("Importance", text, tuple(tables), tuple(figures))
 
 
-def _high_conversion() -> "Section":
+def _high_conversion(tables: Mapping[str, pd.DataFrame], system: System) -> "list[Section]":
+    """Where the conversion of the user's own rows is high, or of the bundled grid when none were given."""
+    from polyinv.reactions import HIGH_CONVERSION, without_high_conversion
     from polyinv.report.html import Section
     from polyinv.report.panels import high_conversion
 
-    caption = (
-        "The published study's Figures 3 to 5 on the bundled grid: reactions that reach 90 % conversion within an hour"
+    if "off grid" not in tables:
+        (named,) = tables.items()
+        name, table = named
+    elif "grid" in system.bundled:
+        name, table = "the bundled grid, as in the published study's Figures 3 to 5", load_bundled("grid")
+    else:
+        return []
+    said = without_high_conversion(table, system)
+    text = (
+        f"No reaction reaches a conversion of {HIGH_CONVERSION:.0%} {', '.join(said)}. Which recipes reach it is no "
+        "random choice: what is learned from these rows of high conversion is learned of the others only."
+        if said
+        else ""
     )
-    return Section("Where conversion is high", "", (), ((caption, high_conversion(load_bundled("grid"))),))
+    caption = f"Reactions that reach a conversion of {HIGH_CONVERSION:.0%} at their last time: {name}"
+    return [Section("Where conversion is high", text, (), ((caption, high_conversion(table, system=system)),))]
 
 
 def _keep_figures(sections: "list[Section]", output: Path) -> None:

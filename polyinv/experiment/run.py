@@ -13,7 +13,7 @@ import yaml
 
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System, load_system
-from polyinv.data.features import CONDITIONAL, current_name, feature_columns
+from polyinv.data.features import MISSING_INPUTS, current_name, feature_columns
 from polyinv.data.patterns import named_patterns
 from polyinv.data.source import DataConfig, load_off_grid, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from polyinv.evaluation.evaluated import Evaluated
 
 CONFIG, SYSTEM, SCORES = "config.yaml", "system.yaml", "scores.csv"
+
+EARLIER = {"de479c10b25088414c7565f68cde9346d8735ab6cb0811c816c2a2f749094e5b": "0.1.0"}
+"""Bundled grids of earlier versions, by their checksum."""
 
 log = logging.getLogger(__name__)
 
@@ -200,10 +203,12 @@ def _prepared(experiment: Experiment, table: pd.DataFrame) -> "RecipeDataModule"
 def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.model not in MODELS:
         raise unknown("model", experiment.model, MODELS)
-    if experiment.features == CONDITIONAL:
+    if experiment.features in MISSING_INPUTS:
         check_takes_gaps(experiment.model)
     elif experiment.data.patterns:
-        raise InputError(f"data.patterns go with the features {CONDITIONAL!r}, not with {experiment.features!r}")
+        raise InputError(
+            f"data.patterns go with the features {' or '.join(MISSING_INPUTS)}, not with {experiment.features!r}"
+        )
     if experiment.data.source == "simulated" and experiment.split.share != 1:
         raise InputError(
             f"split.share is {experiment.split.share:g}, but nothing is learned from the table with data.source "
@@ -272,17 +277,32 @@ def _claim(folder: Path, config: dict[str, Any], system: System, *, resume: bool
         finished = (folder / SCORES).is_file()
         state = "a finished experiment" if finished else "an unfinished experiment (--resume goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
-    _check_same(folder, config)
+    _check_same(folder, config, reading=True)
     return False
 
 
-def _check_same(folder: Path, config: dict[str, Any]) -> None:
-    """Refuse a run folder of something else; a key it does not have had its default when it was made."""
+def _check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -> None:
+    """Refuse a run folder of something else; a key it does not have had its default when it was made.
+
+    A finished one of an earlier bundled data set may be read, but nothing goes on with it.
+    """
     theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     defaults["system"] = _identified(load_system(DEFAULT))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
+        if was != ours[key] and key == "sha256" and was in EARLIER:
+            if (folder / SCORES).is_file() and reading:
+                log.info(
+                    "%s is of the bundled data set of polyinv %s; it is finished, and read as it is",
+                    folder,
+                    EARLIER[was],
+                )
+                continue
+            raise InputError(
+                f"{folder} was made of the bundled data set of polyinv {EARLIER[was]}, which has been simulated again "
+                "since; choose another --output"
+            )
         if was != ours[key] and key == "sha256":
             now = config["data"].get("path") or "those asked for now"
             raise InputError(
@@ -323,7 +343,7 @@ def _tests(experiment: Experiment, data: "RecipeDataModule", split: Split) -> "I
 
 def _given(experiment: Experiment, columns: Sequence[str], x: "Tensor") -> "Iterator[tuple[str, Tensor]]":
     """Inputs given of observations (N, F): all, or with ``conditional`` those of each pattern that is named."""
-    if experiment.features != CONDITIONAL:
+    if experiment.features not in MISSING_INPUTS:
         yield experiment.features, x
         return
     from polyinv.data.masks import masked_inputs

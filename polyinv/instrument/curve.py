@@ -18,6 +18,9 @@ PIVOT = 4.5
 BASELINE = 3.0, 7.0
 """log10 M where the two ends of a baseline are anchored."""
 
+ROUNDING = 1e-7
+"""Share of the peak that a curve of zero may be below it, by rounding."""
+
 Error = Tensor | float
 
 
@@ -86,7 +89,9 @@ def _cumulated(w: Tensor, t: Tensor, number: Tensor) -> Tensor:
 
 
 def add_baseline(w: Tensor, low: Error, high: Error) -> Tensor:
-    """Add a baseline that drifted: a straight line over log10 M, between its ends at ``BASELINE``.
+    """Add a baseline that drifted: a straight line over log10 M between its ends at ``BASELINE``, and none beyond them.
+
+    It is drawn where a polymer is looked for; carried on to oligomers, it would make more chains there than there are.
 
     Args:
         w: Curves, (*, 100).
@@ -95,7 +100,7 @@ def add_baseline(w: Tensor, low: Error, high: Error) -> Tensor:
     """
     place = ((torch.from_numpy(LOG_M) - BASELINE[0]) / (BASELINE[1] - BASELINE[0])).to(w)
     low, high = _column(low, w), _column(high, w)
-    return w + w.amax(-1, keepdim=True) * (low + (high - low) * place)
+    return w + w.amax(-1, keepdim=True) * (low + (high - low) * place) * ((place >= 0) & (place <= 1))
 
 
 def add_noise(w: Tensor, standard: Tensor, sd: Error) -> Tensor:
@@ -134,8 +139,9 @@ def ends_at(w: Tensor, low: Error, high: Error) -> tuple[Tensor, Tensor]:
     """
     peak, top = w.max(-1, keepdim=True)
     node = torch.arange(N_NODES, dtype=torch.int16, device=w.device)
-    before = ((w < _column(low, w) * peak) & (node < top)) * (node + 1)
-    after = ((w < _column(high, w) * peak) & (node > top)) * (N_NODES - node)
+    lowest, highest = ((_column(share, w) - ROUNDING) * peak for share in (low, high))
+    before = ((w < lowest) & (node < top)) * (node + 1)
+    after = ((w < highest) & (node > top)) * (N_NODES - node)
     edges = torch.from_numpy(BIN_EDGES).to(w)
     return edges[before.amax(-1).long()], edges[N_NODES - after.amax(-1).long()]
 

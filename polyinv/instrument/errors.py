@@ -103,7 +103,7 @@ class MeasurementErrors:
 
 
 LEVELS: dict[str, MeasurementErrors] = {
-    "exact": MeasurementErrors(**dict.fromkeys(LEAST, 0.0) | {"lower_limit": 10.0**OLIGOMERS}),
+    "exact": MeasurementErrors(**dict.fromkeys(LEAST, 0.0)),
     "good": MeasurementErrors(
         temperature=0.1,
         time=5.0,
@@ -136,7 +136,27 @@ LEVELS: dict[str, MeasurementErrors] = {
         cut_high=0.05,
     ),
 }
-"""Levels of errors by name. Even the exact one measures nothing below 1000 g/mol."""
+"""Levels of errors by name. ``exact`` is a simulation: everything is measured, single monomer units included."""
+
+ORDINARY = "ordinary"
+"""Level of errors of a polymer that was measured, where nothing else is said."""
+TRAINED = MeasurementErrors(
+    temperature=3.0,
+    time=300.0,
+    concentration=0.03,
+    conversion=0.04,
+    residual=0.03,
+    molar_mass=0.05,
+    broadening=0.09,
+    offset=0.1,
+    slope=0.03,
+    drift=0.01,
+    noise=0.01,
+    cut_low=0.3,
+    cut_high=0.5,
+    lower_limit=3000.0,
+)
+"""Largest errors that models which are told them are trained on; the smallest are those of ``LEAST``."""
 
 RELATIVE = ("concentration", "residual", "molar_mass")
 """Errors that are a share of the value; a column states such an error in the unit of the value."""

@@ -29,9 +29,8 @@ def exported(w: Tensor, generator: torch.Generator) -> Tensor:
 
     Each is read off in some way and ends at ``OLIGOMERS``; each end is cut off further in half of the cases. Area one.
     """
-    ways, device = _ways(w.dtype).to(w.device), w.device
-    way = torch.randint(len(ways), (len(w),), generator=generator, device=device)
-    read = torch.bmm(ways[way], w[:, :, None])[:, :, 0].clamp(min=0)
+    device = w.device
+    read = read_off(w, generator)
     read = read * (torch.from_numpy(LOG_M) >= OLIGOMERS).to(read)
     low, high = (torch.tensor(end).log().item() for end in CUT)
     share = torch.exp(low + (high - low) * torch.rand(2, len(w), 1, generator=generator, device=device))
@@ -39,6 +38,13 @@ def exported(w: Tensor, generator: torch.Generator) -> Tensor:
     high_enough = read >= share.to(read) * read.amax(-1, keepdim=True)
     kept = read * span(*high_enough)
     return kept / (kept.sum(-1, keepdim=True) * STEP)
+
+
+def read_off(w: Tensor, generator: torch.Generator) -> Tensor:
+    """Read curves (N, 100) off at other points and back, each in some way; not negative, of about the same area."""
+    ways = _ways(w.dtype).to(w.device)
+    way = torch.randint(len(ways), (len(w),), generator=generator, device=w.device)
+    return torch.bmm(ways[way], w[:, :, None])[:, :, 0].clamp(min=0)
 
 
 def span(left: Tensor, right: Tensor) -> Tensor:

@@ -52,16 +52,51 @@ class Measured:
     errors: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Standard normal numbers that measurements of B polymers take.
+
+    Args:
+        recipe: For each value of the recipe, (B, K).
+        others: For residual monomer (2), offset, slope, ends of the baseline, Mn and Mw, (B, 8).
+        detector: For each node of the curve, (B, 100).
+    """
+
+    recipe: Tensor
+    others: Tensor
+    detector: Tensor
+
+    @classmethod
+    def of(cls, count: int, values: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> "Draws":
+        """Draw those of that many polymers with so many values of the recipe."""
+        numbers = torch.randn(count, values + 8 + N_NODES, generator=generator, device=generator.device).to(dtype)
+        return cls(*numbers.split([values, 8, N_NODES], dim=1))
+
+    def repeated(self, times: int) -> "Draws":
+        """The same numbers for each of that many groups of B polymers, group by group."""
+        return Draws(*(part.repeat(times, 1) for part in (self.recipe, self.others, self.detector)))
+
+
 def draw_errors(
-    low: MeasurementErrors, high: MeasurementErrors, count: int, generator: torch.Generator
+    low: MeasurementErrors,
+    high: MeasurementErrors,
+    count: int,
+    generator: torch.Generator,
+    *,
+    smallest: float = 0.0,
+    alike: float = 0.0,
 ) -> dict[str, Tensor]:
-    """Draw the errors of that many rows, each log-uniformly between two numbers and on its own, (count,) float64.
+    """Draw the errors of that many rows, each log-uniformly between two numbers, (count,) float64.
+
+    Drawn each on its own, hardly a row has nothing but small errors, and none has nothing but large ones.
 
     Args:
         low: Lower ends; where one is below that of ``LEAST``, this is taken.
         high: Upper ends; a zero stays zero.
         count: Rows.
         generator: Of the random numbers; its device is that of the result.
+        smallest: Share of rows all of whose errors are at their lower end.
+        alike: Share of rows all of whose errors are at the same place between their ends.
     """
     ends = [
         [min(max(first, LEAST[each.name]), last), last] if last > 0 else [0.0, 0.0]
@@ -69,6 +104,9 @@ def draw_errors(
     ]
     start, end = torch.tensor(ends, dtype=torch.float64, device=generator.device).clamp(min=1e-300).log().T[:, :, None]
     share = torch.rand(len(ends), count, generator=generator, dtype=torch.float64, device=generator.device)
+    if smallest or alike:
+        kind = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+        share = share.where(kind >= smallest + alike, share[0]) * (kind >= smallest)
     drawn = torch.exp(start + (end - start) * share)
     return {each.name: drawn[at] * (ends[at][1] > 0) for at, each in enumerate(fields(low))}
 
@@ -78,10 +116,11 @@ def observe(
     residual: Tensor,
     mmd: Tensor,
     errors: MeasurementErrors | Magnitudes,
-    generator: torch.Generator,
+    draws: Draws | torch.Generator,
     *,
     quantities: Sequence[Quantity],
     residual_name: str,
+    means: tuple[Tensor, Tensor] | None = None,
 ) -> Measured:
     """Measure B polymers with errors; the random numbers alone make two calls differ.
 
@@ -90,18 +129,25 @@ def observe(
         residual: True residual monomer, (B,), in the unit of the monomer.
         mmd: True curves, (B, 100).
         errors: The same for all rows, or those that `draw_errors` drew.
-        generator: Of the random numbers, on the device of the values.
+        draws: The random numbers, or what they are drawn by, on the device of the values.
         quantities: What the K values of the recipe are.
         residual_name: Column of the residual monomer.
+        means: True Mn and Mw, (B,) each, where they are known better than the bins of the curve tell them, which blur
+            them by half a per cent; an SEC program has finer slices.
     """
     sd = _of_rows(errors, residual)
-    normal = torch.randn(len(recipe), recipe.shape[1] + 8, generator=generator, device=generator.device).to(recipe)
-    of_recipe, of_residual, of_curve, of_means = normal.split([recipe.shape[1], 2, 4, 2], dim=1)
-    known, stated = _recipe(recipe, sd, of_recipe, quantities)
+    if isinstance(draws, torch.Generator):
+        draws = Draws.of(len(recipe), recipe.shape[1], draws, recipe.dtype)
+    of_residual, of_curve, of_means = draws.others.split([2, 4, 2], dim=1)
+    known, stated = _recipe(recipe, sd, draws.recipe, quantities)
     left = residual + sd["conversion"] * recipe[:, 0] * of_residual[:, 0]
     left = left.maximum(SMALLEST * residual) * torch.exp(sd["residual"] * of_residual[:, 1])
-    w = _curves(mmd, sd, of_curve, generator)
-    Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(mean_molar_masses(w)))
+    w = _curves(mmd, sd, of_curve, draws.detector)
+    of_curves = mean_molar_masses(w)
+    if means is not None:
+        blurred = mean_molar_masses(mmd)
+        of_curves = of_curves[0] * means[0] / blurred[0], of_curves[1] * means[1] / blurred[1]
+    Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(of_curves))
     Mw = Mw.maximum(Mn)
     stated |= {residual_name + SUFFIX: sd["residual"] * left}
     stated |= {name + SUFFIX: sd["molar_mass"] * mean for name, mean in zip(MEANS, (Mn, Mw), strict=True)}
@@ -129,20 +175,19 @@ def _recipe(
     return values, {quantity.name + SUFFIX: each for quantity, each in zip(quantities, stated, strict=True)}
 
 
-def _curves(mmd: Tensor, sd: Magnitudes, normal: Tensor, generator: torch.Generator) -> Tensor:
+def _curves(mmd: Tensor, sd: Magnitudes, normal: Tensor, detector: Tensor) -> Tensor:
     """Curves (B, 100) as they are exported: between their ends, not negative, of unit area."""
     size = AT_ONCE // (N_NODES * mmd.element_size()) if mmd.device.type == "cpu" else max(1, len(mmd))
-    given = torch.stack([sd[name] for name in OF_CURVE], dim=1), normal, mmd
+    given = torch.stack([sd[name] for name in OF_CURVE], dim=1), normal, detector, mmd
     parts = zip(*(each.split(size) for each in given), strict=True)
-    return torch.cat([_curve(w, dict(zip(OF_CURVE, of.unbind(1), strict=True)), z, generator) for of, z, w in parts])
+    return torch.cat([_curve(w, dict(zip(OF_CURVE, of.unbind(1), strict=True)), z, noise) for of, z, noise, w in parts])
 
 
-def _curve(mmd: Tensor, sd: Magnitudes, normal: Tensor, generator: torch.Generator) -> Tensor:
+def _curve(mmd: Tensor, sd: Magnitudes, normal: Tensor, detector: Tensor) -> Tensor:
     offset = sd["offset"] * normal[:, 0] / math.log(10)
     w = miscalibrate(broaden(mmd, sd["broadening"]), offset, sd["slope"] * normal[:, 1])
     low, high = ends_at(w, sd["cut_low"], sd["cut_high"])  # as a person sets them, who sees through the noise
     w = add_baseline(w, sd["drift"] * normal[:, 2], sd["drift"] * normal[:, 3])
-    standard = torch.randn(len(w), N_NODES, generator=generator, device=generator.device).to(w)
-    w = add_noise(w, standard, sd["noise"])
+    w = add_noise(w, detector, sd["noise"])
     w = cut_ends(w, low.maximum(torch.log10(sd["lower_limit"])), high).clamp(min=0)
     return unit_area(w.where(w.amax(-1, keepdim=True) > 0, mmd))  # where errors beyond reason left nothing

@@ -90,6 +90,40 @@ class InverseModel(ABC):
 
         return is_conditional(self.columns, self.system)
 
+    @property
+    def takes_errors(self) -> bool:
+        """Whether the model is told the errors of what it is given."""
+        from polyinv.data.features import errors_of
+
+        return not set(errors_of(self.system)).isdisjoint(self.columns)
+
+    @property
+    def tells_errors(self) -> bool:
+        """Whether the model says of each answer how far it errs, from the errors that it is told, see `spread`."""
+        return False
+
+    def spread(self, x: "Tensor") -> "Tensor":
+        """Predicted standard deviation (B, V) of the answers to observations (B, F), for models that tell it.
+
+        Raises:
+            InputError: This one does not.
+        """
+        raise InputError(f"a {self.name} does not tell how far its answers err")
+
+    def half_widths(self, x: "Tensor") -> "Tensor":
+        """Half widths (2, B, V) of the intervals around the answers that hold the truth of 68 % and of 95 % of rows.
+
+        By `spread`, as if errors were normal, unless they were fitted to validation rows (`polyinv.models.coverage`).
+
+        Raises:
+            InputError: As `spread`.
+        """
+        import torch
+
+        from polyinv.models.coverage import NORMAL
+
+        return torch.tensor(NORMAL, dtype=torch.float64)[:, None, None] * self.spread(x)
+
     @abstractmethod
     def fit(self, data: "RecipeDataModule", folder: Path | None = None) -> None:
         """Fit the training rows, choosing on the validation rows; the test rows are not looked at.
@@ -138,9 +172,11 @@ class InverseModel(ABC):
                 f"observation {row + 1}: {self.columns[column]} is {x[row, column].item():g}; needs a number"
             )
         if self.conditional:
-            from polyinv.data.masks import check_polymer_is_there
+            from polyinv.data.masks import check_errors_are_there, check_polymer_is_there
 
             check_polymer_is_there(x, self.columns, self.system)
+            if self.takes_errors:
+                check_errors_are_there(x, self.columns, self.system)
         return x.double()
 
     def save(self, folder: Path | str) -> None:
@@ -221,7 +257,7 @@ def load_weights(path: Path) -> dict[str, "Tensor"]:
     for name, value in weights.items():
         if value.isnan().any() or (value.isinf().any() and not name.endswith(".limit")):
             raise RuntimeError(f"{path.name} is damaged: {name} is not finite")
-        if name.endswith(".std") and not (value > 0).all():
+        if name.endswith((".std", "coverage.factors", "coverage.scale")) and not (value > 0).all():
             raise RuntimeError(f"{path.name} is damaged: {name} is not positive")
     return weights
 

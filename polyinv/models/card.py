@@ -12,7 +12,7 @@ from typing import Any
 
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System, load_system
-from polyinv.data.features import features_of
+from polyinv.data.features import errors_of, features_of
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
 from polyinv.quantities import N_NODES
@@ -112,7 +112,8 @@ def _check_keys(card: Mapping[str, Any], path: Path) -> None:
 
 
 def _check_columns(columns: list[Any], system: System, folder: Path | str, *, sealed: bool) -> None:
-    unheard = [column for column in columns if not isinstance(column, str) or column not in system.columns]
+    known = {*system.columns, *errors_of(system)}
+    unheard = [column for column in columns if not isinstance(column, str) or column not in known]
     if unheard:
         raise InputError(f"{folder} was made with the feature {unheard[0]!r}, which this version does not know")
     if len(set(columns)) < len(columns):

@@ -53,6 +53,16 @@ def _gaussian(output: Tensor, z: Tensor) -> Tensor:
     )
 
 
+def _beta_gaussian(output: Tensor, z: Tensor) -> Tensor:
+    r"""Negative log-likelihood times :math:`\sigma^{2\beta}`, :math:`\beta = 1/2` [Seitzer et al., ICLR 2022].
+
+    Between the likelihood, which gives rows that are told well all the weight, and the squared error, which gives it to
+    those that are not told at all.
+    """
+    spread = variance(output, z.shape[-1]).detach()
+    return _gaussian(output, z) * spread.sqrt()
+
+
 def mean(output: Tensor, targets: int) -> Tensor:
     """Prediction (*, V) of a network for V targets, whatever its loss: the first of its outputs."""
     return output[..., :targets]
@@ -63,4 +73,17 @@ def variance(output: Tensor, targets: int) -> Tensor:
     return functional.softplus(output[..., targets:]) + LEAST_VARIANCE
 
 
-LOSSES = {"mse": Loss(1, _squared), "huber": Loss(1, _huber), "nll": Loss(2, _gaussian)}
+LOSSES = {
+    "mse": Loss(1, _squared),
+    "huber": Loss(1, _huber),
+    "nll": Loss(2, _gaussian),
+    "beta_nll": Loss(2, _beta_gaussian),
+}
+VALIDATED_BY = {"beta_nll": "nll"}
+"""Loss by which validation rows are judged, where it is not the one that is trained with: weights that come from the
+network itself make no proper score, which a network could better by being less sure."""
+
+
+def validating(loss: str) -> Loss:
+    """Loss that the best epoch is chosen by."""
+    return LOSSES[VALIDATED_BY.get(loss, loss)]

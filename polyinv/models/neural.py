@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from polyinv.models.scaled import ScaledNetwork
 
 ACTIVATIONS = ("relu", "silu")
-TRANSFORMS = ("plain", "root_log")
+TRANSFORMS = ("plain", "root_log", "moments")
 
 
 class NeuralModel(InverseModel):
@@ -78,6 +78,20 @@ class NeuralModel(InverseModel):
                 raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
         self.columns, self._system = data.columns, data.system
         self._module = train(self, data, folder, self._start._fitted if self._start else None)
+        if self.training.predicts_spread:
+            self._fit_coverage(data)
+
+    def _fit_coverage(self, data: "RecipeDataModule") -> None:
+        """Choose on the validation rows what makes intervals of the predicted spread."""
+        from polyinv.models.coverage import Coverage, masked_rows
+
+        x, y = data.val.x.double(), data.val.y.double()
+        mask = data.input_mask()
+        if mask is not None:
+            x, y = masked_rows(x, y, data.columns, mask.patterns, data.system)
+        unit = self._fitted.scaling.y.std
+        self._fitted.coverage = Coverage(data.system, data.columns)
+        self._fitted.coverage.fit(x, self.spread(x) / unit, (self.predict(x) - y).abs() / unit)
 
     def start_from(self, folder: Path | str) -> None:
         """Fine-tune: start `fit` from the weights and the scaling of a saved model.
@@ -90,13 +104,18 @@ class NeuralModel(InverseModel):
             theirs, ours = getattr(other, option), getattr(self, option)
             if theirs != ours:
                 raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")
-        if (self.training.loss == "nll") != (other.training.loss == "nll"):
+        if self.training.predicts_spread != other.training.predicts_spread:
             raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
         self._start = other
 
     def predict_members(self, x: "Tensor") -> "Tensor":
         """See `InverseModel.predict_members`."""
         return self._fitted.predict(self._checked(x))
+
+    @property
+    def tells_errors(self) -> bool:
+        """See `InverseModel.tells_errors`."""
+        return self.takes_errors and self.training.predicts_spread
 
     def spread(self, x: "Tensor") -> "Tensor":
         """Predicted standard deviation (B, V) of the answers to observations (B, F), in physical units.
@@ -106,8 +125,15 @@ class NeuralModel(InverseModel):
         """
         x = self._checked(x)
         between = self._fitted.predict(x).var(0, correction=0)
-        within = self._fitted.variance(x).mean(0) if self.training.loss == "nll" else 0.0
+        within = self._fitted.variance(x).mean(0) if self.training.predicts_spread else 0.0
         return (between + within).sqrt()
+
+    def half_widths(self, x: "Tensor") -> "Tensor":
+        """See `InverseModel.half_widths`."""
+        if not self.tells_errors or self._fitted.coverage is None:
+            return super().half_widths(x)
+        unit = self._fitted.scaling.y.std
+        return self._fitted.coverage.half_widths(self._checked(x), self.spread(x) / unit) * unit
 
     def _save(self, folder: Path) -> None:
         import torch
@@ -116,6 +142,7 @@ class NeuralModel(InverseModel):
 
     def _load(self, folder: Path) -> None:
         from polyinv.data.scaling import Scaling
+        from polyinv.models.coverage import Coverage
         from polyinv.models.losses import LOSSES
         from polyinv.models.networks import built
         from polyinv.models.scaled import ScaledNetwork
@@ -124,8 +151,12 @@ class NeuralModel(InverseModel):
         scaling = Scaling(self.columns, self.transform, self.system)
         outputs = len(self.system.targets) * LOSSES[self.training.loss].outputs
         network = built(self.network_name, scaling, outputs, self.seeds, **self.network_options)
-        self._module = ScaledNetwork(network, scaling)
-        self._module.load_state_dict(load_weights(folder / WEIGHTS))
+        weights = load_weights(folder / WEIGHTS)
+        # What was saved before there were intervals has none.
+        has_coverage = any(name.startswith("coverage.") for name in weights)
+        coverage = Coverage(self.system, self.columns) if has_coverage else None
+        self._module = ScaledNetwork(network, scaling, coverage)
+        self._module.load_state_dict(weights)
 
     def _check_size(self, path: Path) -> None:
         """Refuse options of a network larger than the weights on disk, before it is built."""

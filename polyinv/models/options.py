@@ -8,7 +8,9 @@ from polyinv.errors import InputError, unknown
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 SCHEDULES = ("constant", "cosine", "plateau")
-LOSSES = ("mse", "huber", "nll")
+LOSSES = ("mse", "huber", "nll", "beta_nll")
+SPREADING = ("nll", "beta_nll")
+"""Losses whose networks predict how far they err as well."""
 PRECISIONS = ("32", "bf16-mixed", "16-mixed")
 LOGGERS = ("tensorboard", "csv", "mlflow", "wandb")
 TRAINER_OPTIONS = (
@@ -67,7 +69,7 @@ class Training:
         batch_size: Rows per step.
         max_epochs: Passes over the training rows at most.
         patience: Epochs without a better validation loss before a member stops; its best weights are kept.
-        loss: ``mse``, ``huber`` or ``nll``, see `polyinv.models.losses`.
+        loss: ``mse``, ``huber``, ``nll`` or ``beta_nll``, see `polyinv.models.losses`.
         loss_weights: Weight of each target, as many as there are; alike ones hold for any number.
         accelerator: Where to train: auto, cpu or gpu.
         precision: ``32``, or ``bf16-mixed`` or ``16-mixed`` for a GPU.
@@ -90,6 +92,11 @@ class Training:
     precision: str = "32"
     deterministic: bool = False
     steps_per_call: int = 1
+
+    @property
+    def predicts_spread(self) -> bool:
+        """Whether networks predict how far they err as well."""
+        return self.loss in SPREADING
 
     def weights_of(self, targets: Sequence[str]) -> list[float]:
         """Weights of the targets of a system, summing to one.

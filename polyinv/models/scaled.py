@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from polyinv.data.scaling import Scaling
+from polyinv.models.coverage import Coverage
 from polyinv.models.losses import mean, variance
 
 ROWS_AT_ONCE = 8192
@@ -15,11 +16,12 @@ class ScaledNetwork(nn.Module):
     Args:
         network: From standardized observations (B, G) to outputs (R, B, outputs).
         scaling: Of observations and recipes.
+        coverage: Of networks that predict how far they err: makes intervals of it.
     """
 
-    def __init__(self, network: nn.Module, scaling: Scaling) -> None:
+    def __init__(self, network: nn.Module, scaling: Scaling, coverage: Coverage | None = None) -> None:
         super().__init__()
-        self.network, self.scaling = network, scaling
+        self.network, self.scaling, self.coverage = network, scaling, coverage
 
     def predict(self, x: Tensor) -> Tensor:
         """Predict recipes (R, B, V) of observations (B, F) by each member, in physical units; known values stay."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from polyinv.data.observations import Observations
+    from polyinv.domain.typical_errors import TypicalErrors
     from polyinv.domain.words import Finding
 
 WARNINGS = "warnings"
@@ -66,7 +67,8 @@ def with_means(observations: "Observations", columns: Sequence[str]) -> "Observa
 
 def from_what_is_known(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
     from polyinv.domain.expectations import Expectations
-    from polyinv.domain.words import by_row, cannot_be_told, contradictions, in_words
+    from polyinv.domain.typical_errors import typical_errors
+    from polyinv.domain.words import beyond_training, by_row, cannot_be_told, contradictions, in_words
 
     _check_answerable(observations)
     system = model.system
@@ -79,10 +81,12 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
             "s" if len(part) > 1 else "",
             in_words(inputs_of(pattern, system), system),
         )
-        findings = cannot_be_told(pattern, expectations, len(part))
+        errors = typical_errors(model, part, pattern, expectations)
+        findings = cannot_be_told(pattern, expectations, part, errors)
         findings += contradictions(model, part, pattern, expectations)
+        findings += beyond_training(model, part)
         _warn(findings)
-        answers = _of_pattern(model, part, pattern, expectations.of(pattern)["rmse"])
+        answers = _of_pattern(model, part, pattern, errors)
         parts.append(answers.assign(**{WARNINGS: by_row(findings, len(part))}))
     return pd.concat(parts).loc[observations.labels]
 
@@ -110,14 +114,18 @@ def with_warnings(answers: pd.DataFrame, said: Sequence[str]) -> pd.DataFrame:
 
 def _warn(findings: "Sequence[Finding]") -> None:
     for finding in findings:
-        log.warning(finding.line)
+        if finding.line:
+            log.warning(finding.line)
 
 
-def _of_pattern(model: InverseModel, observations: "Observations", pattern: str, rmse: pd.Series) -> pd.DataFrame:
+def _of_pattern(
+    model: InverseModel, observations: "Observations", pattern: str, errors: "TypicalErrors"
+) -> pd.DataFrame:
     """Predict rows of one pattern of inputs; known values have neither spread nor error."""
     answers = _of_members(model, observations)
-    for name in model.system.targets:
-        answers[f"{name}_rmse"] = rmse.get(name, np.nan)
+    for at, name in enumerate(model.system.targets):
+        answers[f"{name}_rmse"] = errors.rmse[:, at].numpy()
+        answers[f"{name}_error_95"] = errors.error_95[:, at].numpy()
         if name in inputs_of(pattern, model.system):
             answers[f"{name}_spread"] = np.nan
     return answers.assign(inputs=pattern)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,11 @@ import pandas as pd
 
 from polyinv.chemistry import AnySystem
 from polyinv.errors import InputError
+from polyinv.instrument.errors import ORDINARY, measurement_errors
 from polyinv.models import InverseModel
 from polyinv.models.released import model_folder
 from polyinv.predict.answers import WARNINGS, from_all, from_what_is_known, with_means, without_impossible
+from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
@@ -54,6 +56,7 @@ class Predictor:
         rows: "Path | str | pd.DataFrame | Observations",
         known: Mapping[str, float | str] | None = None,
         ask: Sequence[str] = (),
+        errors: str | Mapping[str, Any] = ORDINARY,
         **options: Any,
     ) -> pd.DataFrame:
         """Predict recipes of rows with missing inputs and known values; warnings go to the log.
@@ -63,6 +66,9 @@ class Predictor:
                 `read_rows`, or `polyinv.data.observations.Observations`.
             known: Values that hold for every row; text may state an error, such as ``"70±0.5"``.
             ask: Values of the recipe to answer even where the rows have them.
+            errors: How well all is known of which nothing is stated: one of `polyinv.instrument.errors.LEVELS`, or
+                values by the names of `polyinv.instrument.errors.MeasurementErrors`; ``exact`` for simulated rows.
+                Observations that say themselves keep to it.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
         Returns:
@@ -70,7 +76,8 @@ class Predictor:
 
             - the recipe, known values as given, and ``inputs``, what it was answered from;
             - ``<value>_spread``, the standard deviation between the members of an ensemble; of a conditional model
-              also ``<value>_rmse``, the typical error off the grid of what is answered from these inputs;
+              also ``<value>_rmse``, the typical error of what is answered from these inputs with their errors, which
+              68 % of answers stay below, and ``<value>_error_95``, which 95 % do;
             - ``applicability``, ``distance`` and ``reason``, see `polyinv.domain.assessment.assess`;
             - ``mmd_distance``, the total variation distance between the observed curve and that of the answered recipe,
               simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
@@ -86,7 +93,7 @@ class Predictor:
         system = self.model.system
         given = {name: stated(name, value, system) for name, value in (known or {}).items()}
         asked = [ask] if isinstance(ask, str) else ask
-        return self.answer(*observed(rows, system, **options), values_of(given), asked, errors_of(given))
+        return self.answer(*observed(rows, system, **options), values_of(given), asked, errors_of(given), errors)
 
     @one_thread()
     def answer(
@@ -96,8 +103,11 @@ class Predictor:
         known: Mapping[str, float],
         ask: Sequence[str],
         errors: Mapping[str, float] = MappingProxyType({}),
+        assumed: str | Mapping[str, Any] = ORDINARY,
     ) -> pd.DataFrame:
-        """Predict recipes of what `read_rows` gives, see `predict`."""
+        """Predict recipes of what `read_rows` gives, see `predict`; ``errors`` are those of known values."""
+        if observations.assumed is None:
+            observations = replace(observations, assumed=measurement_errors(assumed))
         observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
@@ -116,6 +126,7 @@ class Predictor:
     def _answers(self, observations: "Observations") -> pd.DataFrame:
         if self.model.conditional:
             answers = from_what_is_known(self.model, self.folder, observations)
+            say_errors(observations, self.model, self.folder)
         else:
             observations = with_means(observations, self.model.columns)
             answers = from_all(self.model, self.folder, observations)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.runtime.files import check_new, written
+from polyinv.runtime.spreadsheets import harmless_table
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -33,11 +34,12 @@ def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -
 
 
 def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
-    """Write answers as .csv or .xlsx; without a path, as CSV to standard output.
+    """Write answers as .csv or .xlsx; without a path, as CSV to standard output. No text in them becomes a formula.
 
     Raises:
         InputError: As `check_new_answers`.
     """
+    answers = harmless_table(answers)
     if path is None:
         answers.to_csv(sys.stdout, index=False, lineterminator="\n")
         return

@@ -20,7 +20,7 @@ from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.evaluation.importance import WHOLE_CURVE
 from polyinv.evaluation.metrics import GLOBAL, score
 from polyinv.quantities import Quantity
-from polyinv.reactions import HIGH_CONVERSION, conversion, run_numbers
+from polyinv.reactions import HIGH_CONVERSION, at_last_time, conversion
 from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
 
 RED, YELLOW = "#c8281e", "#e6a93c"
@@ -227,7 +227,7 @@ def high_conversion(table: pd.DataFrame, threshold: float = HIGH_CONVERSION, sys
         One panel for each of the conditions.
     """
     system = load_system(system)
-    last = table.loc[table.groupby(run_numbers(table, system))["time"].idxmax()]
+    last = at_last_time(table, system)
     above = last[conversion(last, system) >= threshold]
     conditions = system.recipe[:-1]
     figure = Figure(figsize=(WIDTH, 2.2 * len(conditions)), layout="constrained")

@@ -52,23 +52,25 @@ def add_chains(
     survival: np.ndarray,
     room: np.ndarray,
     lengths: np.ndarray,
+    below: np.ndarray,
     flory: float,
     combined: float,
     p: float,
 ) -> int:
-    """Add chains to the moments beyond each length, (3, E): `polyinv.simulate.chain_lengths.moments_beyond`.
+    """Add chains to the moments beyond each edge, (3, E): `polyinv.simulate.chain_lengths.moments_beyond`.
 
     Args:
         beyond: Added to.
         survival: Share of Flory chains longer than each length, (E,), written as far as it is something.
         room: (E,), written.
-        lengths: In units, ascending, (E,).
+        lengths: N, the longest that lies wholly below each edge, in units, ascending, (E,).
+        below: Share of the chains of N + 1 units that lies below the edge, (E,).
         flory: Chains from transfer and disproportionation in mol/L.
         combined: Chains from combination in mol/L.
         p: Probability that a radical dies rather than grows by one more unit.
 
     Returns:
-        How many lengths have something beyond them.
+        Beyond how many lengths there is something.
     """
     held = survive(survival, room, lengths, np.log1p(-p))
     mean, square = 1 / p, (2 - p) / p**2
@@ -78,10 +80,12 @@ def add_chains(
     by_one = one_ended * mean
     linear = 2 * first + one_ended * square
     for e in range(held):
-        N = lengths[e]
-        beyond[0, e] += survival[e] * (number + N * one_ended)
-        beyond[1, e] += survival[e] * (first + N * (number + by_one + N * one_ended))
-        beyond[2, e] += survival[e] * (second + N * (linear + N * (number + 2 * by_one + N * one_ended)))
+        N, share = lengths[e], survival[e]
+        cut = below[e] * p * (flory + N * one_ended)
+        beyond[0, e] += share * (number + N * one_ended - cut)
+        beyond[1, e] += share * (first + N * (number + by_one + N * one_ended) - (N + 1) * cut)
+        along = linear + N * (number + 2 * by_one + N * one_ended)
+        beyond[2, e] += share * (second + N * along - (N + 1) * (N + 1) * cut)
     return held
 
 
@@ -90,6 +94,7 @@ def add_slopes(
     beyond: np.ndarray,
     survival: np.ndarray,
     lengths: np.ndarray,
+    below: np.ndarray,
     flory: float,
     combined: float,
     p: float,
@@ -116,13 +121,16 @@ def add_slopes(
         d_linear = 2 * d_first + d_ended * square + one_ended * d_square * by_p
         for e in range(len(lengths)):
             N = lengths[e]
-            faster = N * d_decay
-            zeroth_moment = number + N * one_ended
-            first_moment = first + N * (number + by_one + N * one_ended)
-            second_moment = second + N * (linear + N * (number + 2 * by_one + N * one_ended))
-            along = d_first + N * (d_number + d_by_one + N * d_ended)
-            squared = d_second + N * (d_linear + N * (d_number + 2 * d_by_one + N * d_ended))
-            beyond[0, d, e] += survival[e] * (d_number + N * d_ended + faster * zeroth_moment)
+            faster, longer = N * d_decay, N + 1
+            cut = below[e] * (flory + N * one_ended)
+            d_cut = by_p * cut + p * below[e] * (f + N * d_ended)
+            cut *= p
+            zeroth_moment = number + N * one_ended - cut
+            first_moment = first + N * (number + by_one + N * one_ended) - longer * cut
+            second_moment = second + N * (linear + N * (number + 2 * by_one + N * one_ended)) - longer * longer * cut
+            along = d_first + N * (d_number + d_by_one + N * d_ended) - longer * d_cut
+            squared = d_second + N * (d_linear + N * (d_number + 2 * d_by_one + N * d_ended)) - longer * longer * d_cut
+            beyond[0, d, e] += survival[e] * (d_number + N * d_ended - d_cut + faster * zeroth_moment)
             beyond[1, d, e] += survival[e] * (along + faster * first_moment)
             beyond[2, d, e] += survival[e] * (squared + faster * second_moment)
 

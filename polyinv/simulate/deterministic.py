@@ -21,7 +21,7 @@ from torch import Tensor
 from polyinv.chemistry import Chemistry, RateCoefficients
 from polyinv.errors import InputError
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.chain_lengths import ChainEnds, bin_lengths, moments_beyond
+from polyinv.simulate.chain_lengths import ChainEnds, cuts, moments_beyond
 from polyinv.simulate.snapshots import Growth, Progress, check_runs, concatenate, silent
 
 STEP = 10.0
@@ -121,9 +121,9 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
     check_runs(conditions, times)
     monomer, initiator, temp = conditions[:, :3].unbind(-1)
     k, agent = chemistry.under(conditions), chemistry.agent_under(conditions)
-    lengths = bin_lengths(chemistry.monomer_molar_mass, like=conditions)
-    empty = int((lengths == 0).sum()) - 1  # bins below the shortest chain
-    lengths = lengths[empty:-1, None]  # the last bin is open: it ends nowhere
+    lengths, below = (torch.as_tensor(part).to(conditions)[:, None] for part in cuts(chemistry.monomer_molar_mass))
+    empty = int((lengths + below == 0).sum()) - 1  # bins below the shortest chain
+    lengths, below = lengths[empty:-1], below[empty:-1]  # the last bin is open: it ends nowhere
 
     def at(monomer: Tensor, agent: Tensor, now: Tensor) -> Rates:
         return rates(chemistry, k, monomer, initiator_left(k, initiator, now), agent)
@@ -144,7 +144,8 @@ def grow(conditions: Tensor, times: Tensor, chemistry: Chemistry, *, step: float
             consumed = consumed.minimum((monomer - TRACE).clamp(min=0))
             extent = consumed / there.consumption  # in s; h to third order
             ends = there.chain_ends
-            moments = moments_beyond(lengths, ChainEnds(ends.p, ends.flory * extent, ends.combined * extent))
+            chains = ChainEnds(ends.p, ends.flory * extent, ends.combined * extent)
+            moments = moments_beyond(lengths, chains, below)
             beyond = [total + moment for total, moment in zip(beyond, moments, strict=True)]
             monomer, agent, now = monomer - consumed, agent * torch.exp(-h * k.k_trA * there.S), now + h
         residual.append(monomer)

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from polyinv.chemistry import Chemistry
 from polyinv.quantities import N_NODES
 from polyinv.runtime.compiled import slow_the_first_time
-from polyinv.simulate.chain_lengths import bin_lengths
+from polyinv.simulate.chain_lengths import cuts
 from polyinv.simulate.fused_kernel import integrate
 from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.snapshots import Growth, Progress, check_runs, silent
@@ -125,10 +125,13 @@ def run(
     given = [np.require(each, np.float64, ["C", "W"]) for each in (start, d_start, k, d_k, times)]
     arrays = (*given, monomer, d_monomer, rate, bins, d_bins, rate_bins)
     reach = min(REACH * (tolerance / TOLERANCE) ** (1 / 6), 1.0)
-    lengths = chain_lengths(monomer_molar_mass)
+    lengths, below = held_cuts(monomer_molar_mass)
+
+    def work(rows: slice) -> None:
+        integrate(lengths, below, reach, slopes, tuple(each[rows] for each in arrays))
 
     with slow_the_first_time("the solver"):
-        for done in each_chunk(lambda rows: integrate(lengths, reach, slopes, tuple(each[rows] for each in arrays)), B):
+        for done in each_chunk(work, B):
             progress(done)
     np.maximum(bins, 0.0, out=bins)  # rounding leaves -1e-17 where nothing is
     return Integrals((monomer, *_moments(bins)), (d_monomer, *_moments(d_bins)), (-rate, *_moments(rate_bins)))
@@ -139,10 +142,11 @@ def _moments(bins: np.ndarray) -> tuple[np.ndarray, ...]:
     return bins[:, 0], bins[:, 1], bins[:, 2]
 
 
-def chain_lengths(monomer_molar_mass: float) -> np.ndarray:
-    """Longest chain below each edge of a bin that can hold a chain, (E,); the last bin is open."""
-    lengths = bin_lengths(monomer_molar_mass, like=torch.zeros(0, dtype=torch.float64)).numpy()
-    return lengths[int((lengths == 0).sum()) - 1 : -1].copy()
+def held_cuts(monomer_molar_mass: float) -> tuple[np.ndarray, np.ndarray]:
+    """How the edges of the bins that can hold a chain cut the lengths, (E,) each; the last bin is open."""
+    lengths, below = cuts(monomer_molar_mass)
+    empty = int((lengths + below == 0).sum()) - 1
+    return lengths[empty:-1].copy(), below[empty:-1].copy()
 
 
 def each_chunk(work: Callable[[slice], None], count: int) -> Iterator[int]:

@@ -304,6 +304,7 @@ def _disturbed(d_log: float, own: np.ndarray, h: float, of: Slopes, v: np.ndarra
 @njit(nogil=True, cache=True, error_model="numpy")
 def _integrate(
     lengths: np.ndarray,
+    below: np.ndarray,
     reach: float,
     slopes: bool,
     start: np.ndarray,
@@ -321,7 +322,8 @@ def _integrate(
     """Integrate one reaction, and its derivatives in D directions; what is named last is written.
 
     Args:
-        lengths: Longest chain below each edge of a bin that can hold a chain, (E,).
+        lengths: Longest chain N that lies wholly below each edge of a bin that can hold a chain, (E,).
+        below: Share of the chains of N + 1 units that lies below the edge, (E,).
         reach: Longest step, as the decline of ln M plus those of ln I and ln A.
         slopes: Whether derivatives are asked for.
         start: Monomer, initiator and chain transfer agent at time zero in mol/L, (3,).
@@ -362,7 +364,7 @@ def _integrate(
             for i in range(3):
                 weight = h * WEIGHTS[i] * scale
                 flory, combined = weight * found[i, FLORY], weight * found[i, COMBINED]
-                held[i] = add_chains(beyond, survival[i], room, lengths, flory, combined, found[i, P])
+                held[i] = add_chains(beyond, survival[i], room, lengths, below, flory, combined, found[i, P])
             if slopes:
                 for d in range(D):
                     d_log[d] = dM[d] / M
@@ -370,8 +372,8 @@ def _integrate(
                 left, by = np.exp(-decline), of.nodes
                 for d in range(D):
                     d_consumed = dM[d] if to_the_trace else dM[d] * consumed / M + M * left * of.change[0, d]
-                    made = by[0, 2, d] * WEIGHTS[0] + by[1, 2, d] * WEIGHTS[1] + by[2, 2, d] * WEIGHTS[2]
-                    d_scale[d] = (d_consumed - scale * h * made) / total
+                    used = by[0, 2, d] * WEIGHTS[0] + by[1, 2, d] * WEIGHTS[1] + by[2, 2, d] * WEIGHTS[2]
+                    d_scale[d] = (d_consumed - scale * h * used) / total
                     dM[d] -= d_consumed
                     dA[d] = np.exp(-agent_decline) * (dA[d] - A * of.change[1, d])
                 for i in range(3):
@@ -380,8 +382,8 @@ def _integrate(
                         d_flory[d] = weight * (scale * by[i, 0, d] + d_scale[d] * found[i, FLORY])
                         d_combined[d] = weight * (scale * by[i, 1, d] + d_scale[d] * found[i, COMBINED])
                     flory, combined = weight * scale * found[i, FLORY], weight * scale * found[i, COMBINED]
-                    some = lengths[: held[i]]
-                    add_slopes(d_beyond, survival[i], some, flory, combined, found[i, P], d_flory, d_combined, by[i, 3])
+                    made, some = (flory, combined, found[i, P]), (lengths[: held[i]], below[: held[i]])
+                    add_slopes(d_beyond, survival[i], *some, *made, d_flory, d_combined, by[i, 3])
             M -= consumed
             A *= np.exp(-agent_decline)
             now = times[t] if h == times[t] - now else now + h
@@ -395,15 +397,17 @@ def _integrate(
             if M > TRACE:
                 r = rates(k, M, initiator_left(k, initiator, now), A, ratio[2])
                 beyond[:] = 0.0
-                add_chains(beyond, survival[0], room, lengths, r.flory, r.combined, r.p)
+                add_chains(beyond, survival[0], room, lengths, below, r.flory, r.combined, r.p)
                 in_bins(beyond, rate_bins[:, t])
                 rate[t] = r.consumption
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def integrate(lengths: np.ndarray, reach: float, slopes: bool, arrays: tuple[np.ndarray, ...]) -> None:
+def integrate(
+    lengths: np.ndarray, below: np.ndarray, reach: float, slopes: bool, arrays: tuple[np.ndarray, ...]
+) -> None:
     """Integrate B reactions; ``arrays`` are the further arguments of `_integrate`, of all reactions."""
     start, d_start, k, dk, times, monomer, d_monomer, rate, bins, d_bins, rate_bins = arrays
     for b in range(len(k)):
-        reaction = (lengths, reach, slopes, start[b], d_start[b], k[b], dk[b], times[b])
+        reaction = (lengths, below, reach, slopes, start[b], d_start[b], k[b], dk[b], times[b])
         _integrate(*reaction, monomer[b], d_monomer[b], rate[b], bins[b], d_bins[b], rate_bins[b])

@@ -127,10 +127,10 @@ def poisson(mean: float, state: np.ndarray) -> int:
 
 @njit(nogil=True, cache=True)
 def _record_dead(
-    length: int, bins: np.ndarray, longest: np.ndarray, chains: np.ndarray, units: np.ndarray, squares: np.ndarray
+    length: int, classes: np.ndarray, longest: np.ndarray, chains: np.ndarray, units: np.ndarray, squares: np.ndarray
 ) -> None:
-    """Sort a dead chain into its bin: looked up in ``bins`` if short, else searched in ``longest``."""
-    place = nb.int64(bins[length]) if length < len(bins) else np.searchsorted(longest, length)
+    """Sort a dead chain into its class: looked up in ``classes`` if short, else searched in ``longest``."""
+    place = nb.int64(classes[length]) if length < len(classes) else np.searchsorted(longest, length)
     chains[place] += 1
     units[place] += length
     squares[place] += nb.float64(length) * nb.float64(length)
@@ -332,24 +332,24 @@ def run(
         per_molar: Molecules per mol/L: Avogadro's number times the control volume.
         molecules: Molecules of monomer, initiator and chain transfer agent at the start.
         times: (T,) in s, ascending.
-        longest: (99,) longest chain of each bin but the last.
+        longest: (C - 1,) longest chain of each class of lengths but the last, 255 classes at most.
         state: (4,) of uint64, see `random_bits`.
-        chains: (T, 100) dead chains made in each interval.
-        units: (T, 100) units in them.
-        squares: (T, 100) squares of their lengths, summed.
+        chains: (T, C) dead chains made in each interval.
+        units: (T, C) units in them.
+        squares: (T, C) squares of their lengths, summed.
         counts: (14,) events in the order of ``EVENTS``.
         radicals: (2,) time integrals of the numbers of S and Q, in s.
         residual: (T,) monomer molecules left.
         live_units: (T,) units in live radicals.
         live_chains: (T,) live radicals.
     """
-    bins = np.searchsorted(longest, np.arange(16384)).astype(np.uint8)
+    classes = np.searchsorted(longest, np.arange(16384)).astype(np.uint8)
     level = np.zeros(10)
     level[_EXPECTED] = level[_LEFT] = molecules[0]
     level[_INITIATOR], level[_AGENT] = molecules[1], molecules[2]
     exposure, length = np.empty(64), np.empty(64, np.int64)
     for t in range(len(times)):
-        dead = (bins, longest, chains[t], units[t], squares[t])
+        dead = (classes, longest, chains[t], units[t], squares[t])
         while _advance(times[t], k, fractions, 1.0 / per_molar, level, exposure, length, dead, counts, state):
             exposure, length = _doubled(exposure), _doubled(length)
         _settle(k[1], level, exposure, length, counts, state)

@@ -18,7 +18,7 @@ from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError, unknown
 from polyinv.runtime.threads import available_cores
 from polyinv.simulate import gillespie
-from polyinv.simulate.chain_lengths import bin_lengths
+from polyinv.simulate.chain_lengths import spread
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
 from polyinv.simulate.fused import coefficients, started
 from polyinv.simulate.gillespie import EVENTS
@@ -27,7 +27,7 @@ from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.run_store import RunStore
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
 
-_STREAM = "polyinv-kmc-1"  # to be changed with anything that changes the result of a run; else stores would mix
+_STREAM = "polyinv-kmc-2"  # to be changed with anything that changes the result of a run; else stores would mix
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class _Job:
 
 
 def _skip(job: _Job) -> dict[str, np.ndarray]:
-    T, bins = len(job.times), len(job.longest) + 1
-    result: dict[str, np.ndarray] = {name: np.zeros((T, bins), np.int64) for name in ("chains", "units")}
-    result |= {"squares": np.zeros((T, bins)), "counts": np.zeros(len(EVENTS), np.int64), "radicals": np.zeros(2)}
+    T, classes = len(job.times), len(job.longest) + 1
+    result: dict[str, np.ndarray] = {name: np.zeros((T, classes), np.int64) for name in ("chains", "units")}
+    result |= {"squares": np.zeros((T, classes)), "counts": np.zeros(len(EVENTS), np.int64), "radicals": np.zeros(2)}
     result |= {name: np.zeros(T, np.int64) for name in ("residual", "live_units", "live_chains")}
     state = job.stream().generate_state(4, np.uint64)
     gillespie.run(job.k, job.fractions, job.per_molar, job.molecules, job.times, job.longest, state, **result)
@@ -113,14 +113,14 @@ def _plain(job: _Job) -> dict[str, np.ndarray]:
     lengths, dead, residual, live_units, live_chains, counts, radicals = run_plainly(
         job.k, job.fractions, job.per_molar, job.molecules, job.times, np.random.default_rng(job.stream())
     )
-    T, bins = len(job.times), len(job.longest) + 1
+    T, classes = len(job.times), len(job.longest) + 1
     interval = np.searchsorted(dead, np.arange(len(lengths)), side="right")
-    place = interval * bins + np.searchsorted(job.longest, lengths)
+    place = interval * classes + np.searchsorted(job.longest, lengths)
 
-    def binned(weights: np.ndarray) -> np.ndarray:
-        return np.bincount(place, weights, minlength=T * bins).reshape(T, bins)
+    def classed(weights: np.ndarray) -> np.ndarray:
+        return np.bincount(place, weights, minlength=T * classes).reshape(T, classes)
 
-    chains, units, squares = (binned(lengths.astype(float) ** power) for power in range(3))
+    chains, units, squares = (classed(lengths.astype(float) ** power) for power in range(3))
     return {
         "chains": chains.astype(np.int64),
         "units": units.astype(np.int64),
@@ -200,7 +200,9 @@ def simulate_runs(
     effort = volumes.effort.repeat_interleave(replicates)
     kept = RunStore(store) if store is not None else None
     results = _run_all(jobs, effort.argsort(descending=True).tolist(), kept, workers, progress)
-    return _collected(jobs, results, conditions.detach().double().cpu()[:, 0].repeat_interleave(replicates))
+    _, shares = spread(chemistry.monomer_molar_mass)
+    monomer = conditions.detach().double().cpu()[:, 0].repeat_interleave(replicates)
+    return _collected(jobs, results, monomer, shares)
 
 
 def _jobs(
@@ -216,7 +218,7 @@ def _jobs(
     conditions, ends = conditions.detach().double().cpu(), times.detach().double().cpu().numpy()
     numbers = coefficients(chemistry, conditions).detach().numpy()
     k, fractions = np.split(numbers, [COEFFICIENTS.index("f")], axis=1)
-    longest = bin_lengths(chemistry.monomer_molar_mass, like=conditions).numpy().astype(np.int64)[1:-1]
+    longest, _ = spread(chemistry.monomer_molar_mass)
     molecules = (volumes.per_molar[:, None] * started(chemistry, conditions)).round().long().numpy()
     for run, per_molar in enumerate(volumes.per_molar.tolist()):
         for replicate in range(replicates):
@@ -247,12 +249,14 @@ def _run_all(
     return results
 
 
-def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: Tensor) -> Runs:
+def _collected(jobs: list[_Job], results: list[dict[str, np.ndarray]], monomer: Tensor, shares: np.ndarray) -> Runs:
     stacked = {name: torch.from_numpy(np.stack([result[name] for result in results])) for name in results[0]}
     molecules = torch.tensor([int(job.molecules[0]) for job in jobs])
     # Molecules are whole: this scale, not the nominal volume, makes monomer and units add up to cBA_0.
     molar = (monomer / molecules)[:, None]
-    chains, units, squares = (stacked[name] * molar[..., None] for name in ("chains", "units", "squares"))
+    # Reaction by reaction: the last bit of a product of matrices depends on how many rows there are.
+    each = (np.stack([result[name] @ shares for result in results]) for name in ("chains", "units", "squares"))
+    chains, units, squares = (torch.from_numpy(part) * molar[..., None] for part in each)
     duration = torch.tensor([float(job.times[-1]) for job in jobs], dtype=torch.float64)
     events = EventCounts(
         events=stacked["counts"],

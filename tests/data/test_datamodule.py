@@ -5,7 +5,7 @@ import torch
 from polyinv.chemistry.butyl_acrylate import SCALARS, SYSTEM, TARGETS
 from polyinv.data.batches import Shard, TableBatches, member_generators
 from polyinv.data.datamodule import RecipeDataModule
-from polyinv.data.features import FEATURES, feature_columns
+from polyinv.data.features import FEATURES, MISSING_INPUTS, errors_of, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
@@ -31,8 +31,8 @@ def test_feature_sets_are_made_of_blocks(name):
     assert len(columns) == LENGTHS.get(name, len(set(columns)))  # none twice
     if name.removeprefix("mmd+") in SCALARS:
         assert columns == (name.removeprefix("mmd+"), *MMD)
-    assert set(columns) <= set(SYSTEM.columns)
-    assert (set(TARGETS) <= set(columns)) == (name == "conditional")  # what is to be answered is seen by no other
+    assert set(columns) <= {*SYSTEM.columns, *errors_of(SYSTEM)}
+    assert (set(TARGETS) <= set(columns)) == (name in MISSING_INPUTS)  # what is to be answered is seen by no other
 
 
 def test_scalings_know_the_training_rows_only(small, split, data):

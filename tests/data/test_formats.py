@@ -61,7 +61,7 @@ def test_a_table_of_results_is_read_in_its_units(name):
 
 def test_the_recipe_comes_back(capsys):
     files = [str(FORMATS / name) for name in ("report_wingpc.txt", "two_sheets.xlsx", "number.csv", "jcamp.jdx")]
-    assert main(["predict", *files, "--known", "temp=70,time=3600"]) == 0
+    assert main(["predict", *files, "--known", "temp=70,time=3600", "--errors", "exact"]) == 0
     answers = pd.read_csv(StringIO(capsys.readouterr().out))
     assert answers["file"].tolist() == [Path(file).name for file in files]
     np.testing.assert_allclose(answers["cBA_0"], 1.5, rtol=0.02)
@@ -104,7 +104,7 @@ def test_a_polynomial_is_a_calibration(tmp_path):
 def test_reptate_reads_what_is_written(tmp_path):
     curve = read_curve(FORMATS / "tabs.txt")
     write_gpc(curve, tmp_path / "a.gpc")
-    assert (tmp_path / "a.gpc").read_text().startswith("Mn=34.0")
+    assert (tmp_path / "a.gpc").read_text().startswith(f"Mn={curve.Mn / 1000:.6g};")
     again = read_curve(tmp_path / "a.gpc")
     assert [again.Mn, again.Mw] == pytest.approx([curve.Mn, curve.Mw], rel=1e-4)
 

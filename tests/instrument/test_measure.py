@@ -37,16 +37,36 @@ def only(**errors):
     return measurement_errors({"level": "exact", **errors})
 
 
-def test_exact_measurements_are_true_above_the_lower_limit(polymer):
+def test_exact_measurements_are_true(polymer):
     recipe, residual, w = polymer
     found = measured(polymer, LEVELS["exact"], rows=3)
     torch.testing.assert_close(found.recipe, recipe.expand(3, -1))
     torch.testing.assert_close(found.residual, residual.expand(3))
+    torch.testing.assert_close(found.mmd, w.expand(3, -1), rtol=1e-9, atol=1e-12)
+    for ours, theirs in zip((found.Mn, found.Mw), mean_molar_masses(w), strict=True):
+        torch.testing.assert_close(ours, theirs.expand(3), rtol=1e-6, atol=0)
+    assert all((value == 0).all() for value in found.errors.values())
+
+
+def test_nothing_is_measured_below_the_lower_limit(polymer):
+    _, _, w = polymer
+    found = measured(polymer, only(lower_limit=1000.0), rows=3)
     expected = torch.from_numpy(without_oligomers(w.numpy()))
     torch.testing.assert_close(found.mmd, expected.expand(3, -1), rtol=1e-9, atol=1e-12)
     for ours, theirs in zip((found.Mn, found.Mw), mean_molar_masses(expected), strict=True):
         torch.testing.assert_close(ours, theirs.expand(3), rtol=1e-6, atol=0)
-    assert all((value == 0).all() for column, value in found.errors.items() if column != "sec_lower_limit")
+
+
+def test_means_that_are_known_better_than_the_bins_tell_keep_that(polymer):
+    true = torch.tensor([17_345.0]), torch.tensor([46_789.0])
+    draw = torch.Generator().manual_seed(0)
+    given = [part[None] for part in polymer]
+    exact = observe(*given, LEVELS["exact"], draw, quantities=RECIPE, residual_name="cBA_time", means=true)
+    torch.testing.assert_close(torch.stack([exact.Mn, exact.Mw]), torch.stack(true).double(), rtol=1e-6, atol=0)
+    cut = observe(*given, only(lower_limit=5e3), draw, quantities=RECIPE, residual_name="cBA_time", means=true)
+    plain = observe(*given, only(lower_limit=5e3), draw, quantities=RECIPE, residual_name="cBA_time")
+    blurred = mean_molar_masses(polymer[2])
+    torch.testing.assert_close(cut.Mn / true[0], plain.Mn / blurred[0], rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize(("name", "at"), [("temperature", 2), ("time", 3)])
@@ -110,7 +130,8 @@ def test_broadening_is_the_same_in_every_row_and_no_random_number(polymer):
 def test_curves_have_unit_area_and_nothing_below_the_lower_limit(polymer, level):
     found = measured(polymer, LEVELS[level], rows=200)
     torch.testing.assert_close(found.mmd.sum(-1) * STEP, torch.ones(200).double())
-    assert (found.mmd[:, LOG_M < 3] == 0).all()
+    if LEVELS[level].lower_limit:
+        assert (found.mmd[:, LOG_M < 3] == 0).all()
     distance = 0.5 * (found.mmd - measured(polymer, LEVELS["exact"], rows=1).mmd).abs().sum(-1) * STEP
     assert distance.max() < {"exact": 1e-9, "good": 0.05, "ordinary": 0.09, "rough": 0.25}[level]
 

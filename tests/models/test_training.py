@@ -305,7 +305,7 @@ def test_cpu_and_gpu_agree(data, network):
         ({"members": 0}, r"model\.members is 0; needs 1 or more"),
         ({"seed": -1}, r"model\.seed is -1; needs 0 to"),
         ({"activation": "step"}, "no activation 'step'; known: relu, silu"),
-        ({"transform": "logs"}, "no transform 'logs'; known: plain, root_log"),
+        ({"transform": "logs"}, "no transform 'logs'; known: moments, plain, root_log"),
         ({"training": {"max_epochs": 0}}, r"model\.training\.max_epochs is 0; needs 1 or more"),
         ({"training": {"batch_size": 0}}, r"model\.training\.batch_size is 0; needs 1 or more"),
         ({"training": {"patience": -1}}, r"model\.training\.patience is -1; needs 1 or more"),
@@ -315,7 +315,7 @@ def test_cpu_and_gpu_agree(data, network):
         ({"training": {"loss_weights": (0.0, 0.0, 0.0, 0.0)}}, r"model\.training\.loss_weights are all zero"),
         ({"training": {"accelerator": "abacus"}}, "no accelerator 'abacus'; known: auto, cpu, gpu"),
         ({"training": {"schedule": "warm"}}, "no schedule 'warm'; known: constant, cosine, plateau"),
-        ({"training": {"loss": "l1"}}, "no loss 'l1'; known: huber, mse, nll"),
+        ({"training": {"loss": "l1"}}, "no loss 'l1'; known: beta_nll, huber, mse, nll"),
         ({"training": {"precision": "8"}}, "no precision '8'; known: 16-mixed, 32, bf16-mixed"),
     ],
 )

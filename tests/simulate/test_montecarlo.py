@@ -147,14 +147,14 @@ def test_reference_problem_within_half_a_percent():
     assert float(polymer.Mw[0, -1]) / 100 == pytest.approx(624, rel=0.005)
 
 
-def test_chains_lie_in_the_bin_of_their_length(sketches):
+def test_chains_lie_in_a_bin_within_half_a_unit_of_their_length(sketches):
     edges = 10.0**BIN_EDGES / SKETCH.monomer_molar_mass
     for made in sketches.values():
         mean = (made.growth.units.sum(1) / made.growth.chains.sum(1))[0].numpy()
         filled = ~np.isnan(mean)
         assert filled.sum() > 20
-        assert (mean[filled] > edges[:-1][filled]).all()
-        assert (mean[filled] <= edges[1:][filled]).all()
+        assert (mean[filled] > edges[:-1][filled] - 0.5).all()
+        assert (mean[filled] < edges[1:][filled] + 0.5).all()
 
 
 @pytest.mark.parametrize("mean", [0.3, 9.99, 10.0, 63.0, 3e4])

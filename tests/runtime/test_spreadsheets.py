@@ -1,0 +1,38 @@
+"""Text that a spreadsheet would execute is written harmless."""
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from polyinv.predict.writing import write_answers
+from polyinv.runtime.spreadsheets import harmless, harmless_table
+
+BAD = ["=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3+cmd|x!A0", "@SUM(1+1)*cmd|x!A0", "\t=1+1", " =1+1", "\r=1"]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_would_be_executed_becomes_text(text):
+    assert harmless(text) == "'" + text.replace("\r", "\n")
+
+
+@pytest.mark.parametrize("value", ["BA-01", "-3.5", "+2e3", "a=b", "", 3.0, None])
+def test_everything_else_stays(value):
+    assert harmless(value) == value
+
+
+def test_answers_hold_no_formula_in_cells_or_names(tmp_path):
+    answers = pd.DataFrame({"sample": [*BAD, "BA-01"], "=1+1": 1.0, "note": [None] * 8, "cBA_0": -1.5})
+    for name in ("answers.csv", "answers.xlsx"):
+        write_answers(answers, tmp_path / name)
+    kept = pd.read_csv(tmp_path / "answers.csv")
+    assert list(kept.columns) == ["sample", "'=1+1", "note", "cBA_0"]
+    assert (kept["cBA_0"] == -1.5).all()
+    cells = list(openpyxl.load_workbook(tmp_path / "answers.xlsx").active.iter_rows(values_only=False))
+    assert all(cell.data_type != "f" for row in cells for cell in row)
+    assert cells[1][0].value == "'" + BAD[0]
+
+
+def test_a_table_of_numbers_is_left_as_it_is():
+    table = pd.DataFrame({"a": [1.0, -2.0]})
+    pd.testing.assert_frame_equal(harmless_table(table), table)
+    assert list(table.columns) == ["a"]
