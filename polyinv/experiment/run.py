@@ -21,7 +21,7 @@ from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
-from polyinv.models.card import read_card, system_of
+from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted, plain
@@ -223,11 +223,12 @@ def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.init is None:
         return model
     check_goes_on(experiment.model)
-    card, system = read_card(experiment.init), experiment.data.of
+    start = model_of_run(Path(experiment.init))
+    card, system = read_card(start), experiment.data.of
     system.check_like(system_of(card), "data.system", experiment.init)
     if tuple(card["columns"]) != feature_columns(experiment.features, system):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
-    model.start_from(experiment.init)
+    model.start_from(start)
     return model
 
 

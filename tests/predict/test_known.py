@@ -105,6 +105,19 @@ def test_errors_go_from_the_command_line_and_from_columns_to_the_observations(po
     assert outs[0]["sec_broadening"][0] == 0.03  # passed through
 
 
+def test_a_value_known_no_better_than_its_range_is_not_known(polymers, caplog):
+    table = polymers.drop(columns=["temp", "cBA_time"])
+    answers = polyinv.load().predict(table, known={"temp": "70 ± 1000"})
+    assert "temp of 2 rows is known no better than by the range 60 to 80 °C" in caplog.text
+    assert answers["temp_rmse"].notna().all()
+    pd.testing.assert_frame_equal(answers, polyinv.load().predict(table))
+
+
+def test_a_polymerization_that_left_no_monomer_is_answered(polymers):
+    answers = polyinv.load().predict(polymers.drop(columns="temp").assign(cBA_time=0.0), known={"temp": 70})
+    assert answers["cAIBN_0_rmse"].notna().all()
+
+
 def test_python_states_errors_as_text(polymers, caplog):
     with caplog.at_level(logging.ERROR):
         answers = polyinv.load().predict(polymers.drop(columns="temp"), known={"temp": "70 ± 0.5"})
