@@ -1,0 +1,1 @@
+"""Posterior over recipes: all the recipes that fit an observation."""
