@@ -73,7 +73,7 @@ def respond(recipes: Tensor, system: AnySystem = DEFAULT, horizon: float | None 
     horizon = system.horizon if horizon is None else horizon
     values, slopes = observe_with_slopes(recipes, system.chemistry)
     with one_thread():
-        noise = [_noise_of(part, system.chemistry, horizon) for part in recipes.split(CHUNK)]
+        noise = [noise_of_one_chain(part, system.chemistry, horizon) for part in recipes.split(CHUNK)]
     return Response(recipes, values, slopes, torch.cat(noise), system)
 
 
@@ -83,7 +83,14 @@ def box_variance(system: System) -> Tensor:
     return (high - low) ** 2 / 12
 
 
-def _noise_of(recipes: Tensor, chemistry: Chemistry, horizon: float) -> Tensor:
+def noise_of_one_chain(recipes: Tensor, chemistry: Chemistry, horizon: float | None = None) -> Tensor:
+    """Covariance of the observed numbers of reactions of one chain, (B, 103, 103), see `Response`.
+
+    Args:
+        recipes: In physical units, (B, V).
+        chemistry: Scheme and coefficients.
+        horizon: Time in s that the chain is counted at; None counts it when the sample is taken.
+    """
     conditions, times = recipes[:, :-1], recipes[:, -1:]
     growth, dead_chains = grow_with_horizon(conditions, times, chemistry, horizon)
     scatter = fluctuations(conditions, times, chemistry)
