@@ -42,4 +42,5 @@ class Quantity:
 
 N_NODES = 100
 MEANS = ("Mn", "Mw")  # number and mass average molar mass in g/mol
+CHAINS = "chains"  # dead chains in a simulated sample, which give its noise; of a polymer that was made nobody asks
 MMD = tuple(f"MMD{k}" for k in range(1, N_NODES + 1))  # w(log10 M) on the nodes of polyinv.mmd

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import SequentialSampler
 
 from polyinv.data.masks import InputPatterns
+from polyinv.data.recipe_stated import RecipeStated
 from polyinv.data.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -212,10 +213,12 @@ class InputMask:
     Args:
         patterns: The patterns, and how often each is drawn.
         scaling: That of the rows.
+        asks_stated: Ask for values that are given as well, unless they are known exactly.
     """
 
     patterns: InputPatterns
     scaling: Scaling
+    asks_stated: bool = False
 
     def __call__(self, features: Tensor, z: Tensor, generators: Sequence[torch.Generator]) -> Batch:
         """Return the same batch with inputs missing.
@@ -227,8 +230,9 @@ class InputMask:
         """
         drawn = [self.patterns.draw(z.shape[-2], each) for each in generators]
         present = (drawn[0] if z.ndim == 2 else torch.stack(drawn)).to(z.device)
-        known = present[..., -z.shape[-1] :]
-        return self.scaling.mask(features, present), z.masked_fill(known, torch.nan)
+        seen = self.scaling.mask(features, present)
+        known = RecipeStated(self.scaling)(seen).exactly if self.asks_stated else present[..., -z.shape[-1] :]
+        return seen, z.masked_fill(known, torch.nan)
 
 
 class Blocks:

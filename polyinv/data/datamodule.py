@@ -13,7 +13,7 @@ from torch import Tensor
 
 from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.batches import Batches, Blocks, InputMask, Observed, Shard, SimulatedBatches, TableBatches
-from polyinv.data.features import MISSING_INPUTS, current_name, feature_columns
+from polyinv.data.features import MISSING_INPUTS, WITH_CHAINS, current_name, feature_columns
 from polyinv.data.masks import InputPatterns
 from polyinv.data.rows import Rows, parts_of, rows_of, together
 from polyinv.data.scaling import Scaling
@@ -301,7 +301,8 @@ class RecipeDataModule(L.LightningDataModule):
         """Mask that leaves inputs out of the batches; None unless they may be missing."""
         if self.features not in MISSING_INPUTS:
             return None
-        return InputMask(InputPatterns.of(self.config.patterns, self.system), deepcopy(self.scaling).to(self._device))
+        patterns, scaling = InputPatterns.of(self.config.patterns, self.system), deepcopy(self.scaling).to(self._device)
+        return InputMask(patterns, scaling, asks_stated=self.features == WITH_CHAINS)
 
     def _check_batch_size(self) -> None:
         if self.batch_size > self.rows_per_epoch:

@@ -6,12 +6,14 @@ from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.patterns import RESIDUAL
 from polyinv.errors import unknown
 from polyinv.instrument.errors import OF_CONVERSION, SUFFIX, error_columns
-from polyinv.quantities import MEANS, MMD
+from polyinv.quantities import CHAINS, MEANS, MMD
 
 CONDITIONAL = "conditional"
 """Name of the feature set of which any part may be missing."""
 WITH_ERRORS = f"{CONDITIONAL}+errors"
 """Name of the same with the errors of all that is given."""
+WITH_CHAINS = f"{WITH_ERRORS}+chains"
+"""Name of the same with the number of chains of a simulated sample, which may be missing as well."""
 FEATURES = {
     "mmd": ("mmd",),
     "composite": (RESIDUAL, *MEANS, "mmd"),
@@ -20,11 +22,13 @@ FEATURES = {
     **{f"mmd+{mean}": (mean, "mmd") for mean in MEANS},
     CONDITIONAL: (RESIDUAL, *MEANS, "mmd", "recipe"),
     WITH_ERRORS: (RESIDUAL, *MEANS, "mmd", "recipe", "errors"),
+    WITH_CHAINS: (RESIDUAL, *MEANS, "mmd", "recipe", "errors", CHAINS),
 }
 """Blocks of each feature set, by name; the columns follow the order of the blocks, and are those of a system. With
 ``conditional`` any input may be missing and any value of the recipe may be known; the model answers the rest
-(`polyinv.data.patterns`). With ``conditional+errors`` it is told how well each input is known besides."""
-MISSING_INPUTS = (CONDITIONAL, WITH_ERRORS)
+(`polyinv.data.patterns`). With ``conditional+errors`` it is told how well each input is known besides, and with
+``conditional+errors+chains`` how many chains a simulated sample holds."""
+MISSING_INPUTS = (CONDITIONAL, WITH_ERRORS, WITH_CHAINS)
 """Feature sets of which any part may be missing."""
 FORMERLY = {"partial": CONDITIONAL}
 """What 0.1.0 called them; configurations and run folders of that version are still read."""

@@ -10,6 +10,7 @@ from polyinv.chemistry import System
 from polyinv.data.features import errors_of, input_of_error
 from polyinv.data.patterns import ANY, SHOWING, check_patterns, every_pattern, inputs_of, name_of
 from polyinv.errors import InputError
+from polyinv.quantities import CHAINS
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def masked_inputs(x: Tensor, columns: Sequence[str], pattern: str, system: Syste
         InputError: As `inputs_of`.
     """
     given = {column for name in inputs_of(pattern, system) for column in system.inputs[name]}
-    given |= set(errors_of(system))  # of what is missing they say nothing, and are not looked at
+    given |= {*errors_of(system), CHAINS}  # of what is missing they say nothing, and are not looked at
     there = torch.tensor([column in given for column in columns], device=x.device)
     return torch.where(there, x, torch.nan)
 

@@ -33,7 +33,7 @@ from polyinv.instrument.errors import (
     measurement_errors,
 )
 from polyinv.mmd import BIN_EDGES
-from polyinv.quantities import MMD, N_NODES
+from polyinv.quantities import CHAINS, MMD, N_NODES
 
 QUANTITIES = ("recipe", "residual_monomer", "Mn", "Mw", "mmd")
 SAME = 1e-9
@@ -69,6 +69,7 @@ class Observations:
             deviation of ``temp`` in its unit, ``sec_broadening`` that of the instrument.
         assumed: Errors that are taken where none are stated: one of `polyinv.instrument.errors.LEVELS`, or others. None
             takes none, as of a simulation; `polyinv.Predictor.predict` then takes those of an ordinary laboratory.
+        chains: Dead chains that a simulated sample holds, (B,): its noise. NaN of a polymer that was made.
         labels: What each row is called in messages and answers; 1 to B where nothing else is said.
         system: What is polymerized; given as `polyinv.chemistry.load_system` takes it, butyl acrylate by default.
 
@@ -88,6 +89,7 @@ class Observations:
     mmd: Tensor = _MISSING
     errors: Mapping[str, Tensor] = field(default_factory=dict)
     assumed: MeasurementErrors | None = None
+    chains: Tensor = _MISSING
     labels: pd.Index = _MISSING
     system: System = _MISSING
 
@@ -106,6 +108,9 @@ class Observations:
             values = given.get(name, like.new_full((count, *width), torch.nan))
             _check_shape(name, values, (count, *width))
             object.__setattr__(self, name, values)
+        chains = like.new_full((count,), torch.nan) if self.chains is None else _numbers(self.chains)
+        _check_shape(CHAINS, chains, (count,))
+        object.__setattr__(self, "chains", chains)
         object.__setattr__(self, "errors", {name: _numbers(sd) for name, sd in self.errors.items()})
         for name, sd in self.errors.items():
             if name not in (known := _error_columns(self.system)):
@@ -128,13 +133,15 @@ class Observations:
             assumed: Errors that are taken where none are stated.
 
         Raises:
-            InputError: An error is stated that is no positive number.
+            InputError: An error or a number of chains is stated that is no positive number.
         """
         system = load_system(system)
         stated = stated_errors(table, error_columns(system.recipe, system.residual))
         errors = {name.removesuffix(SUFFIX): sd.to_numpy() for name, sd in stated.items()}
         values = _numbers(table.reindex(columns=list(system.columns)))
-        return cls._of(values, system, labels=table.index, errors=errors, assumed=assumed)
+        chains = stated_errors(table, {CHAINS: CHAINS})
+        told = chains[CHAINS].to_numpy() if CHAINS in chains else None
+        return cls._of(values, system, labels=table.index, errors=errors, assumed=assumed, chains=told)
 
     @classmethod
     def from_tensor(
@@ -152,10 +159,11 @@ class Observations:
         system, x = load_system(system), x.detach().double()
         stated = {column: name for name, column in _error_columns(system).items()}
         errors = {stated[column]: x[:, at] for at, column in enumerate(columns) if column in stated}
-        at = [at for at, column in enumerate(columns) if column not in stated]
+        chains = x[:, list(columns).index(CHAINS)] if CHAINS in columns else None
+        at = [at for at, column in enumerate(columns) if column not in stated and column != CHAINS]
         values = x.new_full((len(x), len(system.columns)), torch.nan)
         values[:, _places([columns[place] for place in at], system)] = x[:, at]
-        return cls._of(values, system, errors=errors, assumed=assumed)
+        return cls._of(values, system, errors=errors, assumed=assumed, chains=chains)
 
     @classmethod
     def _of(cls, values: Tensor, system: System, **rest: Any) -> Self:
@@ -174,7 +182,8 @@ class Observations:
         return torch.cat([self.recipe, self.scalars, self.mmd], dim=1)
 
     def _with(self, values: Tensor) -> Self:
-        return self._of(values, self.system, errors=self.errors, labels=self.labels, assumed=self.assumed)
+        rest = {"errors": self.errors, "labels": self.labels, "assumed": self.assumed, "chains": self.chains}
+        return self._of(values, self.system, **rest)
 
     def _with_errors(self, errors: Mapping[str, float]) -> Self:
         stated = {name: self.recipe.new_full((len(self),), sd) for name, sd in errors.items()}
@@ -193,7 +202,7 @@ class Observations:
         return self._mapped(lambda tensor: tensor.to(device), self.labels)
 
     def _mapped(self, function: Callable[[Tensor], Tensor], labels: pd.Index) -> Self:
-        parts = {name: function(getattr(self, name)) for name in QUANTITIES}
+        parts = {name: function(getattr(self, name)) for name in (*QUANTITIES, CHAINS)}
         errors = {name: function(sd) for name, sd in self.errors.items()}
         return type(self)(**parts, errors=errors, labels=labels, system=self.system, assumed=self.assumed)
 
@@ -203,13 +212,13 @@ class Observations:
         Raises:
             InputError: A column is unknown.
         """
-        stated = [name for name in columns if name in errors_of(self.system)]
-        if not stated:
+        besides = [name for name in columns if name in errors_of(self.system) or name == CHAINS]
+        if not besides:
             return self._values()[:, _places(columns, self.system)]
-        values = self._values()[:, _places([name for name in columns if name not in stated], self.system)]
-        known = self.error_columns()
-        by_name = dict(zip([name for name in columns if name not in stated], values.unbind(1), strict=True))
-        return torch.stack([by_name[name] if name in by_name else known[name] for name in columns], dim=1)
+        measured = [name for name in columns if name not in besides]
+        values = self._values()[:, _places(measured, self.system)]
+        by_name = dict(zip(measured, values.unbind(1), strict=True)) | self.error_columns() | {CHAINS: self.chains}
+        return torch.stack([by_name[name] for name in columns], dim=1)
 
     def error_columns(self) -> dict[str, Tensor]:
         """Errors of each row (B,) by column, in its unit: as stated, or assumed; NaN of what is missing.
@@ -298,11 +307,13 @@ class Observations:
         return seen.where(there.any(-1) & ~self.mmd.isnan().any(-1), torch.nan)
 
     def to_table(self) -> pd.DataFrame:
-        """Convert to a table, indexed by the labels: the columns of the system, and what is stated of the errors."""
-        values = torch.cat([self._values(), *(sd[:, None] for sd in self.errors.values())], dim=1)
+        """Convert to a table, indexed by the labels: the columns of the system, and what is stated besides."""
         named = _error_columns(self.system)
-        columns = [*self.system.columns, *(named[name] for name in self.errors)]
-        return pd.DataFrame(values.cpu().numpy(), self.labels, columns)
+        besides = {named[name]: sd for name, sd in self.errors.items()}
+        if not self.chains.isnan().all():
+            besides[CHAINS] = self.chains
+        values = torch.cat([self._values(), *(each[:, None] for each in besides.values())], dim=1)
+        return pd.DataFrame(values.cpu().numpy(), self.labels, [*self.system.columns, *besides])
 
     @property
     def present(self) -> Tensor:

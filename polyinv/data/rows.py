@@ -12,6 +12,7 @@ from polyinv.chemistry import DEFAULT, AnySystem, load_system
 from polyinv.data.features import errors_of
 from polyinv.data.observations import Observations
 from polyinv.data.splits import Split
+from polyinv.quantities import CHAINS
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def rows_of(table: pd.DataFrame, columns: Sequence[str], system: AnySystem = DEF
     system = load_system(system)
     # pandas hands out read-only arrays
     y = torch.from_numpy(table[list(system.targets)].to_numpy(dtype=float, copy=True))
-    if set(columns) & set(errors_of(system)):
+    if set(columns) & {*errors_of(system), CHAINS}:
         return Rows(Observations.from_table(table, system).x(columns), y)
     return Rows(torch.from_numpy(table[list(columns)].to_numpy(dtype=float, copy=True)), y)
 

@@ -17,6 +17,7 @@ from polyinv.data.features import input_of_error, is_conditional
 from polyinv.data.masks import given_inputs
 from polyinv.data.transforms import Transform
 from polyinv.errors import InputError
+from polyinv.instrument.errors import SUFFIX
 from polyinv.quantities import MMD
 
 NEAR_CONSTANT = 1e-3
@@ -71,6 +72,7 @@ class Scaling(nn.Module):
         transform: From columns to G features.
         x, y: `Standardize` modules of the features and of the targets.
         conditional: Whether columns may be missing.
+        tells_errors: Whether errors are among them.
         width: Numbers that a network sees, G or, with I inputs, G + I.
     """
 
@@ -83,6 +85,7 @@ class Scaling(nn.Module):
         self.transform = Transform(transform, columns, self.system)
         self.x, self.y = Standardize(len(self.transform.names)), Standardize(len(targets))
         self.conditional = is_conditional(columns, self.system)
+        self.tells_errors = any(column.endswith(SUFFIX) for column in columns)
         self.width = len(self.transform.names) + (len(inputs) if self.conditional else 0)
         if self.conditional:
             owner = {column: at for at, names in enumerate(inputs.values()) for column in names}

@@ -9,14 +9,15 @@ from torch import Tensor
 from polyinv.chemistry import System
 from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.features import errors_of
+from polyinv.data.observations import EXACT
 from polyinv.data.rows import Rows
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
-from polyinv.instrument.errors import LEVELS
+from polyinv.instrument.errors import LEAST, LEVELS, OF_UNIT, RELATIVE, SUFFIX
 from polyinv.instrument.exports import exported, read_off
-from polyinv.instrument.measure import draw_errors, observe
+from polyinv.instrument.measure import Measured, draw_errors, observe
 from polyinv.mmd import STEP
-from polyinv.quantities import MMD
+from polyinv.quantities import CHAINS, MMD
 from polyinv.simulate.recipes import random_recipes
 
 CURVE = slice(3, 3 + len(MMD))
@@ -47,7 +48,7 @@ class Source:
 
     @cached_property
     def _at(self) -> list[int]:
-        drawn = (*self.system.scalars, *MMD, *self.system.targets, *errors_of(self.system))
+        drawn = (*self.system.scalars, *MMD, *self.system.targets, *errors_of(self.system), CHAINS)
         return [drawn.index(column) for column in self.columns]
 
     @property
@@ -84,7 +85,9 @@ class Source:
         observations = entries.observe(self.system.chemistry, chains.float(), generator)
         first = round(self.config.exported * len(observations))  # entries come in no order
         if self._told:
-            return self._measured(observations, entries.recipes.to(observations), first, generator)[:, self._at]
+            measured = self._measured(observations, entries.recipes.to(observations), first, generator)
+            told = self._held(entries, chains, generator).to(observations)
+            return torch.cat([measured, told[:, None]], dim=-1)[:, self._at]
         if first:
             observations[:first, CURVE] = exported(observations[:first, CURVE], generator)
         return torch.cat([observations, entries.recipes.to(observations)], dim=-1)[:, self._at]
@@ -109,12 +112,33 @@ class Source:
             residual_name=self.system.residual,
             means=(Mn, Mw),
         )
+        if self.config.known_exactly:
+            self._know_exactly(found, recipes, generator)
         if first:
             read = read_off(found.mmd[:first], generator) * (found.mmd[:first] > 0)
-            found.mmd[:first] = read / (read.sum(-1, keepdim=True) * STEP)
+            read = read / (read.sum(-1, keepdim=True) * STEP)
+            is_exact = (errors["noise"][:first] <= EXACT * LEAST["noise"])[:, None]  # no instrument exports it
+            found.mmd[:first] = torch.where(is_exact, found.mmd[:first], read)
         stated = [found.errors[column] for column in errors_of(self.system)]
         values = [found.residual, found.Mn, found.Mw, *found.mmd.T, *found.recipe.T, *stated]
         return torch.stack([value.to(observations) for value in values], dim=-1)
+
+    def _know_exactly(self, found: Measured, recipes: Tensor, generator: torch.Generator) -> None:
+        """Let some values of recipes be known exactly, each on its own."""
+        chance = torch.rand(recipes.shape, generator=generator, device=generator.device)
+        exactly = chance < self.config.known_exactly
+        found.recipe.copy_(torch.where(exactly, recipes, found.recipe))
+        for at, quantity in enumerate(self.system.recipe):
+            error, column = OF_UNIT[quantity.unit], quantity.name + SUFFIX
+            least = LEAST[error] * (recipes[:, at] if error in RELATIVE else torch.ones_like(recipes[:, at]))
+            found.errors[column] = torch.where(exactly[:, at], least.to(found.errors[column]), found.errors[column])
+
+    def _held(self, entries: CurveBank, chains: Tensor, generator: torch.Generator) -> Tensor:
+        """Chains that samples are expected to hold, (B,), NaN where they do not tell; `chains` are at the horizon."""
+        if CHAINS not in self.columns:
+            return torch.full_like(chains, torch.nan)
+        told = torch.rand(len(entries), generator=generator, device=generator.device) < self.config.told
+        return torch.where(told, chains * entries.growth.chains.sum((-1, -2)) / entries.dead_chains, torch.nan)
 
 
 def sources(config: SimulatedConfig, columns: tuple[str, ...], system: System) -> tuple[Source, Source]:

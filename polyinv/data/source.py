@@ -41,11 +41,15 @@ class SimulatedConfig:
         validation: Validation rows; their recipes and noise are their own.
         redraw: Draw the noise anew for every batch; otherwise each recipe of the bank is one fixed row.
         fresh: Simulate new recipes for every batch instead of drawing from the bank; for a GPU.
-        exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1.
+        exported: Share of rows whose curve is one that an instrument exports (`polyinv.instrument.exports`), 0 to 1;
+            where errors are told, none of those that are exact.
         errors: With the features ``conditional+errors``, which are told them: the largest errors that are drawn, by the
             names of `polyinv.instrument.errors.MeasurementErrors`, where they are not those of
             `polyinv.instrument.errors.TRAINED`.
         exact: With those features: share of rows that are measured without errors, 0 to 1.
+        known_exactly: With those features: share of the values of recipes that are known exactly where they are given,
+            whatever the other errors are, 0 to 1: a posterior is asked for values given others.
+        told: With the features ``conditional+errors+chains``: share of rows that tell how many chains they hold.
         seed: Of the recipes.
     """
 
@@ -59,6 +63,8 @@ class SimulatedConfig:
     exported: float = 0.0
     errors: dict[str, float] = field(default_factory=dict)
     exact: float = 0.25
+    known_exactly: float = 0.0
+    told: float = 0.75
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -67,7 +73,7 @@ class SimulatedConfig:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
         if self.seed >= 2**31:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
-        for option in ("exported", "exact"):
+        for option in ("exported", "exact", "known_exactly", "told"):
             if not 0 <= getattr(self, option) <= 1:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option):g}; needs a share, 0 to 1")
         self.largest_errors  # noqa: B018 (it raises)

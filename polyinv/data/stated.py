@@ -36,7 +36,7 @@ def _checked(table: pd.DataFrame, name: str, error: str) -> pd.Series:
     empty = cells.isna() | (cells.astype(str).str.strip() == "")
     said = cells.where(~empty & ~cells.map(lambda cell: isinstance(cell, bool)))
     numbers = pd.to_numeric(said, errors="coerce").astype(float)
-    most = np.inf if error in RELATIVE else MOST[error]
+    most = np.inf if error in RELATIVE else MOST.get(error, np.inf)
     bad = ~empty & ~((numbers > 0) & (numbers <= most) & np.isfinite(numbers))
     if bad.any():
         row = bad.to_numpy().argmax()

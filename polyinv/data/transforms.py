@@ -9,12 +9,15 @@ from polyinv.chemistry import System
 from polyinv.data.features import errors_of
 from polyinv.errors import unknown
 from polyinv.mmd import LOG_M
-from polyinv.quantities import MEANS, MMD
+from polyinv.quantities import CHAINS, MEANS, MMD
 
 PIVOT = 4.5
 """log10 M that moments are counted from, so that single precision holds them."""
 SMALLEST = 1e-9
 """Lower end of what a logarithm is taken of, in the unit of the column."""
+
+USUAL_CHAINS = 1e6
+"""Chains of a sample that tells none."""
 
 Function = Callable[[Tensor], Tensor]
 
@@ -31,11 +34,24 @@ def _log(x: Tensor) -> Tensor:
     return x.clamp(min=SMALLEST).log()
 
 
+def _log_of_chains(x: Tensor) -> Tensor:
+    return x.nan_to_num(USUAL_CHAINS).clamp(min=1).log()
+
+
+def _told(x: Tensor) -> Tensor:
+    return (~x.isnan()).to(x)
+
+
+_OF_CHAINS: dict[str, Function] = {f"ln {CHAINS}": _log_of_chains, f"{CHAINS} told": _told}
+
+
 def _plain(column: str, system: System) -> dict[str, Function]:
-    return {column: _same}
+    return _OF_CHAINS if column == CHAINS else {column: _same}
 
 
 def _root_log(column: str, system: System) -> dict[str, Function]:
+    if column == CHAINS:
+        return _OF_CHAINS
     if column in MMD:
         return {f"√{column}": _root}
     if column == system.residual:

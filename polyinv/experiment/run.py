@@ -226,7 +226,7 @@ def _new_model(experiment: Experiment) -> InverseModel:
     start = model_of_run(Path(experiment.init))
     card, system = read_card(start), experiment.data.of
     system.check_like(system_of(card), "data.system", experiment.init)
-    if tuple(card["columns"]) != feature_columns(experiment.features, system):
+    if not model.goes_on_from(tuple(card["columns"]), feature_columns(experiment.features, system)):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
     model.start_from(start)
     return model

@@ -8,6 +8,7 @@ from polyinv.models.card import read_card
 from polyinv.models.forest import ExtraTrees, RandomForest
 from polyinv.models.neural import MLP, CurveCNN, Network
 from polyinv.models.polynomial import PolynomialRidge
+from polyinv.models.posterior import Posterior
 
 MODELS: dict[str, type[InverseModel]] = {
     "forest": RandomForest,
@@ -16,6 +17,7 @@ MODELS: dict[str, type[InverseModel]] = {
     "mlp": MLP,
     "cnn": CurveCNN,
     "network": Network,
+    "posterior": Posterior,
 }
 
 
@@ -60,6 +62,7 @@ __all__ = [
     "InverseModel",
     "Network",
     "PolynomialRidge",
+    "Posterior",
     "RandomForest",
     "check_goes_on",
     "check_takes_gaps",

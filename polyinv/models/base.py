@@ -142,6 +142,10 @@ class InverseModel(ABC):
         """
         raise InputError(f"a {self.name} cannot go on from a saved model")
 
+    def goes_on_from(self, theirs: tuple[str, ...], ours: tuple[str, ...]) -> bool:
+        """Whether what a saved model has learned from some columns can be gone on with on others."""
+        return theirs == ours
+
     def predict(self, x: "Tensor") -> "Tensor":
         """Predict recipes (B, V) of observations (B, F), in physical units and float64: the mean over the members.
 

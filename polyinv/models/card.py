@@ -15,7 +15,7 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.features import errors_of, features_of
 from polyinv.errors import InputError
 from polyinv.mmd import STEP
-from polyinv.quantities import N_NODES
+from polyinv.quantities import CHAINS, N_NODES
 from polyinv.runtime.files import written
 
 CARD = "model.json"
@@ -118,7 +118,7 @@ def _check_keys(card: Mapping[str, Any], path: Path) -> None:
 
 
 def _check_columns(columns: list[Any], system: System, folder: Path | str, *, sealed: bool) -> None:
-    known = {*system.columns, *errors_of(system)}
+    known = {*system.columns, *errors_of(system), CHAINS}
     unheard = [column for column in columns if not isinstance(column, str) or column not in known]
     if unheard:
         raise InputError(f"{folder} was made with the feature {unheard[0]!r}, which this version does not know")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
+from polyinv.models.heads import OUTPUTS, mixtures_of
+
 LEAST_VARIANCE = 1e-6
 
 
@@ -63,6 +65,12 @@ def _beta_gaussian(output: Tensor, z: Tensor) -> Tensor:
     return _gaussian(output, z) * spread.sqrt()
 
 
+def _density(output: Tensor, z: Tensor) -> Tensor:
+    """Negative logarithm of the density of each value given the others that are stated, of `polyinv.models.heads`."""
+    mixtures = mixtures_of(output, z.shape[-1])
+    return -mixtures.log_prob(z.expand_as(mixtures.low).maximum(mixtures.low).minimum(mixtures.high))
+
+
 def mean(output: Tensor, targets: int) -> Tensor:
     """Prediction (*, V) of a network for V targets, whatever its loss: the first of its outputs."""
     return output[..., :targets]
@@ -78,6 +86,7 @@ LOSSES = {
     "huber": Loss(1, _huber),
     "nll": Loss(2, _gaussian),
     "beta_nll": Loss(2, _beta_gaussian),
+    "density": Loss(OUTPUTS, _density),
 }
 VALIDATED_BY = {"beta_nll": "nll"}
 """Loss by which validation rows are judged, where it is not the one that is trained with: weights that come from the

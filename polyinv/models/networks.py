@@ -10,6 +10,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError, unknown
+from polyinv.models.heads import COMPONENTS, Heads
 from polyinv.models.layers import Convolution, Dense, Dropout
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
@@ -171,7 +172,32 @@ def curve_network(
     return CurveNetwork(curve, scalars, channels, kernel, hidden, dropout, activation, outputs, member_streams(seeds))
 
 
-ENSEMBLES: dict[str, Callable[..., nn.Module]] = {"mlp": fully_connected, "cnn": curve_network}
+def density_network(
+    scaling: Scaling,
+    outputs: int,
+    seeds: Sequence[int],
+    *,
+    hidden: Sequence[int] = (512, 512, 256),
+    dropout: Sequence[float] = (0.0, 0.0, 0.0),
+    activation: str = "relu",
+) -> nn.Module:
+    """Build members of `FullyConnected` that answer with densities, see `polyinv.models.heads`.
+
+    Raises:
+        InputError: The observations do not have the values of the recipe and their errors among them.
+    """
+    if not scaling.conditional or not scaling.tells_errors:
+        raise InputError("a posterior needs to be told what is known and how well; its features are conditional+errors")
+    numbers = 3 * COMPONENTS * len(scaling.system.targets)
+    members = FullyConnected(scaling.width, hidden, dropout, activation, numbers, member_streams(seeds))
+    return Heads(members, scaling, len(seeds))
+
+
+ENSEMBLES: dict[str, Callable[..., nn.Module]] = {
+    "mlp": fully_connected,
+    "cnn": curve_network,
+    "posterior": density_network,
+}
 """Architectures whose members are computed at once by layers of our own."""
 NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {}
 """Other architectures: functions from the numbers of inputs and outputs to any module from (B, inputs) to (B, outputs).

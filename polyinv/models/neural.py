@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import WEIGHTS, InverseModel, check_seed, load_weights
-from polyinv.models.options import Training, check, check_trainer
+from polyinv.models.options import DENSITY, Training, check, check_trainer
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from polyinv.data.datamodule import RecipeDataModule
+    from polyinv.data.scaling import Scaling
     from polyinv.models.scaled import ScaledNetwork
 
 ACTIVATIONS = ("relu", "silu")
@@ -74,7 +75,7 @@ class NeuralModel(InverseModel):
         data.setup("fit")
         if self._start is not None:
             data.system.check_like(self._start.system, "the data", "the model to start from")
-            if self._start.columns != data.columns:
+            if not self.goes_on_from(self._start.columns, data.columns):
                 raise InputError(f"the model to start from was trained on {len(self._start.columns)} other columns")
         self.columns, self._system = data.columns, data.system
         self._module = train(self, data, folder, self._start._fitted if self._start else None)
@@ -100,13 +101,21 @@ class NeuralModel(InverseModel):
             InputError: There is no such model, or it has another architecture.
         """
         other = type(self).load(folder)
+        self._check_alike(other, folder)
+        if self.training.predicts_spread != other.training.predicts_spread:
+            raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
+        self._start = other
+
+    def _check_alike(self, other: "NeuralModel", folder: Path | str) -> None:
         for option in (*self.architecture, "transform", "members"):
             theirs, ours = getattr(other, option), getattr(self, option)
             if theirs != ours:
                 raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")
-        if self.training.predicts_spread != other.training.predicts_spread:
-            raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
-        self._start = other
+
+    def take_over(self, network: "nn.Module", scaling: "Scaling", start: "ScaledNetwork") -> None:
+        """Begin with the weights and the scaling of the model to start from."""
+        scaling.load_state_dict(start.scaling.state_dict())
+        network.load_state_dict(start.network.state_dict())
 
     def predict_members(self, x: "Tensor") -> "Tensor":
         """See `InverseModel.predict_members`."""
@@ -178,6 +187,8 @@ class NeuralModel(InverseModel):
             raise InputError(f"model.seed is {seed}; with {members} members it needs {2**32 - members} or less")
         self.transform, self.members, self.seed = transform, members, seed
         self.training = training if isinstance(training, Training) else Training(**training)
+        if (self.training.loss == DENSITY) != (self.name == "posterior"):
+            raise InputError(f"model.training.loss {DENSITY} goes with the model posterior, and this with no other")
 
     def _set_layers(self, hidden: tuple[int, ...], dropout: tuple[float, ...], activation: str) -> None:
         """Check and keep the fully connected layers of a network of ours."""

@@ -8,8 +8,10 @@ from polyinv.errors import InputError, unknown
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 SCHEDULES = ("constant", "cosine", "plateau")
-LOSSES = ("mse", "huber", "nll", "beta_nll")
-SPREADING = ("nll", "beta_nll")
+DENSITY = "density"
+"""Loss of networks that answer with densities."""
+LOSSES = ("mse", "huber", "nll", "beta_nll", DENSITY)
+SPREADING = ("nll", "beta_nll", DENSITY)
 """Losses whose networks predict how far they err as well."""
 PRECISIONS = ("32", "bf16-mixed", "16-mixed")
 LOGGERS = ("tensorboard", "csv", "mlflow", "wandb")
@@ -69,7 +71,8 @@ class Training:
         batch_size: Rows per step.
         max_epochs: Passes over the training rows at most.
         patience: Epochs without a better validation loss before a member stops; its best weights are kept.
-        loss: ``mse``, ``huber``, ``nll`` or ``beta_nll``, see `polyinv.models.losses`.
+        loss: ``mse``, ``huber``, ``nll`` or ``beta_nll``, see `polyinv.models.losses`; of the model ``posterior`` it is
+            ``density``.
         loss_weights: Weight of each target, as many as there are; alike ones hold for any number.
         accelerator: Where to train: auto, cpu or gpu.
         precision: ``32``, or ``bf16-mixed`` or ``16-mixed`` for a GPU.

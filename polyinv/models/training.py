@@ -94,10 +94,10 @@ def _module(model: "NeuralModel", data: RecipeDataModule, start: ScaledNetwork |
         model.training.steps_per_call,
         data.system,
     )
-    scaling = data.fit_scaling(model.transform) if start is None else start.scaling
-    module.scaling.load_state_dict(scaling.state_dict())
+    if start is None or start.scaling.transform.names != module.scaling.transform.names:
+        module.scaling.load_state_dict(data.fit_scaling(model.transform).state_dict())
     if start is not None:
-        module.network.load_state_dict(start.network.state_dict())
+        model.take_over(module.network, module.scaling, start)
     return module
 
 

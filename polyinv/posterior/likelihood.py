@@ -83,9 +83,7 @@ class Likelihood:
     residual: "Residual | None" = None
 
     @classmethod
-    def of(
-        cls, observation: Observations, chains: float | None = None, forward: Forward | None = None
-    ) -> "Likelihood":
+    def of(cls, observation: Observations, chains: float | None = None, forward: Forward | None = None) -> "Likelihood":
         """Likelihood of an observation, which is a single row.
 
         Args:

@@ -8,7 +8,7 @@ from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.features import FEATURES, MISSING_INPUTS, errors_of, feature_columns
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.quantities import MMD
+from polyinv.quantities import CHAINS, MMD
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_feature_sets_are_made_of_blocks(name):
     assert len(columns) == LENGTHS.get(name, len(set(columns)))  # none twice
     if name.removeprefix("mmd+") in SCALARS:
         assert columns == (name.removeprefix("mmd+"), *MMD)
-    assert set(columns) <= {*SYSTEM.columns, *errors_of(SYSTEM)}
+    assert set(columns) <= {*SYSTEM.columns, *errors_of(SYSTEM), CHAINS}
     assert (set(TARGETS) <= set(columns)) == (name in MISSING_INPUTS)  # what is to be answered is seen by no other
 
 

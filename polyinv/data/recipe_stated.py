@@ -1,0 +1,56 @@
+"""What an observation states of its recipe, read back from the features of a network."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from polyinv.data.observations import EXACT
+from polyinv.data.scaling import Scaling
+from polyinv.instrument.errors import LEAST, OF_UNIT, RELATIVE, SUFFIX
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Stated values of V-valued recipes, in physical units; what is not given means nothing.
+
+    Args:
+        given: Whether each value is given, (*, V).
+        value: (*, V).
+        error: Standard deviation, (*, V).
+        exactly: Whether it is given and known exactly, (*, V).
+    """
+
+    given: Tensor
+    value: Tensor
+    error: Tensor
+    exactly: Tensor
+
+
+class RecipeStated:
+    """Reads the stated values of recipes and their errors back from what a network sees.
+
+    Args:
+        scaling: Of observations that have the values of the recipe and their errors among them.
+    """
+
+    def __init__(self, scaling: Scaling) -> None:
+        self._scaling = scaling
+        names, recipe = list(scaling.transform.names), scaling.system.recipe
+        columns = [quantity.name for quantity in recipe] + [quantity.name + SUFFIX for quantity in recipe]
+        self._logarithmic = [f"ln {column}" in names for column in columns]
+        of = zip(columns, self._logarithmic, strict=True)
+        self._at = [names.index(f"ln {column}" if log else column) for column, log in of]
+        least = [OF_UNIT[quantity.unit] for quantity in recipe]
+        self._least = torch.tensor([EXACT * LEAST[error] for error in least], dtype=torch.float64)
+        self._relative = torch.tensor([error in RELATIVE for error in least])
+
+    def __call__(self, features: Tensor) -> Statement:
+        """Read features (*, width)."""
+        scaling, device = self._scaling.x, features.device
+        physical = features[..., self._at] * scaling.std[self._at].to(features) + scaling.mean[self._at].to(features)
+        physical = torch.where(torch.tensor(self._logarithmic, device=device), physical.exp(), physical)
+        value, error = physical.chunk(2, dim=-1)
+        given = features[..., -value.shape[-1] :] > 0
+        scale = torch.where(self._relative.to(device), value, torch.ones_like(value))
+        return Statement(given, value, error, given & (error <= self._least.to(features) * scale))
