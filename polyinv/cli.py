@@ -320,6 +320,26 @@ def predict(arguments: list[str]) -> None:
         type=str | None,
         help="for a chromatogram: file of standards, or of a polynomial's coefficients",
     )
+    parser.add_argument(
+        "--interval", type=float, default=0.9, help="share of the recipes that fit which an interval holds"
+    )
+    parser.add_argument(
+        "--sharpen",
+        action="store_true",
+        help="correct the recipes that fit by simulating them, half a second a row; a single row is, anyway",
+    )
+    parser.add_argument("--no-sharpen", action="store_true", help="not even those of a single row")
+    parser.add_argument("--samples", type=int | None, help="so many recipes that fit each row, in --out-samples")
+    parser.add_argument("--out-samples", type=str | None, help="new file of these, .csv or .xlsx")
+    parser.add_argument(
+        "--alternatives",
+        type=int | None,
+        help="print so many recipes that fit and lie far apart, each simulated, instead of the answers",
+    )
+    parser.add_argument(
+        "--advise", action="store_true", help="print what to measure next, and how much it would tell, instead"
+    )
+    parser.add_argument("--ridge", type=str | None, help="new .png: all the recipes that fit one polymer")
     parser.add_argument("--plot", type=str | None, help="new .png: observed curves and those of the answered recipes")
     parser.add_argument("--out", default="-", help="new file, .csv or .xlsx; - prints CSV")
     config = parse(parser, arguments)
@@ -327,6 +347,7 @@ def predict(arguments: list[str]) -> None:
     from polyinv.instrument.errors import measurement_errors
     from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
+    from polyinv.predict.all_recipes import check_wanted, found_of, show
     from polyinv.predict.known import all_stated, errors_of, values_of
     from polyinv.predict.predictor import load
     from polyinv.predict.rows import read_rows
@@ -337,6 +358,7 @@ def predict(arguments: list[str]) -> None:
     system = system_of(read_card(folder))
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
+    wanted = check_wanted(config.as_dict(), read_card(folder)["model"])
     measurement_errors(config.errors)  # refused before a file is read
     known = all_stated(config.known, system)
     asked = [name.strip() for each in config.ask for name in each.split(",")]
@@ -344,9 +366,14 @@ def predict(arguments: list[str]) -> None:
     with _files_or_standard_input(files) as paths:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
         rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
-        answers = load(folder).answer(*rows, values_of(known), asked, errors_of(known), config.errors)
+        predictor = load(folder)
+        observations = predictor.prepared(rows[0], values_of(known), asked, errors_of(known), config.errors)
+        found = found_of(predictor.model, observations, wanted)
+        answers = predictor.answers(observations, rows[1], found, wanted.interval)
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
+        if found is not None:
+            answers = show(found, answers, wanted)
         write_answers(answers, out)
 
 

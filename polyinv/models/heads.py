@@ -44,6 +44,14 @@ class Heads(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, G) or (R, B, G) to (R, B, V * OUTPUTS), see `mixtures_of`."""
+        mixtures = self.mixtures(features)
+        with torch.no_grad():
+            mean = mixtures.about() if self.training else mixtures.moments()[0]
+        each = torch.cat([mixtures.logits, mixtures.location, mixtures.scale], dim=-1)
+        return torch.cat([mean, mixtures.low, mixtures.high, each.flatten(-2)], dim=-1)
+
+    def mixtures(self, features: Tensor) -> TruncatedLogistics:
+        """Features (B, G) or (R, B, G) to mixtures (R, B, V), standardized."""
         scaling, start = cast(Scaling, self.__dict__["_scaling"]), cast(Tensor, self._start)
         raw = self.network(features).float()
         logits, location, scale = raw.unflatten(-1, (-1, 3, COMPONENTS)).unbind(-2)
@@ -59,13 +67,8 @@ class Heads(nn.Module):
         spread = softplus(scale + _INVERSE) / _UNIT * WIDTH
         scale = torch.where(given, reach * spread + LEAST_STATED * reach / 6, width[:, None] * spread)
         scale = scale + LEAST * width[:, None]
-        mixtures = TruncatedLogistics(
-            low.expand(scale.shape[:-1]), high.expand(scale.shape[:-1]), logits, location, scale
-        )
-        with torch.no_grad():
-            mean = mixtures.about() if self.training else mixtures.moments()[0]
-        each = torch.cat([logits, location, scale], dim=-1)
-        return torch.cat([mean, mixtures.low, mixtures.high, each.flatten(-2)], dim=-1)
+        ends = low.expand(scale.shape[:-1]), high.expand(scale.shape[:-1])
+        return TruncatedLogistics(*ends, logits, location, scale)
 
 
 _UNIT = 0.5

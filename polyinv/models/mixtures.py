@@ -40,8 +40,15 @@ class TruncatedLogistics:
     scale: Tensor
 
     def __getitem__(self, index: object) -> Self:
+        """Some of the mixtures, by leading dimensions."""
         parts = (self.low, self.high, self.logits, self.location, self.scale)
         return type(self)(*(part[index] for part in parts))  # type: ignore[index]
+
+    def repeated(self, times: int) -> Self:
+        """Each mixture that many times, one after the other along the last dimension of (*,)."""
+        dim = self.low.ndim - 1
+        parts = (self.low, self.high, self.logits, self.location, self.scale)
+        return type(self)(*(part.repeat_interleave(times, dim=dim) for part in parts))
 
     def double(self) -> Self:
         """The same in double precision."""

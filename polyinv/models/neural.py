@@ -106,8 +106,8 @@ class NeuralModel(InverseModel):
             raise InputError(f"{folder} was trained with loss {other.training.loss}: it cannot be started from")
         self._start = other
 
-    def _check_alike(self, other: "NeuralModel", folder: Path | str) -> None:
-        for option in (*self.architecture, "transform", "members"):
+    def _check_alike(self, other: "NeuralModel", folder: Path | str, but: tuple[str, ...] = ()) -> None:
+        for option in (name for name in (*self.architecture, "transform", "members") if name not in but):
             theirs, ours = getattr(other, option), getattr(self, option)
             if theirs != ours:
                 raise InputError(f"{folder} has model.{option} {theirs}, not {ours}: it cannot be started from")

@@ -21,7 +21,8 @@ class Posterior(NeuralModel):
     """Networks that answer any pattern of inputs with a density over recipes, see `polyinv.models.distribution`.
 
     Its features are those that may be missing, their errors and the number of chains (``conditional+errors+chains``).
-    It may start from a conditional MLP of the same hidden layers (``--init``). Its point answer is the mean.
+    It may start from a conditional MLP of the same hidden layers (``--init``), from the first of its members where it has
+    fewer. Its point answer is the mean.
 
     Args:
         hidden: Units of each hidden layer.
@@ -58,7 +59,11 @@ class Posterior(NeuralModel):
         other = MLP.load(folder)
         if not other.takes_errors:
             raise InputError(f"{folder} is told no errors: a posterior cannot be started from it")
-        self._check_alike(other, folder)
+        self._check_alike(other, folder, but=("members",))
+        if other.members < self.members:
+            raise InputError(
+                f"{folder} has model.members {other.members}, not {self.members}: it cannot be started from"
+            )
         self._start = other
 
     def goes_on_from(self, theirs: tuple[str, ...], ours: tuple[str, ...]) -> bool:
@@ -82,10 +87,11 @@ class Posterior(NeuralModel):
             first, *_, last = (name for name in old if name.endswith("weight"))
             flags = range(scaling.width - len(scaling.system.inputs), scaling.width)
             for name, value in old.items():
+                of_ours = value[: self.members]
                 if name == first:
-                    weights[f"network.{name}"].zero_()[:, [*at, *flags]] = value
+                    weights[f"network.{name}"].zero_()[:, [*at, *flags]] = of_ours
                 elif name.rpartition(".")[0] != last.rpartition(".")[0]:
-                    weights[f"network.{name}"].copy_(value)
+                    weights[f"network.{name}"].copy_(of_ours)
 
     def posterior(self, observations: "Observations") -> "RecipePosterior":
         """Posterior of each of B observations, with the errors that they state or assume.

@@ -24,6 +24,7 @@ from polyinv.predict.answers import (
 )
 from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
+from polyinv.predict.fits import INTERVAL, Fits, fits, only_inside, with_intervals
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
 from polyinv.runtime.collection import uncollected
@@ -90,6 +91,9 @@ class Predictor:
               simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
             - ``closest_<value>``, a recipe of the box that is fitted to the observation: it makes this polymer where
               any does, but need not be the one that was used;
+            - of a posterior model ``<value>_low``, ``<value>_median`` and ``<value>_high``: the interval that holds
+              90 % of the recipes that fit. Those of a single row are sharpened by simulating them: the answer is their mean
+              then, and ``effective`` how many independent ones they are worth;
             - ``warnings``, what the log says of the row, in short.
 
             Empty where there is no such number.
@@ -102,7 +106,25 @@ class Predictor:
         asked = [ask] if isinstance(ask, str) else ask
         return self.answer(*observed(rows, system, **options), values_of(given), asked, errors_of(given), errors)
 
-    @one_thread()
+    def prepared(
+        self,
+        observations: "Observations",
+        known: Mapping[str, float],
+        ask: Sequence[str],
+        errors: Mapping[str, float] = MappingProxyType({}),
+        assumed: str | Mapping[str, Any] = ORDINARY,
+    ) -> "Observations":
+        """Observations with all that is known of them and how well, as they are answered; see `answer`."""
+        if observations.assumed is None:
+            observations = replace(observations, assumed=measurement_errors(assumed))
+        observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
+        if not self.model.conditional:
+            idle = [*(name for name in known if name not in self.model.columns), *ask]
+            if idle:
+                raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
+        check_asked(ask, known, self.model.system)
+        return without_useless(observations.forgetting(ask).with_known(known, errors))
+
     def answer(
         self,
         observations: "Observations",
@@ -113,16 +135,22 @@ class Predictor:
         assumed: str | Mapping[str, Any] = ORDINARY,
     ) -> pd.DataFrame:
         """Predict recipes of what `read_rows` gives, see `predict`; ``errors`` are those of known values."""
-        if observations.assumed is None:
-            observations = replace(observations, assumed=measurement_errors(assumed))
-        observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
-        if not self.model.conditional:
-            idle = [*(name for name in known if name not in self.model.columns), *ask]
-            if idle:
-                raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
-        check_asked(ask, known, self.model.system)
-        observations = without_useless(observations.forgetting(ask).with_known(known, errors))
-        answers = self._answers(observations)
+        observations = self.prepared(observations, known, ask, errors, assumed)
+        return self.answers(observations, others, fits(self.model, observations))
+
+    @one_thread()
+    def answers(
+        self, observations: "Observations", others: pd.DataFrame, found: Fits | None, interval: float = INTERVAL
+    ) -> pd.DataFrame:
+        """Predict recipes of what `prepared` gives, beside other columns of the file.
+
+        Args:
+            observations: The rows.
+            others: What the file has besides.
+            found: All the recipes that fit them, of `polyinv.predict.fits.fits`.
+            interval: Share of these that an interval holds.
+        """
+        answers = self._answers(observations, found, interval)
         replaced = [str(name) for name in others.columns if name in answers]
         if replaced:
             log.warning("columns of the file replaced by answers: %s", ", ".join(replaced))
@@ -130,9 +158,11 @@ class Predictor:
         answers = answers.assign(**{before: answers[name] for before, name in FORMERLY.items()})
         return others.drop(columns=replaced).join(_rounded(answers, observations))
 
-    def _answers(self, observations: "Observations") -> pd.DataFrame:
+    def _answers(self, observations: "Observations", found: Fits | None, interval: float) -> pd.DataFrame:
         if self.model.conditional:
             answers = from_what_is_known(self.model, self.folder, observations)
+            if found is not None:
+                answers = with_intervals(answers, found, interval)
             say_errors(observations, self.model, self.folder)
         else:
             observations = with_means(observations, self.model.columns)
@@ -143,6 +173,8 @@ class Predictor:
                 log.warning("%s takes no known values: not used are %s", self.folder, ", ".join(known))
             observations = observations.forgetting(targets)  # the check may not see them either
         answers = checked(without_impossible(answers, observations), observations)
+        if found is not None:
+            answers = only_inside(answers, found)
         return answers[[*answers.columns.drop(WARNINGS), WARNINGS]]
 
 

@@ -1,0 +1,132 @@
+"""What a user asks of all the recipes that fit: samples, alternatives, a picture, what to measure next."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from polyinv.errors import InputError
+from polyinv.models import InverseModel, Posterior
+from polyinv.predict.alternatives import alternatives, check_alternatives
+from polyinv.predict.fits import INTERVAL, Fits, check_share, fits, samples_table
+from polyinv.predict.writing import check_new_answers, write_answers
+from polyinv.runtime.files import written
+from polyinv.runtime.threads import one_thread
+
+if TYPE_CHECKING:
+    from polyinv.data.observations import Observations
+
+MOST_SAMPLES = 100_000
+"""Of a row."""
+SHOWN = 1000
+"""Recipes in a picture."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for, by the options of ``polyinv predict``.
+
+    Args:
+        interval: Share of the recipes that an interval holds.
+        sharpen: Whether they are corrected by simulating them; None does so for a single row.
+        samples: Recipes of each row.
+        out_samples: Where they are written.
+        alternatives: Distinct recipes of each row, instead of the answers.
+        advise: What to measure next, instead of the answers.
+        ridge: Where a picture is written.
+    """
+
+    interval: float = INTERVAL
+    sharpen: bool | None = None
+    samples: int | None = None
+    out_samples: str | None = None
+    alternatives: int | None = None
+    advise: bool = False
+    ridge: str | None = None
+
+
+def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
+    """Check options before any file is read.
+
+    Args:
+        options: By name.
+        model: Kind of the model.
+
+    Raises:
+        InputError: One cannot be, or goes with a posterior model only.
+    """
+    if options["sharpen"] and options["no_sharpen"]:
+        raise InputError("--sharpen and --no-sharpen: give one of them")
+    sharpen = True if options["sharpen"] else False if options["no_sharpen"] else None
+    names = ("interval", "samples", "out_samples", "alternatives", "advise", "ridge")
+    wanted = Wanted(sharpen=sharpen, **{name: options[name] for name in names})
+    check_share(wanted.interval)
+    asked = [name for name in names[1:] if options[name]]
+    if model != Posterior.name and (asked or sharpen):
+        raise InputError(f"--{(asked or ['sharpen'])[0].replace('_', '-')} needs a posterior model, not a {model}")
+    if (wanted.samples is None) != (wanted.out_samples is None):
+        raise InputError("--samples N and --out-samples FILE go together")
+    if wanted.samples is not None and not 1 <= wanted.samples <= MOST_SAMPLES:
+        raise InputError(f"--samples is {wanted.samples}; needs 1 to {MOST_SAMPLES}")
+    if wanted.alternatives is not None:
+        check_alternatives(wanted.alternatives)
+        if wanted.advise:
+            raise InputError("--alternatives and --advise both print something instead of the answers; give one")
+    check_new_answers(wanted.out_samples, wanted.ridge)
+    return wanted
+
+
+def found_of(model: InverseModel, observations: "Observations", wanted: Wanted) -> Fits | None:
+    """All the recipes that fit; None of a model that answers with one.
+
+    Raises:
+        InputError: What is wanted is for one polymer, and there are several.
+    """
+    for name in ("advise", "ridge"):
+        if getattr(wanted, name) and len(observations) > 1:
+            raise InputError(f"--{name} is for one polymer, and there are {len(observations)}; --sample takes one")
+    return fits(model, observations, wanted.sharpen)
+
+
+@one_thread()
+def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """Write samples and picture, say what is left open, and return the table to print: the answers, unless another."""
+    from polyinv.predict.advice import advice, left_open
+
+    outside = answers["applicability"] == "outside"
+    if len(answers) == 1 and not outside.any() and (said := left_open(found, wanted.interval)):
+        log.info("%s", said)
+    if wanted.samples is not None:
+        write_answers(samples_table(found, wanted.samples), wanted.out_samples)
+    if wanted.ridge is not None:
+        _picture(found, answers, wanted)
+    if wanted.alternatives is not None:
+        return alternatives(found, wanted.alternatives)
+    if wanted.advise:
+        table = advice(found, wanted.interval)
+        for line in table.to_dict("records"):
+            narrower = ", ".join(f"{name} {line[name]:.2g}" for name in table.columns[1:])
+            log.info("with %s, intervals become so many times narrower: %s", line["measure"], narrower)
+        return table
+    return answers
+
+
+def _picture(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> None:
+    from polyinv.report.ridge import ridge
+
+    assert wanted.ridge is not None
+    ends = found.intervals(wanted.interval).iloc[0]
+    intervals = {
+        name: (float(ends[f"{name}_low"]), float(ends[f"{name}_median"]), float(ends[f"{name}_high"]))
+        for name in found.system.targets
+    }
+    inputs, label = answers["inputs"].iloc[0], answers.index[0]
+    title = f"recipes that fit {inputs} of row {label}; shaded: {wanted.interval:.0%} of them"
+    figure = ridge(found.samples(SHOWN)[:, 0], found.observations.recipe[0], intervals, found.system, title)
+    with written(Path(wanted.ridge)) as passing:
+        figure.savefig(passing, dpi=130)

@@ -1,0 +1,197 @@
+"""All the recipes that fit: samples and intervals of the posterior of each row, sharpened by simulating them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from polyinv.chemistry import System
+from polyinv.errors import InputError
+from polyinv.models import InverseModel, Posterior
+from polyinv.predict.answers import with_warnings
+from polyinv.runtime.blocks import blocks
+from polyinv.runtime.progress import counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polyinv.data.observations import Observations
+    from polyinv.models.distribution import RecipePosterior
+    from polyinv.posterior.exact import ExactPosterior
+
+INTERVAL = 0.9
+"""Share of the recipes that fit which an interval holds, unless another one is asked for."""
+SAMPLES, PROPOSED = 1000, 2000
+"""Recipes that are drawn of each row, and those that sharpening starts from."""
+AT_ONCE = 1024
+"""Rows whose intervals are computed at once."""
+SEED = 0
+"""Of all samples: the same row always has the same."""
+SAID = (0.68, 0.95)
+"""Shares of the errors that `polyinv.models.coverage` states."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """Recipes that fit B observations.
+
+    Args:
+        model: A posterior model.
+        observations: With what is known of each.
+        sharpen: Whether the samples of the model are corrected by the likelihood of each, simulated: half a second a
+            row.
+    """
+
+    model: Posterior
+    observations: "Observations"
+    sharpen: bool = False
+
+    @property
+    def system(self) -> System:
+        """What is polymerized."""
+        return self.model.system
+
+    @cached_property
+    def posterior(self) -> "RecipePosterior":
+        """Posterior of the model alone."""
+        return self.model.posterior(self.observations)
+
+    @cached_property
+    def sharpened(self) -> "list[ExactPosterior] | None":
+        """Posterior of each row, corrected; None unless that is asked for."""
+        if not self.sharpen:
+            return None
+        from polyinv.posterior.sharpening import sharpen
+
+        found = []
+        with counted("sharpening", "rows", len(self.observations)) as advance:
+            for row in range(len(self.observations)):
+                posterior = self.posterior[row]
+                drawn = posterior.sample((PROPOSED,), seed=SEED)
+                density = posterior.log_prob(drawn)[:, 0]
+                found.append(sharpen(self.observations[row], drawn[:, 0], density, samples=SAMPLES, seed=SEED))
+                advance(1)
+        return found
+
+    def samples(self, count: int = SAMPLES) -> "Tensor":
+        """Recipes (count, B, V) that fit, all of the same weight; the same at each call."""
+        import torch
+
+        if self.sharpened is None:
+            return self.posterior.sample((count,), seed=SEED)
+        # Any first ones are to stand for all; more than there are repeat some.
+        order = torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(SEED))
+        at = order[torch.arange(count) % SAMPLES]
+        return torch.stack([each.samples[at] for each in self.sharpened], dim=1)
+
+    def intervals(self, share: float = INTERVAL) -> pd.DataFrame:
+        """Ends and median of the interval of each value that holds this share of the recipes; NaN of what is known.
+
+        Raises:
+            InputError: The share cannot be.
+        """
+        import torch
+
+        check_share(share)
+        wanted = torch.tensor([(1 - share) / 2, 0.5, (1 + share) / 2], dtype=torch.float64)
+        if self.sharpened is None:
+            parts = []
+            for rows in blocks(len(self.observations), AT_ONCE, "intervals"):
+                part = self.posterior[rows]
+                each = [part.marginal(name).icdf(wanted[:, None]) for name in part.names]
+                parts.append(torch.stack(each, dim=-1))
+            ends = torch.cat(parts, dim=1)
+        else:
+            ends = torch.stack([each.samples.quantile(wanted, dim=0) for each in self.sharpened], dim=1)
+        ends = ends.masked_fill(self.posterior.exactly, torch.nan)
+        return _named(ends, ("low", "median", "high"), self.observations)
+
+    def answers(self) -> pd.DataFrame | None:
+        """Mean of the sharpened recipes, and the errors of it that 68 % and 95 % of them stay below; None of others."""
+        import torch
+
+        if self.sharpened is None:
+            return None
+        samples = torch.stack([each.samples for each in self.sharpened], dim=1)
+        given = self.observations.recipe
+        mean = samples.mean(0).where(given.isnan(), given)
+        shares = torch.tensor(SAID, dtype=torch.float64)
+        errors = (samples - mean).abs().quantile(shares, dim=0).masked_fill(~given.isnan(), torch.nan)
+        spread = samples.std(0).masked_fill(~given.isnan(), torch.nan)
+        parts = torch.cat([mean[None], errors, spread[None]])
+        return _named(parts, ("", "rmse", "error_95", "spread"), self.observations)
+
+
+def fits(model: InverseModel, observations: "Observations", sharpen: bool | None = None) -> Fits | None:
+    """All the recipes that fit observations; None of a model that answers with one recipe.
+
+    Args:
+        model: Any.
+        observations: With what is known of each.
+        sharpen: Whether samples are corrected by the likelihood; None does so for a single observation.
+
+    Raises:
+        InputError: Sharpening is asked of a model that answers with one recipe.
+    """
+    if isinstance(model, Posterior):
+        return Fits(model, observations, len(observations) == 1 if sharpen is None else sharpen)
+    if sharpen:
+        raise InputError(f"--sharpen needs a posterior model; a {model.name} answers with one recipe")
+    return None
+
+
+def check_share(share: float) -> None:
+    """Refuse what is no share of an interval.
+
+    Raises:
+        InputError: It is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        hint = f"; {share:g} % is {share / 100:g}" if 1 < share < 100 else ""
+        raise InputError(f"--interval is {share:g}; needs a share between 0 and 1, such as 0.9{hint}")
+
+
+def with_intervals(answers: pd.DataFrame, found: Fits, share: float = INTERVAL) -> pd.DataFrame:
+    """Add to answers the intervals of the recipes that fit; sharpened ones are answered by their mean instead."""
+    sharp = found.answers()
+    if sharp is not None and found.sharpened is not None:
+        answers = answers.assign(**{name: sharp[name] for name in sharp if name in answers})
+        answers = answers.assign(effective=[each.effective for each in found.sharpened])
+    return answers.join(found.intervals(share))
+
+
+def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
+    """Leave the intervals of polymers empty that no recipe of the box makes, and say so."""
+    outside = answers["applicability"] == "outside"
+    if found.sharpened is not None:
+        outside |= [not each.fits for each in found.sharpened]
+    if not outside.any():
+        return answers
+    log.warning("%d of %d polymers are made by no recipe of the box: no interval is given", outside.sum(), len(outside))
+    ends = [f"{name}_{end}" for name in found.system.targets for end in ("low", "median", "high")]
+    answers = answers.assign(**{name: answers[name].where(~outside) for name in ends})
+    return with_warnings(answers, ["no recipe of the box makes this polymer" if each else "" for each in outside])
+
+
+def samples_table(found: Fits, count: int) -> pd.DataFrame:
+    """Samples as a table, row by row: what the row is called, then the recipe."""
+    drawn = found.samples(count)
+    labels = np.repeat(found.observations.labels.to_numpy(), count)
+    recipes = drawn.transpose(0, 1).reshape(-1, drawn.shape[-1]).numpy()
+    return pd.DataFrame(recipes, columns=list(found.system.targets)).assign(row=labels)[["row", *found.system.targets]]
+
+
+def _named(parts: "Tensor", names: Sequence[str], observations: "Observations") -> pd.DataFrame:
+    """Numbers (K, B, V) as columns, target by target."""
+    columns = {
+        f"{target}_{name}".rstrip("_"): parts[at, :, number].numpy()
+        for number, target in enumerate(observations.system.targets)
+        for at, name in enumerate(names)
+    }
+    return pd.DataFrame(columns, index=observations.labels)
