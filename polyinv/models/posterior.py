@@ -44,7 +44,7 @@ class Posterior(NeuralModel):
         dropout: tuple[float, ...] = (0.0,),
         activation: str = "relu",
         transform: str = "moments",
-        members: int = 2,
+        members: int = 1,
         seed: int = 42,
         training: Training = Training(loss="density"),  # noqa: B008 (frozen)
     ) -> None:

@@ -55,7 +55,9 @@ def test_a_model_is_given_its_columns_in_their_order(table, observations, featur
     values = [name for name in columns if name in table]
     np.testing.assert_array_equal(observations.x(columns)[:, : len(values)], table[values])
     again = Observations.from_tensor(observations.x(columns).float(), columns)
-    torch.testing.assert_close(again.x(columns), observations.x(columns).float().double(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        again.x(columns), observations.x(columns).float().double(), rtol=1e-6, atol=0, equal_nan=True
+    )
     assert again.labels.tolist() == [1, 2, 3, 4, 5, 6]
 
 

@@ -11,9 +11,10 @@ import yaml
 
 from polyinv.data.bank import load_bank
 from polyinv.data.datamodule import RecipeDataModule
-from polyinv.data.features import feature_columns
+from polyinv.data.features import WITH_CHAINS, feature_columns
+from polyinv.data.masks import masked_inputs
 from polyinv.data.observations import Observations
-from polyinv.data.rows import rows_of
+from polyinv.data.rows import Rows, rows_of
 from polyinv.data.source import load_off_grid
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
@@ -32,18 +33,33 @@ QUICK = {
     "mlp": NETWORK | {"members": 2},
     "cnn": NETWORK | {"channels": (4,), "members": 2},
     "network": {"network": "plain", "members": 2, "training": {"max_epochs": 3}},
+    "posterior": {"hidden": (16,), "members": 2, "training": {"max_epochs": 3, "loss": "density"}},
 }
 """Options that make a model fit in a second; one that is not listed has its defaults."""
 
 
-@pytest.fixture(scope="module")
-def data(small):
-    return RecipeDataModule.from_table(small, "composite", split_rows(small, "by_recipe", 0))
+def served(table, name, split):
+    """Rows of a table for a model: all that was observed, and the recipe as what may be known where it takes that."""
+    if name != "posterior":
+        return RecipeDataModule.from_table(table, "composite", split)
+    whole = RecipeDataModule.from_table(table, WITH_CHAINS, split)
+    x = masked_inputs(whole.test.x, whole.columns, "composite", whole.system)
+    return RecipeDataModule.from_rows(WITH_CHAINS, whole.train, whole.val, Rows(x, whole.test.y))
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def fitted(request, data):
-    model = MODELS[request.param](**QUICK.get(request.param, {}))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def data(small, kind):
+    return served(small, kind, split_rows(small, "by_recipe", 0))
+
+
+@pytest.fixture(scope="module")
+def fitted(kind, data):
+    model = MODELS[kind](**QUICK.get(kind, {}))
     model.fit(data)
     return model
 
@@ -91,18 +107,18 @@ def test_test_rows_are_not_looked_at(fitted, small):
     other = small.copy()
     other.loc[split.test, ["Mn", "cBA_0", "MMD50"]] *= 3
     model = MODELS[fitted.name](**QUICK.get(fitted.name, {}))
-    model.fit(RecipeDataModule.from_table(other, "composite", split))
-    x = RecipeDataModule.from_table(small, "composite", split).test.x
+    model.fit(served(other, fitted.name, split))
+    x = served(small, fitted.name, split).test.x
     assert torch.equal(model.predict(x), fitted.predict(x))
 
 
 def test_observations_of_another_shape_or_not_finite_are_refused(fitted, data):
     for x in (data.test.x[:, :5], data.test.x[0]):
-        with pytest.raises(InputError, match=r"needs observations of shape \(B, 103\), got"):
+        with pytest.raises(InputError, match=rf"needs observations of shape \(B, {len(fitted.columns)}\), got"):
             fitted.predict(x)
-    x = data.test.x[:3].clone()
-    x[1, 2] = float("nan")
-    with pytest.raises(InputError, match="observation 2: Mw is nan; needs a number"):
+    x, bad = data.test.x[:3].clone(), float("inf" if fitted.conditional else "nan")
+    x[1, 2] = bad
+    with pytest.raises(InputError, match=f"observation 2: Mw is {bad}; needs a number"):
         fitted.predict(x)
 
 

@@ -175,7 +175,10 @@ def test_options_are_kept_and_setup_reads(small, tmp_path):
         ({"members": 0}, "members is 0; needs 1 or more"),
         ({"transform": "log"}, "no transform 'log'"),
         ({"source": "simulated", "simulated": {"row": 3}}, "SimulatedConfig has no option 'row'; known: rows"),
-        ({"patterns": {"mmd": 1}}, r"patterns go with the features conditional or conditional\+errors, not"),
+        (
+            {"patterns": {"mmd": 1}},
+            r"patterns go with the features conditional or conditional\+errors or conditional\+errors\+chains, not",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_refused_at_once(options, said):

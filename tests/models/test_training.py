@@ -315,7 +315,7 @@ def test_cpu_and_gpu_agree(data, network):
         ({"training": {"loss_weights": (0.0, 0.0, 0.0, 0.0)}}, r"model\.training\.loss_weights are all zero"),
         ({"training": {"accelerator": "abacus"}}, "no accelerator 'abacus'; known: auto, cpu, gpu"),
         ({"training": {"schedule": "warm"}}, "no schedule 'warm'; known: constant, cosine, plateau"),
-        ({"training": {"loss": "l1"}}, "no loss 'l1'; known: beta_nll, huber, mse, nll"),
+        ({"training": {"loss": "l1"}}, "no loss 'l1'; known: beta_nll, density, huber, mse, nll"),
         ({"training": {"precision": "8"}}, "no precision '8'; known: 16-mixed, 32, bf16-mixed"),
     ],
 )

@@ -84,7 +84,7 @@ def test_errors_go_from_the_command_line_and_from_columns_to_the_observations(po
     monkeypatch.setattr(
         Predictor,
         "_answers",
-        lambda self, observations: seen.append(observations) or answers(self, observations),
+        lambda self, observations, *rest: seen.append(observations) or answers(self, observations, *rest),
     )
     table = polymers.drop(columns=["temp"]).assign(sec_broadening=[0.03, None], cBA_time_error="0.02")
     table.to_csv(tmp_path / "with.csv", index=False)
