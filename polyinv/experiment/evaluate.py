@@ -1,13 +1,13 @@
 """Evaluate a saved model on rows it has not learned from: scores, figures, closed loop, applicability, in one report.
 
 The folder holds ``report.html``, which needs nothing beside itself, the figures as PNG and TensorBoard events, and the
-numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``assessments.csv``.
+numbers as CSV: ``scores.csv``, ``closed_loop.csv``, ``assessments.csv``, and of a posterior ``calibration.csv``.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
-from polyinv.models import InverseModel, load_model
+from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
 from polyinv.runtime.files import refuse_existing, written
@@ -170,6 +170,7 @@ def _write_report(
     asked = [name for name in system.targets if name not in known]
     scores, sections = _scores(subsets, tables, asked, pattern, system, errors)
     sections += _training(run, system)
+    sections += _calibration(model, pattern, errors, is_exact, output)
     assessments = _assessments(observations, output)
     sections += [_loop(subsets, observations, assessments, loop, output), _domain(assessments)]
     sections += [_importance(model, last, _given(model, observations[last.subset], what))]
@@ -265,6 +266,33 @@ def _training(run: Path, system: System) -> "list[Section]":
         return []
     caption = "Loss and R² by epoch, training and validation rows; bands: a standard deviation over the members"
     return [Section("Training", "", (), ((caption, figure),))]
+
+
+def _calibration(
+    model: InverseModel, pattern: str | None, errors: MeasurementErrors, is_exact: bool, output: Path
+) -> "list[Section]":
+    """Checks of a posterior, on random recipes that are simulated and measured with each level of errors."""
+    if not isinstance(model, Posterior) or pattern is None:
+        return []
+    from polyinv.posterior.checks import LEVELS as CHECKED
+    from polyinv.posterior.checks import ROWS, calibration
+    from polyinv.report.calibration import coverage
+    from polyinv.report.html import Section
+
+    log.info("calibration of the posterior")
+    levels = CHECKED if is_exact else (asdict(errors),)
+    table = calibration(model, pattern, levels=levels)
+    table.to_csv(output / "calibration.csv", index=False, lineterminator="\n")
+    text = (
+        "Intervals that claim 90 % are to hold 90 % of the true values, whatever the errors and the number of chains, "
+        "which the model is told. So are regions of highest density of all values together, and ranks by the distance "
+        "to random points (TARP); a mean rank other than one half is a shift. Verdicts name what is larger than chance "
+        f"and than 2 %; an empty one is none. {ROWS} random recipes of each level."
+    )
+    caption = f"Checks of the posterior from {pattern}"
+    columns = ["errors", "chains", "check", "target", "coverage_50", "coverage_90", "mean_rank", "nll", "verdict"]
+    shown = table[columns].assign(chains=table["chains"].map("{:.0e}".format)).round(3)
+    return [Section("Calibration", text, ((caption, shown),), ((caption, coverage(table, f"from {pattern}")),))]
 
 
 def _loop(
