@@ -34,6 +34,8 @@ CENTRES = 500
 """Most kernels: the time that they take grows with their square."""
 STAGES, SWEEPS = 50, 8
 """Most powers, and most times that the cloud is moved at one."""
+SMALLEST_STEP = 1e-30
+"""Of the power, as a share of what is left."""
 MOVED = 0.8
 """Share of the cloud that is moved away from where it was drawn again before the power grows."""
 LAST_SWEEPS = 16
@@ -77,8 +79,7 @@ def exact_posteriors(
         observations: With their errors; missing is what is NaN.
         samples: S of each.
         seed: Of the random numbers, the same for each row.
-        chains: Dead chains at the horizon, one number or (B,), see `polyinv.posterior.likelihood.Likelihood.of`; None
-            lets the curve tell.
+        chains: Dead chains that the sample of each holds, one number or (B,); None lets the curves tell.
 
     Raises:
         InputError: A row shows no polymer, or no sample is asked for.
@@ -241,11 +242,11 @@ def _step(log_likelihood: Tensor, most: float, counting: int) -> float:
 
     if _effective(most * log_likelihood) >= counting:
         return most
-    low, high = 0.0, most
+    low, high = SMALLEST_STEP * most, most
     for _ in range(40):
-        middle = (low + high) / 2
+        middle = math.sqrt(low * high)
         low, high = (middle, high) if _effective(middle * log_likelihood) > counting else (low, middle)
-    return high
+    return low
 
 
 def _drawn_again(log_weight: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -34,9 +34,13 @@ from polyinv.mmd import BIN_EDGES, OLIGOMERS, STEP
 from polyinv.posterior.noise import ANY_CHAINS, USUAL, Noise, spread, stated_noise
 from polyinv.quantities import MEANS, N_NODES
 from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.sampling import check_chains
 
 RELINEARIZED = 2
 """Times that the nuisances of a recipe are moved to the most probable ones."""
+FINE, COARSE = 0.1, 2.0
+"""Standard deviations of a nuisance over which slopes are taken on either side: without a curve, Mn and Mw jump where
+an end that is cut off moves to the next bin."""
 WIDEST = 5.0
 """Standard deviations that they are moved by at most."""
 AT_ONCE = 256
@@ -59,7 +63,6 @@ class Likelihood:
     Args:
         forward: Makes polymers of recipes.
         expected: Measures them, a single row.
-        closest: Recipe that the noise is that of, (V,).
         observed: The observed numbers, zero where nothing is given, (103,).
         white: D combinations of them with independent noise of unit variance, (103, D).
         share: Share of the variance of each that is not of chains, (D,).
@@ -72,7 +75,6 @@ class Likelihood:
 
     forward: Forward
     expected: ExpectedMeasurement
-    closest: Tensor
     observed: Tensor
     white: Tensor
     share: Tensor
@@ -91,12 +93,11 @@ class Likelihood:
         Args:
             observation: What is measured, with its errors; known values of its recipe are used to find the closest one,
                 and count in `polyinv.posterior.prior.Prior`.
-            chains: Dead chains of the reaction at the horizon of the system, as of
-                `polyinv.simulate.sampling.simulate`; None lets the curve tell.
+            chains: Dead chains that the sample holds, which a simulation may know; None lets the curve tell.
             forward: Makes polymers of recipes, if not the rate equations do.
 
         Raises:
-            InputError: Neither a curve nor a mean molar mass nor the residual monomer is given.
+            InputError: Neither a curve nor a mean molar mass nor the residual monomer is given, or there are no chains.
         """
         system, errors = observation.system, _instrument(observation)
         forward = forward or partial(observe, chemistry=system.chemistry, tolerance=TOLERANCE)
@@ -104,6 +105,8 @@ class Likelihood:
         given = ~numbers.isnan()
         if not given.any():
             raise InputError(f"row {observation.labels[0]} shows no polymer: no curve, Mn, Mw or residual monomer")
+        if chains is not None:
+            check_chains(chains)
         whole = bool(given[CURVE].all())
         nodes = _compared(numbers[CURVE], errors) if whole else torch.ones(N_NODES, dtype=torch.bool)
         expected = ExpectedMeasurement(errors, nodes[None])
@@ -112,7 +115,7 @@ class Likelihood:
         values = forward(closest.recipes)
         every = torch.eye(len(OBSERVED), dtype=values.dtype)
         (seen,), (effects,) = expected.with_slopes(values, every[None], origin)
-        through, slopes = effects.split([len(OBSERVED), origin.shape[1]], dim=-1)
+        through, slopes = effects[:, : len(OBSERVED)], _slopes(expected, values, origin, FINE if whole else COARSE)
         (chain,) = noise_of_one_chain(closest.recipes, system.chemistry)
         measured = nodes if whole else _between_ends(seen[CURVE], errors)
         of_means = {name: _own(observation, name) for name in MEANS}
@@ -124,16 +127,14 @@ class Likelihood:
         numbers = numbers.nan_to_num(0.0)
         numbers[CURVE] *= nodes
         numbers[CURVE] /= (numbers[CURVE].sum() * STEP).clamp(min=1e-7)
-        told = noise.chains(numbers - seen, _in_row(given)) if whole else USUAL
+        told = noise.chains(numbers - seen, given) if whole else USUAL
         many = ANY_CHAINS
         if chains is not None:
-            told = chains * _share_of_chains(observation, closest.recipes, chain)
-            many = torch.tensor([told], dtype=values.dtype)
+            told, many = chains, torch.tensor([chains], dtype=values.dtype)
         white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T)
         return cls(
             forward,
             expected,
-            closest.recipes[0],
             numbers,
             white,
             share,
@@ -280,6 +281,14 @@ def _instrument(observation: Observations) -> dict[str, Tensor]:
     return {name: torch.where(sd <= EXACT * LEAST[name], 0.0, sd) for name, sd in errors.items()}
 
 
+def _slopes(expected: ExpectedMeasurement, values: Tensor, origin: Tensor, step: float) -> Tensor:
+    """Slopes (103, K) of the expected numbers of a polymer (1, 103) by nuisances, over a step about (1, K)."""
+    moved = step * torch.eye(origin.shape[1], dtype=values.dtype)
+    each = expected.repeated(len(moved)), values.expand(len(moved), -1)
+    ahead, behind = (each[0](each[1], origin + sign * moved) for sign in (1, -1))
+    return (ahead - behind).T / (2 * step)
+
+
 def _own(observation: Observations, mean: str) -> float:
     """Error of a mean molar mass of its own, relative; 0 where there is none."""
     sd = (observation.error_columns()[mean + SUFFIX] / getattr(observation, mean)).item()
@@ -309,16 +318,3 @@ def _above_limit(errors: dict[str, Tensor], least: float = OLIGOMERS) -> Tensor:
     """Nodes (100,) whose bins lie above the lower limit of what is measured, and above another one, as log10 M."""
     limit = max(math.log10(max(errors["lower_limit"].item(), 1.0)), least)
     return torch.from_numpy(BIN_EDGES[:-1]) >= limit - 1e-6
-
-
-def _in_row(given: Tensor) -> Tensor:
-    """Nodes among given numbers (103,)."""
-    return given & (torch.arange(len(given)) >= CURVE.start)
-
-
-def _share_of_chains(observation: Observations, recipes: Tensor, chain: Tensor) -> float:
-    """Share of the chains at the horizon that a sample of a recipe (1, V) has, by the noise (103, 103) of one of its."""
-    system = observation.system
-    horizon = max(system.horizon, recipes[0, -1].item())
-    (at_horizon,) = noise_of_one_chain(recipes, system.chemistry, horizon)
-    return (chain[0, 0] / at_horizon[0, 0]).item()
