@@ -1,4 +1,4 @@
-"""Who is right where network and information limit disagree? The posterior itself, sampled, without either.
+"""Who is right where network and local estimate disagree? The posterior itself, sampled, without either.
 
 python scripts/check_information.py --output runs/check_information      # about 20 minutes of one core
 

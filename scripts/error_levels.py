@@ -5,7 +5,7 @@ python scripts/error_levels.py --output runs/mma --model checkpoints/conditional
 
 The off-grid set, kinetic Monte Carlo with 1e6 chains, is measured with each level of errors
 (`polyinv.instrument.errors.LEVELS`), and with those of the ordinary level that matter most. For each pattern of inputs:
-R² of the model, the information limit of the same rows with the same errors, and how often the truth lies within the
+R² of the model, the local estimate of the same rows with the same errors, and how often the truth lies within the
 intervals of 68 % and of 95 % that the model states. A last table has curves that were cut off at their high end.
 """
 
@@ -122,7 +122,7 @@ def main() -> None:
     exact = Observations.from_table(load_off_grid(model.system), model.system)
     lines = pd.DataFrame(scores(model, exact))
     lines.to_csv(given.output / "error_levels.csv", index=False, lineterminator="\n")
-    print(f"R² off the grid / information limit:\n\n{table(lines)}\n")
+    print(f"R² off the grid / local estimate:\n\n{table(lines)}\n")
     if model.tells_errors:
         shares = lines.groupby(["errors", "target"], sort=False)[["within_68", "within_95"]].mean().reset_index()
         print("Share of rows within the stated intervals of 68 % and 95 %, mean over the patterns:\n")

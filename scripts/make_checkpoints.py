@@ -1,4 +1,4 @@
-"""Make the released networks again: python scripts/make_checkpoints.py FOLDER, about an hour of two cores.
+"""Make the released networks again: python scripts/make_checkpoints.py FOLDER, about two hours of two cores.
 
 Trains each of ``RELEASED``, scores it off the grid and on the by_recipe test rows of five split seeds of the bundled
 grid, none of which it has seen, and writes FOLDER/NAME with the model, its configuration, its scores and a card. A
@@ -28,7 +28,6 @@ from polyinv.experiment.configuration import read_experiment
 from polyinv.experiment.run import ENSEMBLE, Experiment, run
 from polyinv.instrument.errors import LEVELS
 from polyinv.models.card import seal
-from polyinv.models.neural import WEIGHTS
 from polyinv.runtime.files import written
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -42,6 +41,8 @@ RELEASED = {
     "conditional_styrene": ("conditional_small.yaml", WITH_ERRORS, "styrene"),
 }
 """Configuration, features and system of each."""
+GOES_ON = {"conditional": ("conditional_exact.yaml", "conditional_last.yaml")}
+"""Configurations by which the training of some goes on, each behind all before it, from the networks before."""
 SEEDS = range(42, 47)
 EVALUATED_ON = {
     "table": "off_grid: 1000 kinetic Monte Carlo reactions at random recipes; by_recipe: the test rows of the bundled "
@@ -52,25 +53,46 @@ EVALUATED_ON = {
 """By the source of the grid of a system."""
 
 
-def experiment(name: str) -> Experiment:
-    """What a released network is the result of."""
+def experiments(name: str) -> dict[Path, Experiment]:
+    """What a released network is the result of, by the run folder: experiments, each of which goes on from the last.
+
+    Those that go on can be read only when the one before is there.
+    """
     file, features, system = RELEASED[name]
-    return read_experiment([CONFIGS / file], {"features": features, "data.system": system})
+    given, files = {"features": features, "data.system": system}, [CONFIGS / file]
+    folder = RUNS / name
+    found = {folder: read_experiment(files, given)}
+    for number, more in enumerate(GOES_ON.get(name, ()), start=2):
+        if not (folder / "model").is_dir():
+            break
+        files, start = [*files, CONFIGS / more], {"init": str(folder / "model")}
+        folder = RUNS / f"{name}_{number}"
+        found[folder] = read_experiment(files, given | start)
+    return found
+
+
+def last(name: str) -> tuple[Path, Experiment]:
+    """Run folder and experiment that the network is of in the end."""
+    return list(experiments(name).items())[-1]
 
 
 def train(name: str) -> float:
-    """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the run."""
+    """Train one network unless it is there; returns the CPU seconds of it and keeps them beside the runs."""
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", force=True)
-    start, clock = time.process_time(), RUNS / f"{name}.seconds"
-    run(experiment(name), RUNS / name, resume=True)
-    if not clock.exists():
-        clock.write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
-    return float(clock.read_text(encoding="utf-8"))
+    seconds, done = 0.0, 0
+    while len(runs := list(experiments(name).items())) > done:
+        folder, whole = runs[done]
+        start, clock = time.process_time(), folder.with_name(f"{folder.name}.seconds")
+        run(whole, folder, resume=True)
+        if not clock.exists():
+            clock.write_text(f"{time.process_time() - start:.1f}\n", encoding="utf-8")
+        seconds, done = seconds + float(clock.read_text(encoding="utf-8")), done + 1
+    return seconds
 
 
 def patterns(name: str) -> tuple[str, ...]:
     """Patterns of inputs that a network answers from: its features, or of a conditional one those of its config."""
-    whole = experiment(name)
+    whole = last(name)[1]
     if whole.features not in MISSING_INPUTS:
         return (whole.features,)
     return named_patterns(whole.data.patterns, whole.data.of)
@@ -81,7 +103,7 @@ def scores(name: str) -> pd.DataFrame:
     from polyinv.data.observations import Observations
     from polyinv.evaluation.metrics import score_members
 
-    model = polyinv.load(RUNS / name).model
+    model = polyinv.load(last(name)[0]).model
     system = model.system
     grid, parts = load_table(DataConfig(_grid_of(system), system=system.stored)), []
     tests = {("off_grid", 0): load_off_grid(system)}
@@ -123,7 +145,7 @@ def r2_of(of: pd.DataFrame) -> dict[str, dict[str, str]]:
 def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     """What a network says about itself."""
     file, features, _ = RELEASED[name]
-    whole = experiment(name)
+    whole = last(name)[1]
     system, initiator = whole.data.of, whole.data.of.targets[1]
     simulated, members = whole.data.simulated, of["member"].nunique() - 1
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
@@ -148,7 +170,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
             "grid"
         ),
         "command": f"polyinv train --config configs/{file} --features {features} --system {system.name} "
-        f"--output runs/{name}",
+        f"--output runs/{name}{_going_on(name)}",
         "cpu_minutes": {"all": round(seconds / 60, 1), "per_member": round(seconds / 60 / members, 1)},
         "evaluated_on": EVALUATED_ON[_grid_of(system)],
         "r2": r2 if features in MISSING_INPUTS else r2[features],
@@ -165,6 +187,16 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _going_on(name: str) -> str:
+    """Commands by which a training goes on."""
+    files, before, said = f"--config configs/{RELEASED[name][0]}", f"runs/{name}", ""
+    for number, more in enumerate(GOES_ON.get(name, ()), start=2):
+        files, after = f"{files} --config configs/{more}", f"runs/{name}_{number}"
+        said += f"; polyinv train {files} --init {before} --output {after}"
+        before = after
+    return said
+
+
 def release(name: str, seconds: float, folder: Path) -> str:
     """Write one checkpoint; returns its card."""
     from polyinv.domain.expectations import expect
@@ -173,11 +205,10 @@ def release(name: str, seconds: float, folder: Path) -> str:
     said = yaml.safe_dump(card(name, seconds, table), sort_keys=False, allow_unicode=True, width=110)
     with written(folder / name) as passing:
         passing.mkdir()
-        for file in (RUNS / name / "model").iterdir():
+        folder_of_run, _ = last(name)
+        for file in (folder_of_run / "model").iterdir():
             (passing / file.name).write_bytes(file.read_bytes())
-        if RELEASED[name][1] in MISSING_INPUTS:  # it goes into the wheel
-            halve(passing / WEIGHTS)
-        (passing / "config.yaml").write_bytes((RUNS / name / "config.yaml").read_bytes())
+        (passing / "config.yaml").write_bytes((folder_of_run / "config.yaml").read_bytes())
         table.to_csv(passing / "scores.csv", index=False, lineterminator="\n")
         (passing / "card.yaml").write_text(said, encoding="utf-8")
         if RELEASED[name][1] in MISSING_INPUTS:
@@ -187,20 +218,6 @@ def release(name: str, seconds: float, folder: Path) -> str:
             expected.to_csv(passing / FILE, index=False, lineterminator="\n")
         seal(passing)
     return said
-
-
-def halve(path: Path) -> None:
-    """Store the weights of fully connected networks in half precision, those of the first and the last layer excepted.
-
-    Answers then move by less than 1 % of their root mean square error (tests/test_wheel.py). The two layers, through
-    which known values go straight, would make most of that, and are an eighth of the weights.
-    """
-    import torch
-
-    state = torch.load(path, weights_only=True)
-    layers = list(dict.fromkeys(key.rpartition(".")[0] for key in state if key.startswith("network.")))
-    between = tuple(f"{layer}." for layer in layers[1:-1])
-    torch.save({key: value.half() if key.startswith(between) else value for key, value in state.items()}, path)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 python scripts/value_of_knowing.py --output runs/value_of_knowing          # about five minutes of one core
 
 Prints R² of the released model off the grid for useful patterns of known and missing inputs, as simulated and as an
-ordinary laboratory measures them; the information limit beside the model's score on simulated recipes of 1e5, 1e6 and
+ordinary laboratory measures them; the local estimate beside the model's score on simulated recipes of 1e5, 1e6 and
 1e7 chains, for all patterns; how often values that agree are called a contradiction, and values that do not are caught.
 A volume that is done is found again.
 """
@@ -141,8 +141,8 @@ def agreement(compared: pd.DataFrame) -> str:
                 "value": target,
                 "patterns": len(part),
                 "pairs ranked alike": f"{alike:.1%} of {pairs.sum()}",
-                "network less limit": f"{gap.min():+.3f} to {gap.max():+.3f}",
-                f"where the limit is ≥ {NEAR_GAUSSIAN}": f"{gap[near].min():+.3f} to {gap[near].max():+.3f}",
+                "network less estimate": f"{gap.min():+.3f} to {gap.max():+.3f}",
+                f"where the estimate is ≥ {NEAR_GAUSSIAN}": f"{gap[near].min():+.3f} to {gap[near].max():+.3f}",
                 "patterns there": int(near.sum()),
                 "farthest there": part["pattern"].iloc[worst],
             }
@@ -205,17 +205,17 @@ def main() -> None:
         for chains in CHAINS:
             file = given.output / f"compared-{chains:.0e}-{weights[:8]}.csv"
             if not file.is_file():
-                logging.info("comparing with the information limit at %.0e chains", chains)
+                logging.info("comparing with the local estimate at %.0e chains", chains)
                 with written(file) as passing:
                     compare(model, chains).to_csv(passing, index=False, lineterminator="\n")
             parts.append(pd.read_csv(file))
     compared = pd.concat(parts, ignore_index=True)
-    print(f"Network and information limit, all patterns:\n\n{agreement(compared)}\n")
+    print(f"Network and local estimate, all patterns:\n\n{agreement(compared)}\n")
     chosen = compared[compared["pattern"].isin(["mmd", "mmd+temp", "mmd+temp+time", "composite", "composite+temp"])]
     wide = chosen.assign(both=chosen["network"].map("{:.3f}".format) + " / " + chosen["limit"].map("{:.3f}".format))
     wide = wide.pivot(index=["pattern", "chains"], columns="target", values="both")[list(TARGETS)].fillna("known")
     wide = wide.reset_index().assign(chains=lambda table: table["chains"].map("{:.0e}".format))
-    print(f"Network / limit:\n\n{markdown(wide)}\n")
+    print(f"Network / local estimate:\n\n{markdown(wide)}\n")
     print(f"Rows whose temperature is called a contradiction:\n\n{alarms(model, expectations)}")
 
 

@@ -309,7 +309,7 @@ WHOLE = {
     "conditional.yaml": ONE_EPOCH,
     "conditional_small.yaml": ONE_EPOCH,
 }
-BEHIND_ANOTHER = {"table.yaml", "finetune.yaml"}
+BEHIND_ANOTHER = {"table.yaml", "finetune.yaml", "conditional_exact.yaml", "conditional_last.yaml"}
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from polyinv.instrument.errors import (
     OF_CURVE,
     RELATIVE,
     SUFFIX,
+    TRAINED,
     MeasurementErrors,
     error_columns,
     measurement_errors,
@@ -45,6 +46,8 @@ MATTERING = ("broadening", "offset", "slope", "drift", "noise", "molar_mass")
 """Errors of the instrument that change a curve or its means."""
 CUT = 0.005
 """Share of the peak from which on the end of an exact curve is one that was cut off."""
+NOTHING = 1e-6
+"""Residual monomer, in its unit, that counts as none: an error relative to less would be none."""
 ENDS = ("lower_limit", "cut_low", "cut_high")
 """Errors that a curve itself tells."""
 Assumed = MeasurementErrors | Mapping[str, Any] | str | None
@@ -229,8 +232,20 @@ class Observations:
             if other is not None:
                 usual = usual.where(other.isnan(), 0.0)
             sd = usual if given is None else given.where(~given.isnan(), usual)
-            found[column] = sd.maximum(LEAST[error] * scale)
-        return found
+            found[column] = sd.maximum(LEAST[error] * scale.clamp(min=NOTHING))
+        return found | self._as_learned(found)
+
+    def _as_learned(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Errors of the residual monomer larger than models learn as such, told as what of them is the conversion's."""
+        residual = self.system.residual + SUFFIX
+        whole, most = found[residual], TRAINED.residual * self.residual_monomer
+        monomer, quantity = self.recipe[:, 0], self.system.recipe[0]
+        charged = monomer.where(~monomer.isnan(), (quantity.low * quantity.high) ** 0.5)
+        beyond = (whole.square() - most.square()).clamp(min=0).sqrt() / charged
+        return {
+            residual: whole.where(~(whole > most), most.clamp(min=NOTHING)),
+            OF_CONVERSION: found[OF_CONVERSION].where(~(beyond > found[OF_CONVERSION]), beyond),
+        }
 
     @property
     def _usual(self) -> MeasurementErrors:

@@ -6,8 +6,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from pandas.api.types import is_numeric_dtype
 from torch import Tensor
 
 from polyinv.chemistry import System
@@ -117,6 +119,11 @@ class Expectations:
                 self.table.insert(0, "level", EXACT)
             if list(self.table.columns) != list(LINES):
                 raise InputError(f"{path} is damaged: it needs the columns {', '.join(LINES)}")
+            numbers = self.table[["r2", "r2_members", "rmse", "error_99"]]
+            if not all(is_numeric_dtype(kind) for kind in numbers.dtypes) or not np.isfinite(numbers).all(axis=None):
+                raise InputError(f"{path} is damaged: r2, r2_members, rmse and error_99 have to be numbers")
+            if (numbers[["rmse", "error_99"]] < 0).any(axis=None) or (numbers["r2"] > 1).any():
+                raise InputError(f"{path} is damaged: an error is negative, or an R² above 1")
             if self.table.duplicated(["level", "pattern", "target"]).any():
                 raise InputError(f"{path} is damaged: it has a line twice")
 

@@ -9,6 +9,7 @@ from polyinv.data.observations import Observations
 from polyinv.domain.expectations import Expectations
 from polyinv.models.base import InverseModel
 from polyinv.runtime.blocks import blocks
+from polyinv.simulate.recipes import box
 
 AT_ONCE = 1024
 """Rows that a model answers at once."""
@@ -25,14 +26,16 @@ class TypicalErrors:
             mean square.
         error_95: Error that 95 % of such answers stay below, (B, V); NaN of those models.
         largest: Error that 99 % of such answers stay below, (B, V).
+        r2: R² that is expected of such answers in the whole box, (B, V).
     """
 
     rmse: Tensor
     error_95: Tensor
     largest: Tensor
+    r2: Tensor
 
     def __getitem__(self, rows: Tensor) -> "TypicalErrors":
-        return TypicalErrors(self.rmse[rows], self.error_95[rows], self.largest[rows])
+        return TypicalErrors(self.rmse[rows], self.error_95[rows], self.largest[rows], self.r2[rows])
 
 
 def typical_errors(
@@ -46,14 +49,17 @@ def typical_errors(
     count, targets = len(observations), list(model.system.targets)
     if model.tells_errors:
         parts = blocks(count, AT_ONCE, "typical errors")
-        masked = (observations[rows].masked(pattern) for rows in parts)
-        halves = torch.cat([model.half_widths(part.x(model.columns)) for part in masked], dim=1)
+        x = [observations[rows].masked(pattern).x(model.columns) for rows in parts]
+        halves = torch.cat([model.half_widths(part) for part in x], dim=1)
+        spread = torch.cat([model.spread(part) for part in x])
         given = ~observations.masked(pattern).recipe.isnan()
         rmse, error_95 = halves.masked_fill(given, torch.nan)
-        return TypicalErrors(rmse, error_95, BEYOND_95 * error_95)
+        low, high = box(model.system)
+        r2 = (1 - spread.square() / ((high - low).square() / 12)).clamp(min=0).masked_fill(given, torch.nan)
+        return TypicalErrors(rmse, error_95, BEYOND_95 * error_95, r2)
     expected = expectations.of(pattern).reindex(targets)
-    rmse, largest = (
+    rmse, largest, r2 = (
         torch.from_numpy(expected[name].to_numpy(dtype=float, copy=True)).expand(count, -1)
-        for name in ("rmse", "error_99")
+        for name in ("rmse", "error_99", "r2")
     )
-    return TypicalErrors(rmse, torch.full_like(rmse, torch.nan), largest)
+    return TypicalErrors(rmse, torch.full_like(rmse, torch.nan), largest, r2)

@@ -21,7 +21,6 @@ from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
 from polyinv.models.coverage import NORMAL
 from polyinv.runtime.blocks import blocks
-from polyinv.simulate.recipes import box
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
@@ -75,22 +74,15 @@ def cannot_be_told(
 ) -> list[Finding]:
     """Warn of values of the recipe that a pattern of inputs cannot tell, in which rows, and say what would help.
 
-    A value is told where its typical error leaves half of the variance that it has in the box.
+    A value is told where its expected error leaves half of the variance that it has in the box.
     """
     system, given = expectations.model.system, inputs_of(pattern, expectations.model.system)
-    if expectations.model.tells_errors:
-        low, high = box(system)
-        left = 1 - errors.rmse.square() / ((high - low).square() / 12)
-        poor = (left < POOR) & torch.tensor([name not in given for name in system.targets])
-    else:
-        expected = expectations.of(pattern).reindex(list(system.targets))
-        left = torch.from_numpy(expected["r2"].to_numpy(dtype=float, copy=True)).expand(len(observations), -1)
-        poor = left < POOR
+    poor = errors.r2 < POOR  # of what is given there is none
     names = [name for name, any_row in zip(system.targets, poor.any(0).tolist(), strict=True) if any_row]
     if not names:
         return []
     at = [system.targets.index(name) for name in names]
-    middle = [(left[poor[:, k], k].median().item(), errors.rmse[poor[:, k], k].median().item()) for k in at]
+    middle = [(errors.r2[poor[:, k], k].median().item(), errors.rmse[poor[:, k], k].median().item()) for k in at]
     said = ", ".join(
         f"{name} (expected R² {r2:.2f}, typical error {rmse:.2g} {system.recipe[k].unit})"
         for name, k, (r2, rmse) in zip(names, at, middle, strict=True)

@@ -1,4 +1,4 @@
-r"""Information limit of an observation, without a network: local information and the recipe box as prior.
+r"""What an observation tells, without a network: the local estimate, by Fisher information and the recipe box as prior.
 
 Near a recipe :math:`\theta` the observation :math:`y` of a reaction of finite volume is Gaussian about the
 deterministic solution, with slopes :math:`J = \partial y / \partial \theta` and a covariance :math:`\Sigma` that
@@ -213,17 +213,17 @@ def _measured(
     return unknowns, through @ noise @ through.mT + torch.diag_embed(own), len(known) + len(NUISANCES)
 
 
-def information_limit(
+def local_r2(
     response: Response, pattern: str, chains: float | Tensor, errors: MeasurementErrors = LEVELS["exact"]
 ) -> Tensor:
-    """Information limit: R² of each value of the recipe (V,) that observations allow; 1 of a known one.
+    """R² of each value of the recipe (V,) that observations allow, by the local estimate; 1 of a known one.
 
     The arguments are those of `expected_variance`.
     """
     return 1 - expected_variance(response, pattern, chains, errors).mean(0) / box_variance(response.system)
 
 
-def limit_of_rows(
+def local_r2_of_rows(
     recipes: Tensor,
     pattern: str,
     chains: float,
@@ -231,7 +231,7 @@ def limit_of_rows(
     system: AnySystem = DEFAULT,
     errors: MeasurementErrors = LEVELS["exact"],
 ) -> Tensor:
-    """Information limit (V,) of the rows of a test, by the spread of their own recipes; 1 of a known value.
+    """R² (V,) that the rows of a test allow, by the local estimate and the spread of their own recipes; 1 if known.
 
     NaN of a value that is the same in all rows.
 

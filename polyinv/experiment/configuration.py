@@ -105,10 +105,11 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     from polyinv.data.features import FEATURES
     from polyinv.experiment.run import SplitConfig
     from polyinv.models import MODELS, check_goes_on
-    from polyinv.models.card import read_card
+    from polyinv.models.card import model_of_run, read_card
 
     init = given(arguments, "--init") or _in_configs(arguments, "init")
-    card = None if init is None else read_card(Path(init).expanduser())
+    init = None if init is None else str(model_of_run(Path(init).expanduser()))
+    card = None if init is None else read_card(init)
     if card is not None:
         check_goes_on(card["model"])
     # The model decides which other options there are.

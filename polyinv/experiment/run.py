@@ -21,7 +21,7 @@ from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
-from polyinv.models.card import read_card, system_of
+from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted, plain
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from polyinv.evaluation.evaluated import Evaluated
 
 CONFIG, SYSTEM, SCORES = "config.yaml", "system.yaml", "scores.csv"
+
+EARLIER = {"de479c10b25088414c7565f68cde9346d8735ab6cb0811c816c2a2f749094e5b": "0.1.0"}
+"""Bundled grids of earlier versions, by their checksum."""
 
 log = logging.getLogger(__name__)
 
@@ -220,11 +223,12 @@ def _new_model(experiment: Experiment) -> InverseModel:
     if experiment.init is None:
         return model
     check_goes_on(experiment.model)
-    card, system = read_card(experiment.init), experiment.data.of
+    start = model_of_run(Path(experiment.init))
+    card, system = read_card(start), experiment.data.of
     system.check_like(system_of(card), "data.system", experiment.init)
     if tuple(card["columns"]) != feature_columns(experiment.features, system):
         raise InputError(f"{experiment.init} was not trained on the features {experiment.features!r}")
-    model.start_from(experiment.init)
+    model.start_from(start)
     return model
 
 
@@ -274,17 +278,32 @@ def _claim(folder: Path, config: dict[str, Any], system: System, *, resume: bool
         finished = (folder / SCORES).is_file()
         state = "a finished experiment" if finished else "an unfinished experiment (--resume goes on with it)"
         raise InputError(f"{folder} exists already and holds {state}; choose another --output")
-    _check_same(folder, config)
+    _check_same(folder, config, reading=True)
     return False
 
 
-def _check_same(folder: Path, config: dict[str, Any]) -> None:
-    """Refuse a run folder of something else; a key it does not have had its default when it was made."""
+def _check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -> None:
+    """Refuse a run folder of something else; a key it does not have had its default when it was made.
+
+    A finished one of an earlier bundled data set may be read, but nothing goes on with it.
+    """
     theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     defaults["system"] = _identified(load_system(DEFAULT))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
+        if was != ours[key] and key == "sha256" and was in EARLIER:
+            if (folder / SCORES).is_file() and reading:
+                log.info(
+                    "%s is of the bundled data set of polyinv %s; it is finished, and read as it is",
+                    folder,
+                    EARLIER[was],
+                )
+                continue
+            raise InputError(
+                f"{folder} was made of the bundled data set of polyinv {EARLIER[was]}, which has been simulated again "
+                "since; choose another --output"
+            )
         if was != ours[key] and key == "sha256":
             now = config["data"].get("path") or "those asked for now"
             raise InputError(

@@ -89,7 +89,9 @@ def _cumulated(w: Tensor, t: Tensor, number: Tensor) -> Tensor:
 
 
 def add_baseline(w: Tensor, low: Error, high: Error) -> Tensor:
-    """Add a baseline that drifted: a straight line over log10 M, between its ends at ``BASELINE``.
+    """Add a baseline that drifted: a straight line over log10 M between its ends at ``BASELINE``, and none beyond them.
+
+    It is drawn where a polymer is looked for; carried on to oligomers, it would make more chains there than there are.
 
     Args:
         w: Curves, (*, 100).
@@ -98,7 +100,7 @@ def add_baseline(w: Tensor, low: Error, high: Error) -> Tensor:
     """
     place = ((torch.from_numpy(LOG_M) - BASELINE[0]) / (BASELINE[1] - BASELINE[0])).to(w)
     low, high = _column(low, w), _column(high, w)
-    return w + w.amax(-1, keepdim=True) * (low + (high - low) * place)
+    return w + w.amax(-1, keepdim=True) * (low + (high - low) * place) * ((place >= 0) & (place <= 1))
 
 
 def add_noise(w: Tensor, standard: Tensor, sd: Error) -> Tensor:

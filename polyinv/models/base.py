@@ -257,7 +257,7 @@ def load_weights(path: Path) -> dict[str, "Tensor"]:
     for name, value in weights.items():
         if value.isnan().any() or (value.isinf().any() and not name.endswith(".limit")):
             raise RuntimeError(f"{path.name} is damaged: {name} is not finite")
-        if name.endswith(".std") and not (value > 0).all():
+        if name.endswith((".std", "coverage.factors", "coverage.scale")) and not (value > 0).all():
             raise RuntimeError(f"{path.name} is damaged: {name} is not positive")
     return weights
 

@@ -61,6 +61,12 @@ def _sha256(card: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def model_of_run(folder: Path) -> Path:
+    """The saved model of a run folder; any other folder as it is."""
+    inside = folder / "model"
+    return inside if not (folder / CARD).is_file() and (inside / CARD).is_file() else folder
+
+
 def read_card(folder: Path | str) -> dict[str, Any]:
     """Read the description of a saved model.
 

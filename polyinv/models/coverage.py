@@ -26,6 +26,8 @@ LEAST_ROWS = 100
 """Rows of a group from which on its shares are looked at."""
 DRAWN = 100_000
 """Patterns of inputs that are drawn, at most, for the rows of a conditional model."""
+LARGEST = 1e3
+"""Factors and levels beyond this are no numbers of a fit."""
 LEAST = 1e-9
 """Spread that counts as none, as a share of the standard deviation of the recipes."""
 
@@ -97,6 +99,18 @@ class Coverage(nn.Module):
         centers = [spread[part].median().clamp(min=LEAST).log() for part in parts]
         self.spreads[group, target] = torch.stack([centers[place] for place in places])
         self.factors[:, group, target] = torch.stack([of_parts[place] for place in places], dim=1).clamp(min=LEAST)
+
+    def check(self) -> None:
+        """Check factors that were read from disk.
+
+        Raises:
+            ValueError: They are none that `fit` makes.
+        """
+        ascending = all(bool((of.diff(dim=-1) >= 0).all()) for of in (self.levels, self.spreads))
+        distinct = len(self.levels) == 1 or bool((self.levels.diff() > 0).all())
+        in_order = bool((self.factors[0] <= self.factors[1]).all()) and bool((self.factors <= LARGEST).all())
+        if not (ascending and distinct and in_order and bool((self.levels.abs() <= LARGEST).all())):
+            raise ValueError("the factors of its intervals are none")
 
     def half_widths(self, x: Tensor, spread: Tensor) -> Tensor:
         """Half widths of the intervals that hold ``SHARES`` of the truths, (2, B, V), in the unit of the spread."""

@@ -79,3 +79,11 @@ LOSSES = {
     "nll": Loss(2, _gaussian),
     "beta_nll": Loss(2, _beta_gaussian),
 }
+VALIDATED_BY = {"beta_nll": "nll"}
+"""Loss by which validation rows are judged, where it is not the one that is trained with: weights that come from the
+network itself make no proper score, which a network could better by being less sure."""
+
+
+def validating(loss: str) -> Loss:
+    """Loss that the best epoch is chosen by."""
+    return LOSSES[VALIDATED_BY.get(loss, loss)]

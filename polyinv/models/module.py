@@ -15,7 +15,7 @@ from polyinv.data.features import current_name, feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError
 from polyinv.models.layers import DropoutKeys
-from polyinv.models.losses import LOSSES, mean
+from polyinv.models.losses import LOSSES, Loss, mean, validating
 from polyinv.models.networks import built, check_network, replicas_of
 from polyinv.models.optimizer import adamw, clip_members, cosine
 from polyinv.models.options import Training
@@ -80,6 +80,7 @@ class RecipeModule(L.LightningModule):
         super().__init__()
         self.training_options = training if isinstance(training, Training) else Training(**plain(training or {}))
         self.criterion = LOSSES[self.training_options.loss]
+        self.validated_by = validating(self.training_options.loss)
         seed = int(seed)  # not one of NumPy, which a checkpoint cannot keep
         system = load_system(system)
         columns, self.targets = feature_columns(features, system), system.targets
@@ -187,13 +188,13 @@ class RecipeModule(L.LightningModule):
         x, z = batch
         self.dropout(step)
         output = self._of_members(x)
-        losses = self._losses(output, z)
+        losses = self._losses(output, z, self.criterion)
         self._epoch["train"].append((self._mean(output).detach(), z, losses.detach()))
         return losses.sum()
 
-    def _losses(self, output: Tensor, z: Tensor) -> Tensor:
+    def _losses(self, output: Tensor, z: Tensor, by: Loss) -> Tensor:
         """Loss of each member, (R,)."""
-        return self.criterion.of_targets(output, z, complete=not self.scaling.conditional) @ self.loss_shares
+        return by.of_targets(output, z, complete=not self.scaling.conditional) @ self.loss_shares
 
     def _steps(self, block: list[Batch]) -> None:
         """Take optimizer steps on a list of batches, each of them counted by the Trainer."""
@@ -290,7 +291,7 @@ class RecipeModule(L.LightningModule):
     def _collect(self, part: str, batch: Batch) -> None:
         x, z = batch
         output = self._of_members(x)
-        losses = self._losses(output, z)
+        losses = self._losses(output, z, self.validated_by)
         self._epoch[part].append((self._mean(output), z, losses))
 
     def _log_epoch(self, part: str, collected: list[tuple[Tensor, Tensor, Tensor]]) -> None:

@@ -157,6 +157,8 @@ class NeuralModel(InverseModel):
         coverage = Coverage(self.system, self.columns) if has_coverage else None
         self._module = ScaledNetwork(network, scaling, coverage)
         self._module.load_state_dict(weights)
+        if coverage is not None:
+            coverage.check()
 
     def _check_size(self, path: Path) -> None:
         """Refuse options of a network larger than the weights on disk, before it is built."""

@@ -91,6 +91,30 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
     return pd.concat(parts).loc[observations.labels]
 
 
+def without_useless(observations: "Observations") -> "Observations":
+    """Leave known values out that are known no better than the box says, as if they were not given; says so."""
+    import torch
+
+    system, recipe, errors = observations.system, observations.recipe.clone(), dict(observations.errors)
+    for at, quantity in enumerate(system.recipe):
+        error = observations.errors.get(quantity.name)
+        if error is None:
+            continue
+        useless = ~recipe[:, at].isnan() & (error > (quantity.high - quantity.low) / 2)
+        if useless.any():
+            log.warning(
+                "%s of %d rows is known no better than by the range %g to %g %s: taken as not known",
+                quantity.name,
+                useless.sum(),
+                quantity.low,
+                quantity.high,
+                quantity.unit,
+            )
+            recipe[:, at] = recipe[:, at].where(~useless, torch.nan)
+            errors[quantity.name] = error.where(~useless, torch.nan)
+    return replace(observations, recipe=recipe, errors=errors)
+
+
 def without_impossible(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
     """Leave out answers that no reactor can have, and warn of those outside the box."""
     from polyinv.domain.words import by_row, impossible, outside_box
@@ -101,7 +125,10 @@ def without_impossible(answers: pd.DataFrame, observations: "Observations") -> p
     _warn(findings)
     answers = with_warnings(answers, by_row(findings, len(answers)))
     for quantity in system.recipe:
-        answers[quantity.name] = answers[quantity.name].where(answers[quantity.name] > quantity.above)
+        possible = answers[quantity.name] > quantity.above
+        for column in (quantity.name, f"{quantity.name}_rmse", f"{quantity.name}_error_95"):
+            if column in answers:
+                answers[column] = answers[column].where(possible)
     return answers.replace(np.inf, np.nan)
 
 

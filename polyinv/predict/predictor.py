@@ -14,7 +14,14 @@ from polyinv.errors import InputError
 from polyinv.instrument.errors import ORDINARY, measurement_errors
 from polyinv.models import InverseModel
 from polyinv.models.released import model_folder
-from polyinv.predict.answers import WARNINGS, from_all, from_what_is_known, with_means, without_impossible
+from polyinv.predict.answers import (
+    WARNINGS,
+    from_all,
+    from_what_is_known,
+    with_means,
+    without_impossible,
+    without_useless,
+)
 from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
@@ -114,7 +121,7 @@ class Predictor:
             if idle:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
         check_asked(ask, known, self.model.system)
-        observations = observations.forgetting(ask).with_known(known, errors)
+        observations = without_useless(observations.forgetting(ask).with_known(known, errors))
         answers = self._answers(observations)
         replaced = [str(name) for name in others.columns if name in answers]
         if replaced:

@@ -84,7 +84,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """Format the scores of one experiment on one subset: a line for each target and one for the global means.
 
     Of several members, the score of their mean answer, and mean ± standard deviation over the members. The interval of
-    R² is that by the choice of the test reactions. ``r2_limit``, if it is among the metrics, is the information limit.
+    R² is that by the choice of the test reactions. ``r2_local``, if it is among the metrics, is the local estimate.
     """
     scores = _with_rmse(scores)
     members, whole = scores[scores["member"] != ENSEMBLE], scores[scores["member"] == ENSEMBLE]
@@ -96,7 +96,7 @@ def score_frame(scores: pd.DataFrame) -> pd.DataFrame:
         ("r2", "R²", "{:.4f}"),
         ("interval", "95 % interval", "{}"),
         ("r2_box", "R² by the variance of the box", "{:.4f}"),
-        ("r2_limit", "information limit", "{:.3f}"),
+        ("r2_local", "local estimate", "{:.3f}"),
         ("rmse", "RMSE", "{:.4g}"),
         ("mae", "MAE", "{:.4g}"),
         ("relative_mae", "relative MAE", "{:.2%}"),

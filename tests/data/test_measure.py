@@ -65,9 +65,9 @@ def test_where_nothing_is_stated_the_assumed_level_holds(exact):
 
 
 def test_who_states_the_error_of_the_residual_monomer_means_all_of_it(exact):
-    table = load_bundled("off_grid").head(3).assign(cBA_time_error=0.01)
+    table = load_bundled("off_grid").head(3).assign(cBA_time_error=0.005)
     errors = Observations.from_table(table, assumed="ordinary").error_columns()
-    assert (errors["cBA_time_error"] == 0.01).all()
+    assert (errors["cBA_time_error"] == 0.005).all()
     assert (errors["conversion_error"] == LEAST["conversion"]).all()
 
 

@@ -1,5 +1,7 @@
 """Observations: what enters comes out again, gaps stay gaps, and what cannot be is refused in one line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from polyinv.data.masks import given_inputs, masked_inputs
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import every_pattern
 from polyinv.errors import InputError
-from polyinv.instrument.errors import error_columns
+from polyinv.instrument.errors import LEVELS, error_columns
 from polyinv.quantities import MMD
 
 ERRORS = error_columns(RECIPE, "cBA_time")
@@ -65,6 +67,19 @@ def test_patterns_are_what_a_row_gives_whole(observations):
         x = masked_inputs(observations.x(conditional), conditional, pattern, SYSTEM)
         torch.testing.assert_close(masked.x(conditional), x, rtol=0, atol=0, equal_nan=True)
         assert torch.equal(masked.present, given_inputs(x, conditional, SYSTEM))
+
+
+def test_a_large_error_of_the_residual_monomer_is_told_as_one_of_the_conversion(observations):
+    stated = replace(observations, errors={"cBA_time": 0.2 * observations.residual_monomer}, assumed=LEVELS["ordinary"])
+    told = stated.error_columns()
+    kept = told["cBA_time_error"].square() + (told["conversion_error"] * observations.recipe[:, 0]).square()
+    torch.testing.assert_close(kept.sqrt(), 0.2 * observations.residual_monomer)
+    torch.testing.assert_close(told["cBA_time_error"], 0.03 * observations.residual_monomer)
+
+
+def test_no_residual_monomer_has_an_error_all_the_same(observations):
+    none = replace(observations, residual_monomer=torch.zeros(6).double(), assumed=LEVELS["exact"])
+    assert (none.error_columns()["cBA_time_error"] > 0).all()
 
 
 def test_half_a_curve_and_half_of_the_means_are_no_input():

@@ -1,4 +1,4 @@
-"""The information limit: closed forms, and what noise and slopes have to obey."""
+"""The local estimate: closed forms, and what noise and slopes have to obey."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from polyinv.evaluation.information import (
     _noise,
     box_variance,
     expected_variance,
-    information_limit,
-    limit_of_rows,
+    local_r2,
+    local_r2_of_rows,
     posterior_covariance,
     respond,
 )
@@ -142,25 +142,25 @@ def test_more_inputs_and_more_chains_never_tell_less(response):
 
 
 def test_what_is_known_is_certain_and_the_rest_within_the_box(response):
-    limit = information_limit(response, "mmd+temp", torch.tensor([1e5, 1e6, 1e7]))
+    limit = local_r2(response, "mmd+temp", torch.tensor([1e5, 1e6, 1e7]))
     assert limit[TARGETS.index("temp")] == 1
     assert ((limit >= 0) & (limit <= 1)).all()
     with pytest.raises(InputError, match="shows no polymer"):
-        information_limit(response, "temp", 1e6)
+        local_r2(response, "temp", 1e6)
 
 
 def test_the_temperature_tells_the_initiator(response):
     """The finding that the masked model rests on, without a network."""
     at = TARGETS.index("cAIBN_0")
-    alone, with_temp = (information_limit(response, pattern, 1e6)[at] for pattern in ("composite", "composite+temp"))
+    alone, with_temp = (local_r2(response, pattern, 1e6)[at] for pattern in ("composite", "composite+temp"))
     assert alone < 0.5
     assert with_temp > 0.85
 
 
-def test_the_limit_of_rows_goes_by_their_own_spread(recipes, response):
+def test_the_local_r2_of_rows_goes_by_their_own_spread(recipes, response):
     """Of all rows it is one less the variance that is left over that of the rows; known values are answered."""
     left = expected_variance(response, "composite+temp", 1e6).mean(0)
-    limit = limit_of_rows(recipes, "composite+temp", 1e6)
+    limit = local_r2_of_rows(recipes, "composite+temp", 1e6)
     torch.testing.assert_close(limit, torch.where(left > 0, 1 - left / recipes.var(0, correction=0), 1.0))
     assert limit[2] == 1
-    assert limit_of_rows(recipes[[0, 0, 1, 1, 2, 2]], "mmd", 1e6, most=3).shape == (4,)
+    assert local_r2_of_rows(recipes[[0, 0, 1, 1, 2, 2]], "mmd", 1e6, most=3).shape == (4,)

@@ -62,7 +62,7 @@ def test_scores_are_those_of_the_run(judged, tmp_path, monkeypatch):
     again = pd.read_csv(tmp_path / "again" / "scores.csv").set_index(["target", "metric"])["value"]
     of_run = scores[scores["subset"] == "off_grid"].set_index(["target", "metric"])["value"]
     np.testing.assert_allclose(again[of_run.index], of_run, rtol=1e-9)
-    limit = again.xs("r2_limit", level="metric")
+    limit = again.xs("r2_local", level="metric")
     assert limit["cBA_0"] > 0.99 > 0.9 > limit["temp"] > 0.5 > limit["cAIBN_0"]  # docs/explanation/value-of-knowing.md
 
 

@@ -50,6 +50,22 @@ def test_before_it_is_fitted_and_without_rows_to_go_by_errors_are_normal():
     torch.testing.assert_close(coverage.half_widths(x, spread), normal)
 
 
+@pytest.mark.parametrize("damage", ["levels", "spreads", "exchanged", "huge"])
+def test_factors_that_no_fit_makes_are_refused(damage):
+    coverage = Coverage(SYSTEM, feature_columns("conditional+errors", SYSTEM))
+    coverage.check()
+    if damage == "levels":
+        coverage.levels.fill_(1.0)
+    elif damage == "spreads":
+        coverage.spreads.copy_(coverage.spreads.flip(-1))
+    elif damage == "exchanged":
+        coverage.factors.copy_(coverage.factors.flip(0))
+    else:
+        coverage.factors[1] = 1e300
+    with pytest.raises(ValueError, match="are none"):
+        coverage.check()
+
+
 def test_what_is_given_has_no_interval_and_nothing_is_divided_by_zero():
     columns = feature_columns("conditional+errors", SYSTEM)
     coverage = Coverage(SYSTEM, columns)

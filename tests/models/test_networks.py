@@ -117,7 +117,7 @@ def test_the_loss_weighs_the_targets():
     module = RecipeModule(members=2, training={"loss_weights": [1.0, 1.0, 2.0, 0.0]})
     output = torch.tensor([[1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 0.0, 5.0]])[:, None]
     expected = torch.tensor([(1 + 4 + 2 * 9) / 4, 0.0])
-    torch.testing.assert_close(module._losses(output, torch.zeros(1, 4)), expected)
+    torch.testing.assert_close(module._losses(output, torch.zeros(1, 4), module.criterion), expected)
 
 
 def test_choices_named_for_the_command_line_are_those_there_are():

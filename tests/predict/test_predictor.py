@@ -57,8 +57,8 @@ def test_the_released_model_answers_from_a_curve_and_its_temperature(measured, a
     assert answers[["temp_spread", "temp_rmse"]].isna().all().all()
     assert (answers["inputs"] == "mmd+temp").all()
     assert "8 rows answered from the MMD, temp" in said
-    assert "the MMD, temp cannot tell cAIBN_0 (expected R² 0.3" in said
-    assert "with time as well, expected R²: cAIBN_0 0.9" in said
+    assert "the MMD, temp cannot tell cAIBN_0 (expected R² 0." in said
+    assert "with time as well, expected R²: cAIBN_0 0.8" in said  # of temperatures good to half a degree
     assert (answers["cBA_0"] - measured["cBA_0"]).abs().max() < 5 * answers["cBA_0_rmse"].max()
 
 
@@ -230,17 +230,19 @@ def test_the_expectations_beside_the_released_model_are_its_own():
     model, off_grid = polyinv.load(DEFAULT).model, Observations.from_table(load_bundled("off_grid"))
     predicted = model.predict(off_grid.masked("composite+temp").x(model.columns))
     score = r2(off_grid.recipe, predicted)
-    said = kept[kept["pattern"] == "composite+temp"].set_index("target")
+    said = kept[(kept["level"] == "exact") & (kept["pattern"] == "composite+temp")].set_index("target")
     for target, line in said.iterrows():
         assert score[TARGETS.index(target)].item() == pytest.approx(line["r2"], abs=2e-3)
 
 
 def test_the_value_of_knowing():
     """What the project promises of its masked model, off the grid."""
-    kept = pd.read_csv(DEFAULT / expectations_module.FILE).set_index(["pattern", "target"])["r2"]
-    assert kept["composite+temp", "cAIBN_0"] >= 0.85
-    assert kept["mmd+temp+time", "cAIBN_0"] >= 0.93
-    assert kept["composite"].mean() >= 0.71
+    kept = pd.read_csv(DEFAULT / expectations_module.FILE).set_index(["level", "pattern", "target"]).sort_index()["r2"]
+    assert kept["exact", "composite+temp", "cAIBN_0"] >= 0.907
+    assert kept["exact", "mmd+temp+time", "cAIBN_0"] >= 0.955
+    assert kept["exact", "composite"].mean() >= 0.75
+    assert kept["ordinary", "mmd+temp+time", "cAIBN_0"] >= 0.88  # and with the residual monomer, without the time:
+    assert kept["ordinary", "composite+temp", "cAIBN_0"] < 0.6
 
 
 @pytest.fixture
@@ -309,8 +311,9 @@ def test_observations_answer_as_their_table_does(measured):
     observations = Observations.from_table(table)
     answers = model.predict(observations)
     pd.testing.assert_frame_equal(answers, model.predict(table))
-    predicted = model.model.predict(observations.x(model.model.columns))
-    np.testing.assert_allclose(answers[list(TARGETS)], predicted, rtol=1e-6)
+    predicted = model.model.predict(observations.x(model.model.columns))  # exact, unless they say otherwise
+    exact = model.predict(observations, errors="exact")
+    np.testing.assert_allclose(exact[list(TARGETS)], predicted, rtol=1e-6)
     with pytest.raises(InputError, match="two rows are called 'S1'"):
         model.predict(observations[[1, 1]])
 

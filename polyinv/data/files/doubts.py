@@ -12,6 +12,7 @@ from polyinv.data.files.options import Options
 from polyinv.data.files.units import Unit, if_meant_otherwise, quantity_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
+from polyinv.instrument.errors import error_columns
 
 LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
@@ -71,7 +72,8 @@ def check_masses(
 
 def conversions(columns: Sequence[str], system: System) -> list[str]:
     """Say that a conversion is not used where the residual monomer would be."""
-    names = [name for name in columns if name not in system.columns and name != COLUMN]
+    used = {*system.columns, *error_columns(system.recipe, system.residual), COLUMN}
+    names = [name for name in columns if name not in used]
     found = [name for name in names if _CONVERSION.fullmatch(letters(name))]
     return [
         f"column {name!r} is not used; a conversion goes in as {system.residual}, the residual monomer in mol/L"
