@@ -22,6 +22,7 @@ LAYERS = (
     "instrument",
     "data",
     "models",
+    "posterior",
     "evaluation",
     "domain",
     "report",
