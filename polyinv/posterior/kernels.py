@@ -54,7 +54,7 @@ class Kernels:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw points, (count, D)."""
-        (N, D), freedom = self.places.shape, POWER - self.places.shape[1]
+        D, freedom = self.places.shape[1], POWER - self.places.shape[1]
         at = torch.multinomial(self.share, count, replacement=True, generator=generator)
         normal = torch.randn(count, D, generator=generator, dtype=self.places.dtype)
         squares = torch.randn(count, freedom, generator=generator, dtype=self.places.dtype).square().sum(-1)

@@ -8,7 +8,7 @@ The nuisances of the instrument, four standard normal numbers :math:`\nu`, are i
 numbers are linear in them, :math:`g(\theta, \nu) \approx g(\theta, \nu_0) + J (\nu - \nu_0)`, the deviation
 :math:`y - g(\theta, \nu_0) + J \nu_0` is Gaussian with the covariance :math:`\Sigma + J J^\top`. Once linearized, they
 are off by up to a standard deviation of the posterior where errors are large; so :math:`\nu_0` is moved to the most
-probable nuisances of each recipe, twice (``scripts/check_posterior.py``).
+probable nuisances of each recipe, twice.
 
 The number of chains is integrated out, too, unless it is stated: by a sum over a grid of numbers that are equally
 probable a priori. A curve that fits badly is so taken for one of few chains, and its posterior is wide.
@@ -29,10 +29,11 @@ from polyinv.errors import InputError
 from polyinv.evaluation.information import noise_of_one_chain
 from polyinv.instrument.curve import ends_at
 from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX
-from polyinv.instrument.expected import CURVE, MN, MW, NUISANCES, ExpectedMeasurement
+from polyinv.instrument.expected import CURVE, ExpectedMeasurement
 from polyinv.mmd import BIN_EDGES, OLIGOMERS, STEP
 from polyinv.posterior.noise import ANY_CHAINS, USUAL, Noise, spread, stated_noise
 from polyinv.quantities import MEANS, N_NODES
+from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.observed import OBSERVED, observe
 from polyinv.simulate.sampling import check_chains
 
@@ -67,9 +68,11 @@ class Likelihood:
         white: D combinations of them with independent noise of unit variance, (103, D).
         share: Share of the variance of each that is not of chains, (D,).
         reference: Number of chains that the variance is of.
+        judged: Number of chains that the sum of squares is of: as stated, as the curve tells, or the fewest possible.
         chains: Numbers that are possible, equally probable a priori, (G,).
         origin: Most probable nuisances of the closest recipe, (1, K).
         slopes: Of the combinations by the nuisances, (K, D).
+        closest: Recipe that comes closest to the observation, by descent, inside the box but for known values, (V,).
         residual: The residual monomer, where it is given.
     """
 
@@ -79,15 +82,15 @@ class Likelihood:
     white: Tensor
     share: Tensor
     reference: float
+    judged: float
     chains: Tensor
     origin: Tensor
     slopes: Tensor
+    closest: Tensor
     residual: "Residual | None" = None
 
     @classmethod
-    def of(
-        cls, observation: Observations, chains: float | None = None, forward: Forward | None = None
-    ) -> "Likelihood":
+    def of(cls, observation: Observations, chains: float | None = None, forward: Forward | None = None) -> "Likelihood":
         """Likelihood of an observation, which is a single row.
 
         Args:
@@ -112,11 +115,12 @@ class Likelihood:
         expected = ExpectedMeasurement(errors, nodes[None])
         closest = fit(references(system), observation)
         origin = -closest.deviation[:, len(OBSERVED) + len(system.targets) :]
-        values = forward(closest.recipes)
+        best = closest.within_errors
+        values = forward(best)
         every = torch.eye(len(OBSERVED), dtype=values.dtype)
         (seen,), (effects,) = expected.with_slopes(values, every[None], origin)
         through, slopes = effects[:, : len(OBSERVED)], _slopes(expected, values, origin, FINE if whole else COARSE)
-        (chain,) = noise_of_one_chain(closest.recipes, system.chemistry)
+        (chain,) = noise_of_one_chain(best, system.chemistry)
         measured = nodes if whole else _between_ends(seen[CURVE], errors)
         of_means = {name: _own(observation, name) for name in MEANS}
         stated = stated_noise(seen, measured, errors["noise"].item(), (of_means["Mn"], of_means["Mw"]))
@@ -139,10 +143,12 @@ class Likelihood:
             white,
             share,
             told,
+            told if whole or chains is not None else many.min().item(),
             many,
             origin,
             slopes.T @ white,
-            Residual.of(observation, noise.chain[0], white, closest.recipes[0, 0].item()),
+            best[0],
+            Residual.of(observation, noise.chain[0], white, best[0, 0].item()),
         )
 
     def __call__(self, recipes: Tensor) -> Tensor:
@@ -170,14 +176,13 @@ class Likelihood:
     def sum_of_squares(self, recipes: Tensor) -> Tensor:
         """Sum of the squares of `numbers` independent deviations in standard deviations, for recipes (M, V), (M,)."""
         values = self.forward(recipes)
-        deviation = self._relinearized(values)
-        squares = deviation.square().sum(-1)
+        judged = self.share.new_tensor([self.judged])
+        deviation, variance = self._relinearized(values), self._variance(judged)
+        squares = (deviation.square() / variance).sum(-1)
         if self.residual is not None:
-            shared = self.residual.shared / self.reference
-            apart, variance = self.residual.deviation(
-                values, recipes, deviation, shared[None], shared[None], shared.new_tensor([self.reference])
-            )
-            squares = squares + (apart.square() / variance)[:, 0]
+            shared = self.residual.shared[None] / self.judged
+            apart, of_residual = self.residual.deviation(values, recipes, deviation, shared, shared / variance, judged)
+            squares = squares + (apart.square() / of_residual)[:, 0]
         return squares
 
     @property
@@ -241,7 +246,7 @@ class Residual:
         if math.isnan(observed):
             return None
         columns = observation.error_columns()
-        relative = columns[observation.system.residual + SUFFIX].item() / observed
+        relative = columns[observation.system.residual + SUFFIX].item() / max(observed, TRACE) * (observed > TRACE)
         relative, conversion = (
             0.0 if sd <= EXACT * LEAST[name] else sd
             for name, sd in (("residual", relative), ("conversion", columns[OF_CONVERSION].item()))

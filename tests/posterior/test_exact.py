@@ -52,7 +52,9 @@ def test_a_linear_gaussian_problem_has_its_closed_form():
     for at in range(4):
         of = expected.get(at, torch.distributions.Uniform(LOW[at], HIGH[at]))
         below, above = (of.cdf(end) for end in (LOW[at], HIGH[at]))
-        assert apart(found.samples[:, at], lambda x, of=of, b=below, a=above: (of.cdf(x) - b) / (a - b)) < 1.63 / 4000**0.5
+        assert (
+            apart(found.samples[:, at], lambda x, of=of, b=below, a=above: (of.cdf(x) - b) / (a - b)) < 1.63 / 4000**0.5
+        )
     masses = [of.cdf(HIGH[at]) - of.cdf(LOW[at]) for at, of in expected.items()]
     widths = 0.2 / (HIGH[0] - LOW[0]), 200.0 / (HIGH[3] - LOW[3])  # a whitened number, over the box
     evidence = sum(math.log(mass * width) for mass, width in zip(masses, widths, strict=True))
@@ -93,7 +95,9 @@ def test_one_unknown_has_the_posterior_of_a_quadrature(level):
         density = likelihood(grid)
         cumulated = torch.softmax(density, 0).cumsum(0) - 0.5 * torch.softmax(density, 0)
         at = torch.searchsorted(temperatures, found.samples[:, 2].contiguous()).clamp(max=599)
-        assert apart(found.samples[:, 2], lambda x, t=temperatures, c=cumulated: interpolated(x, t, c)) < 1.63 / 2000**0.5
+        assert (
+            apart(found.samples[:, 2], lambda x, t=temperatures, c=cumulated: interpolated(x, t, c)) < 1.63 / 2000**0.5
+        )
         assert len(at) == 2000
         width = (high - low) / (HIGH[2] - LOW[2])
         evidence = density.logsumexp(0) - math.log(600) + width.log()
@@ -236,7 +240,9 @@ def test_recipes_drawn_from_a_prior_have_its_density(values, level):
 def test_stated_values_deviate_in_their_own_errors():
     prior = known([1.0, math.nan, 70.0, 1800.0], "ordinary")
     recipe = torch.tensor([[math.exp(0.005), 0.01, 69.0, 1830.0]]).double()
-    torch.testing.assert_close(prior.deviation(recipe), torch.tensor([[1.0, 0.0, -2.0, 2.0]]).double(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        prior.deviation(recipe), torch.tensor([[1.0, 0.0, -2.0, 2.0]]).double(), rtol=1e-5, atol=0
+    )
 
 
 def test_kernels_are_a_density_that_their_draws_have():

@@ -8,6 +8,7 @@ from polyinv.instrument.expected import MN, MW, ExpectedMeasurement
 from polyinv.posterior.likelihood import Likelihood
 from polyinv.posterior.prior import Prior
 from polyinv.simulate.observed import OBSERVED
+from polyinv.simulate.recipes import box
 
 NONE = torch.full((4,), torch.nan, dtype=torch.float64)
 WHOLE_BOX = Prior(SYSTEM, NONE, NONE)
@@ -32,7 +33,9 @@ def linear(slopes: torch.Tensor, observed: torch.Tensor, sd: float) -> Likelihoo
         white=white,
         share=torch.ones(2, dtype=torch.float64),
         reference=1.0,
+        judged=1.0,
         chains=torch.ones(1, dtype=torch.float64),
         origin=torch.zeros(1, 0, dtype=torch.float64),
         slopes=torch.zeros(0, 2, dtype=torch.float64),
+        closest=sum(box(SYSTEM)) / 2,
     )
