@@ -8,17 +8,22 @@ arrived are, weighted, samples of the posterior, whoever took them.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
 from polyinv.posterior.kernels import Kernels
 from polyinv.posterior.likelihood import Likelihood
 from polyinv.posterior.prior import Prior
 
-PARTICLES, COUNTING = 1000, 0.5
-"""Fewest recipes of a cloud, and the share of it that goes on counting from power to power."""
+PARTICLES = 1000
+"""Fewest recipes of a cloud that is sampled from."""
+FIRST = 2048
+"""Fewest recipes that are drawn from the prior, spread evenly."""
+FIRST_COUNTING, COUNTING = 0.1, 0.5
+"""Share of the recipes drawn from the prior, and of a cloud on its way, that goes on counting at the next power."""
 CENTRES = 500
 """Most kernels: the time that they take grows with their square."""
 STAGES, SWEEPS = 50, 8
@@ -78,10 +83,28 @@ class Cloud:
         """Recipes at points (N, D)."""
         return cls(target, points, *target(points))
 
+    @classmethod
+    def from_prior(cls, target: Target, size: int, seed: int) -> "Cloud":
+        """Recipes that have come all the way from the prior to the posterior, (size, D)."""
+        generator = torch.Generator().manual_seed(seed)
+        uniform = SobolEngine(int(target.prior.open.sum()), scramble=True, seed=seed).draw(
+            2 * size, dtype=torch.float64
+        )
+        drawn = cls.at(target, target.prior.points(target.prior.drawn(uniform)))
+        return drawn.climb(FIRST_COUNTING * len(drawn.points), size, generator)
+
     def __getitem__(self, rows: Tensor) -> "Cloud":
         return replace(
             self, **{name: getattr(self, name)[rows] for name in ("points", "log_density", "log_likelihood")}
         )
+
+    def joined(self, other: "Cloud") -> "Cloud":
+        """Both together."""
+        return Cloud(self.target, *(torch.cat(pair) for pair in zip(self._parts, other._parts, strict=True)))
+
+    @property
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.points, self.log_density, self.log_likelihood
 
     @property
     def best(self) -> Tensor:
@@ -122,20 +145,19 @@ class Cloud:
         self.log_likelihood[rows] = likely[taken]
         return points, density + likely - proposed, taken
 
-    def climb(self, power: float, counting: float, size: int, generator: torch.Generator) -> "Cloud":
-        """The cloud at the posterior, by powers that grow to one.
+    def climb(self, counting: float, size: int, generator: torch.Generator) -> "Cloud":
+        """The cloud at the posterior, of recipes from the prior, by powers that grow from zero to one.
 
         Args:
-            power: That its recipes are drawn by.
-            counting: How many of them go on counting at the next power.
+            counting: How many of them go on counting at the first power.
             size: How many recipes it has on its way.
             generator: Of the random numbers.
         """
-        cloud = self
+        cloud, power = self, 0.0
         for _ in range(STAGES):
             step = next_step(cloud.log_likelihood, 1 - power, counting)
             cloud = cloud[drawn_again(step * cloud.log_likelihood, size, generator)]
-            power, counting = power + step, int(COUNTING * size)
+            power, counting = power + step, COUNTING * size
             if power == 1:
                 break
             cloud.move(power, generator)
@@ -149,21 +171,21 @@ class Cloud:
             if still <= 1 - MOVED:
                 break
 
-    def proposals(self, enough: float, generator: torch.Generator, earlier: tuple[Weighted, ...] = ()) -> Weighted:
-        """Proposals of a cloud that has arrived, and earlier ones, until so many count.
+    def proposals(self, enough: float, generator: torch.Generator) -> Weighted:
+        """Proposals of a cloud that has arrived, until so many count.
 
         Early ones that hardly knew of a place where recipes are likely are left out: those of heavy weight, who found
         it, have told the later ones.
         """
-        sweeps, start = list(earlier), 0
+        sweeps: list[Weighted] = []
+        found: Weighted = self.points, self.log_likelihood
         for _ in range(LAST_SWEEPS):
             sweeps.append(self.sweep(1.0, generator)[0])
             later = [_together(sweeps[first:]) for first in range(len(sweeps))]
-            counting = [effective_number(weight) for _, weight in later]
-            start = counting.index(max(counting))
-            if counting[start] >= enough:
+            found = max(later, key=lambda each: effective_number(each[1]))
+            if effective_number(found[1]) >= enough:
                 break
-        return _together(sweeps[start:])
+        return found
 
 
 def _together(sweeps: list[Weighted]) -> Weighted:

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.quasirandom import SobolEngine
 
 from polyinv.data.observations import Observations
 from polyinv.errors import InputError
-from polyinv.posterior.cloud import PARTICLES, Cloud, Target, Weighted, drawn_again, effective_number
+from polyinv.posterior.cloud import PARTICLES, Cloud, Target, drawn_again, effective_number
 from polyinv.posterior.likelihood import Likelihood
 from polyinv.posterior.prior import Prior
 from polyinv.runtime.progress import counted
 from polyinv.runtime.threads import one_thread
 
-FIRST, FIRST_COUNTING = 2048, 200
-"""Recipes that are drawn from the prior, spread evenly, and how many of them go on counting at the first power."""
 LEAST_EFFECTIVE = 0.1
 """Share of the samples that has to be effective."""
 FAR = 5.0
@@ -110,10 +107,7 @@ def sample(prior: Prior, likelihood: Likelihood, samples: int = PARTICLES, seed:
     target, size = Target(prior, likelihood), max(samples, PARTICLES)
     if not prior.open.any():
         return all_known(target, samples)
-    generator = torch.Generator().manual_seed(seed)
-    uniform = SobolEngine(int(prior.open.sum()), scramble=True, seed=seed).draw(FIRST, dtype=torch.float64)
-    cloud = Cloud.at(target, prior.points(prior.drawn(uniform))).climb(0.0, FIRST_COUNTING, size, generator)
-    return posterior_of(cloud, cloud.proposals(size, generator), samples, generator)
+    return posterior_of(Cloud.from_prior(target, size, seed), samples, torch.Generator().manual_seed(seed + 1))
 
 
 def check_samples(samples: int) -> None:
@@ -132,20 +126,27 @@ def all_known(target: Target, samples: int) -> ExactPosterior:
     return ExactPosterior(recipes, target.likelihood(recipes[:1]).item(), samples, _misfit(target, recipes[:1]), True)
 
 
-def posterior_of(cloud: Cloud, proposals: Weighted, samples: int, generator: torch.Generator) -> ExactPosterior:
+def posterior_of(cloud: Cloud, samples: int, generator: torch.Generator) -> ExactPosterior:
     """Posterior that a cloud has arrived at, from its weighted proposals."""
-    target, (points, weight) = cloud.target, proposals
+    target, (points, weight) = cloud.target, cloud.proposals(max(samples, PARTICLES), generator)
     recipes = target.prior.recipes(points[drawn_again(weight, samples, generator)])
     effective = min(effective_number(weight), float(samples))
-    candidates = torch.cat([cloud.best, target.likelihood.closest[None]])
-    fitting = target.likelihood(candidates) - 0.5 * target.prior.deviation(candidates).square().sum(-1)
+    behind, best = behind_closest(cloud)
     return ExactPosterior(
         recipes,
         (weight.logsumexp(0) - math.log(len(weight))).item(),
         effective,
-        _misfit(target, candidates[fitting.argmax()][None]),
-        bool(effective >= LEAST_EFFECTIVE * samples and fitting[1] - fitting[0] < MISSED),
+        _misfit(target, best),
+        effective >= LEAST_EFFECTIVE * samples and behind < MISSED,
     )
+
+
+def behind_closest(cloud: Cloud) -> tuple[float, Tensor]:
+    """By how much the recipe that was found by descent fits better than all of a cloud; and the better one, (1, V)."""
+    prior, likelihood = cloud.target.prior, cloud.target.likelihood
+    both = torch.cat([cloud.best, likelihood.closest[None]])
+    fitting = likelihood(both) - 0.5 * prior.deviation(both).square().sum(-1)
+    return (fitting[1] - fitting[0]).item(), both[fitting.argmax()][None]
 
 
 def _misfit(target: Target, recipe: Tensor) -> float:

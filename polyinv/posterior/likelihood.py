@@ -38,7 +38,7 @@ from polyinv.simulate.observed import OBSERVED, observe
 from polyinv.simulate.sampling import check_chains
 
 RELINEARIZED = 2
-"""Times that the nuisances of a recipe are moved to the most probable ones."""
+"""Times that the nuisances of a recipe are moved to the most probable ones, unless it may be rough."""
 FINE, COARSE = 0.1, 2.0
 """Standard deviations of a nuisance over which slopes are taken on either side: without a curve, Mn and Mw jump where
 an end that is cut off moves to the next bin."""
@@ -74,6 +74,7 @@ class Likelihood:
         slopes: Of the combinations by the nuisances, (K, D).
         closest: Recipe that comes closest to the observation, by descent, inside the box but for known values, (V,).
         residual: The residual monomer, where it is given.
+        relinearized: Times that the nuisances of a recipe are moved to the most probable ones.
     """
 
     forward: Forward
@@ -88,6 +89,7 @@ class Likelihood:
     slopes: Tensor
     closest: Tensor
     residual: "Residual | None" = None
+    relinearized: int = RELINEARIZED
 
     @classmethod
     def of(cls, observation: Observations, chains: float | None = None, forward: Forward | None = None) -> "Likelihood":
@@ -210,7 +212,7 @@ class Likelihood:
     def _relinearized(self, values: Tensor) -> Tensor:
         """Deviations (M, D) of unit variance, about the most probable nuisances of each recipe."""
         deviation = self._deviation(values, self.origin.expand(len(values), -1))
-        for _ in range(RELINEARIZED if self.origin.shape[1] else 0):
+        for _ in range(self.relinearized if self.origin.shape[1] else 0):
             deviation = self._deviation(values, (deviation @ self.slopes.T).clamp(-WIDEST, WIDEST))
         return deviation
 
