@@ -87,16 +87,13 @@ class Cloud:
     def from_prior(cls, target: Target, size: int, seed: int) -> "Cloud":
         """Recipes that have come all the way from the prior to the posterior, (size, D)."""
         generator = torch.Generator().manual_seed(seed)
-        uniform = SobolEngine(int(target.prior.open.sum()), scramble=True, seed=seed).draw(
-            2 * size, dtype=torch.float64
-        )
+        sequence = SobolEngine(int(target.prior.open.sum()), scramble=True, seed=seed)
+        uniform = sequence.draw(max(FIRST, 2 * size), dtype=torch.float64)
         drawn = cls.at(target, target.prior.points(target.prior.drawn(uniform)))
-        return drawn.climb(FIRST_COUNTING * len(drawn.points), size, generator)
+        return drawn.climb(FIRST_COUNTING * len(uniform), size, generator)
 
     def __getitem__(self, rows: Tensor) -> "Cloud":
-        return replace(
-            self, **{name: getattr(self, name)[rows] for name in ("points", "log_density", "log_likelihood")}
-        )
+        return Cloud(self.target, *(part[rows] for part in self._parts))
 
     def joined(self, other: "Cloud") -> "Cloud":
         """Both together."""
