@@ -32,7 +32,7 @@ from polyinv.runtime.threads import one_thread
 
 LEAST = 20.0
 """Effective number of proposals below which the posterior is sampled from nothing."""
-SCOUTS = 200
+SCOUTS = 300
 """Recipes of the cloud that come from the prior."""
 
 

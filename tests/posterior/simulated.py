@@ -18,3 +18,8 @@ def polymers(rows, level="exact", chains=1e6, seed=5) -> tuple[torch.Tensor, Obs
     exact = Observations(recipe=recipes, residual_monomer=x[:, 0], Mn=x[:, 1], Mw=x[:, 2], mmd=x[:, 3:])
     held = chains * bank.growth.chains.sum((-1, -2)).double() / bank.dead_chains
     return recipes, measure(exact, level, seed=seed), held
+
+
+def known_but(true: torch.Tensor, at: int) -> torch.Tensor:
+    """Recipes (N, 4) of which all but one value is known."""
+    return torch.where(torch.arange(4) == at, torch.nan, true)
