@@ -1,4 +1,4 @@
-"""Sharpening: whatever the approximation is like, the result agrees with the exact sampler, and says how it was made."""
+"""Sharpening: the result agrees with the exact sampler whatever the approximation is like, and says how it was made."""
 
 import math
 from dataclasses import replace
