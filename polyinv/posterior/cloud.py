@@ -84,9 +84,9 @@ class Cloud:
         return cls(target, points, *target(points))
 
     @classmethod
-    def from_prior(cls, target: Target, size: int, seed: int) -> "Cloud":
-        """Recipes that have come all the way from the prior to the posterior, (size, D)."""
-        generator = torch.Generator().manual_seed(seed)
+    def from_prior(cls, target: Target, size: int, generator: torch.Generator) -> "Cloud":
+        """So many recipes that have come all the way from the prior to the posterior."""
+        seed = int(torch.randint(2**31, (1,), generator=generator))
         sequence = SobolEngine(int(target.prior.open.sum()), scramble=True, seed=seed)
         uniform = sequence.draw(max(FIRST, 2 * size), dtype=torch.float64)
         drawn = cls.at(target, target.prior.points(target.prior.drawn(uniform)))

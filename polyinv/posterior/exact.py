@@ -107,7 +107,8 @@ def sample(prior: Prior, likelihood: Likelihood, samples: int = PARTICLES, seed:
     target, size = Target(prior, likelihood), max(samples, PARTICLES)
     if not prior.open.any():
         return all_known(target, samples)
-    return posterior_of(Cloud.from_prior(target, size, seed), samples, torch.Generator().manual_seed(seed + 1))
+    generator = torch.Generator().manual_seed(seed)
+    return posterior_of(Cloud.from_prior(target, size, generator), samples, generator)
 
 
 def check_samples(samples: int) -> None:

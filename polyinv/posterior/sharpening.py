@@ -87,7 +87,7 @@ def sharpened(
     effective = effective_number(weight) if weight.isfinite().any() else 0.0
     if effective < LEAST or behind_closest(proposed)[0] > MISSED:
         return replace(sample(prior, likelihood, samples, seed), proposals_effective=effective)
-    scouts = Cloud.from_prior(Target(prior, replace(likelihood, relinearized=0)), SCOUTS, seed).points
+    scouts = Cloud.from_prior(Target(prior, replace(likelihood, relinearized=0)), SCOUTS, generator).points
     cloud = proposed[drawn_again(weight, size - SCOUTS, generator)].joined(Cloud.at(target, scouts))
     found = posterior_of(cloud, samples, generator)
     return replace(found, proposals_effective=effective, from_nothing=False)

@@ -10,6 +10,7 @@ from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.observations import Observations
 from polyinv.errors import InputError
 from polyinv.instrument.expected import CURVE, MN, MW
+from polyinv.posterior.exact import FAR
 from polyinv.posterior.likelihood import Likelihood
 from polyinv.posterior.noise import USUAL, Noise, spread, stated_noise
 from polyinv.simulate.observed import OBSERVED
@@ -59,6 +60,18 @@ def test_the_roughness_of_a_curve_tells_the_number_of_chains(level, chains):
     observations = observations.masked("mmd")
     told = torch.tensor([Likelihood.of(observations[row]).reference for row in range(len(observations))])
     assert (told / held).log().mean().abs() < 3 * math.log(1.4) / 12**0.5
+
+
+@pytest.mark.parametrize("chains", [1e4, 1e5, 1e7])
+@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
+def test_true_recipes_fit_whether_the_number_of_chains_is_told_or_not(chains, told):
+    """By the number that the sample itself holds, which of an early one is far below that at the horizon."""
+    true, observations, held = polymers(10, "exact", chains)
+    observations = observations.masked("composite")
+    for row, recipe in enumerate(true):
+        likelihood = Likelihood.of(observations[row], chains=held[row].item() if told else None)
+        squares = likelihood.sum_of_squares(recipe[None]).item()
+        assert math.sqrt(2 * squares) - math.sqrt(2 * likelihood.numbers - 1) < FAR
 
 
 @pytest.mark.parametrize("level", ["ordinary", "rough", {"level": "exact", "offset": 0.1}])
