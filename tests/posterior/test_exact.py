@@ -222,7 +222,7 @@ def test_a_second_mode_far_away_is_said_to_be_so():
 
 
 def test_few_chains_fit_without_a_curve_to_tell_them():
-    true, observations, _ = polymers(8, "exact", 1e4)
+    true, observations, _ = polymers(5, "exact", 1e4)
     given = replace(observations.masked("means"), recipe=known_but(true, 2))
     assert all(each.fits for each in exact_posteriors(given, samples=50))
 

@@ -43,7 +43,7 @@ def test_recipes_are_as_likely_among_others_as_alone(recipes):
 
 @pytest.mark.parametrize(("level", "pattern"), [("exact", "composite"), ("ordinary", "composite"), ("rough", "mmd")])
 def test_the_true_recipe_deviates_by_one_standard_deviation(level, pattern):
-    true, observations, held = polymers(16, level)
+    true, observations, held = polymers(12, level)
     observations, means = observations.masked(pattern), []
     for row, recipe in enumerate(true):
         likelihood = Likelihood.of(observations[row], chains=held[row].item())
