@@ -5,8 +5,8 @@ weights, the proposals are a cloud (`polyinv.posterior.cloud`) whose own proposa
 
 Where the approximation knows nothing of one end of the ridge of recipes that fit, neither the weights nor the cloud
 would tell. So some scouts, who have come all the way from the prior, join the cloud. Only places are learned from them,
-and a rough likelihood will do. Where few proposals count, or none comes near the recipe that fits best, the posterior
-is sampled from nothing (`polyinv.posterior.exact`).
+and a rough likelihood will do. Where few proposals count, none comes near the recipe that fits best, or the cloud does
+not get on, the posterior is sampled from nothing (`polyinv.posterior.exact`).
 """
 
 from dataclasses import replace
@@ -85,12 +85,13 @@ def sharpened(
     recipes = prior.recipes(proposed.points)
     weight = prior.log_density(recipes) + proposed.log_likelihood - log_density
     effective = effective_number(weight) if weight.isfinite().any() else 0.0
-    if effective < LEAST or behind_closest(proposed)[0] > MISSED:
-        return replace(sample(prior, likelihood, samples, seed), proposals_effective=effective)
-    scouts = Cloud.from_prior(Target(prior, replace(likelihood, relinearized=0)), SCOUTS, generator).points
-    cloud = proposed[drawn_again(weight, size - SCOUTS, generator)].joined(Cloud.at(target, scouts))
-    found = posterior_of(cloud, samples, generator)
-    return replace(found, proposals_effective=effective, from_nothing=False)
+    if effective >= LEAST and behind_closest(proposed)[0] <= MISSED:
+        scouts = Cloud.from_prior(Target(prior, replace(likelihood, relinearized=0)), SCOUTS, generator).points
+        cloud = proposed[drawn_again(weight, size - SCOUTS, generator)].joined(Cloud.at(target, scouts))
+        found = posterior_of(cloud, samples, generator)
+        if found.converged:
+            return replace(found, proposals_effective=effective, from_nothing=False)
+    return replace(sample(prior, likelihood, samples, seed), proposals_effective=effective)
 
 
 def check_proposals(prior: Prior, recipes: Tensor, log_density: Tensor) -> None:
