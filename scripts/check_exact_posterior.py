@@ -2,8 +2,8 @@
 
 python scripts/check_exact_posterior.py --output runs/check_exact_posterior      # about a second of one core for each
 
-Recipes are drawn uniform in the box; an interval that holds 90 % of the posterior then holds 90 % of the true values, of
-each value, pattern of inputs, level of errors and number of chains. Observations that are done are found again.
+Recipes are drawn uniform in the box; an interval that holds 90 % of the posterior then holds 90 % of the true values,
+of each value, pattern of inputs, level of errors and number of chains. Tables that are done are found again.
 """
 
 import argparse
@@ -28,8 +28,15 @@ LEVELS = ("exact", "ordinary", "rough")
 SEED = 11
 
 
-def observations(level: str, chains: float, rows: int, system: str) -> tuple[torch.Tensor, Observations]:
-    """True recipes (N, V), and what a laboratory writes down of their polymers."""
+def observations(level: str, chains: float, rows: int, system: str) -> tuple[torch.Tensor, Observations, torch.Tensor]:
+    """True recipes (N, V), what a laboratory writes down of their polymers, and the chains that these hold, (N,).
+
+    Args:
+        level: Of the errors.
+        chains: Dead chains at the horizon.
+        rows: N.
+        system: What is polymerized.
+    """
     found = load_system(system)
     generator = torch.Generator().manual_seed(SEED)
     recipes = random_recipes(rows, generator, found)
@@ -37,16 +44,17 @@ def observations(level: str, chains: float, rows: int, system: str) -> tuple[tor
     x = bank.observe(found.chemistry, torch.full((rows,), chains), generator).double()
     residual, Mn, Mw = x[:, :3].unbind(1)
     exact = Observations(recipe=recipes, residual_monomer=residual, Mn=Mn, Mw=Mw, mmd=x[:, 3:], system=found)
-    return recipes, measure(exact, level, seed=SEED)
+    held = chains * bank.growth.chains.sum((-1, -2)).double() / bank.dead_chains
+    return recipes, measure(exact, level, seed=SEED), held
 
 
 def sampled(pattern: str, level: str, chains: float, rows: int, system: str, told: bool) -> pd.DataFrame:
     """For each row and each value that is not known: the share of samples below the true value."""
-    recipes, measured = observations(level, chains, rows, system)
+    recipes, measured, held = observations(level, chains, rows, system)
     given, lines = measured.masked(pattern), []
     for row in range(rows):
         start = time.process_time()
-        (found,) = exact_posteriors(given[row], chains=chains if told else None)
+        (found,) = exact_posteriors(given[row], chains=held[row] if told else None)
         seconds = time.process_time() - start
         for at, name in enumerate(measured.system.targets):
             values = found.samples[:, at]
@@ -88,7 +96,7 @@ def main() -> None:
     parser.add_argument("--patterns", nargs="+", default=PATTERNS)
     parser.add_argument("--levels", nargs="+", default=LEVELS)
     parser.add_argument("--chains", type=float, nargs="+", default=[1e5, 1e6, 1e7])
-    parser.add_argument("--told", action="store_true", help="tell the number of chains")
+    parser.add_argument("--told", action="store_true", help="tell the number of chains that each sample holds")
     parser.add_argument("--system", default="butyl_acrylate")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)

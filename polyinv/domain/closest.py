@@ -69,6 +69,7 @@ class Fit:
         measured: Nodes at which the curve was compared, (B, 100).
         fitted: What the closest recipe is expected to show, measured, (B, 103).
         means_error: Standard deviation that is stated of ln Mn and of ln Mw each, (B,).
+        within_errors: The closest recipes with known values where the fit moved them to within their errors, (B, V).
     """
 
     recipes: Tensor
@@ -79,6 +80,7 @@ class Fit:
     measured: Tensor
     fitted: Tensor
     means_error: Tensor
+    within_errors: Tensor
 
     @property
     def misfit(self) -> Tensor:
@@ -364,10 +366,11 @@ class _Problem:
         counting = torch.cat(
             [self.populated(), self.known_weight > 0, torch.ones_like(found.nuisances, dtype=torch.bool)], dim=-1
         )
-        recipes = torch.where(self.given.isnan(), self.forward.from_unit(found.unit), self.given)
+        fitted = self.forward.from_unit(found.unit)
+        recipes, within = (torch.where(fixed, self.given, fitted) for fixed in (~self.given.isnan(), self.held))
         measured = self.chains[:, CURVE] > 0
-        stated = self.stated[:, MN].sqrt()
-        return Fit(recipes, deviation, counting, self.roughness(found), near[:, 0], measured, found.fitted, stated)
+        stated, noise = self.stated[:, MN].sqrt(), self.roughness(found)
+        return Fit(recipes, deviation, counting, noise, near[:, 0], measured, found.fitted, stated, within)
 
     def at(self, unit: Tensor, nuisances: Tensor) -> tuple[_Found, Tensor]:
         """Points with their costs, and the slopes of the expected numbers there, (B, 103, V + K)."""

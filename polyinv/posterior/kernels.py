@@ -20,6 +20,8 @@ FLAT = 1e-5
 """Least variance of a kernel in any direction, as a share of the mean over the directions."""
 THIN = 1e-14
 """Likewise of all points together."""
+ROUNDING = 1e-24
+"""Least variance of points that coincide."""
 
 
 class Kernels:
@@ -52,7 +54,7 @@ class Kernels:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw points, (count, D)."""
-        (N, D), freedom = self.places.shape, POWER - self.places.shape[1]
+        D, freedom = self.places.shape[1], POWER - self.places.shape[1]
         at = torch.multinomial(self.share, count, replacement=True, generator=generator)
         normal = torch.randn(count, D, generator=generator, dtype=self.places.dtype)
         squares = torch.randn(count, freedom, generator=generator, dtype=self.places.dtype).square().sum(-1)
@@ -79,6 +81,6 @@ def _log_peak(dimensions: int) -> float:
 
 
 def _ridge(covariance: Tensor, share: float) -> Tensor:
-    """Small multiple of the identity beside covariances (*, D, D)."""
+    """Small multiples of the identity beside covariances (*, D, D)."""
     mean = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    return share * mean * torch.eye(covariance.shape[-1], dtype=covariance.dtype) + 1e-300
+    return (share * mean + ROUNDING) * torch.eye(covariance.shape[-1], dtype=covariance.dtype)

@@ -8,7 +8,7 @@ The nuisances of the instrument, four standard normal numbers :math:`\nu`, are i
 numbers are linear in them, :math:`g(\theta, \nu) \approx g(\theta, \nu_0) + J (\nu - \nu_0)`, the deviation
 :math:`y - g(\theta, \nu_0) + J \nu_0` is Gaussian with the covariance :math:`\Sigma + J J^\top`. Once linearized, they
 are off by up to a standard deviation of the posterior where errors are large; so :math:`\nu_0` is moved to the most
-probable nuisances of each recipe, twice (``scripts/check_posterior.py``).
+probable nuisances of each recipe, twice.
 
 The number of chains is integrated out, too, unless it is stated: by a sum over a grid of numbers that are equally
 probable a priori. A curve that fits badly is so taken for one of few chains, and its posterior is wide.
@@ -29,14 +29,19 @@ from polyinv.errors import InputError
 from polyinv.evaluation.information import noise_of_one_chain
 from polyinv.instrument.curve import ends_at
 from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX
-from polyinv.instrument.expected import CURVE, MN, MW, NUISANCES, ExpectedMeasurement
+from polyinv.instrument.expected import CURVE, ExpectedMeasurement
 from polyinv.mmd import BIN_EDGES, OLIGOMERS, STEP
 from polyinv.posterior.noise import ANY_CHAINS, USUAL, Noise, spread, stated_noise
 from polyinv.quantities import MEANS, N_NODES
+from polyinv.simulate.deterministic import TRACE
 from polyinv.simulate.observed import OBSERVED, observe
+from polyinv.simulate.sampling import check_chains
 
 RELINEARIZED = 2
-"""Times that the nuisances of a recipe are moved to the most probable ones."""
+"""Times that the nuisances of a recipe are moved to the most probable ones, unless it may be rough."""
+FINE, COARSE = 0.1, 2.0
+"""Standard deviations of a nuisance over which slopes are taken on either side: without a curve, Mn and Mw jump where
+an end that is cut off moves to the next bin."""
 WIDEST = 5.0
 """Standard deviations that they are moved by at most."""
 AT_ONCE = 256
@@ -59,28 +64,32 @@ class Likelihood:
     Args:
         forward: Makes polymers of recipes.
         expected: Measures them, a single row.
-        closest: Recipe that the noise is that of, (V,).
         observed: The observed numbers, zero where nothing is given, (103,).
         white: D combinations of them with independent noise of unit variance, (103, D).
         share: Share of the variance of each that is not of chains, (D,).
         reference: Number of chains that the variance is of.
+        judged: Number of chains that the sum of squares is of: as stated, as the curve tells, or the fewest possible.
         chains: Numbers that are possible, equally probable a priori, (G,).
         origin: Most probable nuisances of the closest recipe, (1, K).
         slopes: Of the combinations by the nuisances, (K, D).
+        closest: Recipe that comes closest to the observation, by descent, inside the box but for known values, (V,).
         residual: The residual monomer, where it is given.
+        relinearized: Times that the nuisances of a recipe are moved to the most probable ones.
     """
 
     forward: Forward
     expected: ExpectedMeasurement
-    closest: Tensor
     observed: Tensor
     white: Tensor
     share: Tensor
     reference: float
+    judged: float
     chains: Tensor
     origin: Tensor
     slopes: Tensor
+    closest: Tensor
     residual: "Residual | None" = None
+    relinearized: int = RELINEARIZED
 
     @classmethod
     def of(cls, observation: Observations, chains: float | None = None, forward: Forward | None = None) -> "Likelihood":
@@ -89,12 +98,11 @@ class Likelihood:
         Args:
             observation: What is measured, with its errors; known values of its recipe are used to find the closest one,
                 and count in `polyinv.posterior.prior.Prior`.
-            chains: Dead chains of the reaction at the horizon of the system, as of
-                `polyinv.simulate.sampling.simulate`; None lets the curve tell.
+            chains: Dead chains that the sample holds, which a simulation may know; None lets the curve tell.
             forward: Makes polymers of recipes, if not the rate equations do.
 
         Raises:
-            InputError: Neither a curve nor a mean molar mass nor the residual monomer is given.
+            InputError: Neither a curve nor a mean molar mass nor the residual monomer is given, or there are no chains.
         """
         system, errors = observation.system, _instrument(observation)
         forward = forward or partial(observe, chemistry=system.chemistry, tolerance=TOLERANCE)
@@ -102,16 +110,19 @@ class Likelihood:
         given = ~numbers.isnan()
         if not given.any():
             raise InputError(f"row {observation.labels[0]} shows no polymer: no curve, Mn, Mw or residual monomer")
+        if chains is not None:
+            check_chains(chains)
         whole = bool(given[CURVE].all())
         nodes = _compared(numbers[CURVE], errors) if whole else torch.ones(N_NODES, dtype=torch.bool)
         expected = ExpectedMeasurement(errors, nodes[None])
         closest = fit(references(system), observation)
         origin = -closest.deviation[:, len(OBSERVED) + len(system.targets) :]
-        values = forward(closest.recipes)
+        best = closest.within_errors
+        values = forward(best)
         every = torch.eye(len(OBSERVED), dtype=values.dtype)
         (seen,), (effects,) = expected.with_slopes(values, every[None], origin)
-        through, slopes = effects.split([len(OBSERVED), origin.shape[1]], dim=-1)
-        (chain,) = noise_of_one_chain(closest.recipes, system.chemistry)
+        through, slopes = effects[:, : len(OBSERVED)], _slopes(expected, values, origin, FINE if whole else COARSE)
+        (chain,) = noise_of_one_chain(best, system.chemistry)
         measured = nodes if whole else _between_ends(seen[CURVE], errors)
         of_means = {name: _own(observation, name) for name in MEANS}
         stated = stated_noise(seen, measured, errors["noise"].item(), (of_means["Mn"], of_means["Mw"]))
@@ -122,24 +133,24 @@ class Likelihood:
         numbers = numbers.nan_to_num(0.0)
         numbers[CURVE] *= nodes
         numbers[CURVE] /= (numbers[CURVE].sum() * STEP).clamp(min=1e-7)
-        told = noise.chains(numbers - seen, _in_row(given)) if whole else USUAL
+        told = noise.chains(numbers - seen, given) if whole else USUAL
         many = ANY_CHAINS
         if chains is not None:
-            told = chains * _share_of_chains(observation, closest.recipes, chain)
-            many = torch.tensor([told], dtype=values.dtype)
+            told, many = chains, torch.tensor([chains], dtype=values.dtype)
         white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T)
         return cls(
             forward,
             expected,
-            closest.recipes[0],
             numbers,
             white,
             share,
             told,
+            told if whole or chains is not None else many.min().item(),
             many,
             origin,
             slopes.T @ white,
-            Residual.of(observation, noise.chain[0], white, closest.recipes[0, 0].item()),
+            best[0],
+            Residual.of(observation, noise.chain[0], white, best[0, 0].item()),
         )
 
     def __call__(self, recipes: Tensor) -> Tensor:
@@ -167,14 +178,13 @@ class Likelihood:
     def sum_of_squares(self, recipes: Tensor) -> Tensor:
         """Sum of the squares of `numbers` independent deviations in standard deviations, for recipes (M, V), (M,)."""
         values = self.forward(recipes)
-        deviation = self._relinearized(values)
-        squares = deviation.square().sum(-1)
+        judged = self.share.new_tensor([self.judged])
+        deviation, variance = self._relinearized(values), self._variance(judged)
+        squares = (deviation.square() / variance).sum(-1)
         if self.residual is not None:
-            shared = self.residual.shared / self.reference
-            apart, variance = self.residual.deviation(
-                values, recipes, deviation, shared[None], shared[None], shared.new_tensor([self.reference])
-            )
-            squares = squares + (apart.square() / variance)[:, 0]
+            shared = self.residual.shared[None] / self.judged
+            apart, of_residual = self.residual.deviation(values, recipes, deviation, shared, shared / variance, judged)
+            squares = squares + (apart.square() / of_residual)[:, 0]
         return squares
 
     @property
@@ -202,7 +212,7 @@ class Likelihood:
     def _relinearized(self, values: Tensor) -> Tensor:
         """Deviations (M, D) of unit variance, about the most probable nuisances of each recipe."""
         deviation = self._deviation(values, self.origin.expand(len(values), -1))
-        for _ in range(RELINEARIZED if self.origin.shape[1] else 0):
+        for _ in range(self.relinearized if self.origin.shape[1] else 0):
             deviation = self._deviation(values, (deviation @ self.slopes.T).clamp(-WIDEST, WIDEST))
         return deviation
 
@@ -238,7 +248,7 @@ class Residual:
         if math.isnan(observed):
             return None
         columns = observation.error_columns()
-        relative = columns[observation.system.residual + SUFFIX].item() / observed
+        relative = columns[observation.system.residual + SUFFIX].item() / max(observed, TRACE) * (observed > TRACE)
         relative, conversion = (
             0.0 if sd <= EXACT * LEAST[name] else sd
             for name, sd in (("residual", relative), ("conversion", columns[OF_CONVERSION].item()))
@@ -278,6 +288,14 @@ def _instrument(observation: Observations) -> dict[str, Tensor]:
     return {name: torch.where(sd <= EXACT * LEAST[name], 0.0, sd) for name, sd in errors.items()}
 
 
+def _slopes(expected: ExpectedMeasurement, values: Tensor, origin: Tensor, step: float) -> Tensor:
+    """Slopes (103, K) of the expected numbers of a polymer (1, 103) by nuisances, over a step about (1, K)."""
+    moved = step * torch.eye(origin.shape[1], dtype=values.dtype)
+    each = expected.repeated(len(moved)), values.expand(len(moved), -1)
+    ahead, behind = (each[0](each[1], origin + sign * moved) for sign in (1, -1))
+    return (ahead - behind).T / (2 * step)
+
+
 def _own(observation: Observations, mean: str) -> float:
     """Error of a mean molar mass of its own, relative; 0 where there is none."""
     sd = (observation.error_columns()[mean + SUFFIX] / getattr(observation, mean)).item()
@@ -307,16 +325,3 @@ def _above_limit(errors: dict[str, Tensor], least: float = OLIGOMERS) -> Tensor:
     """Nodes (100,) whose bins lie above the lower limit of what is measured, and above another one, as log10 M."""
     limit = max(math.log10(max(errors["lower_limit"].item(), 1.0)), least)
     return torch.from_numpy(BIN_EDGES[:-1]) >= limit - 1e-6
-
-
-def _in_row(given: Tensor) -> Tensor:
-    """Nodes among given numbers (103,)."""
-    return given & (torch.arange(len(given)) >= CURVE.start)
-
-
-def _share_of_chains(observation: Observations, recipes: Tensor, chain: Tensor) -> float:
-    """Share of the chains at the horizon that a sample of a recipe (1, V) has, by the noise (103, 103) of one of its."""
-    system = observation.system
-    horizon = max(system.horizon, recipes[0, -1].item())
-    (at_horizon,) = noise_of_one_chain(recipes, system.chemistry, horizon)
-    return (chain[0, 0] / at_horizon[0, 0]).item()

@@ -29,6 +29,8 @@ ANY_CHAINS = torch.logspace(3.5, 7.5, 41, dtype=torch.float64)
 """Numbers of chains that a curve is credited with where nobody states one; equally probable a priori."""
 USUAL = 3e5
 """Chains in the middle of them, where there is no curve to tell."""
+IN_CURVE = torch.arange(len(OBSERVED)) >= CURVE.start
+"""Which of the observed numbers are nodes of the curve, (103,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +49,23 @@ class Noise:
 
     def combinations(self, given: Tensor, chains: float) -> Tensor:
         """Combinations (103, C) of the given numbers (103,) whose noise is Gaussian, nodes of few chains summed up."""
-        places, single = torch.arange(len(given)), torch.eye(len(given), dtype=self.chain.dtype)
-        nodes = given & (places >= CURVE.start)
-        counted = self.chain / chains
-        peak = torch.where(nodes, self.expected, -torch.inf).argmax()
-        few = nodes & (counted.diagonal() * FEW > self.expected.square())
+        nodes, counted, places = given & IN_CURVE, self.chain / chains, torch.arange(len(given))
+        alone = self._alone(given, chains)
+        few, peak = nodes & self._few(chains), torch.where(nodes, self.expected, -torch.inf).argmax()
         ends = [(few & side).to(counted) for side in (places < peak, places > peak)]
         filled = [end for end in ends if end @ counted @ end * FEW < (end @ self.expected) ** 2]
-        variance = torch.where(nodes, (counted + self.stated).diagonal(), 0.0)
-        alone = given & ~(nodes & (variance <= NEGLIGIBLE * variance.amax())) & ~few
+        single = torch.eye(len(given), dtype=counted.dtype)
         return torch.stack([*single[alone], *filled], -1) if alone.any() or filled else single[:, :0]
+
+    def _few(self, chains: float) -> Tensor:
+        """Nodes that hold too few of so many chains to count on their own, (103,)."""
+        return IN_CURVE & (self.chain.diagonal() / chains * FEW > self.expected.square())
+
+    def _alone(self, given: Tensor, chains: float) -> Tensor:
+        """Which of the given numbers (103,) count on their own."""
+        variance = torch.where(given & IN_CURVE, (self.chain / chains + self.stated).diagonal(), 0.0)
+        negligible = IN_CURVE & (variance <= NEGLIGIBLE * variance.amax())
+        return given & ~negligible & ~self._few(chains)
 
     def white(self, combinations: Tensor, chains: float, others: Tensor) -> tuple[Tensor, Tensor]:
         """Combinations (103, D) with independent noise of unit variance, and the share that is not of chains, (D,).
@@ -76,22 +85,27 @@ class Noise:
         shares, turned = torch.linalg.eigh(white.T @ stated @ white)
         return combinations @ white @ turned, shares.clamp(0, 1)
 
-    def chains(self, deviation: Tensor, nodes: Tensor) -> float:
-        """Number of chains that the roughness of a curve tells: its deviation (103,) from node to node, at some nodes.
+    def chains(self, deviation: Tensor, given: Tensor) -> float:
+        """Number of chains that the roughness of a curve tells: its deviation from node to node, (103,).
 
         What is smooth is not noise: the second differences alone count.
+
+        Args:
+            deviation: Of the observed numbers, (103,).
+            given: Which of them are given, (103,).
         """
-        single = torch.eye(len(OBSERVED), dtype=deviation.dtype)[nodes]
-        if len(single) < 3:
-            return USUAL
-        scale = (self.chain / USUAL + self.stated).diagonal()[nodes].rsqrt()
-        scaled = single * scale[:, None]
-        second = (scaled[:-2] - 2 * scaled[1:-1] + scaled[2:]).T
-        white, share = self.white(second, USUAL, torch.zeros_like(self.stated))
-        squares = (deviation @ white).square()
-        variance = spread(share, USUAL, ANY_CHAINS)
-        likelihood = -0.5 * (squares / variance + variance.log()).sum(-1)
-        return (torch.softmax(likelihood, 0) @ ANY_CHAINS.log()).exp().item()
+        found = USUAL
+        for _ in range(2):  # the number tells which nodes count
+            single = torch.eye(len(OBSERVED), dtype=deviation.dtype)[self._alone(given, found) & IN_CURVE]
+            if len(single) < 3:
+                return found
+            scaled = single * (single @ (self.chain / found + self.stated).diagonal()).rsqrt()[:, None]
+            second = (scaled[:-2] - 2 * scaled[1:-1] + scaled[2:]).T
+            white, share = self.white(second, found, torch.zeros_like(self.stated))
+            variance = spread(share, found, ANY_CHAINS)
+            likelihood = -0.5 * ((deviation @ white).square() / variance + variance.log()).sum(-1)
+            found = (torch.softmax(likelihood, 0) @ ANY_CHAINS.log()).exp().item()
+        return found
 
 
 def spread(share: Tensor, reference: float, chains: Tensor) -> Tensor:

@@ -88,7 +88,11 @@ class Prior:
     def log_density_of_points(self, points: Tensor) -> Tensor:
         """Logarithm of the density of points (M, D), (M,)."""
         recipes = self.recipes(points)
-        return self.log_density(recipes) + unit_slopes(recipes, self.system)[:, self.open].log().sum(-1)
+        return self.log_density(recipes) + self.log_slopes(recipes)
+
+    def log_slopes(self, recipes: Tensor) -> Tensor:
+        """Logarithm of the volume in physical units, of the open values, that a unit of points has at recipes, (M,)."""
+        return unit_slopes(recipes, self.system)[:, self.open].log().sum(-1)
 
     def deviation(self, recipes: Tensor) -> Tensor:
         """Deviations of recipes (M, V) from what is stated, in standard deviations, (M, V); 0 where nothing is."""
