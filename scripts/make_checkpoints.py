@@ -19,7 +19,7 @@ import yaml
 import polyinv
 from polyinv import __version__
 from polyinv.chemistry import DEFAULT, System
-from polyinv.data.features import MISSING_INPUTS, WITH_ERRORS
+from polyinv.data.features import MISSING_INPUTS, WITH_CHAINS, WITH_ERRORS
 from polyinv.data.patterns import every_pattern, named_patterns
 from polyinv.data.source import DataConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
@@ -39,10 +39,15 @@ RELEASED = {
     "mlp-mmd": ("mlp.yaml", "mmd", DEFAULT),
     "conditional_methyl_methacrylate": ("conditional_small.yaml", WITH_ERRORS, "methyl_methacrylate"),
     "conditional_styrene": ("conditional_small.yaml", WITH_ERRORS, "styrene"),
+    "posterior": ("posterior.yaml", WITH_CHAINS, DEFAULT),
+    "posterior_methyl_methacrylate": ("posterior_small.yaml", WITH_CHAINS, "methyl_methacrylate"),
+    "posterior_styrene": ("posterior_small.yaml", WITH_CHAINS, "styrene"),
 }
 """Configuration, features and system of each."""
-GOES_ON = {"conditional": ("conditional_exact.yaml", "conditional_last.yaml")}
+GOES_ON = {"conditional": ("conditional_exact.yaml", "conditional_last.yaml"), "posterior": ("posterior_last.yaml",)}
 """Configurations by which the training of some goes on, each behind all before it, from the networks before."""
+STARTS = {name: name.replace("posterior", "conditional") for name in RELEASED if name.startswith("posterior")}
+"""Released networks that some begin with."""
 SEEDS = range(42, 47)
 EVALUATED_ON = {
     "table": "off_grid: 1000 kinetic Monte Carlo reactions at random recipes; by_recipe: the test rows of the bundled "
@@ -60,6 +65,8 @@ def experiments(name: str) -> dict[Path, Experiment]:
     """
     file, features, system = RELEASED[name]
     given, files = {"features": features, "data.system": system}, [CONFIGS / file]
+    if name in STARTS:
+        given["init"] = f"checkpoints/{STARTS[name]}"
     folder = RUNS / name
     found = {folder: read_experiment(files, given)}
     for number, more in enumerate(GOES_ON.get(name, ()), start=2):
@@ -130,11 +137,11 @@ def r2_of(of: pd.DataFrame) -> dict[str, dict[str, str]]:
     members = [member for member in of["member"].unique() if member != ENSEMBLE]
 
     def line(target: str) -> dict[str, str]:
-        single = r2["off_grid"][members].xs(target, level="target")
+        single = r2["off_grid"][members or [ENSEMBLE]].xs(target, level="target")
         split = r2["by_recipe", ENSEMBLE, target]
         return {
             "off_grid": f"{r2['off_grid', ENSEMBLE, target].item():.3f}",
-            "off_grid_members": f"{single.mean():.3f} ± {single.std():.4f}",
+            **({"off_grid_members": f"{single.mean():.3f} ± {single.std():.4f}"} if members else {}),
             "by_recipe": f"{split.mean():.3f} ± {split.std():.3f}",
         }
 
@@ -147,11 +154,11 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     file, features, _ = RELEASED[name]
     whole = last(name)[1]
     system, initiator = whole.data.of, whole.data.of.targets[1]
-    simulated, members = whole.data.simulated, of["member"].nunique() - 1
+    simulated, members = whole.data.simulated, max(1, of["member"].nunique() - 1)
     volume = " to ".join(f"{end:.0e}" for end in sorted(set(simulated.chains)))
     r2 = {pattern: r2_of(of[of["features"] == pattern]) for pattern in patterns(name)}
     curves = f"; {simulated.exported:.0%} of the curves as instruments export them" if simulated.exported else ""
-    if features == WITH_ERRORS:
+    if features in (WITH_ERRORS, WITH_CHAINS):
         curves += "; measured with errors from none to those of polyinv.instrument.errors.TRAINED, which are told"
     kind, what, ridge = (
         "",
@@ -161,8 +168,15 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
     if features in MISSING_INPUTS:
         kind, what = "a conditional model: ", "answer the recipe from any pattern of missing inputs"
         ridge = f"what can be told from which inputs: {FILE}"
+    if features == WITH_CHAINS:
+        curves += f", as is the number of chains in {simulated.told:.0%} of the rows"
+        kind, what = (
+            "a posterior model: ",
+            "answer any pattern of missing inputs with the density of the recipes that fit",
+        )
+    are = f"{members} networks that {what}, and the mean of their answers" if members > 1 else f"a network to {what}"
     return {
-        "what": f"{kind}{members} networks that {what}, and the mean of their answers",
+        "what": f"{kind}{are}",
         "polyinv": __version__,
         "data": (
             f"{simulated.rows} random recipes of the box ({system.name}, rate equations), noise of {volume} "
@@ -170,7 +184,7 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
             "grid"
         ),
         "command": f"polyinv train --config configs/{file} --features {features} --system {system.name} "
-        f"--output runs/{name}{_going_on(name)}",
+        f"{_starting(name)}--output runs/{name}{_going_on(name)}",
         "cpu_minutes": {"all": round(seconds / 60, 1), "per_member": round(seconds / 60 / members, 1)},
         "evaluated_on": EVALUATED_ON[_grid_of(system)],
         "r2": r2 if features in MISSING_INPUTS else r2[features],
@@ -185,6 +199,10 @@ def card(name: str, seconds: float, of: pd.DataFrame) -> dict[str, Any]:
             f"{initiator}, temp and time lie on a ridge: {ridge}",
         ],
     }
+
+
+def _starting(name: str) -> str:
+    return f"--init checkpoints/{STARTS[name]} " if name in STARTS else ""
 
 
 def _going_on(name: str) -> str:

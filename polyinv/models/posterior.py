@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Posterior(NeuralModel):
     """Networks that answer any pattern of inputs with a density over recipes, see `polyinv.models.distribution`.
 
-    Its features are those that may be missing, their errors and the number of chains (``conditional+errors+chains``).
+    Its features are what may be missing, its errors and the number of chains (``conditional+errors+chains``).
     It may start from a conditional MLP of the same hidden layers (``--init``), from the first of its members where it has
     fewer. Its point answer is the mean.
 

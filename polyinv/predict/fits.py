@@ -1,6 +1,7 @@
 """All the recipes that fit: samples and intervals of the posterior of each row, sharpened by simulating them."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,10 +73,12 @@ class Fits:
         found = []
         with counted("sharpening", "rows", len(self.observations)) as advance:
             for row in range(len(self.observations)):
-                posterior = self.posterior[row]
+                posterior, observation = self.posterior[row], self.observations[row]
                 drawn = posterior.sample((PROPOSED,), seed=SEED)
                 density = posterior.log_prob(drawn)[:, 0]
-                found.append(sharpen(self.observations[row], drawn[:, 0], density, samples=SAMPLES, seed=SEED))
+                told = observation.chains.item()
+                chains = None if math.isnan(told) else told
+                found.append(sharpen(observation, drawn[:, 0], density, SAMPLES, SEED, chains))
                 advance(1)
         return found
 
@@ -170,7 +173,7 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     """Leave the intervals of polymers empty that no recipe of the box makes, and say so."""
     outside = answers["applicability"] == "outside"
     if found.sharpened is not None:
-        outside |= [not each.fits for each in found.sharpened]
+        outside |= np.array([not each.fits for each in found.sharpened])
     if not outside.any():
         return answers
     log.warning("%d of %d polymers are made by no recipe of the box: no interval is given", outside.sum(), len(outside))

@@ -92,8 +92,8 @@ class Predictor:
             - ``closest_<value>``, a recipe of the box that is fitted to the observation: it makes this polymer where
               any does, but need not be the one that was used;
             - of a posterior model ``<value>_low``, ``<value>_median`` and ``<value>_high``: the interval that holds
-              90 % of the recipes that fit. Those of a single row are sharpened by simulating them: the answer is their mean
-              then, and ``effective`` how many independent ones they are worth;
+              90 % of the recipes that fit. Those of a single row are sharpened by simulating them: the answer is then
+              their mean, and ``effective`` says how many independent ones they are worth;
             - ``warnings``, what the log says of the row, in short.
 
             Empty where there is no such number.

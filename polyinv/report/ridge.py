@@ -1,5 +1,7 @@
 """Figure of all the recipes that fit one polymer: each pair of values, and each value alone."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,9 +32,9 @@ def ridge(
     count = len(recipe)
     figure = Figure(figsize=(SIZE * count + 0.6, SIZE * count + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    panels = figure.subplots(count, count, squeeze=False)
+    panels: Any = figure.subplots(count, count, squeeze=False)
     for down, across in np.ndindex(count, count):
-        panel: Axes = panels[down, across]
+        panel = panels[down, across]
         if across > down:
             panel.axis("off")
             continue
