@@ -7,7 +7,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-SHIPPED = ("configs", *sorted(f"checkpoints/{path.name}" for path in ROOT.glob("checkpoints/conditional*")))
+RELEASED = sorted(path.name for kind in ("conditional", "posterior") for path in ROOT.glob(f"checkpoints/{kind}*"))
+SHIPPED = ("configs", *(f"checkpoints/{name}" for name in RELEASED))
 """Read by polyinv/runtime/resources.py."""
 
 

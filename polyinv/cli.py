@@ -275,7 +275,7 @@ def predict(arguments: list[str]) -> None:
         "paths",
         nargs="+",
         metavar="[MODEL] FILE",
-        help="folder of a saved model, by default the released conditional model; then one file or several, as an "
+        help="folder of a saved model, by default the released posterior model; then one file or several, as an "
         "instrument or a person writes them: measured curves (log10 M or M against w(log M), w(M) or a signal; text, "
         "report, workbook, JCAMP-DX, .gpc), or a table with any of Mn, Mw, the residual monomer, MMD1 … MMD100 and, "
         "where known, the recipe: cBA_0, cAIBN_0, temp, time (a cell may be empty; other systems have columns of their "
@@ -512,7 +512,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 FLAGS = {
     "simulate": ("--allow-few",),
     "train": ("--resume",),
-    "predict": ("--normalize",),
+    "predict": ("--normalize", "--sharpen", "--no-sharpen", "--advise"),
     "ablate": ("--retry", "--dry-run"),
 }
 """Options without a value, whose old spellings (``--resume true``) are still understood."""

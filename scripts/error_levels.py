@@ -29,9 +29,9 @@ from polyinv.evaluation.information import expected_variance, respond
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.mmd import LOG_M, STEP
 from polyinv.models.base import InverseModel
-from polyinv.models.released import RELEASED
 from polyinv.r2 import r2
 from polyinv.report.tables import markdown
+from polyinv.runtime.resources import CONDITIONAL
 
 PATTERNS = ("composite+temp", "mmd+temp+time", "means+temp+time", "mmd+residual+temp", "composite", "mmd+temp", "mmd")
 FOUR = {"level": "exact", "conversion": 0.015, "temperature": 0.5, "broadening": 0.045, "offset": 0.02}
@@ -113,7 +113,7 @@ def table(lines: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=RELEASED)
+    parser.add_argument("--model", type=Path, default=CONDITIONAL)
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -21,8 +21,8 @@ class Posterior(NeuralModel):
     """Networks that answer any pattern of inputs with a density over recipes, see `polyinv.models.distribution`.
 
     Its features are what may be missing, its errors and the number of chains (``conditional+errors+chains``).
-    It may start from a conditional MLP of the same hidden layers (``--init``), from the first of its members where it has
-    fewer. Its point answer is the mean.
+    It may start from a conditional MLP of the same hidden layers (``--init``), and of its members from the first ones.
+    Its point answer is the mean.
 
     Args:
         hidden: Units of each hidden layer.

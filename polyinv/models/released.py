@@ -9,12 +9,12 @@ from polyinv.runtime.resources import RELEASED
 
 
 def released(system: System) -> Path:
-    """Folder of the released conditional model of a system, which takes missing inputs."""
+    """Folder of the released posterior model of a system, which takes missing inputs."""
     return RELEASED if system.name == DEFAULT else RELEASED.with_name(f"{RELEASED.name}_{system.name}")
 
 
 def model_folder(path: Path | str | None, system: AnySystem | None = None) -> Path:
-    """Find the folder of a saved model: a checkpoint, the model of a run folder, or the released conditional one.
+    """Find the folder of a saved model: a checkpoint, the model of a run folder, or the released posterior one.
 
     Args:
         path: None takes the released one.

@@ -12,6 +12,7 @@ from polyinv.data.observations import Observations
 from polyinv.models.posterior import Posterior
 from polyinv.posterior.calibration import diagnose
 from polyinv.runtime.progress import counted
+from polyinv.runtime.threads import one_thread
 from polyinv.simulate.recipes import box
 
 LEVELS = ("exact", "ordinary", "rough")
@@ -51,8 +52,9 @@ def calibration(
     with counted("checking calibration", "levels", len(levels) * len(chains)) as advance:
         for level in levels:
             for many in chains:
-                recipes, observations = random_observations(rows, level, many, seed, model.system)
-                found = diagnosed(model, observations.masked(pattern), recipes, samples)
+                with one_thread():
+                    recipes, observations = random_observations(rows, level, many, seed, model.system)
+                    found = diagnosed(model, observations.masked(pattern), recipes, samples)
                 name = level if isinstance(level, str) else "as given"
                 parts.append(found.assign(errors=name, chains=many))
                 advance(1)

@@ -65,6 +65,9 @@ class Predictor:
         known: Mapping[str, float | str] | None = None,
         ask: Sequence[str] = (),
         errors: str | Mapping[str, Any] = ORDINARY,
+        *,
+        interval: float = INTERVAL,
+        sharpen: bool | None = None,
         **options: Any,
     ) -> pd.DataFrame:
         """Predict recipes of rows with missing inputs and known values; warnings go to the log.
@@ -77,6 +80,9 @@ class Predictor:
             errors: How well all is known of which nothing is stated: one of `polyinv.instrument.errors.LEVELS`, or
                 values by the names of `polyinv.instrument.errors.MeasurementErrors`; ``exact`` for simulated rows.
                 Observations that say themselves keep to it.
+            interval: Of a posterior model: share of the recipes that fit which an interval holds.
+            sharpen: Of a posterior model: correct these recipes by simulating them, half a second a row; None does so
+                for a single row.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
         Returns:
@@ -104,7 +110,9 @@ class Predictor:
         system = self.model.system
         given = {name: stated(name, value, system) for name, value in (known or {}).items()}
         asked = [ask] if isinstance(ask, str) else ask
-        return self.answer(*observed(rows, system, **options), values_of(given), asked, errors_of(given), errors)
+        observations, others = observed(rows, system, **options)
+        prepared = self.prepared(observations, values_of(given), asked, errors_of(given), errors)
+        return self.answers(prepared, others, fits(self.model, prepared, sharpen), interval)
 
     def prepared(
         self,
@@ -114,7 +122,18 @@ class Predictor:
         errors: Mapping[str, float] = MappingProxyType({}),
         assumed: str | Mapping[str, Any] = ORDINARY,
     ) -> "Observations":
-        """Observations with all that is known of them and how well, as they are answered; see `answer`."""
+        """Observations with all that is known of them and how well, as they are answered.
+
+        Args:
+            observations: As `polyinv.predict.rows.read_rows` gives them.
+            known: Values that hold for every row.
+            ask: Values of the recipe to answer even where the rows have them.
+            errors: Of known values.
+            assumed: How well all is known of which nothing is stated.
+
+        Raises:
+            InputError: As `predict`.
+        """
         if observations.assumed is None:
             observations = replace(observations, assumed=measurement_errors(assumed))
         observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
@@ -124,19 +143,6 @@ class Predictor:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
         check_asked(ask, known, self.model.system)
         return without_useless(observations.forgetting(ask).with_known(known, errors))
-
-    def answer(
-        self,
-        observations: "Observations",
-        others: pd.DataFrame,
-        known: Mapping[str, float],
-        ask: Sequence[str],
-        errors: Mapping[str, float] = MappingProxyType({}),
-        assumed: str | Mapping[str, Any] = ORDINARY,
-    ) -> pd.DataFrame:
-        """Predict recipes of what `read_rows` gives, see `predict`; ``errors`` are those of known values."""
-        observations = self.prepared(observations, known, ask, errors, assumed)
-        return self.answers(observations, others, fits(self.model, observations))
 
     @one_thread()
     def answers(
@@ -182,8 +188,8 @@ def load(path: Path | str | None = None, system: AnySystem | None = None) -> Pre
     """Load a saved model; it answers from files and tables, and its ``model`` from tensors.
 
     Args:
-        path: Folder of a saved model or of a run; none takes the released conditional model of the system, for any
-            missing inputs.
+        path: Folder of a saved model or of a run; none takes the released posterior model of the system, which takes
+            any missing inputs.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it; by default that of the model.
 
     Raises:

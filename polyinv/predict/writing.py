@@ -70,7 +70,7 @@ def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path
 
     Args:
         observations: The rows.
-        answers: Of `Predictor.answer`, of the same rows.
+        answers: Of `Predictor.answers`, of the same rows.
         path: A new .png.
     """
     from polyinv.report.curves import compared

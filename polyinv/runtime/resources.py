@@ -9,8 +9,10 @@ INSIDE = Path(__file__).parents[1] / "shipped"
 SHIPPED = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2]
 CONFIGS = SHIPPED / "configs"
 STUDIES = CONFIGS / "ablations"
-RELEASED = SHIPPED / "checkpoints" / "conditional"
-"""The conditional model, which takes missing inputs."""
+CONDITIONAL = SHIPPED / "checkpoints" / "conditional"
+"""The conditional model, which answers from any missing inputs with one recipe."""
+RELEASED = SHIPPED / "checkpoints" / "posterior"
+"""The posterior model, which answers from any missing inputs with all the recipes that fit."""
 
 
 def shipped_or(given: Path | str, folder: Path) -> Path:

@@ -77,7 +77,8 @@ def test_components_far_beyond_the_ends_stay_finite():
         assert not found.log_prob(z).isnan().any()
         assert not found.cdf(z).isnan().any()
         mean, variance = found.moments()
-        assert ((mean >= LOW) & (mean <= HIGH)).all() and (variance >= 0).all()
+        assert ((mean >= LOW) & (mean <= HIGH)).all()
+        assert (variance >= 0).all()
         drawn = found.drawn(torch.rand(3).double(), torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
         assert ((drawn >= LOW) & (drawn <= HIGH)).all()
 
@@ -95,4 +96,5 @@ def test_gradients_are_finite_beside_a_component_that_is_elsewhere():
     scale = torch.tensor([[1e-3, 0.1]], dtype=torch.float32, requires_grad=True)
     ends = torch.tensor([LOW]), torch.tensor([HIGH])
     TruncatedLogistics(*ends, torch.zeros(1, 2), location, scale).log_prob(torch.tensor([0.2])).sum().backward()
-    assert location.grad.isfinite().all() and scale.grad.isfinite().all()
+    assert location.grad.isfinite().all()
+    assert scale.grad.isfinite().all()

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 import polyinv
+from polyinv.runtime.resources import CONDITIONAL
 
 FOLDER = Path(__file__).parents[1] / "data" / "frozen" / "predict"
 
 
 @pytest.fixture(scope="module")
 def answers() -> pd.DataFrame:
-    return polyinv.load().predict(FOLDER / "rows.csv", errors="exact")
+    return polyinv.load(CONDITIONAL).predict(FOLDER / "rows.csv", errors="exact")
 
 
 @pytest.fixture(scope="module")
