@@ -16,6 +16,8 @@ WITHIN = 2.5
 """Standard deviations by which a known value may lie outside: the true one may still be inside."""
 NEAR = 0.1
 """How far beyond the box a guess may lie, as a share of its width."""
+GUESSED = " if it is "
+"""Stands in each guess."""
 
 
 def guessed_unit(quantity: Quantity, value: float) -> str:
