@@ -15,7 +15,7 @@ from polyinv.data.features import errors_of
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
-from polyinv.domain.recipe_box import guessed_unit, leaving_box
+from polyinv.domain.recipe_box import guessed_units, leaving_box
 from polyinv.domain.typical_errors import BEYOND_95, TypicalErrors, typical_errors
 from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
@@ -139,7 +139,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
         if out.any():
-            unit = guessed_unit(quantity, recipes[out.nonzero()[0, 0], at].item())
+            unit = guessed_units(quantity, recipes[out, at])[0]
             line = (
                 f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}{unit}, "
                 f"{learned}; the answers to the rest are guesses"

@@ -131,6 +131,11 @@ def test_a_wrong_error_ends_the_command_with_one_line(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_residual_monomer_too_large_may_be_of_another_unit_or_a_conversion(caplog):
+    values_of(all_stated(["cBA_time=63"]))
+    assert "if it is mmol/L, it is 0.063 mol/L, or if it is a conversion in %, it is 0.37 times cBA_0" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [("temp=343.15", "if it is K, it is 70 °C"), ("time=30", "if it is min"), ("cAIBN_0=10", "if it is mmol/L")],

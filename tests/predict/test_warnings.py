@@ -1,5 +1,6 @@
 """What the log says of a row, the file says, too; what no reactor has is no answer."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_a_known_value_outside_the_box_is_outside_and_its_unit_is_guessed(polyme
     found = assess(Observations.from_table(known))
     assert (found["applicability"] == "outside").all()
     assert found["reason"].tolist() == [said] * 2
+
+
+@pytest.mark.parametrize(("times", "unit"), [([1.0, 30.0], "min"), ([1.0, 0.5], "h")])
+def test_guesses_of_the_unit_agree_in_a_file_and_before(polymers, tmp_path, capsys, times, unit):
+    """An hour and a minute are both written as 1; the other rows say which is meant."""
+    table = polymers.drop(columns=["cBA_0", "cAIBN_0", "time", *polymers.filter(like="MMD")]).assign(time=times)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert main(["predict", str(tmp_path / "table.csv"), "--out", str(tmp_path / "answers.csv")]) == 0
+    said = capsys.readouterr().err + " ".join(pd.read_csv(tmp_path / "answers.csv")["reason"])
+    assert set(re.findall(r"if it is (?:in )?(min|h)\b", said)) == {unit}
+
+
+def test_a_known_time_that_may_be_minutes_or_hours_is_guessed_alike(polymers, tmp_path, capsys):
+    polymers[["Mn", "Mw"]].to_csv(tmp_path / "table.csv", index=False)
+    known = ["--known", "temp=70,time=1", "--out", str(tmp_path / "answers.csv")]
+    assert main(["predict", str(tmp_path / "table.csv"), *known]) == 0
+    said = capsys.readouterr().err
+    assert set(re.findall(r"if it is (?:in )?(min|h)\b", said)) == {"h"}
 
 
 def test_values_inside_the_box_are_no_reason(polymers):

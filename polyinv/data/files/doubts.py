@@ -9,13 +9,16 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.files.names import letters
 from polyinv.data.files.options import Options
-from polyinv.data.files.units import Unit, if_meant_otherwise, quantity_of
+from polyinv.data.files.units import Unit, fits, likely_units, quantity_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 
 LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
+SHORT = 100.0
+"""Times in s below which another unit may be meant, whatever the box."""
+_UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
 _CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
 
 
@@ -33,21 +36,21 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     if column not in box or not len(given):
         return []
     low, high = box[column]
-    value = float(np.median(given))
-    margin = 0.25 * (high - low)
-    quantity = quantity_of(column)
-    least = 60.0 if quantity == "time" else low
-    if (value >= (100.0 if quantity == "time" else least - margin)) and value <= high + margin:
+    value, unit = float(np.median(given)), _UNIT[quantity_of(column)]
+    if fits(value, low, high) and (unit != "s" or value >= SHORT):
         return []
-    unit = {"temperature": "°C", "time": "s", "concentration": "mol/L"}[quantity]
-    for other, converted in if_meant_otherwise(value, unit).items():
-        if low - margin <= converted <= high + margin and converted > 0:
-            remedy = remedy or f"name the column '{column} ({other})', or convert it"
-            return [
-                f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is "
-                f"{converted:.4g} {unit}: {remedy}"
-            ]
-    return []
+    others = likely_units(given.tolist(), unit, low, high)
+    meant = [f"{other.name}, it is {other.converted(value):.4g} {unit}" for other in others]
+    if column == system.residual and 1 < value <= 100:
+        meant.append(f"a conversion in %, it is {1 - value / 100:.3g} times {system.targets[0]}")
+    if not meant:
+        return []
+    named = " or ".join(f"'{column} ({other.name})'" for other in others)
+    remedy = remedy or (f"name the column {named}, or convert it" if named else "convert it")
+    return [
+        f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {', or if it is '.join(meant)}: "
+        f"{remedy}"
+    ]
 
 
 def check_masses(

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -145,14 +146,40 @@ def quantity_of(column: str) -> str:
 
 
 _OTHERS = {"°C": ("K", "°F"), "s": ("min", "h"), "mol/L": ("mmol/L",)}
+_MARGINS = (0.25, 0.1, 0.0)
+"""How far beyond a range a guess may lie, as a share of its width; below it, no farther than a fifth of its low end."""
 
 
-def if_meant_otherwise(value: float, name: str) -> dict[str, float]:
-    """What a value in a unit of polyinv would be in it, had it been meant in each of the others that people use.
+def likely_units(values: Sequence[float], name: str, low: float, high: float) -> list[Unit]:
+    """Which of the other units that people use most of the values would fit, had they been meant in it.
+
+    A range that is missed by a little counts, too; the best comes first, and several stand there if they do equally
+    well.
+
+    Args:
+        values: As if in the unit of polyinv, of which they fit the range badly.
+        name: That unit.
+        low, high: Range that they should lie in.
 
     Example:
-        >>> if_meant_otherwise(2.0, "s")
-        {'min': 120.0, 'h': 7200.0}
+        >>> [unit.name for unit in likely_units([1.0], "s", 300, 3600)]
+        ['h']
+        >>> [unit.name for unit in likely_units([1.0, 5.0, 30.0], "s", 300, 3600)]
+        ['min']
+        >>> [unit.name for unit in likely_units([1.5], "s", 60, 7200)]
+        ['min', 'h']
     """
     units = [unit for unit in _UNITS if unit.name in _OTHERS.get(name, ())]
-    return {unit.name: unit.converted(value) for unit in units}
+    fitting = {
+        unit: [sum(fits(unit.converted(value), low, high, margin) for value in values) for margin in _MARGINS]
+        for unit in units
+    }
+    best = max(fitting.values(), default=[0])
+    return [unit for unit, count in fitting.items() if count == best and best[0] > 0]
+
+
+def fits(value: float, low: float, high: float, margin: float = _MARGINS[0]) -> bool:
+    """Whether a value lies in a range, or misses it by no more than a share of its width."""
+    most = margin * (high - low)
+    least = max(low - most, low / 5) if low >= 0 and margin else low - most
+    return least <= value <= high + most
