@@ -128,6 +128,8 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
 def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     """Warn of each value of the recipe, known or answered, that leaves the box in which models have learned.
 
+    An answer beside a known value outside is a guess anyway, of which nothing more is said.
+
     Args:
         recipes: Known and answered values, (N, V).
         observations: Which of them are known, and what each row is called.
@@ -135,6 +137,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     given, rows = ~observations.recipe.isnan(), observations.labels
     system = observations.system
     found, leaving = [], leaving_box(recipes, observations)
+    guesses = (leaving & given).any(-1)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
@@ -145,7 +148,7 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
                 f"{learned}; the answers to the rest are guesses"
             )
             found.append(Finding(line, out, f"{quantity.name} is given outside the range"))
-        out = leaving[:, at] & ~given[:, at]
+        out = leaving[:, at] & ~given[:, at] & ~guesses
         if out.any():
             line = (
                 f"{_rows(out, rows)}: the answer for {quantity.name} is {_first(out, recipes[:, at], rows, '.3g')}, "

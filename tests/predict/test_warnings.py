@@ -112,6 +112,26 @@ def test_a_file_of_which_most_deviates_is_said_to_be_of_another_laboratory(polym
     assert answers[WARNINGS].str.contains("kinetics or instrument differ").all()
 
 
+def test_of_a_file_in_kelvin_the_unit_alone_is_said(polymers, tmp_path, capsys):
+    table = pd.concat([polymers] * 4, ignore_index=True).drop(columns=["cBA_0", "cAIBN_0"])
+    table.assign(temp=table["temp"] + 273.15).to_csv(tmp_path / "table.csv", index=False)
+    assert main(["predict", str(tmp_path / "table.csv"), "--out", str(tmp_path / "answers.csv")]) == 0
+    said = capsys.readouterr().err
+    assert "70 °C if it is in K" in said
+    for other in ("kinetics or instrument differ", "the answer for cBA_0 is", "make another curve"):
+        assert other not in said
+    said = pd.read_csv(tmp_path / "answers.csv")[WARNINGS].str.split("; ").explode()
+    assert set(said) <= {"temp is given outside the range", "no possible answer for cAIBN_0"}
+
+
+def test_rows_without_a_guess_still_deviate_alike(polymers, caplog):
+    many = pd.concat([polymers.filter(like="MMD")] * 4, ignore_index=True)
+    moved = many.shift(-8, axis=1).fillna(0.0).assign(temp=[343.15, *[70.0] * 7], time=3600.0)
+    answers = polyinv.load().predict(moved, normalize=True)
+    assert "7 of 7 rows are not inside: kinetics or instrument differ" in caplog.text
+    assert answers[WARNINGS].str.contains("kinetics or instrument differ").tolist() == [False, *[True] * 7]
+
+
 def test_an_infinite_deviation_is_no_huge_number(polymers):
     spike = torch.zeros(1, 100, dtype=torch.float64)
     spike[0, 55:57] = 1 / 0.16
