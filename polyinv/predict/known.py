@@ -1,15 +1,21 @@
 """Known values of a recipe and measured scalars, and their errors, as a user states them."""
 
 import logging
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.files.doubts import suspicions
-from polyinv.data.files.numbers import PLUS_MINUS
+from polyinv.data.files.doubts import can_be, suspicions
+from polyinv.data.files.plus_minus import in_units, part_of, parted
+from polyinv.data.files.units import quantity_of, units_of
 from polyinv.errors import InputError, unknown
+
+_APART = re.compile(r"[;、]|(?<!\d),|,(?!\d)")
+"""Between known values; a comma between two digits is a decimal sign."""
 
 log = logging.getLogger(__name__)
 
@@ -22,30 +28,33 @@ class Stated(NamedTuple):
 
 
 def all_stated(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, Stated]:
-    """Parse known values and their errors from ``name=value±error``, several in one by commas.
+    """Parse known values and their errors from ``name=value±error``, several in one by commas or semicolons.
 
-    ``+-`` and ``+/-`` mean the same as ``±``. A per cent sign makes an error relative to the value. Values that would
-    fit another unit better are said in the log.
+    ``+-`` and ``+/-`` mean the same as ``±``; a comma between two digits is a decimal sign. A unit may stand behind a
+    number, and a per cent sign makes an error relative to the value. Values without a unit that would fit another one
+    better are said in the log.
 
     Raises:
-        InputError: Not of that form, an unknown name, a name twice, a value that cannot be, or an error that is not
-            positive.
+        InputError: Not of that form, an unknown name, a name twice, a value that cannot be or may be two, or an error
+            that is not positive.
 
     Example:
-        >>> all_stated(["temp=70±0.5,time=3600"])
+        >>> all_stated(["temp=70±0,5 °C,time=60 min"])
         {'temp': Stated(value=70.0, error=0.5), 'time': Stated(value=3600.0, error=None)}
     """
     system = load_system(system)
     values: dict[str, Stated] = {}
-    for each in (part for whole in given for part in whole.split(",")):
+    bare = []
+    for each in (part for whole in given for part in _APART.split(unicodedata.normalize("NFKC", whole))):
         name, sign, text = (part.strip() for part in each.partition("="))
         if not sign:
             raise InputError(f"--known {each}: needs name=value, such as temp=70 or temp=70±0.5")
         if name in values:
             raise InputError(f"--known gives {name} twice")
-        values[name] = stated(name, text, system)
-    for name, known in values.items():
-        for doubt in suspicions(name, np.array([known.value]), system, f"--known {name}", "convert it"):
+        values[name], has_unit = _read(name, text, system)
+        bare += [] if has_unit else [name]
+    for name in bare:
+        for doubt in suspicions(name, np.array([values[name].value]), system, f"--known {name}", "convert it"):
             log.warning(doubt)
     return values
 
@@ -75,7 +84,7 @@ def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated
 
     Args:
         name: Of the recipe, residual monomer, Mn or Mw.
-        given: A number, or text such as ``70``, ``70±0.5``, ``0.4 +/- 5 %``.
+        given: A number, or text such as ``70``, ``70±0,5``, ``70 °C ± 0.5 K``, ``0.4 +/- 5 %``.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
     Raises:
@@ -86,25 +95,52 @@ def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated
         (Stated(value=20000.0, error=400.0), Stated(value=70.0, error=None))
     """
     system = load_system(system)
-    if not isinstance(given, str) or not PLUS_MINUS.search(given):
-        return Stated(checked_value(name, given, system))
-    value, error = PLUS_MINUS.split(given, maxsplit=1)
-    number = checked_value(name, value.strip(), system)
-    return Stated(number, _error(name, number, error.strip(), system))
+    if isinstance(given, str):
+        return _read(name, unicodedata.normalize("NFKC", given), system)[0]
+    return Stated(checked_value(name, given, system))
 
 
-def _error(name: str, value: float, text: str, system: System) -> float:
-    relative = text.endswith("%")
-    if relative and name in [quantity.name for quantity in system.recipe if quantity.unit == "°C"]:
+def _read(name: str, given: str, system: System) -> tuple[Stated, bool]:
+    """A known value and its error, and whether a unit stands there that holds for the value."""
+    _check_name(name, system)
+    text, behind = parted(given.strip())
+    sign = _decimal(name, [str(text), *([] if behind is None else [behind])])
+    value, error = part_of(text, sign), part_of(behind or "", sign)
+    if value.value is None or value.percent:
+        return Stated(checked_value(name, str(text), system)), False  # refuses it
+    found = in_units(value, error, name)
+    if found is None:
+        *units, last = units_of(quantity_of(name))
+        raise InputError(f"{name} is said to be {given}; needs a number in {', '.join(units)} or {last}")
+    number = checked_value(name, found[0], system)
+    if behind is None:
+        return Stated(number), value.unit is not None
+    _check_error(name, found[1], error.percent, behind)
+    return Stated(number, found[1]), value.unit is not None or (error.unit is not None and name != "temp")
+
+
+def _decimal(name: str, parts: Sequence[str]) -> str:
+    """The decimal sign of a value and its error, by which both are numbers that can be."""
+    readings = {sign: [part_of(part, sign).value for part in parts] for sign in (".", ",")}
+    fitting = [sign for sign, values in readings.items() if None not in values]
+    written = " ± ".join(parts)
+    if "," not in written:
+        return "."
+    if not fitting and all(any(values[k] is not None for values in readings.values()) for k in range(len(parts))):
+        raise InputError(f"{name} is said to be {written}: decimal commas and points; needs one of them")
+    fitting = [sign for sign in fitting if can_be(name, [value for value in readings[sign][:1] if value])] or fitting
+    if len(fitting) == 2:
+        at = next(k for k, part in enumerate(parts) if "," in part)
+        one, other = (f"{values[at]:g}" for values in readings.values())
+        raise InputError(f"{name} is said to be {written}: {parts[at]} may be {one} or {other}; write one of these")
+    return fitting[0] if fitting else "."
+
+
+def _check_error(name: str, error: float, percent: bool, text: str) -> None:
+    if percent and quantity_of(name) == "temperature":
         raise InputError(f"{name} is said to be known to ± {text}; needs its error in °C, such as {name}=70±0.5")
-    try:
-        number = float(text.rstrip("% "))
-    except ValueError:
-        number = np.nan
-    error = number * abs(value) / 100 if relative else number
     if not 0 < error < np.inf:
         raise InputError(f"{name} is said to be known to ± {text}; needs a number above 0, or per cent: ±5%")
-    return error
 
 
 def checked_value(name: str, value: float | str, system: System) -> float:
@@ -113,8 +149,7 @@ def checked_value(name: str, value: float | str, system: System) -> float:
     Raises:
         InputError: An unknown name, no number, or one that cannot be.
     """
-    if name not in (*system.targets, *system.scalars):
-        raise unknown("value to be known", name, (*system.targets, *system.scalars))
+    _check_name(name, system)
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -123,8 +158,13 @@ def checked_value(name: str, value: float | str, system: System) -> float:
     enough = number >= least if name == system.residual else number > least
     if not enough or not np.isfinite(number):
         rule = f"{least:g} or more" if name == system.residual else f"a number above {least:g}"
-        raise InputError(f"{name} is said to be {value}; needs {rule}")
+        raise InputError(f"{name} is said to be {number:g}; needs {rule}")
     return number
+
+
+def _check_name(name: str, system: System) -> None:
+    if name not in (*system.targets, *system.scalars):
+        raise unknown("value to be known", name, (*system.targets, *system.scalars))
 
 
 def check_asked(asked: Sequence[str], known: Mapping[str, float], system: System) -> None:

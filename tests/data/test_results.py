@@ -27,6 +27,9 @@ def read(tmp_path):
         ("Sample;Mn (kDa) ± 0.8;Mw (kDa);temp ± 0.5 (°C);time ± 1 (min)", "a;40.1;88.2;70;30"),
         ("Sample;Mn (kDa);±;Mw (kDa);temp;temp_error;time (min);SD time (min)", "a;40.1;0.8;88.2;70;0.5;30;1"),
         ("Sample;Mn ± SD (kDa);Mw (kDa);temp;time (min)", "a;40.1 ± 0.8;88.2;70 ± 0.5;30 ± 1"),
+        ("Sample;Mn;Mw;temp;time", "a;40,1 ± 0,8 kDa;88,2 kDa;70 ± 0,5 K;30 min ± 60 s"),
+        ("Sample;Mn (kDa);Mw (kDa);temp (°C);time", "a;40.1 ± 0.8;88.2;70 ± 0.5 K;30 ± 1 min"),
+        ("Sample;Mn (kDa);Mw (kDa);temp;time (s)", "a;40,1＋－0,8;88,2;70±0,5°C;1800 ± 1 min"),
     ],
 )
 def test_errors_are_stated_in_the_unit_of_their_value(read, header, row):

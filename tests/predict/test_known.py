@@ -27,6 +27,63 @@ def test_a_per_cent_is_relative_to_the_value(text):
     assert stated("cBA_time", text) == (0.4, pytest.approx(0.02))
 
 
+WRITTEN = [
+    "70±0,5",
+    "70 ± 0.5 °C",
+    "70±0.5C",
+    "70 °C ± 0.5 °C",
+    "70±0.5 K",
+    "343,15 K ± 0,5",
+    "70,0+-0,5",
+    "(70±0.5) °C",
+]
+
+
+@pytest.mark.parametrize("text", [*WRITTEN, "70 deg C ± 0.5", "158°F±0.9", "７０±０.５", "７０＋／－０.５"])
+@pytest.mark.parametrize(
+    "form", ["temp={}", "temp={},time=60 min±30 s", "time=1h±0.5 min;temp={}", "temp＝{}， time＝3600±30"]
+)
+def test_a_temperature_and_its_error_are_understood_as_people_write_them(form, text, caplog):
+    given = all_stated([form.format(text)])
+    assert given.pop("temp") == (pytest.approx(70), pytest.approx(0.5))
+    assert given in ({}, {"time": (3600.0, 30.0)})
+    assert caplog.text == ""
+
+
+def test_other_quantities_have_units_too():
+    given = all_stated(["time=60±1 min,cAIBN_0=10 mmol/L ± 2%", "Mn=20 kDa,Mw=40,5 ± 0,4 kDa,cBA_time=0,4"])
+    expected = {"time": (3600, 60), "cAIBN_0": (0.01, 2e-4), "Mn": (20e3, None), "Mw": (40.5e3, 400)}
+    assert {name: given[name] for name in expected} == {
+        name: tuple(each if each is None else pytest.approx(each) for each in values)
+        for name, values in expected.items()
+    }
+    assert given["cBA_time"] == (0.4, None)
+
+
+def test_thousands_are_told_from_decimals_where_one_cannot_be():
+    assert values_of(all_stated(["Mn=20,000,temp=70,500,time=1.234,5"])) == {"Mn": 20e3, "temp": 70.5, "time": 1234.5}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("time=3,600", "time is said to be 3,600: 3,600 may be 3600 or 3.6; write one of these"),
+        ("time=3600±1,000", "time is said to be 3600 ± 1,000: 1,000 may be 1000 or 1; write one of these"),
+        ("temp=70.5±0,5", "temp is said to be 70.5 ± 0,5: decimal commas and points; needs one of them"),
+        ("temp=70 min", "temp is said to be 70 min; needs a number in °C, K or °F"),
+        ("temp=70±0.5 min", "temp is said to be 70±0.5 min; needs a number in °C, K or °F"),
+        ("cBA_0=1.5 g/L", "cBA_0 is said to be 1.5 g/L; needs a number in mol/L or mmol/L"),
+        ("temp=70%", "temp is said to be '70%', which is not a number"),
+        ("temp=70,time", "--known time: needs name=value"),
+    ],
+)
+def test_what_may_be_two_things_is_refused_in_one_line(given, said):
+    with pytest.raises(InputError) as error:
+        all_stated([given])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_signs_of_numbers_are_no_errors():
     assert stated("temp", "-5") == (-5.0, None)
     assert stated("temp", "-5±1e-1") == (-5.0, 0.1)
@@ -37,7 +94,7 @@ def test_signs_of_numbers_are_no_errors():
 
 @pytest.mark.parametrize(
     "given",
-    ["70±", "70±0", "70±-1", "70±x", "70±nan", "70±inf", "70±0.5±1", "70±0.5 °C", "70+-", "70+/-0", "70±1e999"],
+    ["70±", "70±0", "70±-1", "70±x", "70±nan", "70±inf", "70±0.5±1", "70+-", "70+/-0", "70±1e999"],
 )
 def test_an_error_is_a_positive_number(given):
     with pytest.raises(InputError, match=r"temp is said to be known to ± .*; needs a number above 0") as error:

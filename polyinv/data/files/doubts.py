@@ -53,6 +53,22 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     ]
 
 
+def can_be(column: str, values: Sequence[float], factor: float = 1.0) -> bool:
+    """Whether values of a column are those of some polymer, by which thousands are told from decimals.
+
+    Args:
+        column: Of a system.
+        values: In its unit; molar masses in one that is to be multiplied.
+        factor: What a molar mass is multiplied by to be in g/mol.
+    """
+    if not len(values):
+        return True
+    if column in ("Mn", "Mw"):
+        return bool(500 < float(np.median(values)) * factor < 1e8)
+    low, high = {"temp": (-80.0, 500.0), "time": (0.0, 1e6)}.get(column, (0.0, 50.0))
+    return low <= max(values) <= high
+
+
 def check_masses(
     frame: pd.DataFrame,
     columns: Mapping[int, tuple[str, Unit | None]],

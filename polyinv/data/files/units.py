@@ -137,6 +137,16 @@ def _tail(text: str) -> tuple[str, Unit] | None:
     return None
 
 
+def units_of(quantity: str) -> list[str]:
+    """Names of the units of a quantity, polyinv's own first.
+
+    Example:
+        >>> units_of("temperature")
+        ['°C', 'K', '°F']
+    """
+    return [unit.name for unit in _UNITS if unit.quantity == quantity]
+
+
 _QUANTITIES = {"Mn": "molar mass", "Mw": "molar mass", "temp": "temperature", "time": "time"}
 
 
