@@ -40,7 +40,7 @@ def checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame
         )
     for line in assessments_in_words(assessments):
         log.warning(line)
-    meant_otherwise, recipes = assessments["guess"].to_numpy(), recipes_of(answers, system)
+    meant_otherwise, recipes = assessments["guess"].to_numpy(copy=True), recipes_of(answers, system)
     recipes[meant_otherwise] = physical(recipes[meant_otherwise], system)[0]
     loop = closed_loop(recipes, observations)[["distance", "floor"]]
     loop = loop.set_axis(["mmd_distance", "mmd_distance_replicate"], axis=1)
