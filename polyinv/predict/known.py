@@ -10,9 +10,12 @@ import numpy as np
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.files.doubts import can_be, suspicions
-from polyinv.data.files.plus_minus import in_units, part_of, parted
+from polyinv.data.files.plus_minus import Part, in_units, part_of, parted
 from polyinv.data.files.units import quantity_of, units_of
+from polyinv.data.stated import rule_of, stated_error
 from polyinv.errors import InputError, unknown
+from polyinv.instrument.errors import SUFFIX, error_columns
+from polyinv.predict.conversion import CONVERSION, share_of
 
 _APART = re.compile(r"[;、]|(?<!\d),|,(?!\d)")
 """Between known values; a comma between two digits is a decimal sign."""
@@ -21,22 +24,24 @@ log = logging.getLogger(__name__)
 
 
 class Stated(NamedTuple):
-    """Value that a user states, with its standard deviation in the same unit; None where none is stated."""
+    """Value that a user states, with its standard deviation in the same unit; None where one is not stated."""
 
-    value: float
+    value: float | None
     error: float | None = None
 
 
 def all_stated(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, Stated]:
     """Parse known values and their errors from ``name=value±error``, several in one by commas or semicolons.
 
+    A name may be that of an error, such as ``sec_broadening`` or ``temp_error``, or ``conversion``.
+
     ``+-`` and ``+/-`` mean the same as ``±``; a comma between two digits is a decimal sign. A unit may stand behind a
     number, and a per cent sign makes an error relative to the value. Values without a unit that would fit another one
     better are said in the log.
 
     Raises:
-        InputError: Not of that form, an unknown name, a name twice, a value that cannot be or may be two, or an error
-            that is not positive.
+        InputError: Not of that form, an unknown name, a name or a thing twice, a value that cannot be or may be two, or
+            an error that is not positive.
 
     Example:
         >>> all_stated(["temp=70±0,5 °C,time=60 min"])
@@ -53,10 +58,20 @@ def all_stated(given: Sequence[str], system: AnySystem = DEFAULT) -> dict[str, S
             raise InputError(f"--known gives {name} twice")
         values[name], has_unit = _read(name, text, system)
         bare += [] if has_unit else [name]
+    _check_once(values, system)
     for name in bare:
         for doubt in suspicions(name, np.array([values[name].value]), system, f"--known {name}", "convert it"):
             log.warning(doubt)
     return values
+
+
+def _check_once(values: Mapping[str, Stated], system: System) -> None:
+    """Refuse what is said under two names."""
+    twice = [name for name, each in values.items() if each.error is not None and name + SUFFIX in values]
+    if twice:
+        raise InputError(f"--known gives the error of {twice[0]} twice: behind the value, and as {twice[0]}{SUFFIX}")
+    if CONVERSION in values and system.residual in values:
+        raise InputError(f"--known gives {CONVERSION} and {system.residual}, which say the same; leave out one")
 
 
 def values_of(given: Mapping[str, Stated]) -> dict[str, float]:
@@ -66,24 +81,24 @@ def values_of(given: Mapping[str, Stated]) -> dict[str, float]:
         >>> values_of(all_stated(["temp=70±0.5,time=3600"]))
         {'temp': 70.0, 'time': 3600.0}
     """
-    return {name: each.value for name, each in given.items()}
+    return {name: each.value for name, each in given.items() if each.value is not None}
 
 
 def errors_of(given: Mapping[str, Stated]) -> dict[str, float]:
-    """The errors that are stated.
+    """The errors that are stated, by the value that they are of; those of the instrument by the name of their column.
 
     Example:
         >>> errors_of(all_stated(["temp=70+-0.5,time=3600", "cBA_time=0.4±5%"]))
         {'temp': 0.5, 'cBA_time': 0.02}
     """
-    return {name: each.error for name, each in given.items() if each.error is not None}
+    return {name.removesuffix(SUFFIX): each.error for name, each in given.items() if each.error is not None}
 
 
 def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated:
     """Check a known value and its error, if there is one.
 
     Args:
-        name: Of the recipe, residual monomer, Mn or Mw.
+        name: Of the recipe, residual monomer, Mn, Mw, conversion, or an error.
         given: A number, or text such as ``70``, ``70±0,5``, ``70 °C ± 0.5 K``, ``0.4 +/- 5 %``.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
 
@@ -95,7 +110,8 @@ def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated
         (Stated(value=20000.0, error=400.0), Stated(value=70.0, error=None))
     """
     system = load_system(system)
-    if isinstance(given, str):
+    if isinstance(given, str) or name not in (*system.targets, *system.scalars):
+        given = str(given)
         return _read(name, unicodedata.normalize("NFKC", given), system)[0]
     return Stated(checked_value(name, given, system))
 
@@ -103,9 +119,16 @@ def stated(name: str, given: float | str, system: AnySystem = DEFAULT) -> Stated
 def _read(name: str, given: str, system: System) -> tuple[Stated, bool]:
     """A known value and its error, and whether a unit stands there that holds for the value."""
     _check_name(name, system)
+    if name in (errors := error_columns(system.recipe, system.residual)):
+        error_alone = stated_error(given, errors[name])
+        if np.isnan(error_alone):
+            raise InputError(f"{name} is said to be {given}; needs {rule_of(errors[name])}")
+        return Stated(None, error_alone), True
     text, behind = parted(given.strip())
     sign = _decimal(name, [str(text), *([] if behind is None else [behind])])
     value, error = part_of(text, sign), part_of(behind or "", sign)
+    if name == CONVERSION:
+        return _conversion(value, error, given, behind), True
     if value.value is None or value.percent:
         return Stated(checked_value(name, str(text), system)), False  # refuses it
     found = in_units(value, error, name)
@@ -136,6 +159,13 @@ def _decimal(name: str, parts: Sequence[str]) -> str:
     return fitting[0] if fitting else "."
 
 
+def _conversion(value: Part, error: Part, given: str, behind: str | None) -> Stated:
+    found = Stated(*share_of(value, error, given))
+    if behind is not None:
+        _check_error(CONVERSION, np.nan if found.error is None else found.error, False, behind)
+    return found
+
+
 def _check_error(name: str, error: float, percent: bool, text: str) -> None:
     if percent and quantity_of(name) == "temperature":
         raise InputError(f"{name} is said to be known to ± {text}; needs its error in °C, such as {name}=70±0.5")
@@ -163,8 +193,10 @@ def checked_value(name: str, value: float | str, system: System) -> float:
 
 
 def _check_name(name: str, system: System) -> None:
-    if name not in (*system.targets, *system.scalars):
-        raise unknown("value to be known", name, (*system.targets, *system.scalars))
+    values, errors = (*system.targets, *system.scalars, CONVERSION), error_columns(system.recipe, system.residual)
+    if name not in (*values, *errors):
+        of_error = name.startswith("sec_") or name.endswith(SUFFIX)
+        raise unknown("error to be known", name, errors) if of_error else unknown("value to be known", name, values)
 
 
 def check_asked(asked: Sequence[str], known: Mapping[str, float], system: System) -> None:

@@ -126,6 +126,46 @@ def test_a_wrong_statement_is_refused_in_one_line(given, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "errors"),
+    [
+        ("sec_broadening=0.06", {"sec_broadening": 0.06}),
+        ("sec_broadening=0,06;sec_offset=2%", {"sec_broadening": 0.06, "sec_offset": 0.02}),
+        ("temp=70,temp_error=0.5", {"temp": 0.5}),
+        ("conversion=40%±2%", {"conversion": 0.02}),
+        ("conversion=40±2%", {"conversion": 0.02}),
+        ("conversion=0,4±0,02", {"conversion": 0.02}),
+        ("cBA_0=1.5,conversion=0.4,conversion_error=0.02", {"conversion": 0.02}),
+    ],
+)
+def test_errors_and_conversions_are_stated_by_name(given, errors):
+    known = all_stated([given])
+    assert errors_of(known) == errors
+    assert values_of(known).get("conversion", 0.4) == 0.4
+    assert not any(name.startswith("sec_") for name in values_of(known))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sec_broadening=6", "sec_broadening is said to be 6; needs a number above 0 up to 0.5"),
+        ("sec_brodening=0.06", "no error to be known 'sec_brodening'"),
+        ("temp=70±0.5,temp_error=1", "--known gives the error of temp twice"),
+        ("conversion=0.4,cBA_time=0.9", "--known gives conversion and cBA_time, which say the same"),
+        ("conversion=40", "conversion is said to be 40; needs a number from 0 to 1, or per cent, such as 40%"),
+        ("conversion=140%", "conversion is said to be 140%; needs a number from 0 to 1"),
+        ("conversion=0.4±5%", "whose error may be a share of the conversion or of the monomer charged"),
+        ("conversion=0.4±0", "conversion is said to be known to ± 0; needs a number above 0"),
+        ("conversion=0.4 mol/L", "conversion is said to be 0.4 mol/L; needs a number from 0 to 1"),
+    ],
+)
+def test_wrong_errors_and_conversions_are_refused_in_one_line(given, said):
+    with pytest.raises(InputError) as error:
+        all_stated([given])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 POLYMERS = Path(__file__).parents[2] / "examples" / "files" / "polymers.csv"
 
 
@@ -181,6 +221,40 @@ def test_python_states_errors_as_text(polymers, caplog):
     assert (answers["temp"] == 70).all()
     with pytest.raises(InputError, match="row 1, column 'temp_error' holds '-1'"):
         polyinv.load().predict(polymers.assign(temp_error=[1, -1]))
+
+
+def test_the_broadening_of_a_file_is_stated_once_for_all_rows(polymers):
+    polymers = polymers.drop(columns="temp")
+    answers = polyinv.load().predict(polymers, known={"temp": 70, "sec_broadening": 0.06})
+    stated = polyinv.load().predict(polymers.assign(sec_broadening=0.06), known={"temp": 70})
+    pd.testing.assert_frame_equal(answers, stated.drop(columns="sec_broadening"))
+
+
+def test_a_conversion_is_the_residual_monomer_where_the_monomer_is_known(polymers):
+    polymers = polymers.drop(columns=["temp", "cBA_time"])
+    answers = polyinv.load().predict(polymers, known={"temp": 70, "cBA_0": 1.5, "conversion": "0.4 ± 0.02"})
+    known = {"temp": 70, "cBA_0": 1.5, "cBA_time": 0.9}
+    stated = polyinv.load().predict(polymers.assign(conversion_error=0.02), known=known)
+    pd.testing.assert_frame_equal(answers, stated.drop(columns="conversion_error"))
+
+
+def test_a_conversion_needs_the_initial_monomer(capsys):
+    curve = str(POLYMERS.with_name("curve_wingpc.txt"))
+    assert cli.main(["predict", curve, "--known", "temp=70,conversion=0.4"]) == 2
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if "error:" in line)
+    assert (
+        "conversion=0.4 needs the initial monomer, which row 1 lacks: state cBA_0 in mol/L as well, or cBA_time" in said
+    )
+
+
+def test_a_conversion_against_the_residual_monomer_of_a_row_is_refused(polymers):
+    with pytest.raises(InputError, match=r"has cBA_time .*, but --known conversion=0.4 leaves 0\.9; leave out one"):
+        polyinv.load().predict(polymers.drop(columns="temp"), known={"cBA_0": 1.5, "conversion": 0.4})
+
+
+def test_checks_of_a_curve_warn_of_nothing_about_arrays(capsys):
+    assert cli.main(["predict", str(POLYMERS.with_name("curve_wingpc.txt")), "--known", "temp=70,time=3600"]) == 0
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_wrong_error_ends_the_command_with_one_line(capsys):
