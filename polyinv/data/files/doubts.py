@@ -1,13 +1,12 @@
 """What looks odd in a table of results: units that would fit better, means of no polymer, conversions."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
-from polyinv.data.files.names import letters
+from polyinv.data.files.names import is_conversion
 from polyinv.data.files.options import Options
 from polyinv.data.files.units import Unit, fits, likely_units, quantity_of
 from polyinv.data.stated_system import COLUMN
@@ -19,7 +18,6 @@ LEAST_MASS = 1000.0
 SHORT = 100.0
 """Times in s below which another unit may be meant, whatever the box."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
-_CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
 
 
 def suspicions(column: str, values: np.ndarray, system: System, called: str, remedy: str | None = None) -> list[str]:
@@ -93,7 +91,7 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
     """Say that a conversion is not used where the residual monomer would be."""
     used = {*system.columns, *error_columns(system.recipe, system.residual), COLUMN}
     names = [name for name in columns if name not in used]
-    found = [name for name in names if _CONVERSION.fullmatch(letters(name))]
+    found = [name for name in names if is_conversion(name)]
     return [
         f"column {name!r} is not used; a conversion goes in as {system.residual}, the residual monomer in mol/L"
         for name in found[:1]
