@@ -28,7 +28,8 @@ def checked(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame
     with uncollected():
         from polyinv.domain.assessment import assess
         from polyinv.domain.words import assessments_in_words
-        from polyinv.evaluation.closed_loop import closed_loop, physical
+        from polyinv.evaluation.closed_loop import closed_loop
+        from polyinv.evaluation.simulated import physical
 
     system = observations.system
     assessments = assess(observations)
