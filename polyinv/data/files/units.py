@@ -39,9 +39,9 @@ _UNITS = {
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
     Unit("K", "temperature", 1.0, -273.15): "k kelvin",
     Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf f fahrenheit",
-    Unit("s", "time"): "s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
-    Unit("min", "time", 60.0): "min mins minute minutes minuten min. minuto minutos",
-    Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden hora horas heure heures",
+    Unit("s", "time"): "秒 s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
+    Unit("min", "time", 60.0): "分 min mins minute minutes minuten min. minuto minutos",
+    Unit("h", "time", 3600.0): "時間 h hr hrs hour hours std stunde stunden hora horas heure heures",
     Unit("d", "time", 86400.0): "d day days tag tage dia dias jour jours",
     Unit("mL", "volume"): "ml milliliter milliliters milliliter cm3 cc",
     Unit("mol/L", "concentration"): "mol/l moll-1 mol/dm3 moldm-3 mole/l",
@@ -104,14 +104,44 @@ def _times(unit: Unit, power: re.Match[str], *, of_values: bool = False) -> Unit
     return Unit(f"10^{power['exponent']} {unit.name}".strip(), unit.quantity, unit.factor * 10.0**exponent)
 
 
+_JAPANESE = {
+    "数平均分子量": "Mn",
+    "重量平均分子量": "Mw",
+    "分子量": "M",
+    "モル質量": "M",
+    "温度": "temp",
+    "反応温度": "temp",
+    "重合温度": "temp",
+    "時間": "time",
+    "反応時間": "time",
+    "重合時間": "time",
+    "溶出時間": "retention time",
+    "保持時間": "retention time",
+    "溶出体積": "elution volume",
+    "溶出容量": "elution volume",
+    "強度": "signal",
+    "信号強度": "signal",
+    "検出器信号": "signal",
+    "残存モノマー": "residual monomer",
+    "残存モノマー濃度": "residual monomer",
+    "試料": "sample",
+    "試料名": "sample",
+}
+
+
 @lru_cache(maxsize=4096)
 def split_unit(name: str) -> tuple[str, Unit | None]:
-    """Part the name of a column into what it says and the unit in it.
+    """Part the name of a column into what it says and the unit in it; a Japanese name becomes an English one.
 
     Example:
-        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C"])]
-        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C')]
+        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C", "時間（分）"])]
+        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C'), ('time', 'min')]
     """
+    base, unit = _split(name)
+    return _JAPANESE.get(base.strip(), base), unit
+
+
+def _split(name: str) -> tuple[str, Unit | None]:
     text, found = plain(name), None
     if power := _POWER_OF_VALUES.search(text):
         base, unit = split_unit((text[: power.start()] + text[power.end() :]).strip())
