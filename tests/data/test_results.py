@@ -90,6 +90,26 @@ def test_a_column_in_an_unknown_unit_is_said(read, caplog):
     assert "column 'T (Ra)' is not used: its unit is none of temp" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["[BA]0 (g/L)", "monomer (wt%)", "residual monomer (%)"])
+def test_a_concentration_in_another_unit_is_said(read, caplog, name):
+    read(f"Mn;Mw;{name}", "40100;88200;30")
+    assert f"column {name!r} is not used: its unit is none of cBA_" in caplog.text
+
+
+def test_a_table_with_japanese_names(read):
+    table = read("試料,数平均分子量,重量平均分子量 Mw,反応温度（℃）,反応時間(分)", "P1,40100,88200,70,30")
+    assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == [40100, 88200, 70, 1800]
+
+
+def test_the_error_in_a_name_has_the_decimal_sign_of_the_table(read):
+    assert read("Mn;Mw;temp ±0,5", "40100;88200;70")["temp_error"].tolist() == [0.5]
+
+
+def test_rows_in_two_units_are_said_by_a_value_that_stands_there(read, caplog):
+    read("Mn;Mw;temp", "40100;88200;70", "40100;88200;343.15")
+    assert "temp' holds 343.15 °C, outside of 60 to 80; if it is K, it is 70 °C" in caplog.text
+
+
 def test_half_an_error_is_refused(read):
     with pytest.raises(InputError, match="holds '70 ±'; needs a number"):
         read("Mn;Mw;temp", "40100;88200;70 ±")

@@ -34,11 +34,16 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     if column not in box or not len(given):
         return []
     low, high = box[column]
-    value, unit = float(np.median(given)), _UNIT[quantity_of(column)]
-    if fits(value, low, high) and (unit != "s" or value >= SHORT):
+    unit = _UNIT[quantity_of(column)]
+    odd = sorted(each for each in given.tolist() if not fits(each, low, high) or (unit == "s" and each < SHORT))
+    if 2 * len(odd) < len(given):
         return []
-    others = likely_units(given.tolist(), unit, low, high)
-    meant = [f"{other.name}, it is {other.converted(value):.4g} {unit}" for other in others]
+    value, others = odd[len(odd) // 2], likely_units(odd, unit, low, high)
+    meant = [
+        f"{other.name}, it is {other.converted(value):.4g} {unit}"
+        for other in others
+        if fits(other.converted(value), low, high)
+    ]
     if column == system.residual and 1 < value <= 100:
         meant.append(f"a conversion in %, it is {1 - value / 100:.3g} times {system.targets[0]}")
     if not meant:

@@ -44,7 +44,8 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
     _check_formulas(table, columns, rows, place)
-    sign = _decimal(table, columns, cells, options, place)
+    written = {at: _with_error(cells[at], table.names[at]) for at in columns}
+    sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
     notes, warnings = [], []
     beside = _errors_beside(table, columns, system)
@@ -103,7 +104,8 @@ def _with_unknown_units(
     said_units = []
     for at, name in enumerate(table.names):
         bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
-        found = meaning(bare, system) if count and at not in columns and at not in beside else None
+        spare = count and at not in columns and at not in beside
+        found = (meaning(bare, system) or meaning(f"{bare} (mol/L)", system)) if spare else None
         if found and found[0] not in [column for column, _ in columns.values()]:
             said_units.append(f"column {name!r} is not used: its unit is none of {found[0]}")
     return said_units
