@@ -96,6 +96,42 @@ def test_a_concentration_in_another_unit_is_said(read, caplog, name):
     assert f"column {name!r} is not used: its unit is none of cBA_" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("cBA_0;Conversion (%)", "1.5;64"),
+        ("cBA_0;Umsatz / %", "1,5;64,0"),
+        ("cBA_0;X", "1.5;0.64"),
+        ("cBA_0;conv.", "1.5;64 %"),
+        ("[BA]0 (mmol/L);転化率 (%)", "1500;64"),
+    ],
+)
+def test_a_conversion_is_the_residual_monomer_of_rows_with_their_initial_one(read, names, cells):
+    table = read(f"Mn;Mw;{names}", f"40100;88200;{cells}", "40100;88200;;")
+    assert table["cBA_time"].tolist() == [pytest.approx(0.54), pytest.approx(np.nan, nan_ok=True)]
+
+
+def test_errors_of_conversions_are_shares(read):
+    table = read("Mn;Mw;cBA_0;X (%)", "40100;88200;1.5;64 ± 2", "40100;88200;1.5;60")
+    assert table["conversion_error"].tolist() == pytest.approx([0.02, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "said"),
+    [
+        ("X (%)", "64", "column 'X (%)' is not used; a conversion needs cBA_0 in the same row, or goes in as cBA_time"),
+        ("cBA_0;X", "1.5;64", "column 'X' is not used: row 2 holds '64'; needs 0 to 1, or 0 to 100 in a column"),
+        ("cBA_0;X (%)", "1.5;high", "column 'X (%)' is not used: row 2 holds 'high'"),
+        ("cBA_0;X", "1.5;0.64 ± 2 %", "column 'X' is not used: row 2 holds '0.64 ± 2 %'"),
+        ("cBA_0;conv NMR;conv GC", "1.5;0.64;0.6", "columns 'conv NMR' and 'conv GC' are not used: both hold"),
+    ],
+)
+def test_a_conversion_that_is_not_clear_is_not_used(read, caplog, names, cells, said):
+    table = read(f"Mn;Mw;{names}", f"40100;88200;{cells}")
+    assert table["cBA_time"].isna().all()
+    assert said in caplog.text
+
+
 def test_a_table_with_japanese_names(read):
     table = read("試料,数平均分子量,重量平均分子量 Mw,反応温度（℃）,反応時間(分)", "P1,40100,88200,70,30")
     assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == [40100, 88200, 70, 1800]

@@ -98,6 +98,7 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
     names = [name for name in columns if name not in used]
     found = [name for name in names if is_conversion(name)]
     return [
-        f"column {name!r} is not used; a conversion goes in as {system.residual}, the residual monomer in mol/L"
+        f"column {name!r} is not used; a conversion needs {system.targets[0]} in the same row, or goes in as "
+        f"{system.residual}, the residual monomer in mol/L"
         for name in found[:1]
     ]
