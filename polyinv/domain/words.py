@@ -12,7 +12,7 @@ from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.data.features import errors_of
-from polyinv.data.observations import Observations
+from polyinv.data.observations import NOTHING, Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
 from polyinv.domain.recipe_box import guessed_units, leaving_box
@@ -113,10 +113,11 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
         if name in RELATIVE:
             of = column.removesuffix(SUFFIX)
             scale = observations.x([of])[:, 0]
-        large = errors[column] > getattr(TRAINED, name) * scale * (1 + 1e-9)
+        learned = (getattr(TRAINED, name) * scale).clamp(min=NOTHING)
+        large = errors[column] > learned * (1 + 1e-9)
         if large.any():
             row = int(large.nonzero()[0])
-            most = getattr(TRAINED, name) * scale[row].item()
+            most = learned[row].item()
             line = (
                 f"{_rows(large, observations.labels)}: {column} {errors[column][row].item():.3g} is larger than "
                 f"{most:.3g}, up to which models have learned; the answers are more certain than they should be"

@@ -122,16 +122,17 @@ def _read(name: str, given: str, system: System) -> tuple[Stated, bool]:
     if name in (errors := error_columns(system.recipe, system.residual)):
         error_alone = stated_error(given, errors[name])
         if np.isnan(error_alone):
-            raise InputError(f"{name} is said to be {given}; needs {rule_of(errors[name])}")
+            hint = ", decimals with a point" if "," in given else ""
+            raise InputError(f"{name} is said to be {given!r}; needs {rule_of(errors[name])}{hint}")
         return Stated(None, error_alone), True
     text, behind = parted(given.strip())
     sign = _decimal(name, [str(text), *([] if behind is None else [behind])])
     value, error = part_of(text, sign), part_of(behind or "", sign)
     if name == CONVERSION:
         return _conversion(value, error, given, behind), True
-    if value.value is None or value.percent:
+    if value.value is None:
         return Stated(checked_value(name, str(text), system)), False  # refuses it
-    found = in_units(value, error, name)
+    found = None if value.percent else in_units(value, error, name)
     if found is None:
         *units, last = units_of(quantity_of(name))
         raise InputError(f"{name} is said to be {given}; needs a number in {', '.join(units)} or {last}")

@@ -73,7 +73,7 @@ def test_thousands_are_told_from_decimals_where_one_cannot_be():
         ("temp=70 min", "temp is said to be 70 min; needs a number in °C, K or °F"),
         ("temp=70±0.5 min", "temp is said to be 70±0.5 min; needs a number in °C, K or °F"),
         ("cBA_0=1.5 g/L", "cBA_0 is said to be 1.5 g/L; needs a number in mol/L or mmol/L"),
-        ("temp=70%", "temp is said to be '70%', which is not a number"),
+        ("temp=70%", "temp is said to be 70%; needs a number in °C, K or °F"),
         ("temp=70,time", "--known time: needs name=value"),
     ],
 )
@@ -148,7 +148,11 @@ def test_errors_and_conversions_are_stated_by_name(given, errors):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("sec_broadening=6", "sec_broadening is said to be 6; needs a number above 0 up to 0.5"),
+        ("sec_broadening=6", "sec_broadening is said to be '6'; needs a number above 0 up to 0.5"),
+        (
+            "sec_lower_limit=1,000",
+            "sec_lower_limit is said to be '1,000'; needs a number above 0 up to 100000, decimals",
+        ),
         ("sec_brodening=0.06", "no error to be known 'sec_brodening'"),
         ("temp=70±0.5,temp_error=1", "--known gives the error of temp twice"),
         ("conversion=0.4,cBA_time=0.9", "--known gives conversion and cBA_time, which say the same"),
@@ -213,6 +217,7 @@ def test_a_value_known_no_better_than_its_range_is_not_known(polymers, caplog):
 def test_a_polymerization_that_left_no_monomer_is_answered(polymers):
     answers = polyinv.load().predict(polymers.drop(columns="temp").assign(cBA_time=0.0), known={"temp": 70})
     assert answers["cAIBN_0_rmse"].notna().all()
+    assert not answers["warnings"].str.contains("is larger than any learned from").any()
 
 
 def test_python_states_errors_as_text(polymers, caplog):
