@@ -106,9 +106,10 @@ def test_a_concentration_in_another_unit_is_said(read, caplog, name):
         ("[BA]0 (mmol/L);転化率 (%)", "1500;64"),
     ],
 )
-def test_a_conversion_is_the_residual_monomer_of_rows_with_their_initial_one(read, names, cells):
+def test_a_conversion_is_the_residual_monomer_of_rows_with_their_initial_one(read, caplog, names, cells):
     table = read(f"Mn;Mw;{names}", f"40100;88200;{cells}", "40100;88200;;")
     assert table["cBA_time"].tolist() == [pytest.approx(0.54), pytest.approx(np.nan, nan_ok=True)]
+    assert "not used" not in caplog.text
 
 
 def test_errors_of_conversions_are_shares(read):
