@@ -387,6 +387,14 @@ def test_two_decimal_signs_in_two_columns_are_said(density):
         curve_of("\n".join(["log M;w(log M)", *mixed]), "file")
 
 
+@pytest.mark.parametrize("mark", [".", ","])
+def test_three_decimals_of_a_molar_mass_in_kg_are_no_thousands(density, w, mark):
+    text = text_of(10 ** (FINE - 3), density(FINE), "M;w(log M)", "{:.3f};{:.3f}").replace(".", mark)
+    assert apart(curve_of(text, "file", unit="kg/mol").w, w) < 0.03
+    with pytest.raises(InputError, match="looks like kg/mol"):
+        curve_of(text, "file")
+
+
 @pytest.mark.parametrize(("x", "said"), [("溶出時間（分）", "an elution time"), ("溶出体積", "an elution volume")])
 def test_a_chromatogram_with_japanese_names_is_told(density, x, said):
     with pytest.raises(InputError, match=f"column '{x}' is {said}, no molar mass"):

@@ -135,6 +135,9 @@ def _decimal(source: Source, there: list[int], given: str | None) -> tuple[str, 
 def _check_one_sign(source: Source, there: list[int], sign: str) -> None:
     """Refuse an abscissa that can be one only by the other decimal sign than that of the ordinate."""
     other = "," if sign == "." else "."
+    x, y = ("".join(each for k in there if isinstance(each := column.cells[k], str)) for column in (source.x, source.y))
+    if other not in x or other in y:
+        return
     if not _plausible(source, there, sign) and _plausible(source, there, other):
         held = " and ".join(repr(column.cells[there[0]]) for column in (source.x, source.y))
         place, row = source.block.sheet.place, source.block.rows[there[0]]
