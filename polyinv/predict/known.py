@@ -145,14 +145,16 @@ def _read(name: str, given: str, system: System) -> tuple[Stated, bool]:
 
 def _decimal(name: str, parts: Sequence[str]) -> str:
     """The decimal sign of a value and its error, by which both are numbers that can be."""
-    readings = {sign: [part_of(part, sign).value for part in parts] for sign in (".", ",")}
+    read = {sign: [part_of(part, sign) for part in parts] for sign in (".", ",")}
+    readings = {sign: [part.value for part in found] for sign, found in read.items()}
     fitting = [sign for sign, values in readings.items() if None not in values]
     written = " ± ".join(parts)
     if "," not in written:
         return "."
     if not fitting and all(any(values[k] is not None for values in readings.values()) for k in range(len(parts))):
         raise InputError(f"{name} is said to be {written}: decimal commas and points; needs one of them")
-    fitting = [sign for sign in fitting if can_be(name, [value for value in readings[sign][:1] if value])] or fitting
+    meant = {sign: in_units(read[sign][0], Part(None), name) for sign in fitting}
+    fitting = [sign for sign, found in meant.items() if found is None or can_be(name, found[:1])] or fitting
     if len(fitting) == 2:
         at = next(k for k, part in enumerate(parts) if "," in part)
         one, other = (f"{values[at]:g}" for values in readings.values())

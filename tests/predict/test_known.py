@@ -69,6 +69,8 @@ def test_thousands_are_told_from_decimals_where_one_cannot_be():
     [
         ("time=3,600", "time is said to be 3,600: 3,600 may be 3600 or 3.6; write one of these"),
         ("time=3600±1,000", "time is said to be 3600 ± 1,000: 1,000 may be 1000 or 1; write one of these"),
+        ("cBA_0=1,500 mmol/L", "cBA_0 is said to be 1,500 mmol/L: 1,500 mmol/L may be 1500 or 1.5; write one of these"),
+        ("Mn=20,500 kDa", "Mn is said to be 20,500 kDa: 20,500 kDa may be 20500 or 20.5; write one of these"),
         ("temp=70.5±0,5", "temp is said to be 70.5 ± 0,5: decimal commas and points; needs one of them"),
         ("temp=70 min", "temp is said to be 70 min; needs a number in °C, K or °F"),
         ("temp=70±0.5 min", "temp is said to be 70±0.5 min; needs a number in °C, K or °F"),
