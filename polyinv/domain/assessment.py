@@ -170,12 +170,14 @@ def assess(observations: Observations) -> pd.DataFrame:
         recipe of the box; ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
     """
     parts = blocks(len(observations), BLOCK, "applicability domain")
-    return pd.concat([_assess(observations[rows]) for rows in parts])
+    given = known_outside_box(observations)  # of all rows at once, which tell the unit together
+    return pd.concat([_assess(observations[rows], given[rows]) for rows in parts])
 
 
-def _assess(observations: Observations) -> pd.DataFrame:
-    table = _graded(observations)
-    outside = torch.tensor(((table["applicability"] == "outside") & ~table["guess"]).to_numpy())
+def _assess(observations: Observations, given: list[str]) -> pd.DataFrame:
+    table = _graded(observations, given)
+    doubtful = zip(table["applicability"], given, strict=True)
+    outside = torch.tensor([grade == "outside" and not known for grade, known in doubtful])
     for row, meant in enumerate(residual_meant(observations, outside, _graded)):
         if meant:
             said = f"{observations.system.residual} {observations.residual_monomer[row].item():g}, {meant}"
@@ -183,7 +185,9 @@ def _assess(observations: Observations) -> pd.DataFrame:
     return table
 
 
-def _graded(observations: Observations) -> pd.DataFrame:
+def _graded(observations: Observations, given: list[str] | None = None) -> pd.DataFrame:
+    """Assess a block of observations, of which it is known how known values lie outside the box, or none does."""
+    given = [""] * len(observations) if given is None else given
     found, system = Deviations.of(observations), observations.system
     known = limits(system)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
@@ -195,7 +199,6 @@ def _graded(observations: Observations) -> pd.DataFrame:
     far = np.array([each["far"] for each in limits_of_rows])
     ratio = (found.kinds / scale).nan_to_num(0.0, posinf=torch.inf)
     distance, worst = (part.numpy() for part in ratio.max(-1))
-    given = known_outside_box(observations)
     grade = np.where([bool(each) for each in given], 2, (distance > 1).astype(int) + (distance > far))
     table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance})
     table["false_alarms"] = FALSE_ALARMS if system.limits else np.nan  # unknown where limits are another system's

@@ -223,6 +223,12 @@ def test_residual_monomer_that_is_merely_wrong_is_seldom_called_a_conversion(tab
     assert found["guess"].mean() < 0.1
 
 
+def test_a_known_value_outside_the_box_stays_the_reason_beside_a_conversion(table):
+    reacted = 1 - table["cBA_time"] / table["cBA_0"]
+    found = with_residual(table.head(20).assign(temp=95.0), reacted.head(20), ["cBA_0", "temp"])
+    assert (found["reason"] == "temp 95 outside 60 to 80 °C").all()
+
+
 def test_rows_outside_for_another_reason_have_no_guess(table):
     shifted = curves(table.head(40), lambda w: w + 0.2 * np.roll(w, 20, axis=1))
     found = with_residual(shifted, shifted["cBA_time"], ["temp", "time"])

@@ -12,6 +12,7 @@ import polyinv
 from polyinv.cli import main
 from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
+from polyinv.domain import assessment
 from polyinv.domain.assessment import assess
 from polyinv.predict.answers import WARNINGS
 from polyinv.predict.predictor import Predictor
@@ -54,6 +55,13 @@ def test_guesses_of_the_unit_agree_in_a_file_and_before(polymers, tmp_path, caps
     assert main(["predict", str(tmp_path / "table.csv"), "--out", str(tmp_path / "answers.csv")]) == 0
     said = capsys.readouterr().err + " ".join(pd.read_csv(tmp_path / "answers.csv")["reason"])
     assert set(re.findall(r"if it is (?:in )?(min|h)\b", said)) == {unit}
+
+
+def test_the_unit_is_guessed_from_all_rows_whatever_the_blocks(polymers, monkeypatch):
+    table = polymers[["Mn", "Mw"]].assign(time=[1.0, 30.0])
+    monkeypatch.setattr(assessment, "BLOCK", 1)
+    reasons = assess(Observations.from_table(table))["reason"].tolist()
+    assert [reason.rpartition(" ")[2] for reason in reasons] == ["min", "min"]
 
 
 def test_a_known_time_that_may_be_minutes_or_hours_is_guessed_alike(polymers, tmp_path, capsys):
