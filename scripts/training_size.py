@@ -29,7 +29,8 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.observations import Observations
 from polyinv.data.splits import VALIDATION_SHARE, Split
-from polyinv.evaluation.closed_loop import closed_loop, simulated
+from polyinv.evaluation.closed_loop import closed_loop
+from polyinv.evaluation.simulated import simulated
 from polyinv.mmd import LOG_M
 from polyinv.models import MODELS
 from polyinv.models.options import Training

@@ -24,6 +24,7 @@ PRELOADED = (
     "polyinv.domain.assessment",
     "polyinv.domain.words",
     "polyinv.evaluation.closed_loop",
+    "polyinv.evaluation.simulated",
     "polyinv.experiment.evaluate",
     "polyinv.models.forest",
     "polyinv.models.training",

@@ -18,7 +18,7 @@ from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.features import errors_of
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.data.stated import stated_errors
-from polyinv.data.workbook import check_physical
+from polyinv.data.table_checks import check_physical
 from polyinv.errors import InputError, unknown
 from polyinv.instrument.errors import (
     LEAST,

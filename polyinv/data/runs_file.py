@@ -9,7 +9,7 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.curves import LEAST_POINTS
-from polyinv.data.files.names import letters
+from polyinv.data.files.names import is_conversion
 from polyinv.data.files.numbers import is_missing, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
@@ -26,7 +26,6 @@ from polyinv.reactions import conversion
 CONVERSION = "conversion"
 POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
 """Column of a curve at a point, log10(M / g/mol), in any unit of the ordinate: ``w_at_4.35``."""
-_CONVERSION = re.compile(r"(monomer)?(conversion|conv|umsatz|umsetzung|conversi[oó]n|x)(de(l)?monom[eè]re?)?")
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +86,8 @@ def _as_people_write(path: Path, system: System) -> pd.DataFrame:
     for warning in warnings:
         log.warning("%s: %s", path, warning)
     for name in [*raw.columns]:
-        base, unit = split_unit(str(name))
-        if _CONVERSION.fullmatch(letters(base)) and CONVERSION not in raw:
+        if is_conversion(str(name)) and CONVERSION not in raw:
+            _, unit = split_unit(str(name))
             shares = unit is not None and unit.quantity == "share"
             raw[CONVERSION] = _as_numbers(raw[name], path) / (100 if shares else 1)
         elif POINT.fullmatch(str(name)) or name == CONVERSION:

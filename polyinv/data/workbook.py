@@ -4,8 +4,6 @@ A table is a DataFrame with the columns of a system, one row per snapshot of a r
 workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_data`` leaves out the scalars.
 """
 
-import datetime
-import difflib
 import hashlib
 import logging
 import zipfile
@@ -19,21 +17,18 @@ import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.stated_system import COLUMN, check_stated, stating
+from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
-from polyinv.mmd import area, unit_area
 from polyinv.quantities import MMD
 from polyinv.runtime.files import cache_folder, check_new, written
 
 SHEETS = ("compuesta", "mmd_raw_data")
 """Sheets of the published workbook: with all columns, and without residual monomer and means."""
-_NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 FORMATS = (".xlsx", ".csv", ".npz")
 LARGE = 1_000_000
 """Bytes of a .csv file that is no table of people, if it has columns of a system."""
 CHUNK = 2048
 """Rows of a .csv file that are read as text at once."""
-AREA_TOLERANCE = 0.02
-"""How far the area under a distribution may be from one."""
 
 log = logging.getLogger(__name__)
 
@@ -113,11 +108,11 @@ def read_table(
     else:
         raw = _read_raw(path, sheet, place, system)
         check_stated(raw, system, place)
-        table = _numbers(raw, columns, place, system)
+        table = numbers_in(raw, columns, place, system)
         check_table(table, place, system)
         if sheet:
             _store(table, cache)
-    return _with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
+    return with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
 
 def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
@@ -195,7 +190,7 @@ def _observations_in(
     index = tables[0].index.append([table.index for table in tables[1:]])
     del tables
     table = pd.DataFrame(numbers, index, list(system.columns), copy=False)
-    table = _with_unit_area(table, place, normalize=normalize, option="--normalize")
+    table = with_unit_area(table, place, normalize=normalize, option="--normalize")
     return table, pd.concat(others)
 
 
@@ -209,11 +204,11 @@ def _numbers_and_others(raw: pd.DataFrame, place: str, system: System) -> tuple[
     there = [column for column in system.columns if column in names]
     if not there:
         hint = "; separate columns by commas" if ";" in "".join(names) else f"; it has {', '.join(names[:8])}"
-        raise InputError(f"{place} has none of the columns {_short(system.columns)}{hint}")
+        raise InputError(f"{place} has none of the columns {short(system.columns)}{hint}")
     if 0 < len(set(there) & set(MMD)) < len(MMD):
         absent = next(column for column in MMD if column not in there)
         raise InputError(f"{place}: column {absent!r} is missing, and a curve needs all of MMD1 … MMD100")
-    table = _numbers(raw, there, place, system, gaps=True).reindex(columns=list(system.columns))
+    table = numbers_in(raw, there, place, system, gaps=True).reindex(columns=list(system.columns))
     curve = table[list(MMD)].notna()
     torn = curve.any(axis=1) & ~curve.all(axis=1)
     if torn.any():
@@ -223,35 +218,6 @@ def _numbers_and_others(raw: pd.DataFrame, place: str, system: System) -> tuple[
         )
     check_physical(table, place, system)
     return table, raw.drop(columns=[*there, *raw.columns.intersection([COLUMN])])
-
-
-def check_table(table: pd.DataFrame, place: str, system: System) -> None:
-    """Refuse rows that cannot be measurements of a polymer; the index of ``table`` is the row number to report.
-
-    Raises:
-        InputError: The first impossible value, or the first row that stands there twice.
-    """
-    check_physical(table, place, system)
-    twice = table.duplicated()
-    if twice.any():
-        row = twice.idxmax()
-        first = (table == table.loc[row]).all(axis=1).idxmax()
-        raise InputError(f"{place}: row {row} repeats row {first} ({twice.sum()} such rows); each has to stand once")
-
-
-def check_physical(table: pd.DataFrame, place: str, system: System) -> None:
-    """Refuse numbers that no polymer has; NaN is a missing input.
-
-    Raises:
-        InputError: The first of them.
-    """
-    above = {quantity.name: quantity.above for quantity in system.recipe} | {"Mn": 0.0, "Mw": 0.0}
-    for column in table.columns.intersection(list(above)):
-        _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
-    for column in table.columns.intersection([system.residual, *MMD]):
-        _refuse(table[column] < 0, table[column], place, "has to be zero or more")
-    if {"Mn", "Mw"} <= set(table.columns):
-        _refuse(table["Mw"] < table["Mn"] * (1 - 1e-9), table["Mw"], place, "is less than Mn, which cannot be")
 
 
 def checksum(table: pd.DataFrame) -> str:
@@ -280,7 +246,7 @@ def _headed(cells: pd.DataFrame, place: str, system: System) -> pd.DataFrame:
 def _refuse_doubled(names: pd.Series, place: str, system: System) -> None:
     """Refuse a column that stands there twice: pandas would rename the second."""
     found = [str(name).strip() for name in names]
-    _check_doubled(found, [column for column in system.columns if column in found], place)
+    check_doubled(found, [column for column in system.columns if column in found], place)
 
 
 def _read_raw(path: Path, sheet: str | None, place: str, system: System) -> pd.DataFrame:
@@ -354,77 +320,6 @@ def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 def _counted(frame: pd.DataFrame) -> pd.DataFrame:
     frame.index = frame.index + 2  # the line of names is row 1
     return frame.dropna(how="all")  # the empty lines that spreadsheets leave at the end
-
-
-def _numbers(
-    raw: pd.DataFrame, columns: Sequence[str], place: str, system: System, *, gaps: bool = False
-) -> pd.DataFrame:
-    raw = raw.rename(columns=lambda name: str(name).strip())
-    _check_columns(list(raw.columns), columns, place, system)
-    raw = raw.astype({column: object for column in columns if raw[column].dtype.kind in "bmMO"})
-    for column in raw.columns.intersection(list(columns)):
-        if raw[column].dtype == object:  # dates, durations and truth values are no numbers
-            raw[column] = [str(cell) if isinstance(cell, _NO_NUMBERS) else cell for cell in raw[column]]
-    table = raw[list(columns)].apply(pd.to_numeric, errors="coerce").astype(float)
-    bad = ~np.isfinite(table.to_numpy())
-    if gaps:
-        bad &= ~raw[list(columns)].isna().to_numpy()
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        cell = raw[columns[column]].iloc[row]
-        what = "is empty or a formula without a value" if pd.isna(cell) else f"holds {str(cell)!r}"
-        hint = "; write decimals with a point" if isinstance(cell, str) and "," in cell else ""
-        hint += ", or nothing" * gaps
-        raise InputError(f"{place}, row {table.index[row]}, column {columns[column]!r} {what}; needs a number{hint}")
-    return table
-
-
-def _check_doubled(found: list[str], columns: Sequence[str], place: str) -> None:
-    doubled = [column for column in columns if found.count(column) > 1]
-    if doubled:
-        raise InputError(f"{place}: column {doubled[0]!r} stands there {found.count(doubled[0])} times")
-
-
-def _check_columns(found: list[str], columns: Sequence[str], place: str, system: System) -> None:
-    _check_doubled(found, columns, place)
-    missing = [column for column in columns if column not in found]
-    if missing:
-        spare = [name for name in found if name not in system.columns]
-        close = difflib.get_close_matches(missing[0], spare, n=1)
-        hint = f"; is {close[0]!r} meant for it?" if close else f"; a table needs {_short(columns)}"
-        more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
-        raise InputError(f"{place}: column {missing[0]!r}{more} missing{hint}")
-
-
-def _short(columns: Sequence[str]) -> str:
-    return ", ".join([column for column in columns if column not in MMD] + ["MMD1 … MMD100"] * (MMD[0] in columns))
-
-
-def _refuse(bad: pd.Series, values: pd.Series, place: str, rule: str) -> None:
-    if bad.any():
-        row = bad.idxmax()
-        raise InputError(f"{place}, row {row}, column {values.name!r} holds {values.loc[row]:g}; {rule}")
-
-
-def _with_unit_area(
-    table: pd.DataFrame, place: str, *, normalize: bool, option: str = "--data.normalize true"
-) -> pd.DataFrame:
-    if MMD[0] not in table:
-        return table
-    curves = table[list(MMD)].to_numpy()
-    areas = area(curves)
-    if (areas == 0).any():
-        row = table.index[(areas == 0).argmax()]
-        raise InputError(f"{place}, row {row}: the distribution is zero everywhere")
-    if normalize:
-        return table.assign(**dict(zip(MMD, unit_area(curves).T, strict=True)))
-    off = np.abs(areas - 1) > AREA_TOLERANCE
-    if off.any():
-        raise InputError(
-            f"{place}, row {table.index[off.argmax()]}: the distribution integrates to {areas[off.argmax()]:.4g} "
-            f"instead of 1 over log10 M ({off.sum()} of {len(off)} rows are off); {option} rescales them"
-        )
-    return table
 
 
 def _write_workbook(table: pd.DataFrame, path: Path, system: System) -> None:

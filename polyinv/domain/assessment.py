@@ -21,7 +21,8 @@ from polyinv.chemistry import System
 from polyinv.data.observations import Observations
 from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit, names_of_deviations, observed_numbers
-from polyinv.domain.recipe_box import known_outside_box
+from polyinv.domain.recipe_box import GUESSED, known_outside_box
+from polyinv.domain.residual import residual_meant
 from polyinv.errors import InputError
 from polyinv.instrument.expected import NUISANCES
 from polyinv.mmd import LOG_M, mean_molar_masses
@@ -164,14 +165,29 @@ def assess(observations: Observations) -> pd.DataFrame:
     Returns:
         A line for each, under its label. ``applicability``: inside, edge or outside; ``distance``: the largest
         deviation over its limit, above 1 not inside; ``false_alarms``: share of observations from inside the box that
-        get as far as 1; ``reason``: what deviates most, in words, empty inside; ``closest_<value>``: the closest
+        get as far as 1; ``reason``: what deviates most, in words, empty inside; ``guess``: whether a known value or the
+        residual monomer would fit in another unit, which the reason says then; ``closest_<value>``: the closest
         recipe of the box; ``nearest_<value>``: the nearest of the recipes that the box is sampled with.
     """
     parts = blocks(len(observations), BLOCK, "applicability domain")
-    return pd.concat([_assess(observations[rows]) for rows in parts])
+    given = known_outside_box(observations)  # of all rows at once, which tell the unit together
+    return pd.concat([_assess(observations[rows], given[rows]) for rows in parts])
 
 
-def _assess(observations: Observations) -> pd.DataFrame:
+def _assess(observations: Observations, given: list[str]) -> pd.DataFrame:
+    table = _graded(observations, given)
+    doubtful = zip(table["applicability"], given, strict=True)
+    outside = torch.tensor([grade == "outside" and not known for grade, known in doubtful])
+    for row, meant in enumerate(residual_meant(observations, outside, _graded)):
+        if meant:
+            said = f"{observations.system.residual} {observations.residual_monomer[row].item():g}, {meant}"
+            table.iloc[row, [table.columns.get_loc(name) for name in ("reason", "guess")]] = [said, True]
+    return table
+
+
+def _graded(observations: Observations, given: list[str] | None = None) -> pd.DataFrame:
+    """Assess a block of observations, of which it is known how known values lie outside the box, or none does."""
+    given = [""] * len(observations) if given is None else given
     found, system = Deviations.of(observations), observations.system
     known = limits(system)
     at = level(found.kinds[:, KINDS.index("roughness")]).tolist()
@@ -183,10 +199,10 @@ def _assess(observations: Observations) -> pd.DataFrame:
     far = np.array([each["far"] for each in limits_of_rows])
     ratio = (found.kinds / scale).nan_to_num(0.0, posinf=torch.inf)
     distance, worst = (part.numpy() for part in ratio.max(-1))
-    given = known_outside_box(observations)
     grade = np.where([bool(each) for each in given], 2, (distance > 1).astype(int) + (distance > far))
     table = pd.DataFrame({"applicability": np.array(GRADES)[grade], "distance": distance})
     table["false_alarms"] = FALSE_ALARMS if system.limits else np.nan  # unknown where limits are another system's
+    table["guess"] = [GUESSED in each for each in given]
     table["reason"] = [
         given[row] or ("" if inside else _in_words(KINDS[kind], found.fit, row, system))
         for row, (inside, kind) in enumerate(zip(grade == 0, worst, strict=True))

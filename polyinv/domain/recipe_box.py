@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from polyinv.data.files.units import if_meant_otherwise
+from polyinv.data.files.units import fits, likely_units
 from polyinv.data.observations import Observations
 from polyinv.instrument.errors import SUFFIX
 from polyinv.quantities import Quantity
@@ -14,25 +14,34 @@ MARGIN = 0.1
 
 WITHIN = 2.5
 """Standard deviations by which a known value may lie outside: the true one may still be inside."""
-NEAR = 0.1
-"""How far beyond the box a guess may lie, as a share of its width."""
+GUESSED = " if it is "
+"""Stands in each guess."""
 
 
-def guessed_unit(quantity: Quantity, value: float) -> str:
-    """Guess the unit of a value outside the box of its quantity: a clause that begins with a comma, or nothing.
+def guessed_units(quantity: Quantity, values: Tensor) -> list[str]:
+    """Guess the unit of values (B,) outside the box of their quantity: clauses that begin with a comma, or nothing.
+
+    The unit is the one that most of them would fit; of several that do equally well, all are named.
 
     Example:
         >>> from polyinv.chemistry import load_system
         >>> monomer, initiator, temp, time = load_system("butyl_acrylate").recipe
-        >>> guessed_unit(temp, 343.15), guessed_unit(time, 60), guessed_unit(initiator, 10.9), guessed_unit(temp, 300)
-        (', 70 °C if it is in K', ', 3600 s if it is in min', ', 0.0109 mol/L if it is in mmol/L', '')
+        >>> guessed_units(temp, torch.tensor([343.15, 300.0]).double())
+        [', 70 °C if it is in K', '']
+        >>> guessed_units(time, torch.tensor([1.0, 30.0]).double()), guessed_units(time, torch.tensor([1.0]).double())
+        ([', 60 s if it is in min', ', 1800 s if it is in min'], [', 3600 s if it is in h'])
     """
-    guesses = if_meant_otherwise(value, quantity.unit)
-    for margin in (0.0, NEAR * (quantity.high - quantity.low)):
-        for unit, meant in guesses.items():
-            if quantity.low - margin <= meant <= quantity.high + margin and meant > quantity.above:
-                return f", {meant:.4g} {quantity.unit} if it is in {unit}"
-    return ""
+    units = likely_units(values.tolist(), quantity.unit, quantity.low, quantity.high)
+    said = []
+    for value in values.tolist():
+        meant = {unit.name: unit.converted(value) for unit in units}
+        clauses = [
+            f"{converted:.4g} {quantity.unit}{GUESSED}in {name}"
+            for name, converted in meant.items()
+            if fits(converted, quantity.low, quantity.high) and converted > quantity.above
+        ]
+        said.append(f", {' or '.join(clauses)}" if clauses else "")
+    return said
 
 
 def leaving_box(recipes: Tensor, observations: Observations) -> Tensor:
@@ -53,8 +62,10 @@ def known_outside_box(observations: Observations) -> list[str]:
     system, recipes = observations.system, observations.recipe
     leaving = leaving_box(recipes, observations)
     said = [""] * len(recipes)
-    for row, at in leaving.nonzero().tolist():
-        quantity, value = system.recipe[at], recipes[row, at].item()
+    for at, quantity in enumerate(system.recipe):
+        rows = leaving[:, at].nonzero()[:, 0]
+        values = recipes[rows, at]
         box = f"{quantity.low:g} to {quantity.high:g} {quantity.unit}"
-        said[row] = said[row] or f"{quantity.name} {value:g} outside {box}{guessed_unit(quantity, value)}"
+        for row, value, unit in zip(rows.tolist(), values.tolist(), guessed_units(quantity, values), strict=True):
+            said[row] = said[row] or f"{quantity.name} {value:g} outside {box}{unit}"
     return said

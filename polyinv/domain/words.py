@@ -12,10 +12,10 @@ from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.data.features import errors_of
-from polyinv.data.observations import Observations
+from polyinv.data.observations import NOTHING, Observations
 from polyinv.data.patterns import inputs_of, name_of
 from polyinv.domain.expectations import SURE, Expectations
-from polyinv.domain.recipe_box import guessed_unit, leaving_box
+from polyinv.domain.recipe_box import guessed_units, leaving_box
 from polyinv.domain.typical_errors import BEYOND_95, TypicalErrors, typical_errors
 from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
@@ -113,10 +113,11 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
         if name in RELATIVE:
             of = column.removesuffix(SUFFIX)
             scale = observations.x([of])[:, 0]
-        large = errors[column] > getattr(TRAINED, name) * scale * (1 + 1e-9)
+        learned = (getattr(TRAINED, name) * scale).clamp(min=NOTHING)
+        large = errors[column] > learned * (1 + 1e-9)
         if large.any():
             row = int(large.nonzero()[0])
-            most = getattr(TRAINED, name) * scale[row].item()
+            most = learned[row].item()
             line = (
                 f"{_rows(large, observations.labels)}: {column} {errors[column][row].item():.3g} is larger than "
                 f"{most:.3g}, up to which models have learned; the answers are more certain than they should be"
@@ -128,6 +129,8 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
 def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     """Warn of each value of the recipe, known or answered, that leaves the box in which models have learned.
 
+    An answer beside a known value outside is a guess anyway, of which nothing more is said.
+
     Args:
         recipes: Known and answered values, (N, V).
         observations: Which of them are known, and what each row is called.
@@ -135,17 +138,18 @@ def outside_box(recipes: Tensor, observations: Observations) -> list[Finding]:
     given, rows = ~observations.recipe.isnan(), observations.labels
     system = observations.system
     found, leaving = [], leaving_box(recipes, observations)
+    guesses = (leaving & given).any(-1)
     for at, quantity in enumerate(system.recipe):
         learned = f"outside the range {quantity.low:g} to {quantity.high:g} {quantity.unit} that the model has learned"
         out = leaving[:, at] & given[:, at]
         if out.any():
-            unit = guessed_unit(quantity, recipes[out.nonzero()[0, 0], at].item())
+            unit = guessed_units(quantity, recipes[out, at])[0]
             line = (
                 f"{_rows(out, rows)}: {quantity.name} is given as {_first(out, recipes[:, at], rows, 'g')}{unit}, "
                 f"{learned}; the answers to the rest are guesses"
             )
             found.append(Finding(line, out, f"{quantity.name} is given outside the range"))
-        out = leaving[:, at] & ~given[:, at]
+        out = leaving[:, at] & ~given[:, at] & ~guesses
         if out.any():
             line = (
                 f"{_rows(out, rows)}: the answer for {quantity.name} is {_first(out, recipes[:, at], rows, '.3g')}, "

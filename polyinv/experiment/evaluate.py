@@ -69,7 +69,7 @@ def evaluate(
         data: Table of recipes and observations to evaluate on; none takes the test rows of the grid that the run kept
             apart, and the off-grid set.
         given: What a conditional model is given, see `polyinv.data.patterns`; the composite by default.
-        method: What the closed loop simulates by, one of `polyinv.evaluation.closed_loop.METHODS`.
+        method: What the closed loop simulates by, one of `polyinv.evaluation.simulated.METHODS`.
         errors: Measure the rows with these errors first, see `polyinv.instrument.errors.LEVELS`; a model that takes
             errors is told them. None takes the rows as they are.
 
@@ -81,7 +81,7 @@ def evaluate(
     """
     output = Path(output)
     refuse_existing(output)
-    from polyinv.evaluation.closed_loop import METHODS
+    from polyinv.evaluation.simulated import METHODS
 
     folder = model_folder(path)
     model = load_model(folder)

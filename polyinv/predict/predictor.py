@@ -24,6 +24,7 @@ from polyinv.predict.answers import (
 )
 from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
+from polyinv.predict.conversion import CONVERSION, with_conversion
 from polyinv.predict.fits import INTERVAL, Fits, fits, only_inside, with_intervals
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
@@ -75,7 +76,8 @@ class Predictor:
         Args:
             rows: A table with any of the columns of the model's system, NaN where missing, or a file, see
                 `read_rows`, or `polyinv.data.observations.Observations`.
-            known: Values that hold for every row; text may state an error, such as ``"70±0.5"``.
+            known: Values that hold for every row, ``conversion`` and errors such as ``sec_broadening`` among them; text
+                may state an error, such as ``"70±0.5"``.
             ask: Values of the recipe to answer even where the rows have them.
             errors: How well all is known of which nothing is stated: one of `polyinv.instrument.errors.LEVELS`, or
                 values by the names of `polyinv.instrument.errors.MeasurementErrors`; ``exact`` for simulated rows.
@@ -142,7 +144,11 @@ class Predictor:
             if idle:
                 raise InputError(f"{self.folder} takes no known values of the recipe ({idle[0]}); {RELEASED.name} does")
         check_asked(ask, known, self.model.system)
-        return without_useless(observations.forgetting(ask).with_known(known, errors))
+        others_known = {name: value for name, value in known.items() if name != CONVERSION}
+        observations = observations.forgetting(ask).with_known(others_known, errors)
+        if CONVERSION in known:
+            observations = with_conversion(observations, known[CONVERSION])
+        return without_useless(observations)
 
     @one_thread()
     def answers(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.data.files.doubts import conversions
+from polyinv.data.files.conversions import with_residual
+from polyinv.data.files.names import is_conversion
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
 from polyinv.data.files.recognise import Found, recognise
@@ -107,9 +108,11 @@ def _table(
     assert found.table is not None
     options.refuse_idle(called, "is a table", used=("sheet", "unit", "decimal"))
     raw, notes, warnings = read_results(found.table, options, system)
-    _say(called, [*found.notes, *notes], [*warnings, *conversions([*map(str, raw.columns)], system)])
+    raw, more_notes, more_warnings = with_residual(raw, system)
+    _say(called, [*found.notes, *notes, *more_notes], [*warnings, *more_warnings])
     table, others = observations_of(raw, found.table.sheet.place, normalize=normalize, system=system)
-    _say_what_is_not_used(others, table, system)
+    used = [name for name in others if more_notes and is_conversion(str(name))]
+    _say_what_is_not_used(others.drop(columns=used), table, system)
     return table, others
 
 

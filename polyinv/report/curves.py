@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
-from polyinv.evaluation.closed_loop import simulated
+from polyinv.evaluation.simulated import simulated
 from polyinv.mmd import LOG_M
 from polyinv.quantities import MMD
 from polyinv.report.figures import GREY, INK, ORANGE

@@ -18,7 +18,7 @@ DICTIONARIES = {
     "TRANSFORMS": "polyinv.data.transforms",
     "LOSSES": "polyinv.models.losses",
     "ACTIVATIONS": "polyinv.models.networks",
-    "METHODS": "polyinv.evaluation.closed_loop",
+    "METHODS": "polyinv.evaluation.simulated",
     "SIGNALS": "polyinv.data.files.options",
     "UNITS": "polyinv.data.files.options",
     "BASELINES": "polyinv.data.files.options",

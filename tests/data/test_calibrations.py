@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from openpyxl import Workbook
 
-from polyinv.data.measured import read_curve
+from polyinv.data.measured import read_curve, read_curves
 from polyinv.errors import InputError
 
 V = np.linspace(10, 22, 601)
@@ -125,3 +125,26 @@ def test_an_offset_of_a_chromatogram_is_refused_in_the_words_of_a_curve(calibrat
     with pytest.raises(InputError, match="of its peak, as with an offset; --baseline linear"):
         calibrated(table())
     assert calibrated(table(), baseline="linear")[0] == RIGHT
+
+
+def test_chromatograms_below_each_other_are_read_all(tmp_path):
+    """With a calibration only the longest was read, without a word on the others."""
+    shifted = np.interp(V + 0.5, V, SIGNAL)
+    runs = {"A": SIGNAL, "B": shifted}
+    head = "Volume (mL)\tRI (mV)"
+    parts = [[f"Sample: {name}", head, *map("{:.5f}\t{:.6g}".format, V, y), ""] for name, y in runs.items()]
+    (tmp_path / "runs.txt").write_text("\n".join(line for part in parts for line in part))
+    (tmp_path / "cal.csv").write_text(table())
+    first, second = read_curves(tmp_path / "runs.txt", calibration=tmp_path / "cal.csv")
+    assert [first.sample, second.sample] == ["A", "B"]
+    assert [first.Mn, first.Mw] == RIGHT
+    assert second.Mn > 1.3 * first.Mn
+
+
+def test_chromatograms_in_a_long_table_are_read_all(tmp_path):
+    rows = [f"{name};{v:.5f};{y:.6g}" for name in ("A", "B") for v, y in zip(V, SIGNAL, strict=True)]
+    (tmp_path / "runs.csv").write_text("\n".join(["Sample;Volume (mL);RI", *rows]))
+    (tmp_path / "cal.csv").write_text(table())
+    curves = read_curves(tmp_path / "runs.csv", calibration=tmp_path / "cal.csv")
+    assert [curve.sample for curve in curves] == ["A", "B"]
+    assert [curves[1].Mn, curves[1].Mw] == RIGHT

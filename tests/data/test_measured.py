@@ -365,6 +365,42 @@ def test_a_file_that_is_no_curve_is_refused(tmp_path, suffix, content):
     assert looks_like_curve(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_text_with_tabs_that_is_called_xls_is_text(density, w, tmp_path, encoding):
+    path = tmp_path / "curve.xls"
+    path.write_text(text_of(FINE, density(FINE), "log M\tw(log M)", "{:.6f}\t{:.6g}"), encoding=encoding)
+    assert apart(read_curve(path).w, w) < 0.01
+
+
+@pytest.mark.parametrize("start", ["<html><table>", "\n<!DOCTYPE html>\n", "<?xml version='1.0'?>\n"])
+@pytest.mark.parametrize("suffix", [".xls", ".csv"])
+def test_a_web_page_is_called_one(tmp_path, suffix, start):
+    (tmp_path / f"curve{suffix}").write_text(f"{start}<tr><td>3.1</td><td>0.2</td></tr>")
+    with pytest.raises(InputError, match=r"holds HTML or XML, no columns; open it in a spreadsheet program"):
+        read_curve(tmp_path / f"curve{suffix}")
+
+
+def test_two_decimal_signs_in_two_columns_are_said(density):
+    text = text_of(FINE, density(FINE), form="{:.3f}").splitlines()
+    mixed = [f"{line.replace('.', ',')};{y:.5f}" for line, y in zip(text[1:], density(FINE), strict=True)]
+    with pytest.raises(InputError, match=r"row 2 holds '1,003' and '0.00000': decimal commas and points"):
+        curve_of("\n".join(["log M;w(log M)", *mixed]), "file")
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+def test_three_decimals_of_a_molar_mass_in_kg_are_no_thousands(density, w, mark):
+    text = text_of(10 ** (FINE - 3), density(FINE), "M;w(log M)", "{:.3f};{:.3f}").replace(".", mark)
+    assert apart(curve_of(text, "file", unit="kg/mol").w, w) < 0.03
+    with pytest.raises(InputError, match="looks like kg/mol"):
+        curve_of(text, "file")
+
+
+@pytest.mark.parametrize(("x", "said"), [("溶出時間（分）", "an elution time"), ("溶出体積", "an elution volume")])
+def test_a_chromatogram_with_japanese_names_is_told(density, x, said):
+    with pytest.raises(InputError, match=f"column '{x}' is {said}, no molar mass"):
+        curve_of(text_of(22 - 3 * FINE, density(FINE), f"{x};強度"), "file")
+
+
 def test_files_and_sheets_that_are_not_there(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_curve(tmp_path / "a.csv")

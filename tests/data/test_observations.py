@@ -199,7 +199,7 @@ def test_every_column_of_errors_is_recognized(table, column):
 
 
 @pytest.mark.parametrize("column", ERRORS)
-@pytest.mark.parametrize("cell", [0, -0.5, np.inf, -np.inf, "0", "much", "0,5", "1e999", "nan?", "±0.5", True])
+@pytest.mark.parametrize("cell", [0, -0.5, np.inf, -np.inf, "0", "much", "0,5,5", "1e999", "nan?", "±0.5", True])
 def test_an_error_is_a_positive_number(table, column, cell):
     with pytest.raises(InputError, match=rf"row c, column '{column}' holds '.*'; needs a number above 0") as error:
         Observations.from_table(table.assign(**{column: [0.01, 0.01, cell, 0.01, 0.01, 0.01]}))

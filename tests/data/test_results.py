@@ -27,6 +27,9 @@ def read(tmp_path):
         ("Sample;Mn (kDa) ± 0.8;Mw (kDa);temp ± 0.5 (°C);time ± 1 (min)", "a;40.1;88.2;70;30"),
         ("Sample;Mn (kDa);±;Mw (kDa);temp;temp_error;time (min);SD time (min)", "a;40.1;0.8;88.2;70;0.5;30;1"),
         ("Sample;Mn ± SD (kDa);Mw (kDa);temp;time (min)", "a;40.1 ± 0.8;88.2;70 ± 0.5;30 ± 1"),
+        ("Sample;Mn;Mw;temp;time", "a;40,1 ± 0,8 kDa;88,2 kDa;70 ± 0,5 K;30 min ± 60 s"),
+        ("Sample;Mn (kDa);Mw (kDa);temp (°C);time", "a;40.1 ± 0.8;88.2;70 ± 0.5 K;30 ± 1 min"),
+        ("Sample;Mn (kDa);Mw (kDa);temp;time (s)", "a;40,1＋－0,8;88,2;70±0,5°C;1800 ± 1 min"),
     ],
 )
 def test_errors_are_stated_in_the_unit_of_their_value(read, header, row):
@@ -85,6 +88,63 @@ def test_units_may_stand_between_names_and_numbers(read):
 def test_a_column_in_an_unknown_unit_is_said(read, caplog):
     read("Mn;Mw;T (Ra)", "40100;88200;618")
     assert "column 'T (Ra)' is not used: its unit is none of temp" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["[BA]0 (g/L)", "monomer (wt%)", "residual monomer (%)"])
+def test_a_concentration_in_another_unit_is_said(read, caplog, name):
+    read(f"Mn;Mw;{name}", "40100;88200;30")
+    assert f"column {name!r} is not used: its unit is none of cBA_" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("cBA_0;Conversion (%)", "1.5;64"),
+        ("cBA_0;Umsatz / %", "1,5;64,0"),
+        ("cBA_0;X", "1.5;0.64"),
+        ("cBA_0;conv.", "1.5;64 %"),
+        ("[BA]0 (mmol/L);転化率 (%)", "1500;64"),
+    ],
+)
+def test_a_conversion_is_the_residual_monomer_of_rows_with_their_initial_one(read, caplog, names, cells):
+    table = read(f"Mn;Mw;{names}", f"40100;88200;{cells}", "40100;88200;;")
+    assert table["cBA_time"].tolist() == [pytest.approx(0.54), pytest.approx(np.nan, nan_ok=True)]
+    assert "not used" not in caplog.text
+
+
+def test_errors_of_conversions_are_shares(read):
+    table = read("Mn;Mw;cBA_0;X (%)", "40100;88200;1.5;64 ± 2", "40100;88200;1.5;60")
+    assert table["conversion_error"].tolist() == pytest.approx([0.02, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "said"),
+    [
+        ("X (%)", "64", "column 'X (%)' is not used; a conversion needs cBA_0 in the same row, or goes in as cBA_time"),
+        ("cBA_0;X", "1.5;64", "column 'X' is not used: row 2 holds '64'; needs 0 to 1, or 0 to 100 in a column"),
+        ("cBA_0;X (%)", "1.5;high", "column 'X (%)' is not used: row 2 holds 'high'"),
+        ("cBA_0;X", "1.5;0.64 ± 2 %", "column 'X' is not used: row 2 holds '0.64 ± 2 %'"),
+        ("cBA_0;conv NMR;conv GC", "1.5;0.64;0.6", "columns 'conv NMR' and 'conv GC' are not used: both hold"),
+    ],
+)
+def test_a_conversion_that_is_not_clear_is_not_used(read, caplog, names, cells, said):
+    table = read(f"Mn;Mw;{names}", f"40100;88200;{cells}")
+    assert table["cBA_time"].isna().all()
+    assert said in caplog.text
+
+
+def test_a_table_with_japanese_names(read):
+    table = read("試料,数平均分子量,重量平均分子量 Mw,反応温度（℃）,反応時間(分)", "P1,40100,88200,70,30")
+    assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == [40100, 88200, 70, 1800]
+
+
+def test_the_error_in_a_name_has_the_decimal_sign_of_the_table(read):
+    assert read("Mn;Mw;temp ±0,5", "40100;88200;70")["temp_error"].tolist() == [0.5]
+
+
+def test_rows_in_two_units_are_said_by_a_value_that_stands_there(read, caplog):
+    read("Mn;Mw;temp", "40100;88200;70", "40100;88200;343.15")
+    assert "temp' holds 343.15 °C, outside of 60 to 80; if it is K, it is 70 °C" in caplog.text
 
 
 def test_half_an_error_is_refused(read):

@@ -6,6 +6,8 @@ import pytest
 
 from polyinv.chemistry import load_system
 from polyinv.cli import main
+from polyinv.data.files.doubts import conversions
+from polyinv.data.files.names import is_conversion
 from polyinv.data.runs_file import read_runs
 from polyinv.data.source import simulate_table
 from polyinv.errors import InputError
@@ -138,3 +140,16 @@ def test_the_command_says_what_agrees(written, tmp_path, capsys):
     assert "literature coefficients" in said
     assert len(pd.read_csv(out)) == 3
     assert main(["compare", str(tmp_path / "no.csv"), "--system", "MMA"]) == 2
+
+
+CONVERSIONS = [
+    "conversion", "Conversion (%)", "X", "x_BA [%]", "Monomerumsatz", "Umsatz / %", "conv. (NMR)",
+    "conversión de monómero", "taux de conversion", "grado de conversión (%)", "転化率 (%)",
+]  # fmt: skip
+OTHERS = ["conventional Mn", "convolution", "converted", "x axis", "conversion_error", "Mn", "time", ""]
+
+
+@pytest.mark.parametrize("name", [*CONVERSIONS, *OTHERS])
+def test_a_conversion_is_known_by_its_name_alike_to_predict_and_compare(name, tmp_path):
+    assert is_conversion(name) == (name in CONVERSIONS)
+    assert (conversions([name], load_system("butyl_acrylate")) != []) == (name in CONVERSIONS)

@@ -186,3 +186,51 @@ def test_calibration_gives_the_stated_share():
     limit = torch.stack([torch.tensor(found[kind]).double()[at] for kind in KINDS], -1)
     alarms = (kinds > limit).any(-1).double().mean().item()
     assert alarms == pytest.approx(FALSE_ALARMS, abs=4e-3)
+
+
+def with_residual(table: pd.DataFrame, values: pd.Series, known: list[str]) -> pd.DataFrame:
+    given = table.drop(columns=[name for name in TARGETS if name not in known]).assign(cBA_time=values)
+    return assess(Observations.from_table(given, assumed="ordinary"))
+
+
+@pytest.mark.parametrize("known", [["cBA_0", "temp"], ["temp", "time"]], ids=["monomer known", "monomer unknown"])
+@pytest.mark.parametrize(("factor", "meaning"), [(1, "a conversion"), (100, "a conversion in %")])
+def test_a_conversion_given_as_residual_monomer_is_guessed(table, known, factor, meaning):
+    table = table.head(40)
+    reacted = 1 - table["cBA_time"] / table["cBA_0"]
+    found = with_residual(table, factor * reacted, known)
+    outside = found["applicability"] == "outside"
+    assert outside.mean() > 0.5
+    assert found["guess"][outside].mean() > 0.8
+    assert found["reason"][found["guess"]].str.contains(rf" if it is {meaning}(?: or |$)").all()
+    assert (found["reason"][~outside & (found["applicability"] == "inside")] == "").all()
+    if "cBA_0" in known:
+        row = int(np.flatnonzero(found["guess"])[0])
+        assert f", {table['cBA_time'].iloc[row]:.3g} mol/L if" in found["reason"].iloc[row]
+
+
+def test_residual_monomer_in_mmol_is_guessed(table):
+    found = with_residual(table.head(20), 1000 * table["cBA_time"].head(20), ["temp", "time"])
+    assert found["guess"].mean() > 0.8
+    assert found["reason"].str.contains(" mol/L if it is in mmol/L").sum() == found["guess"].sum()
+
+
+@pytest.mark.parametrize("factor", [0.3, 3.0])
+def test_residual_monomer_that_is_merely_wrong_is_seldom_called_a_conversion(table, factor):
+    table = table.head(100)
+    found = with_residual(table, factor * table["cBA_time"], ["cBA_0", "temp", "time"])
+    assert (found["applicability"] == "outside").mean() > 0.7
+    assert found["guess"].mean() < 0.1
+
+
+def test_a_known_value_outside_the_box_stays_the_reason_beside_a_conversion(table):
+    reacted = 1 - table["cBA_time"] / table["cBA_0"]
+    found = with_residual(table.head(20).assign(temp=95.0), reacted.head(20), ["cBA_0", "temp"])
+    assert (found["reason"] == "temp 95 outside 60 to 80 °C").all()
+
+
+def test_rows_outside_for_another_reason_have_no_guess(table):
+    shifted = curves(table.head(40), lambda w: w + 0.2 * np.roll(w, 20, axis=1))
+    found = with_residual(shifted, shifted["cBA_time"], ["temp", "time"])
+    assert (found["applicability"] == "outside").mean() > 0.8
+    assert not found["guess"].any()

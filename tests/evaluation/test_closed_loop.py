@@ -16,7 +16,8 @@ from polyinv.data.bundled import load_bundled
 from polyinv.data.observations import Observations
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.evaluation.closed_loop import METHODS, closed_loop, distance, limits, physical, simulated, summary
+from polyinv.evaluation.closed_loop import closed_loop, distance, summary
+from polyinv.evaluation.simulated import METHODS, limits, physical, simulated
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import MMD
 from polyinv.simulate import sampling, solvers

@@ -9,7 +9,7 @@ from polyinv.data import observations, workbook
 from polyinv.data.bundled import load_bundled
 from polyinv.domain import assessment, words
 from polyinv.errors import InputError
-from polyinv.evaluation import closed_loop
+from polyinv.evaluation import closed_loop, simulated
 from polyinv.predict import answers as answering
 from polyinv.predict import writing
 from polyinv.predict.rows import read_rows
@@ -31,7 +31,7 @@ def little_at_once(monkeypatch):
     monkeypatch.setattr(words, "AT_ONCE", 13)
     monkeypatch.setattr(assessment, "BLOCK", 16)
     monkeypatch.setattr(closed_loop, "BLOCK", 25)
-    monkeypatch.setattr(closed_loop, "DRAWN", 7)
+    monkeypatch.setattr(simulated, "DRAWN", 7)
     monkeypatch.setattr(observations, "CHECKED", 6)
 
 

@@ -1,5 +1,6 @@
 """What the log says of a row, the file says, too; what no reactor has is no answer."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import polyinv
 from polyinv.cli import main
 from polyinv.data.observations import Observations
 from polyinv.data.source import simulate_table
+from polyinv.domain import assessment
 from polyinv.domain.assessment import assess
 from polyinv.predict.answers import WARNINGS
 from polyinv.predict.predictor import Predictor
@@ -43,6 +45,31 @@ def test_a_known_value_outside_the_box_is_outside_and_its_unit_is_guessed(polyme
     found = assess(Observations.from_table(known))
     assert (found["applicability"] == "outside").all()
     assert found["reason"].tolist() == [said] * 2
+
+
+@pytest.mark.parametrize(("times", "unit"), [([1.0, 30.0], "min"), ([1.0, 0.5], "h")])
+def test_guesses_of_the_unit_agree_in_a_file_and_before(polymers, tmp_path, capsys, times, unit):
+    """An hour and a minute are both written as 1; the other rows say which is meant."""
+    table = polymers.drop(columns=["cBA_0", "cAIBN_0", "time", *polymers.filter(like="MMD")]).assign(time=times)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert main(["predict", str(tmp_path / "table.csv"), "--out", str(tmp_path / "answers.csv")]) == 0
+    said = capsys.readouterr().err + " ".join(pd.read_csv(tmp_path / "answers.csv")["reason"])
+    assert set(re.findall(r"if it is (?:in )?(min|h)\b", said)) == {unit}
+
+
+def test_the_unit_is_guessed_from_all_rows_whatever_the_blocks(polymers, monkeypatch):
+    table = polymers[["Mn", "Mw"]].assign(time=[1.0, 30.0])
+    monkeypatch.setattr(assessment, "BLOCK", 1)
+    reasons = assess(Observations.from_table(table))["reason"].tolist()
+    assert [reason.rpartition(" ")[2] for reason in reasons] == ["min", "min"]
+
+
+def test_a_known_time_that_may_be_minutes_or_hours_is_guessed_alike(polymers, tmp_path, capsys):
+    polymers[["Mn", "Mw"]].to_csv(tmp_path / "table.csv", index=False)
+    known = ["--known", "temp=70,time=1", "--out", str(tmp_path / "answers.csv")]
+    assert main(["predict", str(tmp_path / "table.csv"), *known]) == 0
+    said = capsys.readouterr().err
+    assert set(re.findall(r"if it is (?:in )?(min|h)\b", said)) == {"h"}
 
 
 def test_values_inside_the_box_are_no_reason(polymers):
@@ -91,6 +118,26 @@ def test_a_file_of_which_most_deviates_is_said_to_be_of_another_laboratory(polym
     assert (answers["applicability"] != "inside").all()
     assert "8 of 8 rows are not inside: kinetics or instrument differ" in caplog.text
     assert answers[WARNINGS].str.contains("kinetics or instrument differ").all()
+
+
+def test_of_a_file_in_kelvin_the_unit_alone_is_said(polymers, tmp_path, capsys):
+    table = pd.concat([polymers] * 4, ignore_index=True).drop(columns=["cBA_0", "cAIBN_0"])
+    table.assign(temp=table["temp"] + 273.15).to_csv(tmp_path / "table.csv", index=False)
+    assert main(["predict", str(tmp_path / "table.csv"), "--out", str(tmp_path / "answers.csv")]) == 0
+    said = capsys.readouterr().err
+    assert "70 °C if it is in K" in said
+    for other in ("kinetics or instrument differ", "the answer for cBA_0 is", "make another curve"):
+        assert other not in said
+    said = pd.read_csv(tmp_path / "answers.csv")[WARNINGS].str.split("; ").explode()
+    assert set(said) <= {"temp is given outside the range", "no possible answer for cAIBN_0"}
+
+
+def test_rows_without_a_guess_still_deviate_alike(polymers, caplog):
+    many = pd.concat([polymers.filter(like="MMD")] * 4, ignore_index=True)
+    moved = many.shift(-8, axis=1).fillna(0.0).assign(temp=[343.15, *[70.0] * 7], time=3600.0)
+    answers = polyinv.load().predict(moved, normalize=True)
+    assert "7 of 7 rows are not inside: kinetics or instrument differ" in caplog.text
+    assert answers[WARNINGS].str.contains("kinetics or instrument differ").tolist() == [False, *[True] * 7]
 
 
 def test_an_infinite_deviation_is_no_huge_number(polymers):

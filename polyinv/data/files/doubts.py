@@ -1,22 +1,23 @@
 """What looks odd in a table of results: units that would fit better, means of no polymer, conversions."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
-from polyinv.data.files.names import letters
+from polyinv.data.files.names import is_conversion
 from polyinv.data.files.options import Options
-from polyinv.data.files.units import Unit, if_meant_otherwise, quantity_of
+from polyinv.data.files.units import Unit, fits, likely_units, quantity_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 
 LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
-_CONVERSION = re.compile(r".*(conversion|umsatz|conv).*|^x$")
+SHORT = 100.0
+"""Times in s below which another unit may be meant, whatever the box."""
+_UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
 
 
 def suspicions(column: str, values: np.ndarray, system: System, called: str, remedy: str | None = None) -> list[str]:
@@ -33,21 +34,42 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     if column not in box or not len(given):
         return []
     low, high = box[column]
-    value = float(np.median(given))
-    margin = 0.25 * (high - low)
-    quantity = quantity_of(column)
-    least = 60.0 if quantity == "time" else low
-    if (value >= (100.0 if quantity == "time" else least - margin)) and value <= high + margin:
+    unit = _UNIT[quantity_of(column)]
+    odd = sorted(each for each in given.tolist() if not fits(each, low, high) or (unit == "s" and each < SHORT))
+    if 2 * len(odd) < len(given):
         return []
-    unit = {"temperature": "°C", "time": "s", "concentration": "mol/L"}[quantity]
-    for other, converted in if_meant_otherwise(value, unit).items():
-        if low - margin <= converted <= high + margin and converted > 0:
-            remedy = remedy or f"name the column '{column} ({other})', or convert it"
-            return [
-                f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {other}, it is "
-                f"{converted:.4g} {unit}: {remedy}"
-            ]
-    return []
+    value, others = odd[len(odd) // 2], likely_units(odd, unit, low, high)
+    meant = [
+        f"{other.name}, it is {other.converted(value):.4g} {unit}"
+        for other in others
+        if fits(other.converted(value), low, high)
+    ]
+    if column == system.residual and 1 < value <= 100:
+        meant.append(f"a conversion in %, it is {1 - value / 100:.3g} times {system.targets[0]}")
+    if not meant:
+        return []
+    named = " or ".join(f"'{column} ({other.name})'" for other in others)
+    remedy = remedy or (f"name the column {named}, or convert it" if named else "convert it")
+    return [
+        f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {', or if it is '.join(meant)}: "
+        f"{remedy}"
+    ]
+
+
+def can_be(column: str, values: Sequence[float], factor: float = 1.0) -> bool:
+    """Whether values of a column are those of some polymer, by which thousands are told from decimals.
+
+    Args:
+        column: Of a system.
+        values: In its unit; molar masses in one that is to be multiplied.
+        factor: What a molar mass is multiplied by to be in g/mol.
+    """
+    if not len(values):
+        return True
+    if column in ("Mn", "Mw"):
+        return bool(500 < float(np.median(values)) * factor < 1e8)
+    low, high = {"temp": (-80.0, 500.0), "time": (0.0, 1e6)}.get(column, (0.0, 50.0))
+    return low <= max(values) <= high
 
 
 def check_masses(
@@ -74,8 +96,9 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
     """Say that a conversion is not used where the residual monomer would be."""
     used = {*system.columns, *error_columns(system.recipe, system.residual), COLUMN}
     names = [name for name in columns if name not in used]
-    found = [name for name in names if _CONVERSION.fullmatch(letters(name))]
+    found = [name for name in names if is_conversion(name)]
     return [
-        f"column {name!r} is not used; a conversion goes in as {system.residual}, the residual monomer in mol/L"
+        f"column {name!r} is not used; a conversion needs {system.targets[0]} in the same row, or goes in as "
+        f"{system.residual}, the residual monomer in mol/L"
         for name in found[:1]
     ]

@@ -200,6 +200,24 @@ def _by_unit(kind: str | None, unit: Unit | None) -> str | None:
     return known.get(quantity or "", None) if kind is None else kind
 
 
+_BY = "(final|total|overall|nmr|gc|grav(imetric)?|monomer[eo]?s?|ba|mma|sty?|percent|pct|frac(tion)?|of|de|del|du|by)*"
+_CONVERSION = re.compile(
+    rf"(tauxde|gradode|degreeof)?{_BY}(conversions?|conv|umsatz|umsetzung|(umsatz|umsetzungs)grad|x){_BY}"
+)
+_JAPANESE_CONVERSION = re.compile(r"\s*(モノマー)?(転化|転換|反応)率")
+
+
+def is_conversion(text: str) -> bool:
+    """Whether the name of a column is that of a conversion.
+
+    Example:
+        >>> [is_conversion(name) for name in ("X", "Monomerumsatz [%]", "conv. (NMR)", "conventional Mn")]
+        [True, True, True, False]
+    """
+    base, _ = split_unit(text)
+    return _JAPANESE_CONVERSION.match(base) is not None or _CONVERSION.fullmatch(letters(base)) is not None
+
+
 def average_of(text: str) -> tuple[str, Unit | None] | None:
     """The average that a name is, with its unit: Mn, Mw, Mz, Mp, D.
 

@@ -47,8 +47,8 @@ _PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _POWER = re.compile(r"\s*[x×*·]\s*10\s*\^?\s*\(?([+-]?\d+)\)?$", re.IGNORECASE)
 _SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
 _SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
-PLUS_MINUS = re.compile(r"±|\+\s*/?\s*[-\N{MINUS SIGN}]")
-"""Between a value and its error: ``±``, ``+-`` or ``+/-``."""
+PLUS_MINUS = re.compile(r"±|[+＋]\s*[/／]?\s*[-－\N{MINUS SIGN}]")
+"""Between a value and its error: ``±``, ``+-`` or ``+/-``, full-width signs, too."""
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -66,6 +66,8 @@ def number(cell: Cell, decimal: str = ".") -> float | None:
         return float(cell)
     if _SUPERSCRIPT.search(cell):
         cell = _SUPERSCRIPT.sub(lambda power: "^" + unicodedata.normalize("NFKC", power[0]), cell)
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFKC", cell)  # full-width digits
     text = _POWER.sub(r"e\1", cell.translate(_SIGNS).strip().removesuffix("%").strip())
     if _INFINITE.fullmatch(text):
         return math.inf

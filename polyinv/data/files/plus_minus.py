@@ -1,10 +1,11 @@
 """Errors behind ± in the cells and the names of a table, in the unit of their value."""
 
+import math
 import re
 from typing import NamedTuple
 
 from polyinv.data.files.numbers import PLUS_MINUS, Cell, number
-from polyinv.data.files.units import Unit, unit_of
+from polyinv.data.files.units import Unit, quantity_of, unit_of
 
 _IN_NAME = re.compile(rf"\s*(?:{PLUS_MINUS.pattern})\s*(?:(?P<error>\d[\d.,]*\s*%?)|[A-Za-zσ.]+)", re.IGNORECASE)
 
@@ -33,7 +34,7 @@ def parted(cell: Cell) -> tuple[Cell, str | None]:
     """
     if not isinstance(cell, str) or not PLUS_MINUS.search(cell):
         return cell, None
-    value, error = PLUS_MINUS.split(re.sub(r"[()]", "", cell), maxsplit=1)
+    value, error = PLUS_MINUS.split(re.sub(r"[()（）]", "", cell), maxsplit=1)
     return value.strip(), error.strip()
 
 
@@ -46,13 +47,45 @@ def part_of(text: Cell, sign: str) -> Part:
     """
     value = number(text, sign)
     if not isinstance(text, str) or value is not None:
-        return Part(value, None, isinstance(text, str) and text.rstrip().endswith("%"))
+        return Part(value, None, isinstance(text, str) and text.rstrip().endswith(("%", "％")))
     digits, _, written = text.strip().rpartition(" ")
-    if not digits:
-        match = re.fullmatch(r"([-+\d.,eE]*\d)([^\d\s].*)", text.strip())
+    if not digits or number(digits, sign) is None:  # no blank between, or one in the unit
+        match = re.fullmatch(r"([-+\d.,eE]*\d)\s*([^\d\s].*)", text.strip())
         digits, written = match.groups() if match else ("", "")
     unit = unit_of(written)
     return Part(number(digits, sign) if unit else None, unit)
+
+
+def in_units(value: Part, error: Part, column: str, unit: Unit | None = None) -> tuple[float, float] | None:
+    """A value and its error, NaN where there is none, in polyinv's unit of a column; None where the units do not fit.
+
+    A unit behind the error holds for both if the value has none. Of temperatures it does not: an error of 0.5 K is one
+    of 0.5 °C.
+
+    Args:
+        value: With a number.
+        error: Without one, if none is stated; a share of the value where it has a per cent sign.
+        column: Of a system.
+        unit: That of the column, where its name says it.
+
+    Example:
+        >>> in_units(part_of("30", "."), part_of("1 min", "."), "time")
+        (1800.0, 60.0)
+        >>> in_units(part_of("70", "."), part_of("0.5 K", "."), "temp")
+        (70.0, 0.5)
+    """
+    assert value.value is not None
+    quantity = quantity_of(column)
+    behind = None if error.percent else error.unit
+    if any(each and each.quantity != quantity for each in (value.unit, behind)) or (
+        value.unit and unit not in (None, value.unit)
+    ):
+        return None
+    taken = value.unit or unit or (behind if quantity != "temperature" else None) or Unit("", quantity)
+    converted = taken.converted(value.value)
+    if error.value is None:
+        return converted, math.nan
+    return converted, error.value * abs(converted) / 100 if error.percent else error.value * (behind or taken).factor
 
 
 def without_error(name: str) -> str:

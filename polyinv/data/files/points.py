@@ -116,6 +116,7 @@ def _decimal(source: Source, there: list[int], given: str | None) -> tuple[str, 
     cells = [column.cells[k] for column in (source.x, source.y) for k in there]
     signs = possible_decimals(cells)
     if len(signs) == 1:
+        _check_one_sign(source, there, signs[0])
         return signs[0], ""
     fits = [sign for sign in signs if _plausible(source, there, sign)]
     if len(fits) != 1:
@@ -129,6 +130,18 @@ def _decimal(source: Source, there: list[int], given: str | None) -> tuple[str, 
     mark = "," if any(isinstance(cell, str) and "," in cell for cell in cells) else "."
     meaning = "a decimal sign" if fits[0] == mark else "a sign of thousands"
     return fits[0], f"{mark!r} is taken for {meaning}; --decimal says otherwise"
+
+
+def _check_one_sign(source: Source, there: list[int], sign: str) -> None:
+    """Refuse an abscissa that can be one only by the other decimal sign than that of the ordinate."""
+    other = "," if sign == "." else "."
+    x, y = ("".join(each for k in there if isinstance(each := column.cells[k], str)) for column in (source.x, source.y))
+    if other not in x or other in y:
+        return
+    if not _plausible(source, there, sign) and _plausible(source, there, other):
+        held = " and ".join(repr(column.cells[there[0]]) for column in (source.x, source.y))
+        place, row = source.block.sheet.place, source.block.rows[there[0]]
+        raise InputError(f"{place}, row {row} holds {held}: decimal commas and points; needs one of them")
 
 
 def _plausible(source: Source, there: list[int], sign: str) -> bool:

@@ -27,8 +27,12 @@ def read_book(path: Path | str, sheet: str | None = None) -> Book:
     if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file" if not path.exists() else f"{path} is a folder; needs a file")
     with path.open("rb") as file:
-        start = file.read(8)
-    if start.startswith(SIGNATURES) or path.suffix.lower() in ENDINGS:
+        start = file.read(1000)
+    if _is_markup(start):
+        raise InputError(
+            f"{path} holds HTML or XML, no columns; open it in a spreadsheet program and save it as .xlsx or .csv"
+        )
+    if start.startswith(SIGNATURES) or (path.suffix.lower() in ENDINGS and not _is_text(start)):
         return read_workbook(path, sheet)
     if sheet is not None:
         raise InputError(f"{path} has no sheets; only a workbook (.xlsx, .xls, .ods) has")
@@ -39,6 +43,18 @@ def read_book(path: Path | str, sheet: str | None = None) -> Book:
             "MB is read (a table with commas and polyinv's own names of columns may be larger)"
         )
     return Book(path, sheets_of_text(decoded(path.read_bytes(), str(path)), str(path)))
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file that begins so is text, as what some programs call .xls."""
+    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return wide or (b"\n" in start and all(byte >= 32 or byte in b"\t\n\r\f" for byte in start))
+
+
+def _is_markup(start: bytes) -> bool:
+    return (
+        start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table"))
+    )
 
 
 def sheets_of_text(text: str, place: str) -> list[Sheet]:

@@ -1,6 +1,6 @@
 """What the cells of a file are: curves, a chromatogram, or a table of results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from polyinv.chemistry import System
@@ -69,8 +69,8 @@ def recognise(book: Book, options: Options, system: System) -> Found:
     for at, found_blocks in blocks.items():
         runs = [block for block in found_blocks if _is_chromatogram(block) or _is_bare(block)]
         if runs and options.calibration is not None:
-            notes = _of_sheets(book, at, "a chromatogram")
-            return Found(tuple(chromatograms_in(max(runs, key=lambda b: len(b.rows)), options)), None, tuple(notes))
+            sources, notes = _chromatograms(runs, options)
+            return Found(tuple(sources), None, (*_of_sheets(book, at, "a chromatogram"), *notes))
     for at, found_blocks in blocks.items():
         try:
             longest = max(found_blocks, key=lambda block: len(block.rows))
@@ -193,21 +193,37 @@ def _curves(blocks: Sequence[Block], options: Options, system: System) -> tuple[
     fit = [block for block in blocks if is_curve_block(block, options, system)]
     best = min(map(_rank, fit))
     taken = [block for block in fit if _rank(block) == best]
-    kinds = [[column.name.kind or column.name.text for column in block.columns] for block in taken]
-    if len(taken) > 1 and any(each != kinds[0] for each in kinds):
+    if len(taken) > 1 and any(_kinds(block) != _kinds(taken[0]) for block in taken):
         taken = [max(taken, key=lambda block: len(block.rows))]
-    sources = []
+
+    def read(block: Block) -> list[Source]:
+        return curves_in(block, x=options.x, y=options.y, signal=options.stated_signal)
+
+    return _sources(taken, read), _passed_over(blocks, taken)
+
+
+def _chromatograms(runs: Sequence[Block], options: Options) -> tuple[list[Source], list[str]]:
+    """The longest chromatogram, and those with the same columns below or above it."""
+    longest = max(runs, key=lambda block: len(block.rows))
+    like = [block for block in runs if len(block.rows) >= LEAST_POINTS and _kinds(block) == _kinds(longest)]
+    taken = like or [longest]
+    return _sources(taken, lambda block: chromatograms_in(block, options)), _passed_over(runs, taken)
+
+
+def _kinds(block: Block) -> list[str]:
+    return [column.name.kind or column.name.text for column in block.columns]
+
+
+def _sources(taken: Sequence[Block], read: Callable[[Block], list[Source]]) -> list[Source]:
+    """The curves of blocks, each with a name of its own."""
+    sources: list[Source] = []
     for number, block in enumerate(taken, 1):
-        here = [
-            source
-            for part in _by_label(block)
-            for source in curves_in(part, x=options.x, y=options.y, signal=options.stated_signal)
-        ]
+        here = [source for part in _by_label(block) for source in read(part)]
         if len(taken) > 1:
             title = _title_of(block) or f"curve {number}"
             here = [replace(each, sample=f"{title} {each.sample or ''}".strip()) for each in here]
         sources += here
-    return _named_once(sources), _passed_over(blocks, taken)
+    return _named_once(sources)
 
 
 def _passed_over(blocks: Sequence[Block], taken: Sequence[Block]) -> list[str]:
@@ -241,8 +257,9 @@ def _title_of(block: Block) -> str | None:
     """The name of the sample in the rows above a block."""
     for row in sorted(block.titles, reverse=True):
         cells = [said(cell) for cell in block.titles[row] if not is_missing(cell)]
-        if cells and letters(cells[0]) in SAMPLES:
-            return " ".join(cells[1:]) or None
+        called, _, name = cells[0].partition(":") if cells else ("", "", "")
+        if cells and letters(called) in SAMPLES:
+            return " ".join([name, *cells[1:]]).strip() or None
     texts = [[said(cell) for cell in cells if not is_missing(cell)] for _, cells in sorted(block.titles.items())]
     short = [cells[0] for cells in texts if len(cells) == 1 and len(cells[0]) < 60 and not is_number(cells[0])]
     return short[-1] if short else None

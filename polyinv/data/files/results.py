@@ -8,12 +8,12 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
-from polyinv.data.files.doubts import check_masses, suspicions
+from polyinv.data.files.doubts import can_be, check_masses, suspicions
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
-from polyinv.data.files.plus_minus import Part, error_in, part_of, parted, says_error
+from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error
 from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, units_below
-from polyinv.data.files.units import Unit, plain, quantity_of, split_unit, unit_of
+from polyinv.data.files.units import Unit, plain, split_unit, unit_of
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX
 from polyinv.quantities import MMD
@@ -22,7 +22,6 @@ _SPREAD = re.compile(
     r"(mean|average|mittelwert|durchschnitt|promedio|media|moyenne|sd|std|stdev|stddev|standardabweichung|rsd|cv|"
     r"desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ)\W*(\(.*\))?\W*"
 )
-_AS_IT_IS = Unit("", "")
 
 
 def read_results(table: Table, options: Options, system: System) -> tuple[pd.DataFrame, list[str], list[str]]:
@@ -45,7 +44,8 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
     _check_formulas(table, columns, rows, place)
-    sign = _decimal(table, columns, cells, options, place)
+    written = {at: _with_error(cells[at], table.names[at]) for at in columns}
+    sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
     notes, warnings = [], []
     beside = _errors_beside(table, columns, system)
@@ -104,7 +104,8 @@ def _with_unknown_units(
     said_units = []
     for at, name in enumerate(table.names):
         bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
-        found = meaning(bare, system) if count and at not in columns and at not in beside else None
+        spare = count and at not in columns and at not in beside
+        found = (meaning(bare, system) or meaning(f"{bare} (mol/L)", system)) if spare else None
         if found and found[0] not in [column for column, _ in columns.values()]:
             said_units.append(f"column {name!r} is not used: its unit is none of {found[0]}")
     return said_units
@@ -199,24 +200,14 @@ def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) ->
         return np.nan, np.nan
     text, behind = parted(cell)
     value, error = part_of(text, sign), part_of(behind or "", sign)
-    stated = value.unit or (error.unit if error.unit and error.unit.quantity != "share" else None)
-    known = stated is None or (stated.quantity == quantity_of(column) and unit in (None, stated))
-    if value.value is None or not np.isfinite(value.value) or not known or (behind is not None and error.value is None):
+    torn = value.value is None or not np.isfinite(value.value) or (behind is not None and error.value is None)
+    found = None if torn else in_units(value, error, column, unit)
+    if found is None:
         hint = "; write decimals with one sign" if isinstance(cell, str) and re.search(r"\d[.,]\d", cell) else ""
         raise InputError(f"{where} holds {said(cell)!r}; needs a number{hint}, or nothing")
-    taken = stated or unit or _AS_IT_IS
-    converted = taken.converted(value.value)
-    return converted, np.nan if error.value is None else _error(error, converted, column, taken, f"{where} {behind!r}")
-
-
-def _error(error: Part, value: float, column: str, unit: Unit, where: str) -> float:
-    """An error in polyinv's unit of its column; a per cent sign makes it a share of the value."""
-    assert error.value is not None
-    if not error.percent:
-        return error.value * unit.factor
-    if column == "temp":
-        raise InputError(f"{where}: the error of a temperature; needs it in °C, not in per cent")
-    return error.value / 100 * abs(value)
+    if error.percent and column == "temp":
+        raise InputError(f"{where} {behind!r}: the error of a temperature; needs it in °C, not in per cent")
+    return found
 
 
 def _decimal(
@@ -255,11 +246,5 @@ def _texts(cells: Sequence[Cell]) -> Iterator[Cell]:
 def _can_be(column: tuple[str, Unit | None], cells: Sequence[Cell], sign: str, options: Options) -> bool:
     name, unit = column
     values = [value for cell in cells if isinstance(cell, str) and (value := number(cell, sign)) is not None]
-    if not values:
-        return True
-    if name in ("Mn", "Mw"):
-        factor = unit.factor if unit else 10.0 ** (3 if options.unit == "kg/mol" else 0)
-        return 500 < float(np.median(values)) * factor < 1e8
-    ranges = {"temp": (-80.0, 500.0), "time": (0.0, 1e6)}
-    low, high = ranges.get(name, (0.0, 50.0))
-    return low <= max(values) <= high
+    factor = unit.factor if unit else 10.0 ** (3 if options.unit == "kg/mol" else 0)
+    return can_be(name, values, factor)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,9 +39,9 @@ _UNITS = {
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
     Unit("K", "temperature", 1.0, -273.15): "k kelvin",
     Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf f fahrenheit",
-    Unit("s", "time"): "s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
-    Unit("min", "time", 60.0): "min mins minute minutes minuten min. minuto minutos",
-    Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden hora horas heure heures",
+    Unit("s", "time"): "秒 s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
+    Unit("min", "time", 60.0): "分 min mins minute minutes minuten min. minuto minutos",
+    Unit("h", "time", 3600.0): "時間 h hr hrs hour hours std stunde stunden hora horas heure heures",
     Unit("d", "time", 86400.0): "d day days tag tage dia dias jour jours",
     Unit("mL", "volume"): "ml milliliter milliliters milliliter cm3 cc",
     Unit("mol/L", "concentration"): "mol/l moll-1 mol/dm3 moldm-3 mole/l",
@@ -103,14 +104,44 @@ def _times(unit: Unit, power: re.Match[str], *, of_values: bool = False) -> Unit
     return Unit(f"10^{power['exponent']} {unit.name}".strip(), unit.quantity, unit.factor * 10.0**exponent)
 
 
+_JAPANESE = {
+    "数平均分子量": "Mn",
+    "重量平均分子量": "Mw",
+    "分子量": "M",
+    "モル質量": "M",
+    "温度": "temp",
+    "反応温度": "temp",
+    "重合温度": "temp",
+    "時間": "time",
+    "反応時間": "time",
+    "重合時間": "time",
+    "溶出時間": "retention time",
+    "保持時間": "retention time",
+    "溶出体積": "elution volume",
+    "溶出容量": "elution volume",
+    "強度": "signal",
+    "信号強度": "signal",
+    "検出器信号": "signal",
+    "残存モノマー": "residual monomer",
+    "残存モノマー濃度": "residual monomer",
+    "試料": "sample",
+    "試料名": "sample",
+}
+
+
 @lru_cache(maxsize=4096)
 def split_unit(name: str) -> tuple[str, Unit | None]:
-    """Part the name of a column into what it says and the unit in it.
+    """Part the name of a column into what it says and the unit in it; a Japanese name becomes an English one.
 
     Example:
-        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C"])]
-        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C')]
+        >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C", "時間（分）"])]
+        [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C'), ('time', 'min')]
     """
+    base, unit = _split(name)
+    return _JAPANESE.get(base.strip(), base), unit
+
+
+def _split(name: str) -> tuple[str, Unit | None]:
     text, found = plain(name), None
     if power := _POWER_OF_VALUES.search(text):
         base, unit = split_unit((text[: power.start()] + text[power.end() :]).strip())
@@ -136,6 +167,16 @@ def _tail(text: str) -> tuple[str, Unit] | None:
     return None
 
 
+def units_of(quantity: str) -> list[str]:
+    """Names of the units of a quantity, polyinv's own first.
+
+    Example:
+        >>> units_of("temperature")
+        ['°C', 'K', '°F']
+    """
+    return [unit.name for unit in _UNITS if unit.quantity == quantity]
+
+
 _QUANTITIES = {"Mn": "molar mass", "Mw": "molar mass", "temp": "temperature", "time": "time"}
 
 
@@ -145,14 +186,40 @@ def quantity_of(column: str) -> str:
 
 
 _OTHERS = {"°C": ("K", "°F"), "s": ("min", "h"), "mol/L": ("mmol/L",)}
+_MARGINS = (0.25, 0.1, 0.0)
+"""How far beyond a range a guess may lie, as a share of its width; below it, no farther than a fifth of its low end."""
 
 
-def if_meant_otherwise(value: float, name: str) -> dict[str, float]:
-    """What a value in a unit of polyinv would be in it, had it been meant in each of the others that people use.
+def likely_units(values: Sequence[float], name: str, low: float, high: float) -> list[Unit]:
+    """Which of the other units that people use most of the values would fit, had they been meant in it.
+
+    A range that is missed by a little counts, too; the best comes first, and several stand there if they do equally
+    well.
+
+    Args:
+        values: As if in the unit of polyinv, of which they fit the range badly.
+        name: That unit.
+        low, high: Range that they should lie in.
 
     Example:
-        >>> if_meant_otherwise(2.0, "s")
-        {'min': 120.0, 'h': 7200.0}
+        >>> [unit.name for unit in likely_units([1.0], "s", 300, 3600)]
+        ['h']
+        >>> [unit.name for unit in likely_units([1.0, 5.0, 30.0], "s", 300, 3600)]
+        ['min']
+        >>> [unit.name for unit in likely_units([1.5], "s", 60, 7200)]
+        ['min', 'h']
     """
     units = [unit for unit in _UNITS if unit.name in _OTHERS.get(name, ())]
-    return {unit.name: unit.converted(value) for unit in units}
+    fitting = {
+        unit: [sum(fits(unit.converted(value), low, high, margin) for value in values) for margin in _MARGINS]
+        for unit in units
+    }
+    best = max(fitting.values(), default=[0])
+    return [unit for unit, count in fitting.items() if count == best and best[0] > 0]
+
+
+def fits(value: float, low: float, high: float, margin: float = _MARGINS[0]) -> bool:
+    """Whether a value lies in a range, or misses it by no more than a share of its width."""
+    most = margin * (high - low)
+    least = max(low - most, low / 5) if low >= 0 and margin else low - most
+    return least <= value <= high + most
