@@ -20,7 +20,7 @@ from polyinv.data.workbook import is_own_table, observations_of, read_observatio
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS, STEP, without_oligomers
-from polyinv.quantities import MMD
+from polyinv.quantities import CHAINS, MMD
 from polyinv.runtime.collection import uncollected
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _say(called: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
 
 def _say_what_is_not_used(others: pd.DataFrame, table: pd.DataFrame, system: System) -> None:
     """Say which columns are passed through; warn if one is nearly the name of a column that is missing."""
-    stated = error_columns(system.recipe, system.residual)
+    stated = {*error_columns(system.recipe, system.residual), CHAINS}
     names = [" ".join(str(name).split()) for name in others.columns if name not in stated]
     if names:
         log.info("columns passed through and not used: %s", ", ".join(names))
@@ -178,6 +178,6 @@ def observed(
 
 
 def _with_errors(table: pd.DataFrame, others: pd.DataFrame, system: System) -> pd.DataFrame:
-    """Add the columns that state errors to a table of values; they are passed through, too."""
-    stated = error_columns(system.recipe, system.residual)
+    """Add the columns that state errors and chains to a table of values; they are passed through, too."""
+    stated = {*error_columns(system.recipe, system.residual), CHAINS}
     return table.join(others[[name for name in others.columns if name in stated]])
