@@ -7,8 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-RELEASED = sorted(path.name for kind in ("conditional", "posterior") for path in ROOT.glob(f"checkpoints/{kind}*"))
-SHIPPED = ("configs", *(f"checkpoints/{name}" for name in RELEASED))
+SHIPPED = ("configs", *sorted(f"checkpoints/{path.name}" for path in ROOT.glob("checkpoints/posterior*")))
 """Read by polyinv/runtime/resources.py."""
 
 

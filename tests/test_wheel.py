@@ -11,7 +11,7 @@ import pytest
 
 import polyinv
 from polyinv.errors import InputError
-from polyinv.runtime.resources import CONDITIONAL, CONFIGS, RELEASED, STUDIES, shipped_or
+from polyinv.runtime.resources import CONFIGS, RELEASED, STUDIES, shipped_or
 
 CLONE = Path(polyinv.__file__).parents[1]
 MOST = 10e6
@@ -31,7 +31,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_all_that_the_clone_ships(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for path in [*CONFIGS.rglob("*.yaml"), *CONDITIONAL.iterdir(), *RELEASED.iterdir()]:
+    for path in [*CONFIGS.rglob("*.yaml"), *RELEASED.iterdir()]:
         assert f"polyinv/shipped/{path.relative_to(CLONE).as_posix()}" in names
     package = Path(polyinv.__file__).parent.rglob("*")
     files = {path.relative_to(CLONE) for path in package if path.is_file() and "__pycache__" not in path.parts}
@@ -47,7 +47,7 @@ def test_an_installed_wheel_finds_its_model_and_configs_anywhere(wheel, tmp_path
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run([sys.executable, "-c", says], cwd=tmp_path, env=environment, capture_output=True, text=True)
     shipped = tmp_path / "site" / "polyinv" / "shipped"
-    assert done.stdout.split() == [str(shipped / "checkpoints" / "conditional"), str(shipped / "configs" / "mlp.yaml")]
+    assert done.stdout.split() == [str(shipped / "checkpoints" / "posterior"), str(shipped / "configs" / "mlp.yaml")]
 
 
 def test_a_bare_name_is_a_file_here_or_one_that_comes_along(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def advice(found: Fits, share: float = INTERVAL) -> pd.DataFrame:
 
     Returns:
         A line for each measurement: what it is, then for each unknown value how many times narrower its interval
-        becomes, most helpful first.
+        becomes, most helpful first; NaN of the value itself.
 
     Raises:
         InputError: There are several observations.
@@ -73,7 +73,9 @@ def _further(found: Fits, share: float) -> "Iterator[tuple[str, Tensor]]":
             known = many.recipe.clone()
             known[:, at] = recipes[:, at]
             told = replace(many, recipe=known)
-            yield _with_error(told, quantity), _mean_widths(found, told, share)
+            then = _mean_widths(found, told, share)
+            then[at] = torch.nan  # of what is told nothing is left to say
+            yield _with_error(told, quantity), then
     polymers = _simulated(many, recipes)
     if bool(observation.residual_monomer.isnan()):
         shown = replace(many, residual_monomer=polymers.residual_monomer)

@@ -110,8 +110,9 @@ def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     if wanted.advise:
         table = advice(found, wanted.interval)
         for line in table.to_dict("records"):
-            narrower = ", ".join(f"{name} {line[name]:.2g}" for name in table.columns[1:])
-            log.info("with %s, intervals become so many times narrower: %s", line["measure"], narrower)
+            narrower = ", ".join(f"{name} {line[name]:.2g}" for name in table.columns[1:] if not pd.isna(line[name]))
+            if narrower:
+                log.info("with %s, intervals become so many times narrower: %s", line["measure"], narrower)
         return table
     return answers
 

@@ -126,9 +126,7 @@ class Fits:
         mean = samples.mean(0).where(given.isnan(), given)
         shares = torch.tensor(SAID, dtype=torch.float64)
         errors = (samples - mean).abs().quantile(shares, dim=0).masked_fill(~given.isnan(), torch.nan)
-        spread = samples.std(0).masked_fill(~given.isnan(), torch.nan)
-        parts = torch.cat([mean[None], errors, spread[None]])
-        return _named(parts, ("", "rmse", "error_95", "spread"), self.observations)
+        return _named(torch.cat([mean[None], errors]), ("", "rmse", "error_95"), self.observations)
 
 
 def fits(model: InverseModel, observations: "Observations", sharpen: bool | None = None) -> Fits | None:
@@ -171,15 +169,21 @@ def with_intervals(answers: pd.DataFrame, found: Fits, share: float = INTERVAL) 
 
 def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     """Leave the intervals of polymers empty that no recipe of the box makes, and say so."""
+    from polyinv.domain.recipe_box import leaving_box
+
     outside = answers["applicability"] == "outside"
     if found.sharpened is not None:
         outside |= np.array([not each.fits for each in found.sharpened])
     if not outside.any():
         return answers
-    log.warning("%d of %d polymers are made by no recipe of the box: no interval is given", outside.sum(), len(outside))
+    known = leaving_box(found.observations.recipe, found.observations).any(-1).numpy()  # of which more is said
+    strange = outside & ~known
+    if strange.any():
+        said = "%d of %d polymers are made by no recipe of the box: no interval is given"
+        log.warning(said, strange.sum(), len(strange))
     ends = [f"{name}_{end}" for name in found.system.targets for end in ("low", "median", "high")]
     answers = answers.assign(**{name: answers[name].where(~outside) for name in ends})
-    return with_warnings(answers, ["no recipe of the box makes this polymer" if each else "" for each in outside])
+    return with_warnings(answers, ["no recipe of the box makes this polymer" if each else "" for each in strange])
 
 
 def samples_table(found: Fits, count: int) -> pd.DataFrame:
