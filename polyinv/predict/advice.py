@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.predict.fits import INTERVAL, SEED, Fits
+from polyinv.predict.fits import INTERVAL, SEED, Fits, significant
 from polyinv.quantities import MEANS, Quantity
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LATER = 2.0
 """Times of the first sample that a second one is taken at; half of it where that lies beyond the box."""
 BETTER_SEC = 0.5
 """Errors of a better instrument, as a share of those of this one."""
+DIGITS = 3
+"""Significant ones of a narrowing."""
 WIDE, WORTH = 0.25, 2.0
 """Share of the box from which on an interval is called open, and narrowing from which on advice is worth a sentence."""
 
@@ -58,7 +60,8 @@ def advice(found: Fits, share: float = INTERVAL) -> pd.DataFrame:
     at = [found.system.targets.index(name) for name in open_]
     table = pd.DataFrame([[name, *each[at].tolist()] for name, each in lines.items()], columns=["measure", *open_])
     best = table[open_].max(axis=1).sort_values(ascending=False, kind="stable").index
-    return table.loc[best].reset_index(drop=True)
+    numbers = significant(table.loc[best, open_], DIGITS)
+    return table.loc[best, ["measure"]].join(numbers).reset_index(drop=True)
 
 
 def _further(found: Fits, share: float) -> "Iterator[tuple[str, Tensor]]":

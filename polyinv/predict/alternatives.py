@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.predict.fits import SAMPLES, Fits
+from polyinv.predict.fits import DIGITS, SAMPLES, Fits, significant
 from polyinv.quantities import MEANS
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def alternatives(found: Fits, count: int) -> pd.DataFrame:
     names = [f"{name}_made" for name in (system.residual, *MEANS)]
     labels = found.observations.labels[rows.numpy()]
     first = {"row": labels, "alternative": torch.arange(len(rows)).remainder(count).add(1).numpy()}
-    return pd.DataFrame(first).join(table).join(pd.DataFrame(made.numpy(), columns=names)).join(loop)
+    numbers = table.join(pd.DataFrame(made.numpy(), columns=names)).join(loop)
+    return pd.DataFrame(first).join(significant(numbers, DIGITS))
 
 
 def _apart(samples: "Tensor", density: "Tensor", count: int) -> "Tensor":

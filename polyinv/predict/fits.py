@@ -30,6 +30,8 @@ SAMPLES, PROPOSED = 1000, 2000
 """Recipes that are drawn of each row, and those that sharpening starts from."""
 AT_ONCE = 1024
 """Rows whose intervals are computed at once."""
+DIGITS = 7
+"""Significant digits of recipes and of what they make."""
 SEED = 0
 """Of all samples: the same row always has the same."""
 SAID = (0.68, 0.95)
@@ -192,6 +194,16 @@ def samples_table(found: Fits, count: int) -> pd.DataFrame:
     labels = np.repeat(found.observations.labels.to_numpy(), count)
     recipes = drawn.transpose(0, 1).reshape(-1, drawn.shape[-1]).numpy()
     return pd.DataFrame(recipes, columns=list(found.system.targets)).assign(row=labels)[["row", *found.system.targets]]
+
+
+def significant(table: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """Round the numbers of a table to so many significant digits.
+
+    Example:
+        >>> significant(pd.DataFrame({"time": [1234.567, float("nan")]}), 3)["time"].tolist()
+        [1230.0, nan]
+    """
+    return table.map(lambda value: float(f"{value:.{digits}g}"))
 
 
 def _named(parts: "Tensor", names: Sequence[str], observations: "Observations") -> pd.DataFrame:

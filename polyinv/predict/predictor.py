@@ -25,7 +25,7 @@ from polyinv.predict.answers import (
 from polyinv.predict.assumed import say_errors
 from polyinv.predict.checks import checked
 from polyinv.predict.conversion import CONVERSION, with_conversion
-from polyinv.predict.fits import INTERVAL, Fits, fits, only_inside, with_intervals
+from polyinv.predict.fits import DIGITS, INTERVAL, Fits, fits, only_inside, significant, with_intervals
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
 from polyinv.runtime.collection import uncollected
@@ -35,8 +35,6 @@ from polyinv.runtime.threads import one_thread
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
-DIGITS = 7
-"""Significant digits of answers; what is given stays as it is."""
 FORMERLY = {
     "verdict": "applicability",
     "out": "reason",
@@ -215,8 +213,8 @@ def load(path: Path | str | None = None, system: AnySystem | None = None) -> Pre
 
 
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:
-    """Round answers to ``DIGITS``; known values stay as they were given."""
-    numbers = answers.select_dtypes("number").map(lambda value: float(f"{value:.{DIGITS}g}"))
+    """Round answers; known values stay as they were given."""
+    numbers = significant(answers.select_dtypes("number"), DIGITS)
     targets = observations.system.targets
     for name, given in zip(targets, observations.recipe.T.numpy(), strict=True):
         numbers[name] = numbers[name].where(answers[name] != given, answers[name])

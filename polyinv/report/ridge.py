@@ -40,6 +40,7 @@ def ridge(
             continue
         panel.set_xlim(recipe[across].low, recipe[across].high)
         panel.tick_params(labelsize=7)
+        panel.locator_params(nbins=4)
         if down == across:
             _alone(panel, drawn[:, down], float(known[down]), intervals.get(recipe[down].name), recipe[down])
         else:
@@ -69,7 +70,7 @@ def _alone(
             low, median, high = interval
             panel.axvspan(low, high, color=BLUE, alpha=0.2, linewidth=0, zorder=0)
             panel.axvline(median, color=DARK, linewidth=1)
-            panel.set_title(f"{low:.3g} to {high:.3g}", fontsize=8, color=INK)
+            panel.set_title(f"{low:.4g} to {high:.4g}", fontsize=8, color=INK)
     if not np.isnan(known):
         panel.axvline(known, color=ORANGE, linewidth=1.4)
         panel.set_title(f"known: {known:.4g}", fontsize=8, color=ORANGE)
