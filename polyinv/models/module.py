@@ -14,11 +14,12 @@ from polyinv.data.batches import Batch, Blocks
 from polyinv.data.features import current_name, feature_columns
 from polyinv.data.scaling import Scaling
 from polyinv.errors import InputError
+from polyinv.models.density_metrics import DensityMetrics
 from polyinv.models.layers import DropoutKeys
 from polyinv.models.losses import LOSSES, Loss, mean, validating
 from polyinv.models.networks import built, check_network, replicas_of
 from polyinv.models.optimizer import adamw, clip_members, cosine
-from polyinv.models.options import Training
+from polyinv.models.options import DENSITY, Training
 from polyinv.runtime.nested import plain
 
 SLOWER = 0.5
@@ -37,7 +38,9 @@ class RecipeModule(L.LightningModule):
     `polyinv.data.datamodule.RecipeDataModule` or on others of their shape. Each epoch it logs ``train/loss``,
     ``val/loss`` and, for each target and their mean ``global``, ``train/r2/<target>`` and ``val/r2/<target>``; with
     ``trainer.test`` the same of ``test``. Of several members these are means, with ``.../low`` and ``.../high`` a
-    standard deviation to either side.
+    standard deviation to either side. Networks that answer with densities log ``val/nll/<target>`` and
+    ``val/coverage_90/<target>`` besides, and the mean of both over the targets by the inputs and errors of the rows:
+    ``val/nll_given/<pattern>``, ``val/coverage_90_given/exact``.
 
     Args:
         network: Name of one of ``polyinv.models.networks.NETWORKS``, or any module from (B, G) to (B, V). A module of
@@ -98,6 +101,9 @@ class RecipeModule(L.LightningModule):
         for name, value in of_members.items():
             self.register_buffer(name, torch.full((len(self.seeds),), value))
         self.validation_loss = torch.full((len(self.seeds),), torch.nan)
+        # Of an epoch, of networks that answer with densities.
+        is_density = self.training_options.loss == DENSITY
+        self._densities = DensityMetrics(self.scaling) if is_density else None
         # Predictions, recipes and losses of an epoch: logging each step through Lightning costs as much as the step.
         self._epoch: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
         features, system = current_name(features, system), system.stored
@@ -252,6 +258,8 @@ class RecipeModule(L.LightningModule):
         self.validation_loss = _mean_loss(collected)
         self._check_finite()
         self._log_epoch("val", collected)
+        if self._densities is not None:
+            self.log_dict({f"val/{tag}": value for tag, value in self._densities.tags()})
         if self.training_options.schedule == "plateau" and not self.trainer.sanity_checking:
             self._slow_down()
 
@@ -292,6 +300,8 @@ class RecipeModule(L.LightningModule):
         x, z = batch
         output = self._of_members(x)
         losses = self._losses(output, z, self.validated_by)
+        if self._densities is not None and part == "val":
+            self._densities.add(x, output, z)
         self._epoch[part].append((self._mean(output), z, losses))
 
     def _log_epoch(self, part: str, collected: list[tuple[Tensor, Tensor, Tensor]]) -> None:

@@ -1,5 +1,6 @@
 """Posterior model and its distribution: what holds whatever was learned."""
 
+import pandas as pd
 import pytest
 import torch
 
@@ -193,6 +194,19 @@ def test_what_cannot_be_a_posterior_is_refused(small, tmp_path):
     plain.save(tmp_path / "plain")
     with pytest.raises(InputError, match="is told no errors: a posterior cannot be started from it"):
         Posterior(**QUICK).start_from(tmp_path / "plain")
+
+
+def test_density_and_coverage_are_logged_by_target_pattern_and_errors(data, tmp_path):
+    model = Posterior(**QUICK | {"training": {"max_epochs": 2, "loss": "density"}})
+    model.logger = "csv"
+    model.fit(data, tmp_path)
+    logged = pd.concat([pd.read_csv(file) for file in tmp_path.rglob("metrics.csv")])
+    for name in SYSTEM.targets:
+        assert logged[f"val/nll/{name}"].notna().sum() == 2
+        assert logged[f"val/coverage_90/{name}"].dropna().between(0, 1).all()
+    for name in ("mmd", "composite+temp"):
+        assert logged[f"val/nll_given/{name}"].notna().any()
+        assert logged[f"val/coverage_90_given/{name}"].dropna().between(0, 1).all()
 
 
 def test_a_polymer_is_needed(model):
