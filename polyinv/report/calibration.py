@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from polyinv.posterior.calibration import DENSITY, JOINT
 from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
 from polyinv.report.panels import WIDTH
 
@@ -18,8 +19,8 @@ def coverage(table: pd.DataFrame, title: str) -> Figure:
         table: Of `polyinv.posterior.checks.calibration`.
         title: Over all panels.
     """
-    shown = table[table["check"].isin(["marginal", "highest density"])]
-    names = list(dict.fromkeys(shown["target"]))
+    shown = table[table["check"].isin(["marginal", DENSITY])]
+    names = sorted(dict.fromkeys(shown["target"]), key=lambda name: name == JOINT)
     down = -(-len(names) // 2)
     figure = Figure(figsize=(WIDTH, 2.9 * down + 0.6), layout="constrained")
     figure.suptitle(title, fontsize=10)
@@ -33,9 +34,10 @@ def coverage(table: pd.DataFrame, title: str) -> Figure:
             held = [getattr(line, column) for column in columns]
             colour = COLOURS[levels.index(line.errors) % len(COLOURS)]
             style = STYLES[chains.index(line.chains) % len(STYLES)]
-            panel.plot(claimed, held, style, color=colour, linewidth=1, label=f"{line.errors}, {line.chains:g} chains")
-        joint = name == "joint"
-        panel.set_title("joint, of highest density" if joint else name, fontsize=9, color=INK)
+            panel.plot(
+                claimed, held, style, color=colour, linewidth=1, label=f"{line.errors}, {line.chains:.0e} chains"
+            )
+        panel.set_title("joint, of highest density" if name == JOINT else name, fontsize=9, color=INK)
         panel.set_xlabel("share claimed", fontsize=8)
         panel.set_ylabel("share of the truths", fontsize=8)
         panel.tick_params(labelsize=8)
