@@ -52,6 +52,9 @@ COMPARED = ("composite", "mmd", "composite+temp", "mmd+temp+time")
 """Patterns of the comparison with the exact sampler, and of the closed loop."""
 OFF_GRID = 1e6
 """Chains of the off-grid set."""
+REGION = "region, 50 %"
+BANDS = (0.87, 0.93), (0.46, 0.54)
+"""That are asked for: of 90 % intervals, and of the 50 % region."""
 PROPOSED, DRAWN, SEED = 2000, 1000, 20
 
 
@@ -67,7 +70,7 @@ def calibration(model: Posterior, folder: Path, rows: int, samples: int) -> pd.D
             lines.append(
                 {"errors": level, "chains": f"{chains:.0e}", "inputs": pattern}
                 | {name: f"{marginal[name]:.3f}" if name in marginal else "" for name in model.system.targets}
-                | {"region, 50 %": f"{joint['coverage_50'].item():.3f}", "nll": f"{joint['nll'].item():.2f}"}
+                | {REGION: f"{joint['coverage_50'].item():.3f}", "nll": f"{joint['nll'].item():.2f}"}
             )
     return pd.DataFrame(lines)
 
@@ -75,6 +78,33 @@ def calibration(model: Posterior, folder: Path, rows: int, samples: int) -> pd.D
 def _checked(model: Posterior, level: str, chains: float, pattern: str, rows: int, samples: int) -> pd.DataFrame:
     recipes, observations = _observed(model, level, chains, rows)
     return diagnosed(model, observations.masked(pattern), recipes, samples)
+
+
+def condensed(table: pd.DataFrame, targets: tuple[str, ...]) -> pd.DataFrame:
+    """Range over the patterns, a line for each level and number of chains."""
+    lines = []
+    for (errors, chains), part in table.groupby(["errors", "chains"], sort=False):
+        line: dict[str, Any] = {"errors": errors, "chains": chains}
+        for name in (*targets, REGION):
+            held = pd.to_numeric(part[name]).dropna()
+            line[name] = f"{held.min():.2f} to {held.max():.2f}" if len(held) else ""
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def misses(table: pd.DataFrame, targets: tuple[str, ...]) -> pd.DataFrame:
+    """What lies outside the bands that are asked for, by name."""
+    lines = []
+    for line in table.to_dict("records"):
+        said = []
+        for name in (*targets, REGION):
+            low, high = BANDS[name == REGION]
+            if line[name] and not low <= float(line[name]) <= high:
+                said.append(f"{name} {line[name]}")
+        if said:
+            where = {key: line[key] for key in ("errors", "chains", "inputs")}
+            lines.append({**where, "outside": ", ".join(said)})
+    return pd.DataFrame(lines)
 
 
 def beside_exact(model: Posterior, folder: Path, rows: int) -> pd.DataFrame:
@@ -190,7 +220,10 @@ def main() -> None:
     model = polyinv.load(given.model).model
     if not isinstance(model, Posterior):
         raise SystemExit(f"{given.model} holds no posterior model")
-    print(markdown(calibration(model, given.output, given.rows, given.samples)), end="\n\n")
+    table = calibration(model, given.output, given.rows, given.samples)
+    targets = model.system.targets
+    for each in (table, condensed(table, targets), misses(table, targets)):
+        print(markdown(each), end="\n\n")
     print(markdown(beside_exact(model, given.output, given.compared)), end="\n\n")
     print(markdown(loop(model, given.output, given.looped)))
 
