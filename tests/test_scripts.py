@@ -1,4 +1,4 @@
-"""Scripts that need more than polyinv does say so."""
+"""Scripts that need more than polyinv say so."""
 
 import runpy
 import sys
@@ -9,12 +9,21 @@ import pytest
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-def test_without_sbi_the_referee_says_in_one_line_what_to_install(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "sbi", None)
-    monkeypatch.setattr(sys, "argv", ["referee.py"])
+@pytest.mark.parametrize(
+    ("script", "library", "command"),
+    [
+        ("referee.py", "sbi", "pip install -c constraints.txt -e '.[referee]'"),
+        ("beside_bayesflow.py", "bayesflow", "pip install -c constraints.txt bayesflow keras"),
+    ],
+)
+def test_without_the_library_one_line_says_what_to_install(monkeypatch, capsys, tmp_path, script, library, command):
+    options = [] if library == "sbi" else ["--output", str(tmp_path)]
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr(sys, "argv", [script, *options])
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(SCRIPTS / "referee.py"), run_name="__main__")
+        runpy.run_path(str(SCRIPTS / script), run_name="__main__")
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "pip install -c constraints.txt -e '.[referee]'" in said
+    assert command in said
