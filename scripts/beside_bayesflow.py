@@ -176,10 +176,10 @@ def trained_flow(train: Drawn, val: Drawn, epochs: int) -> Answers:
 
 
 def within(seconds: float, fit: Callable[..., Answers], train: Drawn, val: Drawn) -> tuple[Answers, str]:
-    """Train for about so much processor time, by what one epoch of some rows takes and what three do; and how long."""
+    """Train for about so much processor time, by what one epoch of some rows takes and what nine do; and how long."""
     some = [train.first(len(train.recipes) // SOME), val.first(len(val.recipes) // SOME)]
-    one, three = (_seconds(fit, *some, epochs=epochs)[1] for epochs in (1, 3))
-    found, spent = _seconds(fit, train, val, epochs=max(1, round(seconds / ((three - one) / 2 * SOME))))
+    one, nine = (_seconds(fit, *some, epochs=epochs)[1] for epochs in (1, 9))
+    found, spent = _seconds(fit, train, val, epochs=max(1, round(seconds / ((nine - one) / 8 * SOME))))
     return found, f"{spent:.0f} s"
 
 
