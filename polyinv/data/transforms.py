@@ -18,6 +18,8 @@ SMALLEST = 1e-9
 
 USUAL_CHAINS = 1e6
 """Chains of a sample that tells none."""
+MOST_CHAINS = 2e7
+"""More are told as so many, up to which models learn: their noise is smaller than any that was learned from."""
 
 Function = Callable[[Tensor], Tensor]
 
@@ -35,7 +37,7 @@ def _log(x: Tensor) -> Tensor:
 
 
 def _log_of_chains(x: Tensor) -> Tensor:
-    return x.nan_to_num(USUAL_CHAINS).clamp(min=1).log()
+    return x.nan_to_num(USUAL_CHAINS).clamp(min=1, max=MOST_CHAINS).log()
 
 
 def _told(x: Tensor) -> Tensor:

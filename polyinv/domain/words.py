@@ -20,10 +20,13 @@ from polyinv.domain.typical_errors import BEYOND_95, TypicalErrors, typical_erro
 from polyinv.instrument.errors import RELATIVE, SUFFIX, TRAINED
 from polyinv.models.base import InverseModel
 from polyinv.models.coverage import NORMAL
+from polyinv.quantities import CHAINS
 from polyinv.runtime.blocks import blocks
 
 POOR = 0.5
 """R² below which a value of the recipe counts as not to be told."""
+LEAST_CHAINS = 2e4
+"""Chains of a sample below which models have learned from early samples of a reaction alone."""
 AT_ONCE = 1024
 """Rows that a model answers at once."""
 NAMED = 5
@@ -108,6 +111,14 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
     if not model.takes_errors:
         return []
     found, errors = [], observations.error_columns()
+    if CHAINS in model.columns and (few := observations.chains < LEAST_CHAINS).any():
+        row = int(few.nonzero()[0])
+        line = (
+            f"{_rows(few, observations.labels)}: chains {observations.chains[row].item():g} are fewer than the "
+            f"{LEAST_CHAINS:g} from which on models have learned; the answers are more certain than they should be, "
+            "--sharpen corrects them"
+        )
+        found.append(Finding(line, few, "chains are fewer than any learned from"))
     for column, name in errors_of(model.system).items():
         scale = torch.ones_like(observations.Mn)
         if name in RELATIVE:

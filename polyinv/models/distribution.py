@@ -30,7 +30,8 @@ SAME = 1e-6
 class RecipePosterior(Distribution):
     """Posterior over recipes, with batch shape (B,) and event shape (V,), in physical units and float64.
 
-    Its density is that by the values that are open: not known exactly.
+    Its density is that by the values that are open: not known exactly. Means, variances and `marginal` are those of one
+    pass of the network; `sample` and `log_prob` go value by value, whose marginals differ a little.
 
     Args:
         network: Networks with heads of densities, between their scalings.
@@ -88,12 +89,16 @@ class RecipePosterior(Distribution):
         """Posterior of the same observations (B,) if a value of the recipe were known exactly to be this, (B,).
 
         Raises:
-            InputError: There is none of that name.
+            InputError: There is none of that name, or a value lies outside the box.
         """
         if name not in self.names:
             raise unknown("value of the recipe", name, self.names)
-        x = self.x.clone()
-        self._tell(x, self.names.index(name), values)
+        at, x = self.names.index(name), self.x.clone()
+        values = torch.as_tensor(values, dtype=torch.float64).expand(len(x))
+        low, high = (end[at] for end in box(self.system))
+        if not ((values >= low) & (values <= high)).all():
+            raise InputError(f"{name} is to be known outside {low:g} to {high:g}; needs values of the box")
+        self._tell(x, at, values)
         return RecipePosterior(self.network, x, self.columns)
 
     def _mixtures(self, x: Tensor) -> TruncatedLogistics:
@@ -155,7 +160,9 @@ class RecipePosterior(Distribution):
         else:
             uniform = torch.rand(1, *wanted, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
             parts = [self._drawn(row, uniform) for row in torch.arange(len(self.x)).split(1)]
-        drawn = torch.cat(parts)[:, :count] if parts else self.x.new_empty((0, count, len(self.names)))
+        if len(self.x) == 0:
+            return self.x.new_empty((*shape, 0, len(self.names)))
+        drawn = torch.cat(parts)[:, :count]
         return drawn.transpose(0, 1).reshape(*shape, len(self.x), len(self.names))
 
     def _drawn(self, rows: Tensor, uniform: Tensor) -> Tensor:
@@ -184,8 +191,13 @@ class RecipePosterior(Distribution):
         """Logarithm (*, B) of the density of recipes (*, B, V), by the open values in physical units.
 
         Minus infinity outside the box, and where a value is not the one that is known exactly.
+
+        Raises:
+            InputError: Recipes of another width.
         """
         value = torch.as_tensor(value, dtype=torch.float64)
+        if value.ndim == 0 or value.shape[-1] != len(self.names):
+            raise InputError(f"recipes need the shape (*, {len(self.x)}, {len(self.names)}), got {(*value.shape,)}")
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
         value = value.expand(*shape, len(self.names))
         flat = value.reshape(-1, len(self.x), len(self.names))

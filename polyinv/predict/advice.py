@@ -143,8 +143,7 @@ def _simulated(many: "Observations", recipes: "Tensor", times: float = 1.0) -> "
 def _second_sample(found: Fits, share: float) -> "tuple[str, Tensor]":
     """A second sample of the same reaction, at another time that is known, with a curve and residual monomer.
 
-    Recipes that fit the first sample are weighted by the posterior of the second one, whose time is theirs but for the
-    known interval between both.
+    Recipes that fit the first sample are weighted by the posterior of the second one, at twice or half of their time.
     """
     import torch
 
@@ -162,6 +161,9 @@ def _second_sample(found: Fits, share: float) -> "tuple[str, Tensor]":
     posterior = found.model.posterior(replace(second, recipe=nothing))
     weights = posterior.log_prob(later[:, None].expand(-1, len(tried), -1)).softmax(0)  # (S, K)
     widths = torch.stack([_weighted_widths(recipes, weight, share) for weight in weights.T]).mean(0)
+    before = _weighted_widths(recipes, torch.full_like(weights[:, 0], 1 / len(recipes)), share)
+    # As if the first sample were judged as all else is.
+    widths = _widths(found.posterior, share)[0] * widths / before.where(before > 0, 1.0)
     when = "twice" if factor > 1 else "half"
     return f"a second sample, at {when} the time", widths.where(~found.posterior.exactly[0], 0.0)
 
@@ -218,6 +220,6 @@ def left_open(found: Fits, share: float = INTERVAL) -> str | None:
         for end, value in zip(ends, then.tolist(), strict=True)
     ]
     return (
-        f"many recipes fit: {quantity.name} and {line.name} from {places[0]} to {places[1]}; tell {quantity.name}, and "
-        f"the interval of {line.name} shrinks {narrower:.2g} times"
+        f"many recipes fit: {quantity.name} and {line.name} from {places[0]} to {places[1]}; tell {quantity.name} "
+        f"exactly, and the interval of {line.name} shrinks {narrower:.2g} times"
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 100_000
 """Of a row."""
+TELLING = 1.1
+"""Narrowing from which on a line names it."""
 SHOWN = 1000
 """Recipes in a picture."""
 
@@ -66,7 +68,7 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
     names = ("interval", "samples", "out_samples", "alternatives", "advise", "ridge")
     wanted = Wanted(sharpen=sharpen, **{name: options[name] for name in names})
     check_share(wanted.interval)
-    asked = [name for name in names[1:] if options[name]]
+    asked = [name for name in names[1:] if options[name] not in (None, False)]
     if model != Posterior.name and (asked or sharpen):
         raise InputError(f"--{(asked or ['sharpen'])[0].replace('_', '-')} needs a posterior model, not a {model}")
     if (wanted.samples is None) != (wanted.out_samples is None):
@@ -78,6 +80,10 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
         if wanted.advise:
             raise InputError("--alternatives and --advise both print something instead of the answers; give one")
     check_new_answers(wanted.out_samples, wanted.ridge)
+    places = [options.get(name) for name in ("out", "plot", "out_samples", "ridge")]
+    named = [str(place) for place in places if place not in (None, "-")]
+    if twice := [place for place in named if named.count(place) > 1]:
+        raise InputError(f"{twice[0]} is to hold two things; give each a file of its own")
     return wanted
 
 
@@ -90,7 +96,7 @@ def found_of(model: InverseModel, observations: "Observations", wanted: Wanted) 
     for name in ("advise", "ridge"):
         if getattr(wanted, name) and len(observations) > 1:
             raise InputError(f"--{name} is for one polymer, and there are {len(observations)}; --sample takes one")
-    return fits(model, observations, wanted.sharpen)
+    return fits(model, observations, wanted.sharpen, wanted.samples or 1)
 
 
 @one_thread()
@@ -101,6 +107,13 @@ def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     outside = answers["applicability"] == "outside"
     if len(answers) == 1 and not outside.any() and (said := left_open(found, wanted.interval)):
         log.info("%s", said)
+    drawn = any(
+        value not in (None, False) for value in (wanted.samples, wanted.ridge, wanted.alternatives, wanted.advise)
+    )
+    if drawn and outside.any():
+        log.warning(
+            "%d of %d rows fit no recipe of the box: what is drawn of them comes nearest", outside.sum(), len(outside)
+        )
     if wanted.samples is not None:
         write_answers(samples_table(found, wanted.samples), wanted.out_samples)
     if wanted.ridge is not None:
@@ -110,9 +123,8 @@ def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     if wanted.advise:
         table = advice(found, wanted.interval)
         for line in table.to_dict("records"):
-            narrower = ", ".join(f"{name} {line[name]:.2g}" for name in table.columns[1:] if not pd.isna(line[name]))
-            if narrower:
-                log.info("with %s, intervals become so many times narrower: %s", line["measure"], narrower)
+            helped = ", ".join(f"{name} {line[name]:.2g}" for name in table.columns[1:] if line[name] >= TELLING)
+            log.info("with %s, so many times narrower: %s", line["measure"], helped or "none")
         return table
     return answers
 

@@ -49,11 +49,13 @@ class Fits:
         observations: With what is known of each.
         sharpen: Whether the samples of the model are corrected by the likelihood of each, simulated: half a second a
             row.
+        count: Sharpened samples of each, ``SAMPLES`` or more.
     """
 
     model: Posterior
     observations: "Observations"
     sharpen: bool = False
+    count: int = SAMPLES
 
     @property
     def system(self) -> System:
@@ -80,7 +82,7 @@ class Fits:
                 density = posterior.log_prob(drawn)[:, 0]
                 told = observation.chains.item()
                 chains = None if math.isnan(told) else told
-                found.append(sharpen(observation, drawn[:, 0], density, SAMPLES, SEED, chains))
+                found.append(sharpen(observation, drawn[:, 0], density, self.count, SEED, chains))
                 advance(1)
         return found
 
@@ -91,8 +93,8 @@ class Fits:
         if self.sharpened is None:
             return self.posterior.sample((count,), seed=SEED)
         # Any first ones are to stand for all; more than there are repeat some.
-        order = torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(SEED))
-        at = order[torch.arange(count) % SAMPLES]
+        order = torch.randperm(self.count, generator=torch.Generator().manual_seed(SEED))
+        at = order[torch.arange(count) % self.count]
         return torch.stack([each.samples[at] for each in self.sharpened], dim=1)
 
     def intervals(self, share: float = INTERVAL) -> pd.DataFrame:
@@ -131,19 +133,23 @@ class Fits:
         return _named(torch.cat([mean[None], errors]), ("", "rmse", "error_95"), self.observations)
 
 
-def fits(model: InverseModel, observations: "Observations", sharpen: bool | None = None) -> Fits | None:
+def fits(
+    model: InverseModel, observations: "Observations", sharpen: bool | None = None, count: int = SAMPLES
+) -> Fits | None:
     """All the recipes that fit observations; None of a model that answers with one recipe.
 
     Args:
         model: Any.
         observations: With what is known of each.
         sharpen: Whether samples are corrected by the likelihood; None does so for a single observation.
+        count: Samples of each that are wanted.
 
     Raises:
         InputError: Sharpening is asked of a model that answers with one recipe.
     """
     if isinstance(model, Posterior):
-        return Fits(model, observations, len(observations) == 1 if sharpen is None else sharpen)
+        sharp = len(observations) == 1 if sharpen is None else sharpen
+        return Fits(model, observations, sharp, max(count, SAMPLES))
     if sharpen:
         raise InputError(f"--sharpen needs a posterior model; a {model.name} answers with one recipe")
     return None
@@ -165,7 +171,16 @@ def with_intervals(answers: pd.DataFrame, found: Fits, share: float = INTERVAL) 
     sharp = found.answers()
     if sharp is not None and found.sharpened is not None:
         answers = answers.assign(**{name: sharp[name] for name in sharp if name in answers})
-        answers = answers.assign(effective=[each.effective for each in found.sharpened])
+        counting = [
+            math.nan if each.proposals_effective is None else each.proposals_effective for each in found.sharpened
+        ]
+        answers = answers.assign(effective=counting)
+        lost = [
+            "" if each.converged else "not all the recipes that fit may have been found" for each in found.sharpened
+        ]
+        if any(lost):
+            log.warning("%d of %d rows: %s", sum(map(bool, lost)), len(lost), max(lost))
+            answers = with_warnings(answers, lost)
     return answers.join(found.intervals(share))
 
 
@@ -181,11 +196,12 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     known = leaving_box(found.observations.recipe, found.observations).any(-1).numpy()  # of which more is said
     strange = outside & ~known
     if strange.any():
-        said = "%d of %d polymers are made by no recipe of the box: no interval is given"
+        said = "%d of %d rows: no recipe of the box fits all that is given; no interval and no error is stated"
         log.warning(said, strange.sum(), len(strange))
-    ends = [f"{name}_{end}" for name in found.system.targets for end in ("low", "median", "high")]
+    names = ("low", "median", "high", "rmse", "error_95")
+    ends = [f"{name}_{end}" for name in found.system.targets for end in names]
     answers = answers.assign(**{name: answers[name].where(~outside) for name in ends})
-    return with_warnings(answers, ["no recipe of the box makes this polymer" if each else "" for each in strange])
+    return with_warnings(answers, ["no recipe of the box fits all that is given" if each else "" for each in strange])
 
 
 def samples_table(found: Fits, count: int) -> pd.DataFrame:
@@ -193,7 +209,8 @@ def samples_table(found: Fits, count: int) -> pd.DataFrame:
     drawn = found.samples(count)
     labels = np.repeat(found.observations.labels.to_numpy(), count)
     recipes = drawn.transpose(0, 1).reshape(-1, drawn.shape[-1]).numpy()
-    return pd.DataFrame(recipes, columns=list(found.system.targets)).assign(row=labels)[["row", *found.system.targets]]
+    table = significant(pd.DataFrame(recipes, columns=list(found.system.targets)), DIGITS)
+    return table.assign(row=labels)[["row", *found.system.targets]]
 
 
 def significant(table: pd.DataFrame, digits: int) -> pd.DataFrame:

@@ -68,7 +68,7 @@ def test_a_single_row_is_sharpened_and_the_same_at_each_call(polymers, called):
     table = given(polymers, "temp", "time").head(1)
     (one, _), (again, _) = called(table, "--errors", "exact"), called(table, "--errors", "exact")
     pd.testing.assert_frame_equal(one, again)
-    assert one["effective"].item() > 100
+    assert 100 < one["effective"].item() < 2000
     raw, _ = called(table, "--errors", "exact", "--no-sharpen")
     assert "effective" not in raw
     for name in ("cBA_0", "cAIBN_0"):
@@ -83,7 +83,7 @@ def test_a_row_alone_has_the_interval_that_it_has_in_a_table(polymers, called):
     alone, _ = called(table.tail(1), "--no-sharpen")
     np.testing.assert_allclose(alone[ENDS], together[ENDS].tail(1), rtol=1e-5)
     sharp, _ = called(table, "--sharpen")
-    assert (sharp["effective"] > 50).all()
+    assert (sharp["effective"] > 20).all()
 
 
 def test_samples_are_recipes_of_the_box(polymers, called, tmp_path):
@@ -116,7 +116,7 @@ def test_advice_says_what_would_tell_more(polymers, called):
     assert np.isnan(best.loc["temp", "temp"])
     assert any("second sample" in name for name in best.index)
     assert not any("residual" in name for name in best.index)  # which is given
-    assert "with temp, intervals become so many times narrower: " in said
+    assert "with temp, so many times narrower: " in said
     assert "many recipes fit: " in said
     assert " shrinks " in said
 
@@ -131,9 +131,10 @@ def test_of_what_no_recipe_makes_there_is_no_interval(polymers, called):
     curve.loc[1, list(MMD)] = np.roll(curve.loc[1, list(MMD)].to_numpy(), 9)  # five times the molar mass
     answers, said = called(curve)
     assert answers.loc[1, ENDS].isna().all()
+    assert answers.loc[1, ["cBA_0_rmse", "time_error_95"]].isna().all()
     assert answers.loc[0, ENDS].notna().all()
-    assert "1 of 2 polymers are made by no recipe of the box: no interval is given" in said
-    assert "no recipe of the box makes this polymer" in answers.loc[1, "warnings"]
+    assert "1 of 2 rows: no recipe of the box fits all that is given; no interval and no error is stated" in said
+    assert "no recipe of the box fits all that is given" in answers.loc[1, "warnings"]
 
 
 def test_chains_that_are_told_count(polymers, called):
@@ -152,6 +153,7 @@ def test_chains_that_are_told_count(polymers, called):
         (["--alternatives", "0"], "--alternatives is 0; needs 1 to 100"),
         (["--alternatives", "2", "--advise"], "--alternatives and --advise both print something"),
         (["--sharpen", "--no-sharpen"], "--sharpen and --no-sharpen: give one of them"),
+        (["--samples", "5", "--out-samples", "x.csv", "--plot", "y.png", "--ridge", "y.png"], "y.png is to hold two"),
         (["--ridge", "x.pdf"], "x.pdf: this is written as .png"),
         (["--advise"], "--advise is for one polymer, and there are 12"),
     ],
