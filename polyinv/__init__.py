@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from polyinv.errors import InputError
     from polyinv.evaluation.closed_loop import closed_loop
     from polyinv.instrument.errors import MeasurementErrors
-    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, PolynomialRidge, RandomForest
+    from polyinv.models import MLP, MODELS, CurveCNN, ExtraTrees, PolynomialRidge, Posterior, RandomForest
     from polyinv.models.module import RecipeModule
     from polyinv.models.networks import NETWORKS
     from polyinv.predict.predictor import load
@@ -40,6 +40,7 @@ __all__ = [
     "MeasurementErrors",
     "Observations",
     "PolynomialRidge",
+    "Posterior",
     "RandomForest",
     "RecipeDataModule",
     "RecipeModule",
@@ -66,6 +67,7 @@ _HOMES = {
     "MeasurementErrors": "instrument.errors",
     "Observations": "data.observations",
     "PolynomialRidge": "models",
+    "Posterior": "models",
     "RandomForest": "models",
     "RecipeDataModule": "data.datamodule",
     "RecipeModule": "models.module",
