@@ -47,7 +47,7 @@ class Fits:
     Args:
         model: A posterior model.
         observations: With what is known of each.
-        sharpen: Whether the samples of the model are corrected by the likelihood of each, simulated: half a second a
+        sharpen: Whether the samples of the model are corrected by the likelihood of each, simulated: about a second a
             row.
         count: Sharpened samples of each, ``SAMPLES`` or more.
     """

@@ -81,7 +81,7 @@ class Predictor:
                 values by the names of `polyinv.instrument.errors.MeasurementErrors`; ``exact`` for simulated rows.
                 Observations that say themselves keep to it.
             interval: Of a posterior model: share of the recipes that fit which an interval holds.
-            sharpen: Of a posterior model: correct these recipes by simulating them, half a second a row; None does so
+            sharpen: Of a posterior model: correct these recipes by simulating them, about a second a row; None does so
                 for a single row.
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
