@@ -15,8 +15,7 @@ import pandas as pd
 import torch
 
 from polyinv.chemistry import load_system
-from polyinv.data.bank import CurveBank
-from polyinv.data.measure import measure
+from polyinv.data.laboratory import observations_of
 from polyinv.data.observations import Observations
 from polyinv.posterior.exact import FAR, exact_posteriors
 from polyinv.report.tables import markdown
@@ -40,12 +39,8 @@ def observations(level: str, chains: float, rows: int, system: str) -> tuple[tor
     found = load_system(system)
     generator = torch.Generator().manual_seed(SEED)
     recipes = random_recipes(rows, generator, found)
-    bank = CurveBank.simulate(recipes, found.chemistry, found.horizon)
-    x = bank.observe(found.chemistry, torch.full((rows,), chains), generator).double()
-    residual, Mn, Mw = x[:, :3].unbind(1)
-    exact = Observations(recipe=recipes, residual_monomer=residual, Mn=Mn, Mw=Mw, mmd=x[:, 3:], system=found)
-    held = chains * bank.growth.chains.sum((-1, -2)).double() / bank.dead_chains
-    return recipes, measure(exact, level, seed=SEED), held
+    observed = observations_of(recipes, level, chains, SEED, found, generator)
+    return recipes, observed, observed.chains
 
 
 def sampled(pattern: str, level: str, chains: float, rows: int, system: str, told: bool) -> pd.DataFrame:

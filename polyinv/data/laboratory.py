@@ -21,6 +21,7 @@ def observations_of(
     chains: float = 1e6,
     seed: int = 0,
     system: AnySystem = DEFAULT,
+    generator: torch.Generator | None = None,
 ) -> Observations:
     """Simulate the polymers of B recipes (B, V), and measure them; errors and chains are stated in the result.
 
@@ -30,12 +31,13 @@ def observations_of(
         chains: Dead chains of each reaction at the horizon of the system; a sample before it holds fewer.
         seed: Of the random numbers.
         system: What is polymerized.
+        generator: Of the noise of the chains; None makes one of the seed.
 
     Raises:
         InputError: Errors that cannot be, or so few chains that a sample holds none.
     """
     system = load_system(system)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed) if generator is None else generator
     bank = CurveBank.simulate(recipes, system.chemistry, system.horizon)
     x = bank.observe(system.chemistry, torch.full((len(recipes),), float(chains)), generator).double()
     residual, Mn, Mw = x[:, :3].unbind(1)
@@ -43,7 +45,9 @@ def observations_of(
     return replace(measure(exact, errors, seed), chains=held(bank, chains))
 
 
-def random_observations(count: int, errors: Any, chains: float, seed: int, system: AnySystem = DEFAULT) -> Any:
+def random_observations(
+    count: int, errors: Any, chains: float, seed: int, system: AnySystem = DEFAULT
+) -> tuple[Tensor, Observations]:
     """Recipes (B, V) drawn uniformly in the box, and `observations_of` them."""
     system = load_system(system)
     recipes = random_recipes(count, torch.Generator().manual_seed(seed), system)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyinv.chemistry import System
 from polyinv.data.observations import EXACT
 from polyinv.data.scaling import Scaling
 from polyinv.instrument.errors import LEAST, OF_UNIT, RELATIVE, SUFFIX
@@ -27,6 +28,19 @@ class Statement:
     exactly: Tensor
 
 
+def least_errors(system: System) -> tuple[Tensor, Tensor]:
+    """What is as good as exact of each value of a recipe, (V,) float64, and whether that is relative to it, (V,).
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> least_errors(load_system("butyl_acrylate"))[1].tolist()
+        [True, True, False, False]
+    """
+    errors = [OF_UNIT[quantity.unit] for quantity in system.recipe]
+    least = torch.tensor([LEAST[error] for error in errors], dtype=torch.float64)
+    return least, torch.tensor([error in RELATIVE for error in errors])
+
+
 class RecipeStated:
     """Reads the stated values of recipes and their errors back from what a network sees.
 
@@ -41,9 +55,7 @@ class RecipeStated:
         self._logarithmic = [f"ln {column}" in names for column in columns]
         of = zip(columns, self._logarithmic, strict=True)
         self._at = [names.index(f"ln {column}" if log else column) for column, log in of]
-        least = [OF_UNIT[quantity.unit] for quantity in recipe]
-        self._least = torch.tensor([EXACT * LEAST[error] for error in least], dtype=torch.float64)
-        self._relative = torch.tensor([error in RELATIVE for error in least])
+        self._least, self._relative = least_errors(scaling.system)
 
     def __call__(self, features: Tensor) -> Statement:
         """Read features (*, width)."""
@@ -53,4 +65,4 @@ class RecipeStated:
         value, error = physical.chunk(2, dim=-1)
         given = features[..., -value.shape[-1] :] > 0
         scale = torch.where(self._relative.to(device), value, torch.ones_like(value))
-        return Statement(given, value, error, given & (error <= self._least.to(features) * scale))
+        return Statement(given, value, error, given & (error <= EXACT * self._least.to(features) * scale))

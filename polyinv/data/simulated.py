@@ -10,10 +10,11 @@ from polyinv.chemistry import System
 from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.features import errors_of
 from polyinv.data.observations import EXACT
+from polyinv.data.recipe_stated import least_errors
 from polyinv.data.rows import Rows
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
-from polyinv.instrument.errors import LEAST, LEVELS, OF_UNIT, RELATIVE, SUFFIX
+from polyinv.instrument.errors import LEAST, LEVELS, SUFFIX
 from polyinv.instrument.exports import exported, read_off
 from polyinv.instrument.measure import Measured, draw_errors, observe
 from polyinv.mmd import STEP
@@ -128,10 +129,11 @@ class Source:
         chance = torch.rand(recipes.shape, generator=generator, device=generator.device)
         exactly = chance < self.config.known_exactly
         found.recipe.copy_(torch.where(exactly, recipes, found.recipe))
-        for at, quantity in enumerate(self.system.recipe):
-            error, column = OF_UNIT[quantity.unit], quantity.name + SUFFIX
-            least = LEAST[error] * (recipes[:, at] if error in RELATIVE else torch.ones_like(recipes[:, at]))
-            found.errors[column] = torch.where(exactly[:, at], least.to(found.errors[column]), found.errors[column])
+        least, relative = (part.to(recipes.device) for part in least_errors(self.system))
+        least = least.to(recipes) * torch.where(relative, recipes, torch.ones_like(recipes))
+        for at, name in enumerate(self.system.targets):
+            error = found.errors[name + SUFFIX]
+            found.errors[name + SUFFIX] = torch.where(exactly[:, at], least[:, at].to(error), error)
 
     def _held(self, entries: CurveBank, chains: Tensor, generator: torch.Generator) -> Tensor:
         """Chains that samples are expected to hold, (B,), NaN where they do not tell; `chains` are at the horizon."""

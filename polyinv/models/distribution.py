@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from polyinv.data.observations import EXACT
+from polyinv.data.recipe_stated import least_errors
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import LEAST, OF_UNIT, RELATIVE, SUFFIX
+from polyinv.instrument.errors import SUFFIX
 from polyinv.models.heads import Heads
 from polyinv.models.mixtures import TruncatedLogistics
 from polyinv.simulate.recipes import box
+from polyinv.simulate.snapshots import concatenate
 
 if TYPE_CHECKING:
     from polyinv.models.scaled import ScaledNetwork
@@ -58,9 +60,7 @@ class RecipePosterior(Distribution):
         self.columns = tuple(columns)
         self._value = [self.columns.index(name) for name in self.names]
         self._error = [self.columns.index(name + SUFFIX) for name in self.names]
-        errors = [OF_UNIT[quantity.unit] for quantity in self.system.recipe]
-        self._least = torch.tensor([LEAST[error] for error in errors], dtype=torch.float64)
-        self._relative = torch.tensor([error in RELATIVE for error in errors])
+        self._least, self._relative = least_errors(self.system)
         given = x[:, self._value]
         self.exactly = x[:, self._error] <= EXACT * self._least * self._scale(given)  # not where it is NaN
         self.exactly &= ~given.isnan()
@@ -112,9 +112,7 @@ class RecipePosterior(Distribution):
         """Marginal densities (B, V) of standardized values, those of all members together."""
         if self._marginals is None:
             parts = [_together(self._mixtures(part)) for part in self.x.split(ROWS_AT_ONCE)]
-            names = ("low", "high", "logits", "location", "scale")
-            whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-            self._marginals = TruncatedLogistics(**whole)
+            self._marginals = concatenate(parts)
         return self._marginals
 
     def marginal(self, name: str) -> "Marginal":

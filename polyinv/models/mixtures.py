@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from polyinv.simulate.snapshots import mapped
+
 NODES = 32
 """Of the quadrature over the quantiles of a component, for its moments."""
 HALVINGS = 40
@@ -41,19 +43,16 @@ class TruncatedLogistics:
 
     def __getitem__(self, index: object) -> Self:
         """Some of the mixtures, by leading dimensions."""
-        parts = (self.low, self.high, self.logits, self.location, self.scale)
-        return type(self)(*(part[index] for part in parts))  # type: ignore[index]
+        return mapped(self, lambda part: part[index])  # type: ignore[index]
 
     def repeated(self, times: int) -> Self:
         """Each mixture that many times, one after the other along the last dimension of (*,)."""
         dim = self.low.ndim - 1
-        parts = (self.low, self.high, self.logits, self.location, self.scale)
-        return type(self)(*(part.repeat_interleave(times, dim=dim) for part in parts))
+        return mapped(self, lambda part: part.repeat_interleave(times, dim=dim))
 
     def double(self) -> Self:
         """The same in double precision."""
-        parts = (self.low, self.high, self.logits, self.location, self.scale)
-        return type(self)(*(part.double() for part in parts))
+        return mapped(self, torch.Tensor.double)
 
     @property
     def _ends(self) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,8 @@ from torch.special import ndtr, ndtri
 
 from polyinv.chemistry import System
 from polyinv.data.observations import EXACT, Observations
-from polyinv.instrument.errors import LEAST, OF_UNIT, RELATIVE, SUFFIX
+from polyinv.data.recipe_stated import least_errors
+from polyinv.instrument.errors import SUFFIX
 from polyinv.simulate.recipes import box, from_unit, to_unit, unit_slopes
 
 BEYOND = 5.0
@@ -43,9 +44,9 @@ class Prior:
         """Prior of an observation, which is a single row."""
         (known,), system, columns = observation.recipe, observation.system, observation.error_columns()
         sd = torch.cat([columns[name + SUFFIX] for name in system.targets])
-        error = torch.where(_relative(system), sd / known, sd)
-        least = torch.tensor([EXACT * LEAST[OF_UNIT[quantity.unit]] for quantity in system.recipe], dtype=error.dtype)
-        return cls(system, known, torch.where(error <= least, 0.0, error))
+        least, relative = least_errors(system)
+        error = torch.where(relative, sd / known, sd)
+        return cls(system, known, torch.where(error <= EXACT * least, 0.0, error))
 
     @property
     def open(self) -> Tensor:
@@ -117,4 +118,4 @@ class Prior:
 
 
 def _relative(system: System) -> Tensor:
-    return torch.tensor([OF_UNIT[quantity.unit] in RELATIVE for quantity in system.recipe])
+    return least_errors(system)[1]

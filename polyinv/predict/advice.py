@@ -5,7 +5,6 @@ its widths then: for each of some recipes that fit, what the measurement would s
 asked again [expected posterior width, Chaloner and Verdinelli, *Stat. Sci.* 10 (1995) 273].
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
@@ -34,8 +33,6 @@ DIGITS = 3
 """Significant ones of a narrowing."""
 WIDE, WORTH = 0.25, 2.0
 """Share of the box from which on an interval is called open, and narrowing from which on advice is worth a sentence."""
-
-log = logging.getLogger(__name__)
 
 
 def advice(found: Fits, share: float = INTERVAL) -> pd.DataFrame:
@@ -96,15 +93,20 @@ def _further(found: Fits, share: float) -> "Iterator[tuple[str, Tensor]]":
 def _with_error(told: "Observations", quantity: Quantity) -> str:
     """The measurement of a value, with the error that is assumed of it."""
     from polyinv.data.observations import EXACT
-    from polyinv.instrument.errors import LEAST, OF_UNIT, RELATIVE, SUFFIX
+    from polyinv.data.recipe_stated import least_errors
+    from polyinv.instrument.errors import SUFFIX
 
-    error = OF_UNIT[quantity.unit]
-    sd = told.error_columns()[quantity.name + SUFFIX]
-    relative = (sd / told.recipe[:, told.system.targets.index(quantity.name)]).median().item()
-    if error in RELATIVE:
-        return quantity.name if relative <= EXACT * LEAST[error] else f"{quantity.name} ± {100 * relative:.2g} %"
-    size = sd.median().item()
-    return quantity.name if size <= EXACT * LEAST[error] else f"{quantity.name} ± {size:.2g} {quantity.unit}"
+    at = told.system.targets.index(quantity.name)
+    (least, relative), sd = (
+        (part[at] for part in least_errors(told.system)),
+        told.error_columns()[quantity.name + SUFFIX],
+    )
+    size = (sd / told.recipe[:, at] if relative else sd).median()
+    if size <= EXACT * least:
+        return quantity.name
+    return (
+        f"{quantity.name} ± {100 * size.item():.2g} %" if relative else f"{quantity.name} ± {size:.2g} {quantity.unit}"
+    )
 
 
 def _mean_widths(found: Fits, observations: "Observations", share: float) -> "Tensor":

@@ -51,6 +51,12 @@ class Wanted:
     advise: bool = False
     ridge: str | None = None
 
+    @property
+    def more(self) -> list[str]:
+        """What is asked for besides intervals, by name."""
+        names = ("samples", "out_samples", "alternatives", "advise", "ridge")
+        return [name for name in names if getattr(self, name) not in (None, False)]
+
 
 def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
     """Check options before any file is read.
@@ -68,9 +74,9 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
     names = ("interval", "samples", "out_samples", "alternatives", "advise", "ridge")
     wanted = Wanted(sharpen=sharpen, **{name: options[name] for name in names})
     check_share(wanted.interval)
-    asked = [name for name in names[1:] if options[name] not in (None, False)]
-    if model != Posterior.name and (asked or sharpen):
-        raise InputError(f"--{(asked or ['sharpen'])[0].replace('_', '-')} needs a posterior model, not a {model}")
+    asked = [*wanted.more, *(["sharpen"] if sharpen else [])]
+    if model != Posterior.name and asked:
+        raise InputError(f"--{asked[0].replace('_', '-')} needs a posterior model, not a {model}")
     if (wanted.samples is None) != (wanted.out_samples is None):
         raise InputError("--samples N and --out-samples FILE go together")
     if wanted.samples is not None and not 1 <= wanted.samples <= MOST_SAMPLES:
@@ -107,10 +113,7 @@ def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     outside = answers["applicability"] == "outside"
     if len(answers) == 1 and not outside.any() and (said := left_open(found, wanted.interval)):
         log.info("%s", said)
-    drawn = any(
-        value not in (None, False) for value in (wanted.samples, wanted.ridge, wanted.alternatives, wanted.advise)
-    )
-    if drawn and outside.any():
+    if wanted.more and outside.any():
         log.warning(
             "%d of %d rows fit no recipe of the box: what is drawn of them comes nearest", outside.sum(), len(outside)
         )

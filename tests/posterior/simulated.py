@@ -3,8 +3,7 @@
 import torch
 
 from polyinv.chemistry.butyl_acrylate import SYSTEM
-from polyinv.data.bank import CurveBank
-from polyinv.data.measure import measure
+from polyinv.data.laboratory import observations_of
 from polyinv.data.observations import Observations
 from polyinv.simulate.recipes import random_recipes
 
@@ -13,11 +12,8 @@ def polymers(rows, level="exact", chains=1e6, seed=5) -> tuple[torch.Tensor, Obs
     """True recipes (N, 4), what a laboratory writes down of their polymers, and the chains that these hold, (N,)."""
     generator = torch.Generator().manual_seed(seed)
     recipes = random_recipes(rows, generator, SYSTEM)
-    bank = CurveBank.simulate(recipes, SYSTEM.chemistry, SYSTEM.horizon)
-    x = bank.observe(SYSTEM.chemistry, torch.full((rows,), chains), generator).double()
-    exact = Observations(recipe=recipes, residual_monomer=x[:, 0], Mn=x[:, 1], Mw=x[:, 2], mmd=x[:, 3:])
-    held = chains * bank.growth.chains.sum((-1, -2)).double() / bank.dead_chains
-    return recipes, measure(exact, level, seed=seed), held
+    observations = observations_of(recipes, level, chains, seed, SYSTEM, generator)
+    return recipes, observations, observations.chains
 
 
 def known_but(true: torch.Tensor, at: int) -> torch.Tensor:

@@ -20,14 +20,6 @@ from tests.posterior.simulated import known_but, polymers
 from tests.posterior.toys import HIGH, LOW, WHOLE_BOX, gaussian, linear
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def known(values: list[float], errors: str | dict | None = None) -> Prior:
     """Prior of a recipe of which some values are known."""
     return Prior.of(Observations(recipe=[values], Mn=[1e4], Mw=[2e4], assumed=errors))

@@ -19,14 +19,6 @@ from tests.posterior.simulated import polymers
 from tests.posterior.toys import linear
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_linear_gaussian_numbers_have_their_density(recipes):
     slopes, observed = torch.randn(4, 2).double(), torch.tensor([3.0, -1.0]).double()
     found = linear(slopes, observed, sd=0.7)(recipes)

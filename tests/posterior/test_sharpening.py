@@ -20,14 +20,6 @@ from tests.posterior.toys import HIGH, LOW, WHOLE_BOX, linear
 Proposals = tuple[torch.Tensor, torch.Tensor]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def observation():
     return polymers(1, "exact")[1].masked("composite")
