@@ -6,7 +6,8 @@ Three parts. ``calibration``: random recipes, simulated and measured with each l
 the off-grid kinetic Monte Carlo set: share of the truths in 90 % intervals of each value and in the 50 % region of
 highest density of all together, and the negative logarithm of the density of the truth in the unit box. ``exact``: the
 same rows by the sampler from nothing (`polyinv.posterior.exact`), and what sharpening makes of the model's samples.
-``loop``: samples, simulated, against replicates of the observed polymer. What is done is found again.
+``loop``: samples, simulated, against replicates of the observed polymer. Then R² of the mean against the conditional
+model, and what sampling costs. What is done is found again.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import polyinv
 from polyinv.data.laboratory import random_observations, with_chains
 from polyinv.data.observations import Observations
 from polyinv.data.source import load_off_grid
+from polyinv.domain.expectations import FILE
 from polyinv.evaluation.closed_loop import closed_loop
 from polyinv.models import Posterior
 from polyinv.models.released import RELEASED
@@ -189,6 +191,39 @@ def _looped(model: Posterior, pattern: str, rows: int) -> pd.DataFrame:
     return pd.DataFrame({name: closed_loop(each, observations, true)["ratio"] for name, each in recipes.items()})
 
 
+def as_point(folder: Path) -> pd.DataFrame:
+    """R² of the mean less that of the conditional model, over the patterns, levels and values that both tell of."""
+    name = folder.name.replace("posterior", "conditional")
+    ours, theirs = (
+        pd.read_csv(each / FILE).set_index(["level", "pattern", "target"])["r2"]
+        for each in (folder, folder.with_name(name))
+    )
+    apart = (ours - theirs).dropna()
+    lines = {"cases": len(apart), "mean": apart.mean(), "lowest": apart.min(), "below −0.003": (apart < -0.003).mean()}
+    return pd.DataFrame([{key: f"{value:.3g}" for key, value in lines.items()}])
+
+
+def costs(model: Posterior) -> pd.DataFrame:
+    """CPU seconds of one thread, the second time of each."""
+    given = _observed(model, "off grid", OFF_GRID, 1000)[1].masked("composite")
+    ends = torch.tensor([[0.05], [0.5], [0.95]], dtype=torch.float64)
+
+    def marginals() -> None:
+        posterior = model.posterior(given)
+        for name in posterior.names:
+            posterior.marginal(name).icdf(ends)
+
+    calls = {"1000 samples of a row": lambda: model.posterior(given[0]).sample((DRAWN,), seed=SEED)}
+    seconds = {}
+    with one_thread():
+        for name, call in {**calls, "quantiles of all values of 1000 rows": marginals}.items():
+            call()
+            start = time.process_time()
+            call()
+            seconds[name] = f"{time.process_time() - start:.2f}"
+    return pd.DataFrame([seconds])
+
+
 def _observed(model: Posterior, level: str, chains: float, rows: int) -> tuple[torch.Tensor, Observations]:
     if level != "off grid":
         return random_observations(rows, level, chains, SEED, model.system)
@@ -225,7 +260,10 @@ def main() -> None:
     for each in (table, condensed(table, targets), misses(table, targets)):
         print(markdown(each), end="\n\n")
     print(markdown(beside_exact(model, given.output, given.compared)), end="\n\n")
-    print(markdown(loop(model, given.output, given.looped)))
+    print(markdown(loop(model, given.output, given.looped)), end="\n\n")
+    if Path(given.model, FILE).is_file():
+        print(markdown(as_point(Path(given.model))), end="\n\n")
+    print(markdown(costs(model)))
 
 
 if __name__ == "__main__":
