@@ -29,7 +29,7 @@ def observations_of(
         recipes: In the box of the system.
         errors: Of the laboratory, as `polyinv.instrument.errors.measurement_errors` takes them.
         chains: Dead chains of each reaction at the horizon of the system; a sample before it holds fewer.
-        seed: Of the random numbers.
+        seed: Of the random numbers; those of the chains, of the errors and of recipes drawn with it are independent.
         system: What is polymerized.
         generator: Of the noise of the chains; None makes one of the seed.
 
@@ -37,12 +37,13 @@ def observations_of(
         InputError: Errors that cannot be, or so few chains that a sample holds none.
     """
     system = load_system(system)
-    generator = torch.Generator().manual_seed(seed) if generator is None else generator
+    of_chains, of_errors = torch.randint(2**31, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
+    generator = torch.Generator().manual_seed(of_chains) if generator is None else generator
     bank = CurveBank.simulate(recipes, system.chemistry, system.horizon)
     x = bank.observe(system.chemistry, torch.full((len(recipes),), float(chains)), generator).double()
     residual, Mn, Mw = x[:, :3].unbind(1)
     exact = Observations(recipe=recipes, residual_monomer=residual, Mn=Mn, Mw=Mw, mmd=x[:, 3:], system=system)
-    return replace(measure(exact, errors, seed), chains=held(bank, chains))
+    return replace(measure(exact, errors, of_errors), chains=held(bank, chains))
 
 
 def random_observations(

@@ -10,7 +10,7 @@ from polyinv.chemistry import System
 from polyinv.data.bank import CurveBank, load_bank
 from polyinv.data.features import errors_of
 from polyinv.data.observations import EXACT
-from polyinv.data.recipe_stated import least_errors
+from polyinv.data.recipe_stated import drawing_order, least_errors
 from polyinv.data.rows import Rows
 from polyinv.data.source import SimulatedConfig
 from polyinv.errors import InputError
@@ -27,6 +27,10 @@ STREAMS = ("training", "validation")
 """Streams of one seed: their recipes and their noise have nothing in common."""
 ALIKE = 0.47
 """Share of the rows with errors all of whose errors are equally large."""
+NONE = 1 + 1e-6
+"""Times the least error that an error is up to where none is made: what is told as exact is exact."""
+ANY_EXACTLY = 0.1
+"""Share of the values that are known exactly whatever comes before them."""
 LEAST_CHAINS = 30
 """Chains that every snapshot is expected to hold: fewer, and one of millions would hold none."""
 
@@ -101,33 +105,47 @@ class Source:
         """Measure with errors, which are told: observations, recipes and errors, as they are written down."""
         largest, count = self.config.largest_errors, len(recipes)
         exact = self.config.exact
-        errors = draw_errors(LEVELS["exact"], largest, count, generator, smallest=exact, alike=ALIKE * (1 - exact))
+        errors = draw_errors(
+            LEVELS["exact"],
+            largest,
+            count,
+            generator,
+            smallest=exact,
+            alike=ALIKE * (1 - exact),
+            skew=self.config.skew,
+        )
+        made = {name: torch.where(sd <= NONE * LEAST[name], 0.0, sd) for name, sd in errors.items()}
         residual, Mn, Mw = observations[:, : CURVE.start].unbind(-1)
         found = observe(
             recipes,
             residual,
             observations[:, CURVE],
-            errors,
+            made,
             generator,
             quantities=self.system.recipe,
             residual_name=self.system.residual,
             means=(Mn, Mw),
+            stated=errors,
         )
         if self.config.known_exactly:
             self._know_exactly(found, recipes, generator)
         if first:
             read = read_off(found.mmd[:first], generator) * (found.mmd[:first] > 0)
             read = read / (read.sum(-1, keepdim=True) * STEP)
-            is_exact = (errors["noise"][:first] <= EXACT * LEAST["noise"])[:, None]  # no instrument exports it
+            is_exact = (made["noise"][:first] <= EXACT * LEAST["noise"])[:, None]  # no instrument exports it
             found.mmd[:first] = torch.where(is_exact, found.mmd[:first], read)
         stated = [found.errors[column] for column in errors_of(self.system)]
         values = [found.residual, found.Mn, found.Mw, *found.mmd.T, *found.recipe.T, *stated]
         return torch.stack([value.to(observations) for value in values], dim=-1)
 
     def _know_exactly(self, found: Measured, recipes: Tensor, generator: torch.Generator) -> None:
-        """Let some values of recipes be known exactly, each on its own."""
-        chance = torch.rand(recipes.shape, generator=generator, device=generator.device)
-        exactly = chance < self.config.known_exactly
+        """Let some values of recipes be known exactly: the first ones that a posterior draws, or any."""
+        V, device = recipes.shape[1], generator.device
+        kind, count, *each = torch.rand(2 + V, len(recipes), generator=generator, device=device)
+        known = torch.ceil(count * V) * (kind < self.config.known_exactly)
+        exactly = torch.stack(each, dim=1) < ANY_EXACTLY
+        for place, at in enumerate(drawing_order(self.system)):
+            exactly[:, at] |= place < known
         found.recipe.copy_(torch.where(exactly, recipes, found.recipe))
         least, relative = (part.to(recipes.device) for part in least_errors(self.system))
         least = least.to(recipes) * torch.where(relative, recipes, torch.ones_like(recipes))

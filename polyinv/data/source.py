@@ -47,8 +47,10 @@ class SimulatedConfig:
             names of `polyinv.instrument.errors.MeasurementErrors`, where they are not those of
             `polyinv.instrument.errors.TRAINED`.
         exact: With those features: share of rows that are measured without errors, 0 to 1.
-        known_exactly: With those features: share of the values of recipes that are known exactly where they are given,
-            whatever the other errors are, 0 to 1: a posterior is asked for values given others.
+        skew: With those features: exponent of the uniform number that places an error between the logarithms of its
+            ends; 1 draws them log-uniformly, less draws more large ones.
+        known_exactly: With those features: share of the rows in which the first values of the recipe, in the order in
+            which a posterior draws them, are known exactly where they are given, whatever the other errors are, 0 to 1.
         told: With the features ``conditional+errors+chains``: share of rows that tell how many chains they hold.
         seed: Of the recipes.
     """
@@ -63,6 +65,7 @@ class SimulatedConfig:
     exported: float = 0.0
     errors: dict[str, float] = field(default_factory=dict)
     exact: float = 0.25
+    skew: float = 1.0
     known_exactly: float = 0.0
     told: float = 0.75
     seed: int = 1
@@ -76,6 +79,8 @@ class SimulatedConfig:
         for option in ("exported", "exact", "known_exactly", "told"):
             if not 0 <= getattr(self, option) <= 1:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option):g}; needs a share, 0 to 1")
+        if not 0 < self.skew <= 10:
+            raise InputError(f"data.simulated.skew is {self.skew:g}; needs an exponent above 0, 10 at most")
         self.largest_errors  # noqa: B018 (it raises)
         low, high = self.chains
         if not 1 <= low <= high <= MOST:

@@ -85,6 +85,7 @@ def draw_errors(
     *,
     smallest: float = 0.0,
     alike: float = 0.0,
+    skew: float = 1.0,
 ) -> dict[str, Tensor]:
     """Draw the errors of that many rows, each log-uniformly between two numbers, (count,) float64.
 
@@ -97,6 +98,8 @@ def draw_errors(
         generator: Of the random numbers; its device is that of the result.
         smallest: Share of rows all of whose errors are at their lower end.
         alike: Share of rows all of whose errors are at the same place between their ends.
+        skew: Exponent of the uniform number that places an error between the logarithms of its ends; below one, more
+            are large than log-uniformly.
     """
     ends = [
         [min(max(first, LEAST[each.name]), last), last] if last > 0 else [0.0, 0.0]
@@ -104,6 +107,7 @@ def draw_errors(
     ]
     start, end = torch.tensor(ends, dtype=torch.float64, device=generator.device).clamp(min=1e-300).log().T[:, :, None]
     share = torch.rand(len(ends), count, generator=generator, dtype=torch.float64, device=generator.device)
+    share = share**skew
     if smallest or alike:
         kind = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
         share = share.where(kind >= smallest + alike, share[0]) * (kind >= smallest)
@@ -121,6 +125,7 @@ def observe(
     quantities: Sequence[Quantity],
     residual_name: str,
     means: tuple[Tensor, Tensor] | None = None,
+    stated: Magnitudes | None = None,
 ) -> Measured:
     """Measure B polymers with errors; the random numbers alone make two calls differ.
 
@@ -134,12 +139,14 @@ def observe(
         residual_name: Column of the residual monomer.
         means: True Mn and Mw, (B,) each, where they are known better than the bins of the curve tell them, which blur
             them by half a per cent; an SEC program has finer slices.
+        stated: Errors that are written down, where they are not those that are made.
     """
     sd = _of_rows(errors, residual)
+    told = sd if stated is None else _of_rows(stated, residual)
     if isinstance(draws, torch.Generator):
         draws = Draws.of(len(recipe), recipe.shape[1], draws, recipe.dtype)
     of_residual, of_curve, of_means = draws.others.split([2, 4, 2], dim=1)
-    known, stated = _recipe(recipe, sd, draws.recipe, quantities)
+    known, columns = _recipe(recipe, sd, told, draws.recipe, quantities)
     left = residual + sd["conversion"] * recipe[:, 0] * of_residual[:, 0]
     left = left.maximum(SMALLEST * residual) * torch.exp(sd["residual"] * of_residual[:, 1])
     w = _curves(mmd, sd, of_curve, draws.detector)
@@ -149,10 +156,10 @@ def observe(
         of_curves = of_curves[0] * means[0] / blurred[0], of_curves[1] * means[1] / blurred[1]
     Mn, Mw = (mean * torch.exp(sd["molar_mass"] * of_means[:, at]) for at, mean in enumerate(of_curves))
     Mw = Mw.maximum(Mn)
-    stated |= {residual_name + SUFFIX: sd["residual"] * left}
-    stated |= {name + SUFFIX: sd["molar_mass"] * mean for name, mean in zip(MEANS, (Mn, Mw), strict=True)}
-    stated |= {OF_CONVERSION: sd["conversion"]} | {column: sd[name] for name, column in OF_CURVE.items()}
-    return Measured(known, left, Mn, Mw, w, stated)
+    columns |= {residual_name + SUFFIX: told["residual"] * left}
+    columns |= {name + SUFFIX: told["molar_mass"] * mean for name, mean in zip(MEANS, (Mn, Mw), strict=True)}
+    columns |= {OF_CONVERSION: told["conversion"]} | {column: told[name] for name, column in OF_CURVE.items()}
+    return Measured(known, left, Mn, Mw, w, columns)
 
 
 def _of_rows(errors: MeasurementErrors | Magnitudes, like: Tensor) -> dict[str, Tensor]:
@@ -162,16 +169,18 @@ def _of_rows(errors: MeasurementErrors | Magnitudes, like: Tensor) -> dict[str, 
 
 
 def _recipe(
-    recipe: Tensor, sd: Magnitudes, normal: Tensor, quantities: Sequence[Quantity]
+    recipe: Tensor, sd: Magnitudes, told: Magnitudes, normal: Tensor, quantities: Sequence[Quantity]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Measured values of the recipe (B, K), and the standard deviation that is stated of each, (B,)."""
-    of_value = torch.stack([sd[OF_UNIT[quantity.unit]] for quantity in quantities], dim=1)
+    of_value, told_of_value = (
+        torch.stack([errors[OF_UNIT[quantity.unit]] for quantity in quantities], dim=1) for errors in (sd, told)
+    )
     relative = torch.tensor([quantity.unit == "mol/L" for quantity in quantities], device=recipe.device)
     above = recipe.new_tensor([quantity.above for quantity in quantities])
     error = of_value * normal
     values = torch.where(relative, recipe * torch.exp(error * relative), recipe + error)
     values = values.maximum(above + SMALLEST * (recipe - above))
-    stated = torch.where(relative, of_value * values, of_value).unbind(1)
+    stated = torch.where(relative, told_of_value * values, told_of_value).unbind(1)
     return values, {quantity.name + SUFFIX: each for quantity, each in zip(quantities, stated, strict=True)}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from polyinv.data.observations import EXACT
-from polyinv.data.recipe_stated import least_errors
+from polyinv.data.recipe_stated import drawing_order, least_errors
 from polyinv.errors import InputError, unknown
 from polyinv.instrument.errors import SUFFIX
 from polyinv.models.heads import Heads
@@ -73,12 +73,8 @@ class RecipePosterior(Distribution):
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Numbers of the values in the order in which they are drawn: what a laboratory most often knows comes first.
-
-        Those before a value are then a pattern of inputs that networks are trained on a lot.
-        """
-        later = [at for at, relative in enumerate(self._relative.tolist()) if relative]
-        return (*(at for at in range(len(self.names)) if at not in later), *reversed(later))
+        """Numbers of the values in the order in which they are drawn, see `drawing_order`."""
+        return drawing_order(self.system)
 
     def __getitem__(self, rows: Any) -> "RecipePosterior":
         """Posterior of some of the observations."""

@@ -44,14 +44,29 @@ def test_values_known_exactly_are_the_true_ones_whatever_the_other_errors(simula
     table, recipes = simulated(known_exactly=0.5, exact=0.0)
     error = table["temp" + SUFFIX]
     exactly = error <= LEAST["temperature"] * 1.0001
-    assert 0.4 < exactly.mean() < 0.6
+    # The temperature comes first in half of the rows, and is known in a tenth of the others; the monomer comes last.
+    assert 0.5 < exactly.mean() < 0.6
     # Columns are in single precision.
     assert (table["temp"] - recipes[:, 2].numpy()).abs()[exactly].max() < 1e-5
     assert (table["temp"] - recipes[:, 2].numpy()).abs()[~exactly].median() > 0.01
     monomer = table["cBA_0" + SUFFIX] <= LEAST["concentration"] * recipes[:, 0].numpy() * 1.001
-    assert 0.4 < monomer.mean() < 0.6
+    assert 0.17 < monomer.mean() < 0.27
     assert (monomer & ~exactly).any()
     assert (monomer & exactly).any()
+
+
+def test_what_is_told_as_exact_is_exact(simulated):
+    table, recipes = simulated(exact=0.5)
+    error, true = table["temp" + SUFFIX], recipes[:, 2].float().numpy()
+    exact = error <= LEAST["temperature"] * 1.0001
+    assert 0.4 < exact.mean() < 0.6
+    assert (table["temp"][exact] == true[exact]).all()
+    assert (table["temp"][~exact] != true[~exact]).mean() > 0.9
+
+
+def test_a_skew_below_one_draws_more_large_errors(simulated):
+    medians = [simulated(exact=0.0, skew=skew)[0]["temp" + SUFFIX].median() for skew in (1.0, 0.5)]
+    assert medians[1] > 1.5 * medians[0]
 
 
 def test_exact_rows_are_not_read_off_as_instruments_do(simulated):
