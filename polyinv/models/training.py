@@ -4,6 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def train(
         raise InputError("a single validation row has no R²; needs two or more")
     module = _module(model, data, start)
     data = data.serving(
-        module.scaling,
+        deepcopy(module.scaling),  # that of the module goes where the trainer computes; rows are scaled here
         transform=model.transform,
         batch_size=options.batch_size,
         members=model.members,
@@ -203,4 +204,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Raised by torch 2.13 from inside Lightning.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        # The device is stated; Lightning advises another one.
+        warnings.filterwarnings("ignore", ".*GPU available but not used.*")
         yield

@@ -8,7 +8,7 @@ from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.rows import Rows
 from polyinv.data.splits import Split, split_rows
 from polyinv.errors import InputError
-from polyinv.models import MLP, CurveCNN, Network, callbacks, networks
+from polyinv.models import MLP, CurveCNN, Network, Posterior, callbacks, networks
 from polyinv.models.loggers import logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.optimizer import clip_members, cosine
@@ -284,6 +284,30 @@ def test_mixed_precision_learns_the_same(data):
     mixed.fit(data)
     errors = [standard_error(each, data.val, data).square().mean() for each in (whole, mixed)]
     torch.testing.assert_close(errors[1], errors[0], rtol=0.1, atol=0)
+
+
+def test_rows_are_scaled_where_they_are_whatever_device_the_module_goes_to(data, network, monkeypatch):
+    def fit(trainer, module, data, resumed):
+        assert data.scaling is not module.scaling
+        assert data.scaling.state_dict().keys() == module.scaling.state_dict().keys()
+        module.scaling.to("meta")  # as it goes to a GPU
+        assert all(part.device.type == "cpu" for part in data.scaled(data.val))
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr("polyinv.models.training._fit", fit)
+    with pytest.raises(RuntimeError, match="seen"):
+        network(FAST).fit(data)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_posterior_is_trained_on_a_gpu(fresh):
+    simulated = {"rows": 512, "epoch": 1024, "validation": 64, "known_exactly": 0.5, "exported": 0.3, "fresh": fresh}
+    data = RecipeDataModule("conditional+errors+chains", source="simulated", simulated=simulated)
+    model = Posterior(hidden=(32,), training=Training(accelerator="gpu", loss="density", batch_size=128, max_epochs=2))
+    model.fit(data)
+    assert model.posterior_of(data.test.x[:4]).sample((3,)).isfinite().all()
 
 
 @pytest.mark.gpu
