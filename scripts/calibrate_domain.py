@@ -113,7 +113,7 @@ ARTEFACTS: dict[str, dict[str, Change]] = {
     "second mode half a decade lower": {f"{share:.0%}": second_mode(share, -0.5) for share in (0.02, 0.05, 0.1, 0.2)},
     "Mn too large": {f"{f - 1:.1%}": scaled("Mn", f) for f in (1.005, 1.01, 1.02, 1.05)},
     "Mw too large": {f"{f - 1:.1%}": scaled("Mw", f) for f in (1.005, 1.01, 1.02, 1.05)},
-    "residual monomer": {f"× {f:g}": scaled("cBA_time", f) for f in (0.5, 0.8, 1.25, 2.0)},
+    "residual monomer": {f"× {f:g}": scaled("cBA_time", f) for f in (0.01, 0.1, 0.5, 0.8, 1.25, 2.0)},
     "temperature of the recipe": {f"{t:g} °C": elsewhere(temp=t) for t in (50.0, 55.0, 85.0, 95.0)},
     "cBA_0 of the recipe": {f"{c:g} mol/L": elsewhere(cBA_0=c) for c in (0.05, 0.3, 4.0, 5.0)},
 }

@@ -1,6 +1,6 @@
 """Summary of a study: means over seeds, their intervals, and paired differences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -34,8 +34,8 @@ def mean_interval(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(half)
 
 
-def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.DataFrame:
-    """R² of each combination of values, and its paired difference to the reference.
+def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any, metric: str = "r2") -> pd.DataFrame:
+    """R², or another metric, of each combination of values, and its paired difference to the reference.
 
     The reference of a combination has ``reference`` on the first axis and the same values on all others. Differences
     are taken seed by seed before they are averaged: the same split, so that what makes a split hard cancels.
@@ -45,6 +45,7 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
             pattern of inputs, where models are conditional.
         axes: Columns of the axes, the first one being what is compared.
         reference: What its values are compared with.
+        metric: One of ``scores.csv``.
 
     Returns:
         The axes; given (the pattern of inputs, for conditional models; else empty), subset, target; seeds, mean,
@@ -54,7 +55,7 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
     Raises:
         ValueError: A score stands there twice.
     """
-    of = _by_seed(table, axes)
+    of = _by_seed(table, axes, metric)
     rows = []
     for key, values in of.items():
         base = {} if key[0] == reference else of.get((reference, *key[1:]), {})
@@ -68,12 +69,12 @@ def summary(table: pd.DataFrame, axes: Sequence[str], reference: Any) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, float]]:
-    """The defined R² of each combination, pattern, subset and target, by its seed."""
-    r2 = table[(table["member"] == ENSEMBLE) & (table["metric"] == "r2")]
-    r2 = r2.assign(**{GIVEN: r2[GIVEN].fillna("") if GIVEN in r2 else ""})
+def _by_seed(table: pd.DataFrame, axes: Sequence[str], metric: str) -> dict[tuple, dict[int, float]]:
+    """The defined values of a metric of each combination, pattern, subset and target, by its seed."""
+    scores = table[(table["member"] == ENSEMBLE) & (table["metric"] == metric)]
+    scores = scores.assign(**{GIVEN: scores[GIVEN].fillna("") if GIVEN in scores else ""})
     found: dict[tuple, dict[int, float]] = {}
-    for *key, seed, value in r2[[*axes, GIVEN, "subset", "target", "seed", "value"]].itertuples(index=False):
+    for *key, seed, value in scores[[*axes, GIVEN, "subset", "target", "seed", "value"]].itertuples(index=False):
         values = found.setdefault(tuple(key), {})
         if seed in values:
             raise ValueError(f"the score of {', '.join(map(str, key))}, seed {seed} stands there twice")
@@ -83,27 +84,40 @@ def _by_seed(table: pd.DataFrame, axes: Sequence[str]) -> dict[tuple, dict[int, 
     }
 
 
-def in_words(found: pd.DataFrame, axes: Sequence[str], reference: Any, name: str, seeded: Sequence[str]) -> str:
+def in_words(
+    found: pd.DataFrame,
+    axes: Sequence[str],
+    reference: Any,
+    name: str,
+    seeded: Sequence[str],
+    densities: Mapping[str, pd.DataFrame] | None = None,
+) -> str:
     """Format a `summary` as Markdown: for each subset, the means and the differences.
 
     Args:
         found, axes, reference: See `summary`.
         name: Of the study.
         seeded: Keys of the configuration that take the seeds.
+        densities: Summaries of what else was scored, as those of posterior models, by what they are called.
     """
     parts = [
         f"# {name}",
         "R²; ± is half the width of the 95 % interval of the mean over the seeds (quantile of Student's t). "
         f"It is about what they decide ({', '.join(seeded)}), and about nothing else.",
+        *_sections(found, axes, reference),
     ]
-    for subset, part in found.groupby("subset", sort=False):
-        parts += [f"## {SUBSETS.get(subset, subset)}", markdown(_wide(part, axes, "mean"))]
-        if part["pairs"].any():
-            parts += [
-                f"Less the same with {_head(axes[0])} {text(reference)}, paired by seed:",
-                markdown(_wide(part[part["pairs"] > 0], axes, "difference")),
-            ]
+    for title, each in (densities or {}).items():
+        parts += [f"# {title}", *_sections(each, axes, reference)]
     return "\n\n".join(parts)
+
+
+def _sections(found: pd.DataFrame, axes: Sequence[str], reference: Any) -> Iterator[str]:
+    for subset, part in found.groupby("subset", sort=False):
+        yield f"## {SUBSETS.get(subset, subset)}"
+        yield markdown(_wide(part, axes, "mean"))
+        if part["pairs"].any():
+            yield f"Less the same with {_head(axes[0])} {text(reference)}, paired by seed:"
+            yield markdown(_wide(part[part["pairs"] > 0], axes, "difference"))
 
 
 def targets_of(found: pd.DataFrame) -> list[str]:

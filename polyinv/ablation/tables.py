@@ -14,12 +14,18 @@ from polyinv.ablation.summary import GIVEN, in_words, summary, text
 from polyinv.chemistry import load_system
 from polyinv.data.features import MISSING_INPUTS, current_name
 from polyinv.errors import InputError
+from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run import CONFIG, SCORES
 from polyinv.runtime.files import written
 
 TABLE, STATES = "table.csv", "cells.csv"
+DENSITIES = {
+    NLL: "Negative logarithm of the density of the true recipe, in nats and the unit box",
+    COVERAGE: "Share of the true values in the 90 % intervals",
+}
+"""What else is summarized of posterior models, by its metric."""
 AXIS = "axis."
 """Before the name of an axis, as a column: a score has a model and features, too."""
 
@@ -52,7 +58,12 @@ def write_summary(output: Path, *, say: Callable[[str], None] = print) -> pd.Dat
     axes = [f"{AXIS}{axis}" for axis in kept["axes"]]
     reference = _scalar(next(iter(kept["axes"].values()))[0])
     found = _with_published(summary(table, axes, reference), axes, output, kept)
-    words = in_words(found, axes, reference, kept["study"], kept.get("seeded", ["split.seed"]))
+    densities = {
+        title: summary(table, axes, reference, metric)
+        for metric, title in DENSITIES.items()
+        if (table["metric"] == metric).any()
+    }
+    words = in_words(found, axes, reference, kept["study"], kept.get("seeded", ["split.seed"]), densities)
     with written(output / "summary.csv", overwrite=True) as passing:
         found.to_csv(passing, index=False, lineterminator="\n")
     with written(output / "summary.md", overwrite=True) as passing:

@@ -12,7 +12,7 @@ A curve is compared where it was measured: from the first node that holds someth
 g/mol, where single oligomers stand apart that no instrument separates. Both curves have unit area there.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -180,7 +180,7 @@ def fit(references: References, observations: Observations) -> Fit:
         observations: B of them. Known values outside the box count as its wall.
     """
     problem = _Problem.of(references.forward, observations)
-    near = references.nearest(problem.observations, problem.weight, problem.known, STARTS)
+    near = references.nearest(problem.observations, problem.weight_at(), problem.known, STARTS)
     problem = problem.weighted(references.unit[near[:, 0]])
     found = problem.descended(references.unit[near[:, :1]])
     problem = problem.weighted(found.unit, problem.roughness(found))
@@ -258,9 +258,10 @@ class _Problem:
     expected: ExpectedMeasurement
     observations: Tensor  # as the deviations are taken of: roots of the curve, (B, 103)
     chains: Tensor  # one over the standard deviation that one chain has, 0 where nothing is fitted, (B, 103)
-    stated: Tensor  # variances that are stated, relative to the monomer charged of the residual one, (B, 103)
-    conversion: Tensor  # of the residual monomer by that of the conversion, per mol/L charged, (B,)
-    weight: Tensor  # one over the standard deviation, 0 where nothing is fitted, (B, 103)
+    stated: Tensor  # variances that are stated, (B, 103)
+    conversion: Tensor  # standard deviation that is stated of the conversion, (B,)
+    lost: Tensor  # that of the residual monomer by it, in mol/L, (B,)
+    weight: Tensor  # one over the standard deviation but for that, 0 where nothing is fitted, (B, 103)
     known: Tensor  # in the units of `to_unit`, NaN where not given, (B, V)
     known_weight: Tensor  # one over their standard deviation, 0 where they are held or not given, (B, V)
     given: Tensor  # the recipe as it is given, (B, V)
@@ -290,7 +291,7 @@ class _Problem:
             stated[:, at] = (errors[name + SUFFIX] / getattr(observations, name)).square().nan_to_num(0.0)
         detector = by_name["noise"][:, None] * curve.amax(-1, keepdim=True)
         stated[:, CURVE] = detector.square() / (4 * curve.clamp(min=SMALLEST))
-        conversion = (errors[OF_CONVERSION] / observations.residual_monomer).nan_to_num(0.0)
+        conversion = errors[OF_CONVERSION].nan_to_num(0.0)
         sd = torch.stack([errors[name + SUFFIX] for name in system.targets], dim=1)
         known = to_unit(observations.recipe, system)
         apart = sd / unit_slopes(observations.recipe, system)
@@ -304,6 +305,7 @@ class _Problem:
             torch.where(given, chains, 0.0),
             stated,
             conversion,
+            torch.zeros_like(conversion),
             torch.zeros_like(x),
             known.clamp(-1, 1),
             1 / loose,
@@ -315,15 +317,34 @@ class _Problem:
     def weighted(self, unit: Tensor, noise: Tensor | None = None) -> "_Problem":
         """The same with the weights that points (B, V) and the noise of the curves (B,) have, NaN where unknown."""
         charged = self.forward.from_unit(self.with_known(unit))[:, 0]
-        stated = self.stated.clone()
-        stated[:, MONOMER] += (self.conversion * charged).square()
         noise = torch.full_like(charged, torch.nan) if noise is None else noise
         chain = 1 / self.chains.square()  # infinite where nothing is fitted
         rough = noise.nan_to_num(ASSUMED)[:, None] * chain
         # The roughness of a curve has the noise of its detector in it.
-        variance = rough.maximum(SMOOTHEST * chain + stated)
-        variance[:, : CURVE.start] = (rough + stated)[:, : CURVE.start]
-        return replace(self, weight=torch.where(self.chains > 0, variance, torch.inf).rsqrt())
+        variance = rough.maximum(SMOOTHEST * chain + self.stated)
+        variance[:, : CURVE.start] = (rough + self.stated)[:, : CURVE.start]
+        weight = torch.where(self.chains > 0, variance, torch.inf).rsqrt()
+        return replace(self, weight=weight, lost=self.conversion * charged)
+
+    def weight_at(self, fitted: Tensor | None = None, *, of_slopes: bool = False) -> Tensor:
+        """One over the standard deviation of deviations from fitted numbers (B, 103), or from the observed ones.
+
+        The error of the conversion is one of the residual monomer itself, the other ones are of its logarithm. So its
+        logarithm deviates by their logarithmic mean: however little was found, that much less than expected counts.
+
+        Args:
+            fitted: The fitted numbers.
+            of_slopes: Of small changes of the fitted numbers instead.
+        """
+        observed = self.observations[:, MONOMER].exp()
+        expected = observed if fitted is None else fitted[:, MONOMER].exp()
+        mean = _logarithmic_mean(observed, expected)
+        of_logarithm, weight = mean / self.weight[:, MONOMER], self.weight.clone()
+        variance = self.lost.square() + of_logarithm.square()
+        if of_slopes:
+            mean = torch.lerp(mean, expected, self.lost.square() / variance)
+        weight[:, MONOMER] = mean * variance.rsqrt()
+        return weight
 
     def with_known(self, unit: Tensor) -> Tensor:
         """Points (B, V) with the known values in their place."""
@@ -339,12 +360,12 @@ class _Problem:
         return self[torch.arange(len(self.known)).repeat_interleave(times)]
 
     def __getitem__(self, rows: Tensor) -> "_Problem":
-        names = ("expected", "observations", "chains", "stated", "conversion", "weight", "known", "known_weight")
-        return replace(self, given=self.given[rows], **{name: getattr(self, name)[rows] for name in names})
+        of_rows = [each.name for each in fields(self) if each.name not in ("forward", "nuisances")]
+        return replace(self, **{name: getattr(self, name)[rows] for name in of_rows})
 
     def deviation(self, found: _Found) -> Tensor:
         """Deviations of observations, known values and nuisances in standard deviations, (B, 103 + V + K)."""
-        numbers = (self.observations - _rooted(found.fitted)) * self.weight
+        numbers = (self.observations - _rooted(found.fitted)) * self.weight_at(found.fitted)
         known = (self.known.nan_to_num(0.0) - found.unit) * self.known_weight
         return torch.cat([numbers, known, -found.nuisances], dim=-1)
 
@@ -414,9 +435,8 @@ class _Problem:
     def step(self, found: _Found, slopes: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, V) and nuisances (B, K) after one damped step, from slopes (B, 103, V + K)."""
         unit, count = found.unit, found.unit.shape[1]
-        slopes = (
-            torch.cat([slopes[:, : CURVE.start], _slopes_of_root(found.fitted, slopes)], 1) * self.weight[..., None]
-        )
+        weight = self.weight_at(found.fitted, of_slopes=True)
+        slopes = torch.cat([slopes[:, : CURVE.start], _slopes_of_root(found.fitted, slopes)], 1) * weight[..., None]
         free = torch.cat([~self.held, torch.ones_like(found.nuisances, dtype=torch.bool)], dim=-1)
         deviation = self.deviation(found)
         # Known values and nuisances deviate by what they move.
@@ -438,6 +458,13 @@ class _Problem:
 def observed_numbers(observations: Observations) -> Tensor:
     """Observed numbers `polyinv.simulate.observed.OBSERVED`, (B, 103): the scalars as logarithms, and the curve."""
     return torch.cat([observations.scalars.clamp(min=TRACE).log(), observations.mmd], dim=-1)
+
+
+def _logarithmic_mean(left: Tensor, right: Tensor) -> Tensor:
+    """Logarithmic mean of positive numbers, their difference over that of their logarithms."""
+    t = (left / right).log()
+    near = t.abs() < 1e-4
+    return (left * right).sqrt() * torch.where(near, 1.0, torch.sinh(t / 2) / torch.where(near, 1.0, t / 2))
 
 
 def _slopes_of_root(fitted: Tensor, slopes: Tensor) -> Tensor:

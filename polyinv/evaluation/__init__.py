@@ -2,3 +2,5 @@
 
 ENSEMBLE = "all"
 """The member of the scores that stands for the model as a whole."""
+NLL, COVERAGE = "nll", "coverage_90"
+"""Metrics of densities, see `polyinv.evaluation.densities`."""

@@ -1,8 +1,9 @@
 """Evaluated rows: observations, true recipes, and the answers of a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 from polyinv.models.base import mean_answer
@@ -18,6 +19,7 @@ class Evaluated:
         y: True recipes, (N, V).
         predictions: Recipes that each of the R members names, (R, N, V).
         rows: Numbers of the rows in their table, (N,).
+        densities: Scores of a posterior model, see `polyinv.evaluation.densities`; empty of any other.
     """
 
     subset: str
@@ -25,6 +27,7 @@ class Evaluated:
     y: Tensor
     predictions: Tensor
     rows: np.ndarray
+    densities: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __len__(self) -> int:
         return len(self.y)

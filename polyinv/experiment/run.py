@@ -20,7 +20,7 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.models import MODELS, InverseModel, check_goes_on, check_takes_gaps, load_model
+from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.runtime.files import discard_unfinished, empty, locked, written
@@ -168,7 +168,7 @@ def _fit_and_score(
         model.fit(data, folder)
         model.save(folder / "model")
     evaluated = [
-        Evaluated(subset, given, rows.y, model.predict_members(x), numbers)
+        Evaluated(subset, given, rows.y, model.predict_members(x), numbers, _densities(model, rows.y, x))
         for subset, rows, numbers in _tests(experiment, data, split)
         for given, x in _given(experiment, data.columns, rows.x)
     ]
@@ -177,6 +177,15 @@ def _fit_and_score(
     _keep_csv(_predictions(evaluated, experiment.data.of), folder / "predictions.csv")
     _keep_csv(scores, folder / SCORES)
     return scores
+
+
+def _densities(model: InverseModel, y: "Tensor", x: "Tensor") -> pd.DataFrame:
+    """Scores of the densities of observations (N, F) of recipes (N, V); none of a model that answers with points."""
+    if not isinstance(model, Posterior):
+        return pd.DataFrame()
+    from polyinv.evaluation.densities import score_densities
+
+    return score_densities(y, model.posterior_of(x))
 
 
 def _prepared(experiment: Experiment, table: pd.DataFrame) -> "RecipeDataModule":
@@ -358,7 +367,9 @@ def _score(experiment: Experiment, evaluated: list["Evaluated"]) -> pd.DataFrame
     from polyinv.evaluation.metrics import SPREAD, score_members
 
     parts = [
-        score_members(each.y, each.predictions, experiment.data.of).assign(features=each.given, subset=each.subset)
+        pd.concat([score_members(each.y, each.predictions, experiment.data.of), each.densities]).assign(
+            features=each.given, subset=each.subset
+        )
         for each in evaluated
     ]
     names = {"model": experiment.model, "split": experiment.split.name, "seed": experiment.split.seed}

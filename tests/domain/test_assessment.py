@@ -155,6 +155,15 @@ def test_a_calibration_far_beyond_its_error_is_not_inside(table):
     assert alarms[1] > 0.8
 
 
+@pytest.mark.parametrize("factor", [0.001, 0.03, 0.3])
+@pytest.mark.parametrize("given", ["composite", "mmd+residual"])
+def test_a_residual_monomer_far_too_small_is_not_inside_whatever_its_error(table, factor, given):
+    rows = measure(Observations.from_table(table.head(60)), "ordinary", 1)
+    far = rows.residual_monomer > 0.3  # a loss of it beyond ten times the error of the conversion
+    spoilt = replace(rows, residual_monomer=rows.residual_monomer * factor).masked(given)[far]
+    assert (assess(spoilt)["applicability"] != "inside").mean() > 0.9
+
+
 def test_known_values_are_fitted_within_their_errors(table):
     exact = Observations.from_table(table.head(100))
     off = replace(exact, recipe=exact.recipe + torch.tensor([0.0, 0.0, 2.0, 0.0]))
