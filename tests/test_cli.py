@@ -391,6 +391,7 @@ def test_a_network_made_for_simulated_recipes_trains_on_a_table_and_is_fine_tune
     both = ["--config", str(CONFIGS / "mlp.yaml"), "--config", str(CONFIGS / "table.yaml")]
     on_workbook = ["--data.path", str(workbook), "--model.training.max_epochs", "1"]
     first = ["train", *both, *on_workbook, "--features", "mmd", "--model.members", "2"]
+    first += ["--model.training.accelerator", "cpu"]
     assert main([*first, "--output", str(tmp_path / "first")]) == 0
     tuned = ["train", "--config", str(CONFIGS / "finetune.yaml"), "--init", str(tmp_path / "first" / "model")]
     # Architecture, members and features are those of the network it starts from, unsaid.
@@ -398,6 +399,7 @@ def test_a_network_made_for_simulated_recipes_trains_on_a_table_and_is_fine_tune
     config = yaml.safe_load((tmp_path / "tuned" / "config.yaml").read_text())
     assert (config["model"]["members"], config["features"]) == (2, "mmd")
     assert config["model"]["training"]["learning_rate"] == 1e-4
+    assert config["model"]["training"]["accelerator"] == "auto"  # that machine's device is not this one's
     capsys.readouterr()
     for change, said in (
         (["--features", "composite"], "was not trained on the features 'composite'"),

@@ -140,14 +140,16 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
 
 
 def _take_over(parser: ArgumentParser, card: dict[str, Any], init: str) -> None:
-    """Take the defaults from the model to start from."""
+    """Take the defaults from the model to start from, but for the device, which is that of another machine."""
     from polyinv.data.features import features_of
     from polyinv.models.card import system_of
 
     system = system_of(card)
     features = features_of(card["columns"], system)
     try:
-        parser.set_defaults({f"model.{key}": value for key, value in dotted(card["options"])})
+        options = {f"model.{key}": value for key, value in dotted(card["options"])}
+        options.pop("model.training.accelerator", None)
+        parser.set_defaults(options)
     except KeyError as error:
         raise InputError(f"{init} has an option that this version does not know: {error}") from None
     parser.set_defaults({"model.name": card["model"]} | ({"features": features} if features else {}))
