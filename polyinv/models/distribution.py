@@ -5,6 +5,7 @@ which the network is told as if they were known exactly. The order is the same f
 known exactly have no density; they are what they are in every sample.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -147,8 +148,26 @@ class RecipePosterior(Distribution):
                 among others, bit for bit; that takes 0.1 s each. None takes those of PyTorch, and all rows at once.
         """
         shape = torch.Size(sample_shape)
-        count, members = shape.numel(), cast(Heads, self.network.network).members
-        wanted = (len(self.names), 2, members, -(-count // members))
+        recipes, _ = self._sampled(shape.numel(), seed)
+        return recipes.reshape(*shape, len(self.x), len(self.names))
+
+    def sample_with_density(self, count: int, seed: int | None = None) -> tuple[Tensor, Tensor]:
+        """Draw recipes (count, B, V) as `sample` does, with the logarithms (count, B) of their densities.
+
+        A network alone knows these from drawing; those of several are their mean, for which `log_prob` asks all.
+        """
+        recipes, density = self._sampled(count, seed)
+        return recipes, density if self._members == 1 else self.log_prob(recipes)
+
+    @property
+    def _members(self) -> int:
+        return cast(Heads, self.network.network).members
+
+    def _sampled(self, count: int, seed: int | None) -> tuple[Tensor, Tensor]:
+        """Recipes (count, B, V), each member's share after the other, and the log density of that member, (count, B)."""
+        wanted = (len(self.names), 2, self._members, -(-count // self._members))
+        if len(self.x) == 0:
+            return self.x.new_empty(count, 0, len(self.names)), self.x.new_empty(count, 0)
         if seed is None:
             size = max(1, ROWS_AT_ONCE // max(1, count))
             parts = [
@@ -158,16 +177,17 @@ class RecipePosterior(Distribution):
         else:
             uniform = torch.rand(1, *wanted, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
             parts = [self._drawn(row, uniform) for row in torch.arange(len(self.x)).split(1)]
-        if len(self.x) == 0:
-            return self.x.new_empty((*shape, 0, len(self.names)))
-        drawn = torch.cat(parts)[:, :count]
-        return drawn.transpose(0, 1).reshape(*shape, len(self.x), len(self.names))
+        recipes, density = (torch.cat(part)[:, :count].transpose(0, 1) for part in zip(*parts, strict=True))
+        return recipes, density
 
-    def _drawn(self, rows: Tensor, uniform: Tensor) -> Tensor:
-        """Recipes (b, S, V) of some observations (b,), each member its share, by numbers (b, V, 2, R, S / R)."""
+    def _drawn(self, rows: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Recipes (b, S, V) of some observations (b,), each member its share, by numbers (b, V, 2, R, S / R).
+
+        And the logarithms of their densities, (b, S), by the member that drew them.
+        """
         members, each = uniform.shape[-2:]
         x, exactly = self.x[rows].expand(members, -1, -1), self.exactly[rows]
-        first = True
+        density, first = x.new_zeros(members, len(rows) * each), True
         for at in self.order:
             if exactly[:, at].all():
                 continue
@@ -177,13 +197,16 @@ class RecipePosterior(Distribution):
                 mixtures = mixtures.repeated(each)
                 first = False
             choice, p = uniform[:, at].permute(1, 2, 0, 3).flatten(2)
-            drawn = self._physical(mixtures.drawn(choice, p), at)
+            z = mixtures.drawn(choice, p)
             known = exactly[:, at].repeat_interleave(each)
-            self._tell(x, at, torch.where(known, x[..., self._value[at]], drawn))
+            by_unit = mixtures.log_prob(z) - self.network.scaling.y.std[at].log()
+            density = density + torch.where(known, 0.0, by_unit)
+            self._tell(x, at, torch.where(known, x[..., self._value[at]], self._physical(z, at)))
         if first:
             x = x.repeat_interleave(each, dim=1)
-        recipes = x[..., self._value].unflatten(1, (len(rows), each))
-        return recipes.permute(1, 2, 0, 3).reshape(len(rows), -1, len(self.names))
+        recipes = x[..., self._value].unflatten(1, (len(rows), each)).permute(1, 2, 0, 3)
+        density = density.unflatten(1, (len(rows), each)).permute(1, 2, 0)
+        return recipes.flatten(1, 2), density.flatten(1, 2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Logarithm (*, B) of the density of recipes (*, B, V), by the open values in physical units.
@@ -207,20 +230,25 @@ class RecipePosterior(Distribution):
 
     def _log_prob(self, value: Tensor, rows: Tensor) -> Tensor:
         """Of recipes (N, V), each of one of the observations (N,)."""
-        x, exactly, known = self.x[rows].clone(), self.exactly[rows], self._known[rows]
+        exactly, known = self.exactly[rows], self._known[rows]
         low, high = box(self.system)
-        found: Tensor | None = None
+        found = value.new_zeros(self._members, len(value))
+        # Before any value is told, all recipes of an observation have the same density.
+        observations, row_of = rows.unique(return_inverse=True)
+        x = self.x[observations]
         for at in self.order:
+            if exactly[:, at].all():
+                continue
             mixtures = self._mixtures(x)[:, :, at]
+            if row_of is not None:
+                x, mixtures, row_of = x[row_of], mixtures[:, row_of], None
             z = self._standardized(value[:, at], at).maximum(mixtures.low).minimum(mixtures.high)
             each = mixtures.log_prob(z) - self.network.scaling.y.std[at].log()
-            each = torch.where(exactly[:, at], 0.0, each)
-            found = each if found is None else found + each
+            found = found + torch.where(exactly[:, at], 0.0, each)
             self._tell(x, at, torch.where(exactly[:, at], known[:, at], value[:, at]))
-        assert found is not None
         possible = (value >= low - SAME * (high - low)) & (value <= high + SAME * (high - low))
         possible = torch.where(exactly, (value - known).abs() <= SAME * known.abs(), possible).all(-1)
-        mean = found.logsumexp(0) - torch.log(torch.tensor(float(len(found))))
+        mean = found.logsumexp(0) - math.log(len(found))
         return torch.where(possible, mean, -torch.inf)
 
     def _tell(self, x: Tensor, at: int, value: Tensor) -> None:

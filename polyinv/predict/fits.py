@@ -78,11 +78,10 @@ class Fits:
         with counted("sharpening", "rows", len(self.observations)) as advance:
             for row in range(len(self.observations)):
                 posterior, observation = self.posterior[row], self.observations[row]
-                drawn = posterior.sample((PROPOSED,), seed=SEED)
-                density = posterior.log_prob(drawn)[:, 0]
+                drawn, density = posterior.sample_with_density(PROPOSED, SEED)
                 told = observation.chains.item()
                 chains = None if math.isnan(told) else told
-                found.append(sharpen(observation, drawn[:, 0], density, self.count, SEED, chains))
+                found.append(sharpen(observation, drawn[:, 0], density[:, 0], self.count, SEED, chains))
                 advance(1)
         return found
 

@@ -94,6 +94,16 @@ def test_a_row_alone_has_the_samples_that_it_has_among_others(model, observation
     assert torch.equal(again, together[:, [2, 4]])
 
 
+@pytest.mark.parametrize("pattern", ["mmd", "composite+temp+time", "composite+temp+time+cBA_0"])
+def test_samples_are_drawn_with_their_density(model, observations, pattern):
+    for known in (observations.masked(pattern), exactly(observations).masked(pattern)):
+        posterior = model.posterior(known)
+        recipes, density = posterior.sample_with_density(50, seed=3)
+        assert torch.equal(recipes, posterior.sample((50,), seed=3))
+        # the network works in single precision
+        torch.testing.assert_close(density, posterior.log_prob(recipes), rtol=0, atol=1e-3)
+
+
 def test_the_density_is_normalized_over_what_is_open(model, observations):
     """Over two open values on a grid; the others are known exactly."""
     known = exactly(observations)[0].masked("composite+cBA_0+time")
