@@ -20,12 +20,13 @@ from polyinv.instrument.errors import SUFFIX
 from polyinv.models.heads import Heads
 from polyinv.models.mixtures import TruncatedLogistics
 from polyinv.simulate.recipes import box
-from polyinv.simulate.snapshots import concatenate
+from polyinv.simulate.snapshots import concatenate, mapped
 
 if TYPE_CHECKING:
     from polyinv.models.scaled import ScaledNetwork
 
 ROWS_AT_ONCE = 4096
+NO_GRADIENT = "samples carry no gradient: there is no rsample, only sample"
 SAME = 1e-6
 """Relative difference up to which a value is the one that is known."""
 
@@ -51,7 +52,6 @@ class RecipePosterior(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real_vector
     has_rsample = False
 
     def __init__(self, network: "ScaledNetwork", x: Tensor, columns: Sequence[str]) -> None:
@@ -68,6 +68,20 @@ class RecipePosterior(Distribution):
         self._known = given
         self._marginals: TruncatedLogistics | None = None
         super().__init__(torch.Size([len(x)]), torch.Size([len(self.names)]), validate_args=False)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> constraints.Constraint:
+        """The box, and of what is known exactly the value."""
+        low, high = (torch.where(self.exactly, self._known, end) for end in box(self.system))
+        return constraints.independent(constraints.interval(low, high), 1)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Refused.
+
+        Raises:
+            NotImplementedError: Samples carry no gradient.
+        """
+        raise NotImplementedError(NO_GRADIENT)
 
     def _scale(self, values: Tensor) -> Tensor:
         return torch.where(self._relative, values, torch.ones_like(values))
@@ -90,7 +104,7 @@ class RecipePosterior(Distribution):
         """Posterior of the same observations (B,) if a value of the recipe were known exactly to be this, (B,).
 
         Raises:
-            InputError: There is none of that name, or a value lies outside the box.
+            InputError: There is none of that name, a value lies outside the box, or another one is known exactly.
         """
         if name not in self.names:
             raise unknown("value of the recipe", name, self.names)
@@ -99,6 +113,10 @@ class RecipePosterior(Distribution):
         low, high = (end[at] for end in box(self.system))
         if not ((values >= low) & (values <= high)).all():
             raise InputError(f"{name} is to be known outside {low:g} to {high:g}; needs values of the box")
+        known = self._known[:, at]
+        if (other := self.exactly[:, at] & ((values - known).abs() > SAME * known.abs())).any():
+            row = int(other.nonzero()[0])
+            raise InputError(f"{name} is known exactly to be {known[row]:g}; it cannot be known to be {values[row]:g}")
         self._tell(x, at, values)
         return RecipePosterior(self.network, x, self.columns)
 
@@ -164,7 +182,7 @@ class RecipePosterior(Distribution):
         return cast(Heads, self.network.network).members
 
     def _sampled(self, count: int, seed: int | None) -> tuple[Tensor, Tensor]:
-        """Recipes (count, B, V), each member's share after the other, and the log density of that member, (count, B)."""
+        """Recipes (count, B, V), member by member, and the logarithms of the densities that drew them, (count, B)."""
         wanted = (len(self.names), 2, self._members, -(-count // self._members))
         if len(self.x) == 0:
             return self.x.new_empty(count, 0, len(self.names)), self.x.new_empty(count, 0)
@@ -269,6 +287,8 @@ class RecipePosterior(Distribution):
 class Marginal(Distribution):
     """Marginal of one value of recipes, with batch shape (B,), in physical units.
 
+    A value that is known exactly is what it is: it has samples, mean, variance and quantiles, but no density.
+
     Args:
         mixtures: Of the standardized value, (B,).
         shift, unit: Of the standardization.
@@ -276,12 +296,37 @@ class Marginal(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real
     has_rsample = False
 
     def __init__(self, mixtures: TruncatedLogistics, shift: Tensor, unit: Tensor, known: Tensor) -> None:
         self._mixtures, self._shift, self._unit, self.known = mixtures, shift, unit, known
         super().__init__(torch.Size(known.shape), validate_args=False)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> constraints.Constraint:
+        """From end to end of the box; of what is known exactly the value."""
+        low, high = (
+            self._of_known(self._physical(end), self.known) for end in (self._mixtures.low, self._mixtures.high)
+        )
+        return constraints.interval(low, high)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values (*sample_shape, B)."""
+        shape = torch.Size(sample_shape) + self.batch_shape
+        mixtures = mapped(self._mixtures, lambda part: part.expand(*torch.Size(sample_shape), *part.shape))
+        choice, p = torch.rand(2, *shape, dtype=torch.float64)
+        return self._of_known(self._physical(mixtures.drawn(choice, p)), self.known)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Refused.
+
+        Raises:
+            NotImplementedError: Samples carry no gradient.
+        """
+        raise NotImplementedError(NO_GRADIENT)
+
+    def _physical(self, z: Tensor) -> Tensor:
+        return z * self._unit + self._shift
 
     def _of_known(self, other: Tensor, if_known: Tensor | float) -> Tensor:
         return torch.where(self.known.isnan(), other, if_known)
@@ -289,7 +334,7 @@ class Marginal(Distribution):
     @property
     def mean(self) -> Tensor:
         """Means, (B,)."""
-        return self._of_known(self._mixtures.moments()[0] * self._unit + self._shift, self.known)
+        return self._of_known(self._physical(self._mixtures.moments()[0]), self.known)
 
     @property
     def variance(self) -> Tensor:
@@ -313,10 +358,10 @@ class Marginal(Distribution):
         if not ((p >= 0) & (p <= 1)).all():
             raise InputError("a quantile needs a probability, 0 to 1")
         p = p.expand(torch.broadcast_shapes(p.shape, self.batch_shape))
-        return self._of_known(self._mixtures.icdf(p) * self._unit + self._shift, self.known)
+        return self._of_known(self._physical(self._mixtures.icdf(p)), self.known)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Logarithm of the density at values (*, B)."""
+        """Logarithm of the density at values (*, B), minus infinity outside the box; NaN of what is known exactly."""
         z = (torch.as_tensor(value, dtype=torch.float64) - self._shift) / self._unit
         inside = (z >= self._mixtures.low) & (z <= self._mixtures.high)
         found = self._mixtures.log_prob(z.maximum(self._mixtures.low).minimum(self._mixtures.high)) - self._unit.log()
