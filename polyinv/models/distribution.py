@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -237,7 +238,7 @@ class RecipePosterior(Distribution):
         value = torch.as_tensor(value, dtype=torch.float64)
         if value.ndim == 0 or value.shape[-1] != len(self.names):
             raise InputError(f"recipes need the shape (*, {len(self.x)}, {len(self.names)}), got {(*value.shape,)}")
-        shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
+        shape = np.broadcast_shapes(value.shape[:-1], self.batch_shape)
         value = value.expand(*shape, len(self.names))
         flat = value.reshape(-1, len(self.x), len(self.names))
         rows = torch.arange(len(self.x)).expand(flat.shape[:-1]).reshape(-1)
@@ -357,7 +358,7 @@ class Marginal(Distribution):
         p = torch.as_tensor(value, dtype=torch.float64)
         if not ((p >= 0) & (p <= 1)).all():
             raise InputError("a quantile needs a probability, 0 to 1")
-        p = p.expand(torch.broadcast_shapes(p.shape, self.batch_shape))
+        p = p.expand(np.broadcast_shapes(p.shape, self.batch_shape))
         return self._of_known(self._physical(self._mixtures.icdf(p)), self.known)
 
     def log_prob(self, value: Tensor) -> Tensor:
