@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from polyinv.data.observations import EXACT, Observations
-from polyinv.domain.assessment import references
-from polyinv.domain.closest import fit, observed_numbers
+from polyinv.domain.assessment import closest
+from polyinv.domain.closest import observed_numbers
 from polyinv.errors import InputError
 from polyinv.evaluation.information import noise_of_one_chain
 from polyinv.instrument.curve import ends_at
@@ -113,9 +113,9 @@ class Likelihood:
         whole = bool(given[CURVE].all())
         nodes = _compared(numbers[CURVE], errors) if whole else torch.ones(N_NODES, dtype=torch.bool)
         expected = ExpectedMeasurement(errors, nodes[None])
-        closest = fit(references(system), observation)
-        origin = -closest.deviation[:, len(OBSERVED) + len(system.targets) :]
-        best = closest.within_errors
+        nearest = closest(observation)
+        origin = -nearest.deviation[:, len(OBSERVED) + len(system.targets) :]
+        best = nearest.within_errors
         values = forward(best)
         every = torch.eye(len(OBSERVED), dtype=values.dtype)
         (seen,), (effects,) = expected.with_slopes(values, every[None], origin)
