@@ -148,6 +148,17 @@ class RecipePosterior(Distribution):
         known = torch.where(self.exactly[:, at], self._known[:, at], torch.nan)
         return Marginal(self.marginals[:, at], mean, std, known)
 
+    def quantiles(self, probabilities: Sequence[float]) -> Tensor:
+        """Quantiles (K, B, V) of the marginals; what is known exactly has its value at each of K probabilities.
+
+        Raises:
+            InputError: One is none.
+        """
+        p = _checked_probabilities(probabilities)
+        scaling = self.network.scaling.y
+        z = self.marginals.icdf(p[:, None, None].expand(-1, *self.exactly.shape))
+        return torch.where(self.exactly, self._known, z * scaling.std + scaling.mean)
+
     @property
     def mean(self) -> Tensor:
         """Means (B, V), those of the marginals."""
@@ -355,9 +366,7 @@ class Marginal(Distribution):
         Raises:
             InputError: One is none.
         """
-        p = torch.as_tensor(value, dtype=torch.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            raise InputError("a quantile needs a probability, 0 to 1")
+        p = _checked_probabilities(value)
         p = p.expand(np.broadcast_shapes(p.shape, self.batch_shape))
         return self._of_known(self._physical(self._mixtures.icdf(p)), self.known)
 
@@ -367,6 +376,13 @@ class Marginal(Distribution):
         inside = (z >= self._mixtures.low) & (z <= self._mixtures.high)
         found = self._mixtures.log_prob(z.maximum(self._mixtures.low).minimum(self._mixtures.high)) - self._unit.log()
         return self._of_known(found.where(inside, -torch.inf), torch.nan)
+
+
+def _checked_probabilities(value: Tensor | Sequence[float]) -> Tensor:
+    p = torch.as_tensor(value, dtype=torch.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("a quantile needs a probability, 0 to 1")
+    return p
 
 
 def _together(members: TruncatedLogistics) -> TruncatedLogistics:

@@ -109,12 +109,8 @@ class Fits:
         check_share(share)
         wanted = torch.tensor([(1 - share) / 2, 0.5, (1 + share) / 2], dtype=torch.float64)
         if self.sharpened is None:
-            parts = []
-            for rows in blocks(len(self.observations), AT_ONCE, "intervals"):
-                part = self.posterior[rows]
-                each = [part.marginal(name).icdf(wanted[:, None]) for name in part.names]
-                parts.append(torch.stack(each, dim=-1))
-            ends = torch.cat(parts, dim=1)
+            parts = blocks(len(self.observations), AT_ONCE, "intervals")
+            ends = torch.cat([self.posterior[rows].quantiles(wanted.tolist()) for rows in parts], dim=1)
         else:
             ends = torch.stack([each.samples.quantile(wanted, dim=0) for each in self.sharpened], dim=1)
         ends = ends.masked_fill(self.posterior.exactly, torch.nan)
