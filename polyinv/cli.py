@@ -321,7 +321,7 @@ def predict(arguments: list[str]) -> None:
         help="for a chromatogram: file of standards, or of a polynomial's coefficients",
     )
     parser.add_argument(
-        "--interval", type=float, default=0.9, help="share of the recipes that fit which an interval holds"
+        "--interval", default="90%", help="share of the recipes that fit which an interval holds: 90%% or 0.9"
     )
     parser.add_argument(
         "--sharpen",
@@ -373,7 +373,7 @@ def predict(arguments: list[str]) -> None:
         if config.plot is not None:
             plot_answers(rows[0], answers, config.plot)
         if found is not None:
-            answers = show(found, answers, wanted)
+            answers = show(found, answers, wanted, rows[1])
         write_answers(answers, out)
 
 

@@ -81,10 +81,45 @@ def resample(log_m: np.ndarray, w: np.ndarray) -> np.ndarray:
     if (np.diff(nearest) == 1).all() and np.abs(log_m - STEP * nearest).max() < NODE_TOLERANCE:
         inside = (nearest >= 1) & (nearest <= N_NODES)
         return np.bincount(nearest[inside] - 1, w[inside], N_NODES)
-    # scipy takes half a second to import: not before a curve has been read.
-    from scipy.interpolate import PchipInterpolator
-
     w = np.where(w > 1e-12 * w.max(), w, 0.0)  # whose slopes could not be divided by
-    smooth = PchipInterpolator(log_m, w).antiderivative()
-    means = np.diff(smooth(np.clip(BIN_EDGES, log_m[0], log_m[-1]))) / STEP
+    means = np.diff(_integral(log_m, w, np.clip(BIN_EDGES, log_m[0], log_m[-1]))) / STEP
     return np.maximum(means, 0.0)  # differences of the integral may be below zero in the last digit
+
+
+def _integral(x: np.ndarray, y: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """Integral from the first point of the monotone cubic pieces through points (P,), until places within them.
+
+    As ``scipy.interpolate.PchipInterpolator(x, y).antiderivative()``, whose import takes a third of a second.
+    """
+    h, slopes = np.diff(x), _monotone_slopes(x, y)
+    below = np.concatenate([[0.0], np.cumsum(h * (y[:-1] + y[1:]) / 2 + h**2 * (slopes[:-1] - slopes[1:]) / 12)])
+    at = np.clip(np.searchsorted(x, until, side="right") - 1, 0, len(h) - 1)
+    h, t = h[at], (until - x[at]) / h[at]
+    of_values = y[at] * (t - t**3 + t**4 / 2) + y[at + 1] * (t**3 - t**4 / 2)
+    of_slopes = slopes[at] * (t**2 / 2 - 2 * t**3 / 3 + t**4 / 4) + slopes[at + 1] * (t**4 / 4 - t**3 / 3)
+    return below[at] + h * (of_values + h * of_slopes)
+
+
+def _monotone_slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Slopes at points (P,) of monotone cubic pieces [Fritsch, Butland, *SIAM J. Sci. Stat. Comput.* 5 (1984) 300].
+
+    Inside, the harmonic mean of the slopes to either side, or zero at an extremum; at the ends that of a parabola
+    through three points, as far as it stays monotone [Moler, *Numerical Computing with MATLAB*, 3.6].
+    """
+    h, m = np.diff(x), np.diff(y) / np.diff(x)
+    if len(m) == 1:
+        return np.repeat(m, 2)
+    left, right = h[1:] + 2 * h[:-1], 2 * h[1:] + h[:-1]
+    monotone = m[:-1] * m[1:] > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = np.where(monotone, (left + right) / (right / m[:-1] + left / m[1:]), 0.0)
+    first, last = _slope_at_end(*h[:2], *m[:2]), _slope_at_end(*h[:-3:-1], *m[:-3:-1])
+    return np.concatenate([[first], inside, [last]])
+
+
+def _slope_at_end(h: float, next_h: float, m: float, next_m: float) -> float:
+    """Slope at an end, from the lengths and slopes of the two pieces next to it."""
+    slope = ((2 * h + next_h) * m - h * next_m) / (h + next_h)
+    if slope * m <= 0:
+        return 0.0
+    return 3 * m if m * next_m <= 0 and abs(slope) > 3 * abs(m) else slope

@@ -147,9 +147,8 @@ def _compared(model: Posterior, level: str, pattern: str, rows: int) -> Iterator
         observation, chains = given[row], observations.chains[row].item()
         start = time.process_time()
         posterior = model.posterior(observation)
-        proposed = posterior.sample((PROPOSED,), seed=SEED)
-        density = posterior.log_prob(proposed)[:, 0]
-        sharp = sharpen(observation, proposed[:, 0], density, DRAWN, SEED, chains)
+        proposed, density = posterior.sample_with_density(PROPOSED, SEED)
+        sharp = sharpen(observation, proposed[:, 0], density[:, 0], DRAWN, SEED, chains)
         middle = time.process_time()
         (exact,) = exact_posteriors(observation, DRAWN, SEED + 1, chains)
         end = time.process_time()
@@ -181,8 +180,7 @@ def loop(model: Posterior, folder: Path, rows: int) -> pd.DataFrame:
 def _looped(model: Posterior, pattern: str, rows: int) -> pd.DataFrame:
     true, observations = _observed(model, "off grid", OFF_GRID, rows)
     given, posterior = observations.masked(pattern), model.posterior(observations.masked(pattern))
-    drawn = posterior.sample((PROPOSED,), seed=SEED)
-    density = posterior.log_prob(drawn)
+    drawn, density = posterior.sample_with_density(PROPOSED, SEED)
     sharp = []
     for row in range(rows):
         chains = observations.chains[row].item()

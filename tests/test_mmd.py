@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 
 from polyinv.mmd import BIN_EDGES, LOG_M, STEP, area, mean_molar_masses, resample, unit_area
 
@@ -65,3 +66,14 @@ def test_what_lies_outside_of_the_grid_is_left_out():
     x = np.linspace(7, 9, 5)
     assert area(resample(x, np.ones(5))) == pytest.approx(BIN_EDGES[-1] - 7)
     assert not resample(x + 2, np.ones(5)).any()
+
+
+def test_monotone_pieces_are_those_of_scipy():
+    generator = np.random.default_rng(0)
+    for points in (2, 3, 4, 40, 400):
+        for _ in range(20):
+            x = np.cumsum(generator.uniform(0.01, 0.3, points)) + 2.0
+            y = np.maximum(generator.normal(0.5, 1.0, points), 0.0)  # peaks, plateaus and zeros
+            smooth = PchipInterpolator(x, y).antiderivative()
+            expected = np.diff(smooth(np.clip(BIN_EDGES, x[0], x[-1]))) / STEP
+            np.testing.assert_allclose(resample(x, y), np.maximum(expected, 0.0), atol=1e-12 * points)

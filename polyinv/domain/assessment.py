@@ -7,6 +7,7 @@ that all kinds together raise a false alarm in 5 % of them; the limits are measu
 """
 
 import itertools
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ import yaml
 from torch import Tensor
 
 from polyinv.chemistry import System
-from polyinv.data.observations import Observations
+from polyinv.data.observations import QUANTITIES, Observations
 from polyinv.data.patterns import RESIDUAL
 from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit, names_of_deviations, observed_numbers
 from polyinv.domain.recipe_box import GUESSED, known_outside_box
@@ -65,6 +66,27 @@ def references(system: System) -> References:
         return References(system)
 
 
+def closest(observations: Observations) -> Fit:
+    """Fit of the closest recipes to observations. That of a single one is kept: its posterior asks for it, too."""
+    with one_thread():
+        if len(observations) > 1:
+            return fit(references(observations.system), observations)
+        key = _identity(observations)
+        if key not in _kept:
+            _kept.clear()
+            _kept[key] = fit(references(observations.system), observations)
+        return _kept[key]
+
+
+_kept: dict[Hashable, Fit] = {}
+
+
+def _identity(observations: Observations) -> Hashable:
+    """What a fit depends on."""
+    given = (*(getattr(observations, name) for name in QUANTITIES), *observations.error_columns().values())
+    return observations.system, observations.assumed, *(each.numpy().tobytes() for each in given)
+
+
 @dataclass(frozen=True)
 class Deviations:
     """Deviations of B observations from the polymers of the box.
@@ -83,22 +105,20 @@ class Deviations:
     @classmethod
     def of(cls, observations: Observations) -> "Deviations":
         """Deviations of B observations; known recipe values are held."""
-        observed, near = observed_numbers(observations), references(observations.system)
-        with one_thread():
-            closest = fit(near, observations)
+        observed, found = observed_numbers(observations), closest(observations)
         # Nothing of the box makes a spike, and so few nodes can be fitted by anything.
-        nodes = closest.populated[:, CURVE].sum(-1)
-        misfit = closest.misfit
+        nodes = found.populated[:, CURVE].sum(-1)
+        misfit = found.misfit
         misfit[(nodes < LEAST_NODES) & ~observed[:, CURVE].isnan().any(-1)] = torch.inf
-        apart = _means_less_curve(observed, closest.measured) - _means_less_curve(closest.fitted, closest.measured)
-        apart = apart / (BLUR**2 + closest.means_error.square()).sqrt()[:, None]
-        kinds = torch.stack([misfit, closest.misfit_beside_curve, *apart.abs().unbind(-1), closest.noise], -1)
+        apart = _means_less_curve(observed, found.measured) - _means_less_curve(found.fitted, found.measured)
+        apart = apart / (BLUR**2 + found.means_error.square()).sqrt()[:, None]
+        kinds = torch.stack([misfit, found.misfit_beside_curve, *apart.abs().unbind(-1), found.noise], -1)
         given = observations.present[:, : len(MEASURED)]
         inputs = [
             "+".join([*itertools.compress(MEASURED, row), *([] if exact else [ERRORS])])
             for row, exact in zip(given.tolist(), observations.exact.tolist(), strict=True)
         ]
-        return cls(closest, kinds.clamp(min=torch.tensor(LEAST)), inputs)
+        return cls(found, kinds.clamp(min=torch.tensor(LEAST)), inputs)
 
 
 def _means_less_curve(observed: Tensor, measured: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ broadcast against the rows; nothing here is random. Gradients go through curves 
 import math
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def _cumulated(w: Tensor, t: Tensor, number: Tensor) -> Tensor:
     left, right = torch.nn.functional.pad(w[..., :-1], (1, 0)), torch.nn.functional.pad(w[..., 1:], (0, 1))
     linear, cubic = torch.lerp(left, w, 0.5), torch.lerp(left, right, 0.5) - w
     square = w - linear - cubic
-    rows = torch.broadcast_shapes(w.shape[:-1], number.shape[:-1])
+    rows = np.broadcast_shapes(w.shape[:-1], number.shape[:-1])  # torch's imports sympy
     t, number = t.expand(*rows, -1), number.expand(*rows, -1)
     terms = (each.expand(*rows, -1).gather(-1, number) for each in (cubic, square, linear, before))
     total = next(terms)

@@ -6,8 +6,9 @@ observation and unknown: the offset and the slope of the calibration, and the tw
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -15,7 +16,6 @@ from torch import Tensor
 from polyinv.instrument.curve import add_baseline, broaden, cut_ends, ends_at, miscalibrate
 from polyinv.instrument.errors import LEAST
 from polyinv.mmd import LOG_M, STEP
-from polyinv.quantities import N_NODES
 from polyinv.simulate.observed import OBSERVED, SCALARS
 
 CURVE = slice(len(SCALARS), len(OBSERVED))
@@ -29,6 +29,26 @@ WIDEST = 8.0
 STEP_OF_NUISANCE = 0.02
 """Of the differences that their slopes are taken by, in standard deviations."""
 SMALLEST = 1e-12
+AT_ONCE = 256
+"""Curves that stay in a processor's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Eluted:
+    """Polymers behind the columns of an instrument, before any nuisance tells on them.
+
+    Args:
+        values: True numbers, (B, 103).
+        curve: Broadened, (B, 100).
+        means: ln Mn and ln Mw of the polymers less those of their true curves, (B, 2).
+    """
+
+    values: Tensor
+    curve: Tensor
+    means: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Eluted":
+        return Eluted(self.values[rows], self.curve[rows], self.means[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +56,9 @@ class ExpectedMeasurement:
     """What a laboratory is expected to measure of B polymers.
 
     Args:
-        errors: Of each row, (B,), by the names of `polyinv.instrument.errors.MeasurementErrors`.
-        nodes: At which each curve is compared, (B, 100); the area of both is one there.
+        errors: Of each row, (B,), by the names of `polyinv.instrument.errors.MeasurementErrors`; (1,) if they have the
+            same.
+        nodes: At which each curve is compared, (B, 100) or (1, 100); the area of both is one there.
     """
 
     errors: Mapping[str, Tensor]
@@ -65,7 +86,16 @@ class ExpectedMeasurement:
             values: True ones of the polymers, (B, 103), see `polyinv.simulate.observed.observe`.
             nuisances: In standard deviations, (B, 4), or (B, 0) where there are none.
         """
-        return self._seen(values, nuisances, None)[0]
+        return self.seen(self.eluted(values), nuisances)
+
+    def eluted(self, values: Tensor) -> Eluted:
+        """Polymers (B, 103) behind the columns: the part of a measurement that is the same for all nuisances."""
+        true = values[:, CURVE]
+        return Eluted(values, self._broadened(true), values[:, [MN, MW]] - _log_means(true))
+
+    def seen(self, polymers: Eluted, nuisances: Tensor) -> Tensor:
+        """Expected numbers (B, 103) of polymers behind the columns, with nuisances (B, 4) or (B, 0)."""
+        return self._seen(polymers, nuisances, None)[0]
 
     def with_slopes(self, values: Tensor, slopes: Tensor, nuisances: Tensor) -> tuple[Tensor, Tensor]:
         """Expected numbers (B, 103), and their slopes (B, 103, V + K) by V values of the recipe and K nuisances.
@@ -75,50 +105,57 @@ class ExpectedMeasurement:
             slopes: Of the true values by the recipe, (B, 103, V).
             nuisances: (B, K).
         """
-        seen, by_recipe = self._seen(values, nuisances, slopes)
+        polymers = self.eluted(values)
+        seen, by_recipe = self._seen(polymers, nuisances, slopes)
         assert by_recipe is not None
-        columns = []
-        for number in range(nuisances.shape[1]):
-            step = torch.zeros_like(nuisances)
-            step[:, number] = STEP_OF_NUISANCE
-            ahead, behind = (self._seen(values, nuisances + sign * step, None)[0] for sign in (1, -1))
-            columns.append((ahead - behind) / (2 * STEP_OF_NUISANCE))
-        return seen, torch.cat([by_recipe, *(column[..., None] for column in columns)], dim=-1)
+        return seen, torch.cat([by_recipe, self._slopes_by_nuisances(polymers, nuisances)], dim=-1)
 
-    def _seen(self, values: Tensor, nuisances: Tensor, slopes: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        true = values[:, CURVE]
-        through = self._columns(nuisances)
-        curve = through(true)
+    def _slopes_by_nuisances(self, polymers: Eluted, nuisances: Tensor) -> Tensor:
+        """Slopes (B, 103, K) of the expected numbers by nuisances, differences over a step to either side."""
+        B, K = nuisances.shape
+        if K == 0:
+            return nuisances.new_zeros(*polymers.values.shape, 0)
+        step = STEP_OF_NUISANCE * torch.eye(K, dtype=nuisances.dtype)
+        moved = (nuisances[:, None] + torch.cat([step, -step])).flatten(0, 1)
+        parts = zip(torch.arange(B).repeat_interleave(2 * K).split(AT_ONCE), moved.split(AT_ONCE), strict=True)
+        each = torch.cat([self[rows].seen(polymers[rows], part) for rows, part in parts])
+        ahead, behind = each.view(B, 2, K, -1).unbind(1)
+        return (ahead - behind).mT / (2 * STEP_OF_NUISANCE)
+
+    def _seen(self, polymers: Eluted, nuisances: Tensor, slopes: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        curve = self._calibrated(polymers.curve, nuisances)
         kept = self._kept(curve)
         lifted = self._drifted(curve, nuisances)
-        for_means = lifted.clamp(min=0) * kept
-        of_curve, of_true = (_log_means(w) for w in (for_means, true))
-        means = values[:, [MN, MW]] + of_curve - of_true
-        compared = lifted.clamp(min=0) * self.nodes
+        shown = lifted.clamp(min=0)
+        for_means = shown * kept
+        means = polymers.means + _log_means(for_means)
+        compared = shown * self.nodes
         area = _area(compared)
-        seen = torch.cat([values[:, :1], means, compared / area], dim=-1)
+        compared = compared / area
+        seen = torch.cat([polymers.values[:, :1], means, compared], dim=-1)
         if slopes is None:
             return seen, None
-        by_curve = through(slopes[:, CURVE].mT).mT  # linear in the curve
+        by_curve = self._calibrated(self._broadened(slopes[:, CURVE].mT), nuisances).mT  # linear in the curve
         rising = by_curve * (self.nodes * (lifted > 0))[..., None]
-        rising = (rising - (compared / area)[..., None] * rising.sum(1, keepdim=True) * STEP) / area[..., None]
+        rising = (rising - compared[..., None] * rising.sum(1, keepdim=True) * STEP) / area[..., None]
         of_means = (
             slopes[:, [MN, MW]]
             + _slopes_of_log_means(for_means, by_curve * (kept * (lifted > 0))[..., None])
-            - _slopes_of_log_means(true, slopes[:, CURVE])
+            - _slopes_of_log_means(polymers.values[:, CURVE], slopes[:, CURVE])
         )
         return seen, torch.cat([slopes[:, :1], of_means, rising], dim=1)
 
-    def _columns(self, nuisances: Tensor) -> Callable[[Tensor], Tensor]:
-        """What columns and calibration make of curves (B, 100) or (B, V, 100)."""
-        offset, slope = (self._of(nuisances, number) for number in (0, 1))
+    def _broadened(self, curves: Tensor) -> Tensor:
+        """What columns make of curves (B, 100) or (B, V, 100)."""
+        sigma = self.errors["broadening"]
+        return broaden(curves, _beside(sigma, curves)) if bool((sigma > 0).any()) else curves
 
-        def through(w: Tensor) -> Tensor:
-            each = [part if w.ndim == 2 else part[:, None] for part in (self.errors["broadening"], offset, slope)]
-            w = broaden(w, each[0]) if bool((each[0] > 0).any()) else w
-            return miscalibrate(w, each[1] / math.log(10), each[2]) if nuisances.shape[1] else w
-
-        return through
+    def _calibrated(self, curves: Tensor, nuisances: Tensor) -> Tensor:
+        """What the calibration makes of curves (B, 100) or (B, V, 100)."""
+        if not nuisances.shape[1]:
+            return curves
+        offset, slope = (_beside(self._of(nuisances, number), curves) for number in (0, 1))
+        return miscalibrate(curves, offset / math.log(10), slope)
 
     def _of(self, nuisances: Tensor, number: int) -> Tensor:
         if not nuisances.shape[1]:
@@ -147,24 +184,27 @@ def _area(w: Tensor) -> Tensor:
     return (w.sum(-1, keepdim=True) * STEP).clamp(min=1e-7)
 
 
-def _weights(like: Tensor) -> tuple[Tensor, Tensor]:
-    molar_mass = (10 ** torch.from_numpy(LOG_M)).to(like)
-    return 1 / molar_mass, molar_mass
+def _beside(errors: Tensor, curves: Tensor) -> Tensor:
+    """Errors (B,) beside curves (B, 100) or (B, V, 100)."""
+    return errors if curves.ndim == 2 else errors[:, None]
+
+
+@cache
+def _weights(dtype: torch.dtype) -> Tensor:
+    """Weights (100, 3) whose sums over a curve are its mass, that over M, and that times M."""
+    molar_mass = 10 ** torch.from_numpy(LOG_M)
+    return torch.stack([torch.ones_like(molar_mass), 1 / molar_mass, molar_mass], -1).to(dtype)
 
 
 def _log_means(w: Tensor) -> Tensor:
     """ln Mn and ln Mw of curves (B, 100), (B, 2)."""
-    inverse, molar_mass = _weights(w)
-    mass, over, times = w.sum(-1), w @ inverse, w @ molar_mass
-    mass, over, times = (part.clamp(min=SMALLEST) for part in (mass, over, times))
-    return torch.stack([(mass / over).log(), (times / mass).log()], dim=-1)
+    mass, over, times = (w @ _weights(w.dtype)).clamp(min=SMALLEST).log().unbind(-1)
+    return torch.stack([mass - over, times - mass], dim=-1)
 
 
 def _slopes_of_log_means(w: Tensor, slopes: Tensor) -> Tensor:
     """Slopes (B, 2, V) of `_log_means` of curves (B, 100) with slopes (B, 100, V)."""
-    inverse, molar_mass = _weights(w)
-    parts = []
-    for weight in (torch.ones(N_NODES, dtype=w.dtype), inverse, molar_mass):
-        parts.append((slopes * weight[:, None]).sum(1) / (w @ weight).clamp(min=SMALLEST)[:, None])
-    mass, over, times = parts
+    weights = _weights(w.dtype)
+    parts = (weights.T @ slopes) / (w @ weights).clamp(min=SMALLEST)[..., None]
+    mass, over, times = parts.unbind(1)
     return torch.stack([mass - over, times - mass], dim=1)

@@ -5,9 +5,11 @@ which the network is told as if they were known exactly. The order is the same f
 known exactly have no density; they are what they are in every sample.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -19,12 +21,13 @@ from polyinv.instrument.errors import SUFFIX
 from polyinv.models.heads import Heads
 from polyinv.models.mixtures import TruncatedLogistics
 from polyinv.simulate.recipes import box
-from polyinv.simulate.snapshots import concatenate
+from polyinv.simulate.snapshots import concatenate, mapped
 
 if TYPE_CHECKING:
     from polyinv.models.scaled import ScaledNetwork
 
 ROWS_AT_ONCE = 4096
+NO_GRADIENT = "samples carry no gradient: there is no rsample, only sample"
 SAME = 1e-6
 """Relative difference up to which a value is the one that is known."""
 
@@ -50,7 +53,6 @@ class RecipePosterior(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real_vector
     has_rsample = False
 
     def __init__(self, network: "ScaledNetwork", x: Tensor, columns: Sequence[str]) -> None:
@@ -67,6 +69,20 @@ class RecipePosterior(Distribution):
         self._known = given
         self._marginals: TruncatedLogistics | None = None
         super().__init__(torch.Size([len(x)]), torch.Size([len(self.names)]), validate_args=False)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> constraints.Constraint:
+        """The box, and of what is known exactly the value."""
+        low, high = (torch.where(self.exactly, self._known, end) for end in box(self.system))
+        return constraints.independent(constraints.interval(low, high), 1)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Refused.
+
+        Raises:
+            NotImplementedError: Samples carry no gradient.
+        """
+        raise NotImplementedError(NO_GRADIENT)
 
     def _scale(self, values: Tensor) -> Tensor:
         return torch.where(self._relative, values, torch.ones_like(values))
@@ -85,7 +101,7 @@ class RecipePosterior(Distribution):
         """Posterior of the same observations (B,) if a value of the recipe were known exactly to be this, (B,).
 
         Raises:
-            InputError: There is none of that name, or a value lies outside the box.
+            InputError: There is none of that name, a value lies outside the box, or another one is known exactly.
         """
         if name not in self.names:
             raise unknown("value of the recipe", name, self.names)
@@ -94,6 +110,10 @@ class RecipePosterior(Distribution):
         low, high = (end[at] for end in box(self.system))
         if not ((values >= low) & (values <= high)).all():
             raise InputError(f"{name} is to be known outside {low:g} to {high:g}; needs values of the box")
+        known = self._known[:, at]
+        if (other := self.exactly[:, at] & ((values - known).abs() > SAME * known.abs())).any():
+            row = int(other.nonzero()[0])
+            raise InputError(f"{name} is known exactly to be {known[row]:g}; it cannot be known to be {values[row]:g}")
         self._tell(x, at, values)
         return RecipePosterior(self.network, x, self.columns)
 
@@ -124,6 +144,17 @@ class RecipePosterior(Distribution):
         known = torch.where(self.exactly[:, at], self._known[:, at], torch.nan)
         return Marginal(self.marginals[:, at], mean, std, known)
 
+    def quantiles(self, probabilities: Sequence[float]) -> Tensor:
+        """Quantiles (K, B, V) of the marginals; what is known exactly has its value at each of K probabilities.
+
+        Raises:
+            InputError: One is none.
+        """
+        p = _checked_probabilities(probabilities)
+        scaling = self.network.scaling.y
+        z = self.marginals.icdf(p[:, None, None].expand(-1, *self.exactly.shape))
+        return torch.where(self.exactly, self._known, z * scaling.std + scaling.mean)
+
     @property
     def mean(self) -> Tensor:
         """Means (B, V), those of the marginals."""
@@ -143,8 +174,26 @@ class RecipePosterior(Distribution):
                 among others, bit for bit; that takes 0.1 s each. None takes those of PyTorch, and all rows at once.
         """
         shape = torch.Size(sample_shape)
-        count, members = shape.numel(), cast(Heads, self.network.network).members
-        wanted = (len(self.names), 2, members, -(-count // members))
+        recipes, _ = self._sampled(shape.numel(), seed)
+        return recipes.reshape(*shape, len(self.x), len(self.names))
+
+    def sample_with_density(self, count: int, seed: int | None = None) -> tuple[Tensor, Tensor]:
+        """Draw recipes (count, B, V) as `sample` does, with the logarithms (count, B) of their densities.
+
+        A network alone knows these from drawing; those of several are their mean, for which `log_prob` asks all.
+        """
+        recipes, density = self._sampled(count, seed)
+        return recipes, density if self._members == 1 else self.log_prob(recipes)
+
+    @property
+    def _members(self) -> int:
+        return cast(Heads, self.network.network).members
+
+    def _sampled(self, count: int, seed: int | None) -> tuple[Tensor, Tensor]:
+        """Recipes (count, B, V), member by member, and the logarithms of the densities that drew them, (count, B)."""
+        wanted = (len(self.names), 2, self._members, -(-count // self._members))
+        if len(self.x) == 0:
+            return self.x.new_empty(count, 0, len(self.names)), self.x.new_empty(count, 0)
         if seed is None:
             size = max(1, ROWS_AT_ONCE // max(1, count))
             parts = [
@@ -154,16 +203,17 @@ class RecipePosterior(Distribution):
         else:
             uniform = torch.rand(1, *wanted, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
             parts = [self._drawn(row, uniform) for row in torch.arange(len(self.x)).split(1)]
-        if len(self.x) == 0:
-            return self.x.new_empty((*shape, 0, len(self.names)))
-        drawn = torch.cat(parts)[:, :count]
-        return drawn.transpose(0, 1).reshape(*shape, len(self.x), len(self.names))
+        recipes, density = (torch.cat(part)[:, :count].transpose(0, 1) for part in zip(*parts, strict=True))
+        return recipes, density
 
-    def _drawn(self, rows: Tensor, uniform: Tensor) -> Tensor:
-        """Recipes (b, S, V) of some observations (b,), each member its share, by numbers (b, V, 2, R, S / R)."""
+    def _drawn(self, rows: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Recipes (b, S, V) of some observations (b,), each member its share, by numbers (b, V, 2, R, S / R).
+
+        And the logarithms of their densities, (b, S), by the member that drew them.
+        """
         members, each = uniform.shape[-2:]
         x, exactly = self.x[rows].expand(members, -1, -1), self.exactly[rows]
-        first = True
+        density, first = x.new_zeros(members, len(rows) * each), True
         for at in self.order:
             if exactly[:, at].all():
                 continue
@@ -173,13 +223,16 @@ class RecipePosterior(Distribution):
                 mixtures = mixtures.repeated(each)
                 first = False
             choice, p = uniform[:, at].permute(1, 2, 0, 3).flatten(2)
-            drawn = self._physical(mixtures.drawn(choice, p), at)
+            z = mixtures.drawn(choice, p)
             known = exactly[:, at].repeat_interleave(each)
-            self._tell(x, at, torch.where(known, x[..., self._value[at]], drawn))
+            by_unit = mixtures.log_prob(z) - self.network.scaling.y.std[at].log()
+            density = density + torch.where(known, 0.0, by_unit)
+            self._tell(x, at, torch.where(known, x[..., self._value[at]], self._physical(z, at)))
         if first:
             x = x.repeat_interleave(each, dim=1)
-        recipes = x[..., self._value].unflatten(1, (len(rows), each))
-        return recipes.permute(1, 2, 0, 3).reshape(len(rows), -1, len(self.names))
+        recipes = x[..., self._value].unflatten(1, (len(rows), each)).permute(1, 2, 0, 3)
+        density = density.unflatten(1, (len(rows), each)).permute(1, 2, 0)
+        return recipes.flatten(1, 2), density.flatten(1, 2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Logarithm (*, B) of the density of recipes (*, B, V), by the open values in physical units.
@@ -192,7 +245,7 @@ class RecipePosterior(Distribution):
         value = torch.as_tensor(value, dtype=torch.float64)
         if value.ndim == 0 or value.shape[-1] != len(self.names):
             raise InputError(f"recipes need the shape (*, {len(self.x)}, {len(self.names)}), got {(*value.shape,)}")
-        shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
+        shape = np.broadcast_shapes(value.shape[:-1], self.batch_shape)
         value = value.expand(*shape, len(self.names))
         flat = value.reshape(-1, len(self.x), len(self.names))
         rows = torch.arange(len(self.x)).expand(flat.shape[:-1]).reshape(-1)
@@ -203,20 +256,25 @@ class RecipePosterior(Distribution):
 
     def _log_prob(self, value: Tensor, rows: Tensor) -> Tensor:
         """Of recipes (N, V), each of one of the observations (N,)."""
-        x, exactly, known = self.x[rows].clone(), self.exactly[rows], self._known[rows]
+        exactly, known = self.exactly[rows], self._known[rows]
         low, high = box(self.system)
-        found: Tensor | None = None
+        found = value.new_zeros(self._members, len(value))
+        # Before any value is told, all recipes of an observation have the same density.
+        observations, row_of = rows.unique(return_inverse=True)
+        x = self.x[observations]
         for at in self.order:
+            if exactly[:, at].all():
+                continue
             mixtures = self._mixtures(x)[:, :, at]
+            if row_of is not None:
+                x, mixtures, row_of = x[row_of], mixtures[:, row_of], None
             z = self._standardized(value[:, at], at).maximum(mixtures.low).minimum(mixtures.high)
             each = mixtures.log_prob(z) - self.network.scaling.y.std[at].log()
-            each = torch.where(exactly[:, at], 0.0, each)
-            found = each if found is None else found + each
+            found = found + torch.where(exactly[:, at], 0.0, each)
             self._tell(x, at, torch.where(exactly[:, at], known[:, at], value[:, at]))
-        assert found is not None
         possible = (value >= low - SAME * (high - low)) & (value <= high + SAME * (high - low))
         possible = torch.where(exactly, (value - known).abs() <= SAME * known.abs(), possible).all(-1)
-        mean = found.logsumexp(0) - torch.log(torch.tensor(float(len(found))))
+        mean = found.logsumexp(0) - math.log(len(found))
         return torch.where(possible, mean, -torch.inf)
 
     def _tell(self, x: Tensor, at: int, value: Tensor) -> None:
@@ -237,6 +295,8 @@ class RecipePosterior(Distribution):
 class Marginal(Distribution):
     """Marginal of one value of recipes, with batch shape (B,), in physical units.
 
+    A value that is known exactly is what it is: it has samples, mean, variance and quantiles, but no density.
+
     Args:
         mixtures: Of the standardized value, (B,).
         shift, unit: Of the standardization.
@@ -244,12 +304,37 @@ class Marginal(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real
     has_rsample = False
 
     def __init__(self, mixtures: TruncatedLogistics, shift: Tensor, unit: Tensor, known: Tensor) -> None:
         self._mixtures, self._shift, self._unit, self.known = mixtures, shift, unit, known
         super().__init__(torch.Size(known.shape), validate_args=False)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> constraints.Constraint:
+        """From end to end of the box; of what is known exactly the value."""
+        low, high = (
+            self._of_known(self._physical(end), self.known) for end in (self._mixtures.low, self._mixtures.high)
+        )
+        return constraints.interval(low, high)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values (*sample_shape, B)."""
+        shape = torch.Size(sample_shape) + self.batch_shape
+        mixtures = mapped(self._mixtures, lambda part: part.expand(*torch.Size(sample_shape), *part.shape))
+        choice, p = torch.rand(2, *shape, dtype=torch.float64)
+        return self._of_known(self._physical(mixtures.drawn(choice, p)), self.known)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Refused.
+
+        Raises:
+            NotImplementedError: Samples carry no gradient.
+        """
+        raise NotImplementedError(NO_GRADIENT)
+
+    def _physical(self, z: Tensor) -> Tensor:
+        return z * self._unit + self._shift
 
     def _of_known(self, other: Tensor, if_known: Tensor | float) -> Tensor:
         return torch.where(self.known.isnan(), other, if_known)
@@ -257,7 +342,7 @@ class Marginal(Distribution):
     @property
     def mean(self) -> Tensor:
         """Means, (B,)."""
-        return self._of_known(self._mixtures.moments()[0] * self._unit + self._shift, self.known)
+        return self._of_known(self._physical(self._mixtures.moments()[0]), self.known)
 
     @property
     def variance(self) -> Tensor:
@@ -277,18 +362,23 @@ class Marginal(Distribution):
         Raises:
             InputError: One is none.
         """
-        p = torch.as_tensor(value, dtype=torch.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            raise InputError("a quantile needs a probability, 0 to 1")
-        p = p.expand(torch.broadcast_shapes(p.shape, self.batch_shape))
-        return self._of_known(self._mixtures.icdf(p) * self._unit + self._shift, self.known)
+        p = _checked_probabilities(value)
+        p = p.expand(np.broadcast_shapes(p.shape, self.batch_shape))
+        return self._of_known(self._physical(self._mixtures.icdf(p)), self.known)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Logarithm of the density at values (*, B)."""
+        """Logarithm of the density at values (*, B), minus infinity outside the box; NaN of what is known exactly."""
         z = (torch.as_tensor(value, dtype=torch.float64) - self._shift) / self._unit
         inside = (z >= self._mixtures.low) & (z <= self._mixtures.high)
         found = self._mixtures.log_prob(z.maximum(self._mixtures.low).minimum(self._mixtures.high)) - self._unit.log()
         return self._of_known(found.where(inside, -torch.inf), torch.nan)
+
+
+def _checked_probabilities(value: Tensor | Sequence[float]) -> Tensor:
+    p = torch.as_tensor(value, dtype=torch.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("a quantile needs a probability, 0 to 1")
+    return p
 
 
 def _together(members: TruncatedLogistics) -> TruncatedLogistics:

@@ -9,6 +9,7 @@ say. A truncated logistic has everything in closed form: with :math:`t = (z - m)
 a and b being t at the ends. All is computed by logarithms, so that a component may lie outside the interval.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -72,17 +73,25 @@ class TruncatedLogistics:
 
     def cdf(self, z: Tensor) -> Tensor:
         """Probability (*,) of less than points (*,) of the intervals."""
+        return self._below()(z)
+
+    def _below(self) -> Callable[[Tensor], Tensor]:
+        """`cdf`, with what is the same for all points."""
         low, high = self._ends
-        t = (z[..., None] - self.location) / self.scale
-        ratio = logsigmoid(t) - logsigmoid(high) + _log1mexp(low - t) - _log1mexp(low - high)
-        return (self._log_share.exp() * ratio.exp()).sum(-1).clamp(0, 1)
+        whole = self._log_share - logsigmoid(high) - _log1mexp(low - high)
+
+        def below(z: Tensor) -> Tensor:
+            t = (z[..., None] - self.location) / self.scale
+            return (whole + logsigmoid(t) + _log1mexp(low - t)).exp().sum(-1).clamp(0, 1)
+
+        return below
 
     def icdf(self, p: Tensor) -> Tensor:
         """Quantiles (*,) of probabilities (*,), by halving the interval."""
-        low, high = self.low.expand(p.shape).clone(), self.high.expand(p.shape).clone()
+        low, high, share_below = self.low.expand(p.shape), self.high.expand(p.shape), self._below()
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            below = self.cdf(middle) < p
+            below = share_below(middle) < p
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return (low + high) / 2
 

@@ -20,20 +20,35 @@ from polyinv.posterior.prior import Prior
 
 PARTICLES = 1000
 """Fewest recipes of a cloud that is sampled from."""
-FIRST = 2048
-"""Fewest recipes that are drawn from the prior, spread evenly."""
-FIRST_COUNTING, COUNTING = 0.1, 0.5
-"""Share of the recipes drawn from the prior, and of a cloud on its way, that goes on counting at the next power."""
+FIRST_COUNTING = 0.1
+"""Share of the recipes drawn from the prior that goes on counting at the first power."""
 CENTRES = 500
 """Most kernels: the time that they take grows with their square."""
 STAGES, SWEEPS = 50, 8
 """Most powers, and most times that the cloud is moved at one."""
 SMALLEST_STEP = 1e-30
 """Of the power, as a share of what is left."""
-MOVED = 0.8
-"""Share of the cloud that is moved away from where it was drawn again before the power grows."""
 LAST_SWEEPS = 16
 """Most times that it is moved at the end, to propose samples."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a cloud goes from the prior to the posterior.
+
+    Args:
+        first: Fewest recipes that are drawn from the prior, spread evenly.
+        counting: Share of a cloud on its way that goes on counting at the next power.
+        moved: Share of it that is moved away from where it was drawn again before the power grows.
+    """
+
+    first: int
+    counting: float
+    moved: float
+
+
+THOROUGH, QUICK = Pace(2048, 0.5, 0.8), Pace(1024, 0.25, 0.5)
+"""To sample from, and to learn places from."""
 
 Weighted = tuple[Tensor, Tensor]
 """Proposals (M, D), and the logarithms of their weights, (M,)."""
@@ -84,13 +99,13 @@ class Cloud:
         return cls(target, points, *target(points))
 
     @classmethod
-    def from_prior(cls, target: Target, size: int, generator: torch.Generator) -> "Cloud":
+    def from_prior(cls, target: Target, size: int, generator: torch.Generator, pace: Pace = THOROUGH) -> "Cloud":
         """So many recipes that have come all the way from the prior to the posterior."""
         seed = int(torch.randint(2**31, (1,), generator=generator))
         sequence = SobolEngine(int(target.prior.open.sum()), scramble=True, seed=seed)
-        uniform = sequence.draw(max(FIRST, 2 * size), dtype=torch.float64)
+        uniform = sequence.draw(max(pace.first, 2 * size), dtype=torch.float64)
         drawn = cls.at(target, target.prior.points(target.prior.drawn(uniform)))
-        return drawn.climb(FIRST_COUNTING * len(uniform), size, generator)
+        return drawn.climb(FIRST_COUNTING * len(uniform), size, generator, pace)
 
     def __getitem__(self, rows: Tensor) -> "Cloud":
         return Cloud(self.target, *(part[rows] for part in self._parts))
@@ -142,30 +157,31 @@ class Cloud:
         self.log_likelihood[rows] = likely[taken]
         return points, density + likely - proposed, taken
 
-    def climb(self, counting: float, size: int, generator: torch.Generator) -> "Cloud":
+    def climb(self, counting: float, size: int, generator: torch.Generator, pace: Pace) -> "Cloud":
         """The cloud at the posterior, of recipes from the prior, by powers that grow from zero to one.
 
         Args:
             counting: How many of them go on counting at the first power.
             size: How many recipes it has on its way.
             generator: Of the random numbers.
+            pace: How it goes.
         """
         cloud, power = self, 0.0
         for _ in range(STAGES):
             step = next_step(cloud.log_likelihood, 1 - power, counting)
             cloud = cloud[drawn_again(step * cloud.log_likelihood, size, generator)]
-            power, counting = power + step, COUNTING * size
+            power, counting = power + step, pace.counting * size
             if power == 1:
                 break
-            cloud.move(power, generator)
+            cloud.move(power, generator, pace.moved)
         return cloud
 
-    def move(self, power: float, generator: torch.Generator) -> None:
-        """Move it until hardly a recipe would be left where it was if places were taken by chance."""
+    def move(self, power: float, generator: torch.Generator, share: float) -> None:
+        """Move it until such a share of the recipes would have left where it was if places were taken by chance."""
         still = 1.0
         for _ in range(SWEEPS):
             still *= 1 - self.sweep(power, generator)[1]
-            if still <= 1 - MOVED:
+            if still <= 1 - share:
                 break
 
     def proposals(self, enough: float, generator: torch.Generator) -> Weighted:

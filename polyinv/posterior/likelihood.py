@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 
 from polyinv.data.observations import EXACT, Observations
-from polyinv.domain.assessment import references
-from polyinv.domain.closest import fit, observed_numbers
+from polyinv.domain.assessment import closest
+from polyinv.domain.closest import observed_numbers
 from polyinv.errors import InputError
 from polyinv.evaluation.information import noise_of_one_chain
 from polyinv.instrument.curve import ends_at
 from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX
-from polyinv.instrument.expected import CURVE, ExpectedMeasurement
+from polyinv.instrument.expected import AT_ONCE, CURVE, Eluted, ExpectedMeasurement
 from polyinv.mmd import BIN_EDGES, OLIGOMERS, STEP
 from polyinv.posterior.noise import ANY_CHAINS, USUAL, Noise, spread, stated_noise
 from polyinv.quantities import MEANS, N_NODES
@@ -44,8 +44,6 @@ FINE, COARSE = 0.1, 2.0
 an end that is cut off moves to the next bin."""
 WIDEST = 5.0
 """Standard deviations that they are moved by at most."""
-AT_ONCE = 256
-"""Recipes whose curves stay in a processor's cache."""
 TOLERANCE = 1e-5
 """Of the solver: a thousandth of the noise of the smoothest curve."""
 NOTHING_LEFT = 1e-3
@@ -115,9 +113,9 @@ class Likelihood:
         whole = bool(given[CURVE].all())
         nodes = _compared(numbers[CURVE], errors) if whole else torch.ones(N_NODES, dtype=torch.bool)
         expected = ExpectedMeasurement(errors, nodes[None])
-        closest = fit(references(system), observation)
-        origin = -closest.deviation[:, len(OBSERVED) + len(system.targets) :]
-        best = closest.within_errors
+        nearest = closest(observation)
+        origin = -nearest.deviation[:, len(OBSERVED) + len(system.targets) :]
+        best = nearest.within_errors
         values = forward(best)
         every = torch.eye(len(OBSERVED), dtype=values.dtype)
         (seen,), (effects,) = expected.with_slopes(values, every[None], origin)
@@ -163,7 +161,7 @@ class Likelihood:
         Its integral over the nuisances is the likelihood of a recipe, of which a call is a good approximation.
         """
         values = self.forward(recipes)
-        deviation = self._deviation(values, nuisances) - nuisances @ self.slopes
+        deviation = self._deviation(self.expected.eluted(values), nuisances) - nuisances @ self.slopes
         covariance = torch.diag_embed(self._variance(self.chains)) - self.slopes.T @ self.slopes
         root = torch.linalg.cholesky(covariance)
         scaled = torch.linalg.solve_triangular(root, deviation.T, upper=False)  # (G, D, M)
@@ -211,13 +209,14 @@ class Likelihood:
 
     def _relinearized(self, values: Tensor) -> Tensor:
         """Deviations (M, D) of unit variance, about the most probable nuisances of each recipe."""
-        deviation = self._deviation(values, self.origin.expand(len(values), -1))
+        polymers = self.expected.eluted(values)
+        deviation = self._deviation(polymers, self.origin)
         for _ in range(self.relinearized if self.origin.shape[1] else 0):
-            deviation = self._deviation(values, (deviation @ self.slopes.T).clamp(-WIDEST, WIDEST))
+            deviation = self._deviation(polymers, (deviation @ self.slopes.T).clamp(-WIDEST, WIDEST))
         return deviation
 
-    def _deviation(self, values: Tensor, nuisances: Tensor) -> Tensor:
-        seen = self.expected.repeated(len(values))(values, nuisances)
+    def _deviation(self, polymers: Eluted, nuisances: Tensor) -> Tensor:
+        seen = self.expected.seen(polymers, nuisances)
         return (self.observed - seen) @ self.white + nuisances @ self.slopes
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from polyinv.data.observations import Observations
 from polyinv.errors import InputError
-from polyinv.posterior.cloud import PARTICLES, Cloud, Target, drawn_again, effective_number
+from polyinv.posterior.cloud import PARTICLES, QUICK, Cloud, Target, drawn_again, effective_number
 from polyinv.posterior.exact import (
     MISSED,
     ExactPosterior,
@@ -86,7 +86,8 @@ def sharpened(
     weight = prior.log_density(recipes) + proposed.log_likelihood - log_density
     effective = effective_number(weight) if weight.isfinite().any() else 0.0
     if effective >= LEAST and behind_closest(proposed)[0] <= MISSED:
-        scouts = Cloud.from_prior(Target(prior, replace(likelihood, relinearized=0)), SCOUTS, generator).points
+        rough = Target(prior, replace(likelihood, relinearized=0))
+        scouts = Cloud.from_prior(rough, SCOUTS, generator, QUICK).points
         cloud = proposed[drawn_again(weight, size - SCOUTS, generator)].joined(Cloud.at(target, scouts))
         found = posterior_of(cloud, samples, generator)
         if found.converged:

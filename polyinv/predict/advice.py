@@ -115,11 +115,7 @@ def _mean_widths(found: Fits, observations: "Observations", share: float) -> "Te
 
 def _widths(posterior: "RecipePosterior", share: float) -> "Tensor":
     """Widths (B, V) of the intervals of the marginals; zero of what is known exactly."""
-    import torch
-
-    ends = torch.tensor([[(1 - share) / 2], [(1 + share) / 2]], dtype=torch.float64)
-    each = [posterior.marginal(name).icdf(ends).diff(dim=0)[0] for name in posterior.names]
-    return torch.stack(each, dim=-1)
+    return posterior.quantiles([(1 - share) / 2, (1 + share) / 2]).diff(dim=0)[0]
 
 
 def _simulated(many: "Observations", recipes: "Tensor", times: float = 1.0) -> "Observations":

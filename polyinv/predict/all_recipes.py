@@ -11,7 +11,7 @@ import pandas as pd
 from polyinv.errors import InputError
 from polyinv.models import InverseModel, Posterior
 from polyinv.predict.alternatives import alternatives, check_alternatives
-from polyinv.predict.fits import INTERVAL, Fits, check_share, fits, samples_table
+from polyinv.predict.fits import INTERVAL, Fits, fits, fitting_nothing, samples_table, share_of, with_names
 from polyinv.predict.writing import check_new_answers, write_answers
 from polyinv.runtime.files import written
 from polyinv.runtime.threads import one_thread
@@ -71,9 +71,8 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
     if options["sharpen"] and options["no_sharpen"]:
         raise InputError("--sharpen and --no-sharpen: give one of them")
     sharpen = True if options["sharpen"] else False if options["no_sharpen"] else None
-    names = ("interval", "samples", "out_samples", "alternatives", "advise", "ridge")
-    wanted = Wanted(sharpen=sharpen, **{name: options[name] for name in names})
-    check_share(wanted.interval)
+    names = ("samples", "out_samples", "alternatives", "advise", "ridge")
+    wanted = Wanted(share_of(options["interval"]), sharpen, **{name: options[name] for name in names})
     asked = [*wanted.more, *(["sharpen"] if sharpen else [])]
     if model != Posterior.name and asked:
         raise InputError(f"--{asked[0].replace('_', '-')} needs a posterior model, not a {model}")
@@ -106,23 +105,31 @@ def found_of(model: InverseModel, observations: "Observations", wanted: Wanted) 
 
 
 @one_thread()
-def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
-    """Write samples and picture, say what is left open, and return the table to print: the answers, unless another."""
+def show(found: Fits, answers: pd.DataFrame, wanted: Wanted, others: pd.DataFrame) -> pd.DataFrame:
+    """Write samples and picture, say what is left open, and return the table to print: the answers, unless another.
+
+    Args:
+        found: All the recipes that fit.
+        answers: Of the same rows, of `polyinv.predict.predictor.Predictor.answers`.
+        wanted: What is asked for.
+        others: What the file has besides.
+    """
     from polyinv.predict.advice import advice, left_open
 
-    outside = answers["applicability"] == "outside"
+    outside = fitting_nothing(answers, found)
     if len(answers) == 1 and not outside.any() and (said := left_open(found, wanted.interval)):
         log.info("%s", said)
     if wanted.more and outside.any():
-        log.warning(
-            "%d of %d rows fit no recipe of the box: what is drawn of them comes nearest", outside.sum(), len(outside)
-        )
+        _say_what_fits_nothing(wanted, outside)
     if wanted.samples is not None:
-        write_answers(samples_table(found, wanted.samples), wanted.out_samples)
-    if wanted.ridge is not None:
+        table = with_names(samples_table(found, wanted.samples), others, found.system)
+        write_answers(table, wanted.out_samples)
+    if wanted.ridge is not None and not outside.any():
         _picture(found, answers, wanted)
     if wanted.alternatives is not None:
-        return alternatives(found, wanted.alternatives)
+        table = alternatives(found, wanted.alternatives)
+        fitting = ~table["row"].isin(outside.index[outside])
+        return with_names(table[fitting], others, found.system)
     if wanted.advise:
         table = advice(found, wanted.interval)
         for line in table.to_dict("records"):
@@ -130,6 +137,15 @@ def show(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
             log.info("with %s, so many times narrower: %s", line["measure"], helped or "none")
         return table
     return answers
+
+
+def _say_what_fits_nothing(wanted: Wanted, outside: pd.Series) -> None:
+    """Say what is left out of rows that no recipe of the box makes, and what is not."""
+    left_out = {"picture": wanted.ridge is not None, "alternatives": wanted.alternatives is not None}
+    named = " and no ".join(name for name, asked in left_out.items() if asked)
+    drawn = "what is drawn of them comes nearest" if wanted.samples is not None or wanted.advise else ""
+    said = "; ".join(filter(None, [f"no {named} of them" if named else "", drawn]))
+    log.warning("%d of %d rows fit no recipe of the box: %s", outside.sum(), len(outside), said)
 
 
 def _picture(found: Fits, answers: pd.DataFrame, wanted: Wanted) -> None:

@@ -12,8 +12,10 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.errors import InputError
+from polyinv.instrument.errors import error_columns
 from polyinv.models import InverseModel, Posterior
 from polyinv.predict.answers import with_warnings
+from polyinv.quantities import CHAINS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.progress import counted
 
@@ -78,11 +80,10 @@ class Fits:
         with counted("sharpening", "rows", len(self.observations)) as advance:
             for row in range(len(self.observations)):
                 posterior, observation = self.posterior[row], self.observations[row]
-                drawn = posterior.sample((PROPOSED,), seed=SEED)
-                density = posterior.log_prob(drawn)[:, 0]
+                drawn, density = posterior.sample_with_density(PROPOSED, SEED)
                 told = observation.chains.item()
                 chains = None if math.isnan(told) else told
-                found.append(sharpen(observation, drawn[:, 0], density, self.count, SEED, chains))
+                found.append(sharpen(observation, drawn[:, 0], density[:, 0], self.count, SEED, chains))
                 advance(1)
         return found
 
@@ -108,12 +109,8 @@ class Fits:
         check_share(share)
         wanted = torch.tensor([(1 - share) / 2, 0.5, (1 + share) / 2], dtype=torch.float64)
         if self.sharpened is None:
-            parts = []
-            for rows in blocks(len(self.observations), AT_ONCE, "intervals"):
-                part = self.posterior[rows]
-                each = [part.marginal(name).icdf(wanted[:, None]) for name in part.names]
-                parts.append(torch.stack(each, dim=-1))
-            ends = torch.cat(parts, dim=1)
+            parts = blocks(len(self.observations), AT_ONCE, "intervals")
+            ends = torch.cat([self.posterior[rows].quantiles(wanted.tolist()) for rows in parts], dim=1)
         else:
             ends = torch.stack([each.samples.quantile(wanted, dim=0) for each in self.sharpened], dim=1)
         ends = ends.masked_fill(self.posterior.exactly, torch.nan)
@@ -155,15 +152,33 @@ def fits(
     return None
 
 
-def check_share(share: float) -> None:
-    """Refuse what is no share of an interval.
+def check_share(share: float, stated: str | None = None) -> None:
+    """Refuse what is no share of an interval, as it was stated.
 
     Raises:
         InputError: It is not between 0 and 1.
     """
     if not 0 < share < 1:
-        hint = f"; {share:g} % is {share / 100:g}" if 1 < share < 100 else ""
-        raise InputError(f"--interval is {share:g}; needs a share between 0 and 1, such as 0.9{hint}")
+        raise InputError(f"--interval is {stated or share}; needs a share between 0 and 1, 0.90 or 90 %")
+
+
+def share_of(stated: str | float) -> float:
+    """Share that an interval holds, as a user states it: a number or per cent.
+
+    Raises:
+        InputError: It is neither, or not between 0 and 1.
+
+    Example:
+        >>> share_of("0.9"), share_of("90 %")
+        (0.9, 0.9)
+    """
+    text = str(stated).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    check_share(share, text)
+    return share
 
 
 def with_intervals(answers: pd.DataFrame, found: Fits, share: float = INTERVAL) -> pd.DataFrame:
@@ -188,9 +203,7 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     """Leave the intervals of polymers empty that no recipe of the box makes, and say so."""
     from polyinv.domain.recipe_box import leaving_box
 
-    outside = answers["applicability"] == "outside"
-    if found.sharpened is not None:
-        outside |= np.array([not each.fits for each in found.sharpened])
+    outside = fitting_nothing(answers, found)
     if not outside.any():
         return answers
     known = leaving_box(found.observations.recipe, found.observations).any(-1).numpy()  # of which more is said
@@ -204,6 +217,14 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     return with_warnings(answers, ["no recipe of the box fits all that is given" if each else "" for each in strange])
 
 
+def fitting_nothing(answers: pd.DataFrame, found: Fits) -> pd.Series:
+    """Which rows, by their applicability and their misfit, no recipe of the box makes."""
+    outside = answers["applicability"] == "outside"
+    if found.sharpened is not None:
+        outside |= np.array([not each.fits for each in found.sharpened])
+    return outside
+
+
 def samples_table(found: Fits, count: int) -> pd.DataFrame:
     """Samples as a table, row by row: what the row is called, then the recipe."""
     drawn = found.samples(count)
@@ -211,6 +232,20 @@ def samples_table(found: Fits, count: int) -> pd.DataFrame:
     recipes = drawn.transpose(0, 1).reshape(-1, drawn.shape[-1]).numpy()
     table = significant(pd.DataFrame(recipes, columns=list(found.system.targets)), DIGITS)
     return table.assign(row=labels)[["row", *found.system.targets]]
+
+
+def with_names(table: pd.DataFrame, others: pd.DataFrame, system: System) -> pd.DataFrame:
+    """Put what a file has besides of each row, such as the name of its sample, behind the column ``row`` of a table.
+
+    Args:
+        table: Lines of rows, each by its label.
+        others: Other columns of the file, by label; what they state of errors and chains is left out.
+        system: What is polymerized.
+    """
+    stated = {*error_columns(system.recipe, system.residual), CHAINS, *table.columns}
+    names = [name for name in others.columns if name not in stated]
+    first, *rest = table.columns
+    return table.join(others[names], on="row")[[first, *names, *rest]]
 
 
 def significant(table: pd.DataFrame, digits: int) -> pd.DataFrame:

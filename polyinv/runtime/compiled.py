@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,7 @@ def slow_the_first_time(name: str) -> Iterator[None]:
     if name in _called:
         yield
         return
+    _load_library()
     said = Timer(PATIENCE, log.info, ["compiling %s, once after an installation", name])
     said.daemon = True
     said.start()
@@ -55,3 +57,19 @@ def slow_the_first_time(name: str) -> Iterator[None]:
     finally:
         said.cancel()
         _called.add(name)
+
+
+def _load_library() -> None:
+    """Load what numba loads before its first function, but for scipy's linear algebra: a quarter of a second.
+
+    numba imports that only to see whether it is there. It is; and the kernels multiply no matrices.
+    """
+    from numba.np import linalg
+
+    if "numba.np.arraymath" in sys.modules or not hasattr(linalg, "ensure_blas"):
+        return
+    look, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        linalg.ensure_blas = look

@@ -1,6 +1,8 @@
 """Progress of long work: a bar on a terminal, a line now and then in a log."""
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SECONDS_BETWEEN_LINES = 15.0
+SHOWN_ANYWAY = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+"""Environment variables by which rich takes anything for a terminal."""
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +34,19 @@ def counted(what: str, unit: str, total: int, done: int = 0) -> Iterator[Advance
         total: How many there are.
         done: How many were done before.
     """
+    console = _terminal()
+    with _lines(what, unit, total, done) if console is None else _bar(what, unit, total, done, console) as advance:
+        yield advance
+
+
+def _terminal() -> "Console | None":
+    """Terminal or notebook that a bar is shown on; None where there is none, which takes no import."""
+    if not sys.stderr.isatty() and not os.environ.keys() & SHOWN_ANYWAY and "IPython" not in sys.modules:
+        return None
     from rich.console import Console
 
     console = Console(stderr=True)
-    with _bar(what, unit, total, done, console) if console.is_terminal else _lines(what, unit, total, done) as advance:
-        yield advance
+    return console if console.is_terminal else None
 
 
 @contextmanager

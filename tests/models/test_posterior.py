@@ -94,6 +94,16 @@ def test_a_row_alone_has_the_samples_that_it_has_among_others(model, observation
     assert torch.equal(again, together[:, [2, 4]])
 
 
+@pytest.mark.parametrize("pattern", ["mmd", "composite+temp+time", "composite+temp+time+cBA_0"])
+def test_samples_are_drawn_with_their_density(model, observations, pattern):
+    for known in (observations.masked(pattern), exactly(observations).masked(pattern)):
+        posterior = model.posterior(known)
+        recipes, density = posterior.sample_with_density(50, seed=3)
+        assert torch.equal(recipes, posterior.sample((50,), seed=3))
+        # the network works in single precision
+        torch.testing.assert_close(density, posterior.log_prob(recipes), rtol=0, atol=1e-3)
+
+
 def test_the_density_is_normalized_over_what_is_open(model, observations):
     """Over two open values on a grid; the others are known exactly."""
     known = exactly(observations)[0].masked("composite+cBA_0+time")
@@ -134,6 +144,49 @@ def test_marginals_agree_with_samples(model, observations):
     middle = marginal.icdf(torch.tensor(0.5))
     assert marginal.log_prob(middle).isfinite().all()
     assert marginal.log_prob(torch.full((6,), 1e9)).isneginf().all()
+
+
+def test_a_marginal_is_a_distribution_of_pytorch(model, observations):
+    known = exactly(observations).masked("mmd+temp")
+    posterior = model.posterior(known)
+    for at, name in enumerate(posterior.names):
+        marginal = posterior.marginal(name)
+        samples = marginal.sample((4000,))
+        assert samples.shape == (4000, 6)
+        assert marginal.support.check(samples).all()
+        assert not marginal.support.check(torch.full((6,), 1e9)).any()
+        # means and widths by chance within 5 standard errors
+        sd = marginal.stddev
+        assert ((samples.mean(0) - marginal.mean).abs() <= 5 * sd / 4000**0.5 + 1e-9).all()
+        if name == "temp":
+            assert (samples == known.recipe[:, at]).all()
+            continue
+        ranks = marginal.cdf(samples)
+        assert (ranks.mean(0) - 0.5).abs().max() < 0.025
+        low, high = marginal.support.lower_bound, marginal.support.upper_bound
+        grid = low + (high - low) * (torch.arange(4000).double()[:, None] + 0.5) / 4000
+        area = marginal.log_prob(grid).exp().mean(0) * (high - low)
+        assert (area - 1).abs().max() < 0.01
+        with pytest.raises(NotImplementedError, match="no gradient"):
+            marginal.rsample()
+
+
+def test_the_support_is_the_box_and_what_is_known_exactly(model, observations):
+    posterior = model.posterior(exactly(observations).masked("mmd+temp"))
+    samples = posterior.sample((20,), seed=0)
+    assert posterior.support.check(samples).all()
+    beside = samples + torch.tensor([0.0, 0.0, 1.0, 0.0])
+    assert not posterior.support.check(beside).any()
+    with pytest.raises(NotImplementedError, match="no gradient"):
+        posterior.rsample((2,))
+
+
+def test_what_is_known_exactly_cannot_be_known_to_be_another_value(model, observations):
+    posterior = model.posterior(exactly(observations)[0].masked("mmd+temp"))
+    temp = observations.recipe[:1, 2]
+    assert torch.equal(posterior.knowing("temp", temp).mean, posterior.mean)
+    with pytest.raises(InputError, match="it cannot be known to be 65"):
+        posterior.knowing("temp", torch.tensor(65.0))
 
 
 def test_knowing_a_value_is_to_be_told_it_exactly(model, observations):

@@ -64,6 +64,12 @@ def test_intervals_hold_the_truth_and_grow_with_their_share(polymers, called):
     assert (np.stack(widths) < 0.8).all()
 
 
+def test_an_interval_may_be_stated_in_per_cent(polymers, called):
+    table = given(polymers, "temp").head(2)
+    one, other = (called(table, "--interval", share)[0] for share in ("50%", "0.50"))
+    pd.testing.assert_frame_equal(one, other)
+
+
 def test_a_single_row_is_sharpened_and_the_same_at_each_call(polymers, called):
     table = given(polymers, "temp", "time").head(1)
     (one, _), (again, _) = called(table, "--errors", "exact"), called(table, "--errors", "exact")
@@ -97,6 +103,17 @@ def test_samples_are_recipes_of_the_box(polymers, called, tmp_path):
     for quantity in SYSTEM.recipe:
         assert samples[quantity.name].between(quantity.low, quantity.high).all()
     assert samples.groupby("row")["cAIBN_0"].nunique().tolist() == [30, 30]
+
+
+def test_samples_and_alternatives_are_called_as_their_rows(polymers, called, tmp_path):
+    table = given(polymers, "temp").head(2).assign(batch=["A 1", "A 2"], number=[7, 8], temp_error=0.1)
+    out = tmp_path / "samples.csv"
+    found, _ = called(table, "--samples", 3, "--out-samples", out, "--alternatives", 2)
+    samples = pd.read_csv(out)
+    assert samples.columns.tolist() == ["row", "batch", "number", *TARGETS]
+    assert samples["batch"].tolist() == ["A 1"] * 3 + ["A 2"] * 3
+    assert found.columns[:4].tolist() == ["row", "batch", "number", "alternative"]
+    assert found["number"].tolist() == [7, 7, 8, 8]
 
 
 def test_alternatives_are_distinct_and_make_the_polymer(polymers, called):
@@ -137,6 +154,19 @@ def test_of_what_no_recipe_makes_there_is_no_interval(polymers, called):
     assert "no recipe of the box fits all that is given" in answers.loc[1, "warnings"]
 
 
+def test_of_what_no_recipe_makes_there_are_no_alternatives_and_no_picture(polymers, called, tmp_path):
+    curve, ridge = given(polymers).head(2).copy(), tmp_path / "ridge.png"
+    curve.loc[1, list(MMD)] = np.roll(curve.loc[1, list(MMD)].to_numpy(), 9)
+    found, said = called(curve, "--alternatives", 3)
+    assert found["row"].tolist() == [2] * 3
+    assert "1 of 2 rows fit no recipe of the box: no alternatives of them" in said
+    found, said = called(curve.tail(1), "--alternatives", 3, "--ridge", ridge)
+    assert len(found) == 0
+    assert "alternative" in found
+    assert "1 of 1 rows fit no recipe of the box: no picture and no alternatives of them" in said
+    assert not ridge.exists()
+
+
 def test_chains_that_are_told_count(polymers, called):
     table = given(polymers, "temp", "time").head(2)
     few, many = (called(table.assign(chains=chains), "--errors", "exact")[0] for chains in (1e5, 1e7))
@@ -147,7 +177,9 @@ def test_chains_that_are_told_count(polymers, called):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--interval", "90"], "--interval is 90; needs a share between 0 and 1, such as 0.9; 90 % is 0.9"),
+        (["--interval", "90"], "--interval is 90; needs a share between 0 and 1, 0.90 or 90 %"),
+        (["--interval", "ninety"], "--interval is ninety; needs a share between 0 and 1, 0.90 or 90 %"),
+        (["--interval", "190%"], "--interval is 190%; needs a share between 0 and 1, 0.90 or 90 %"),
         (["--samples", "5"], "--samples N and --out-samples FILE go together"),
         (["--samples", "0", "--out-samples", "x.csv"], "--samples is 0; needs 1 to 100000"),
         (["--alternatives", "0"], "--alternatives is 0; needs 1 to 100"),

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from polyinv.cli import COMMANDS
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "files" / "curve_gpc_tabs.txt"
 TRAINING = (
     "lightning",
     "torchmetrics",
@@ -14,10 +16,13 @@ TRAINING = (
     "sklearn",
     "scipy.stats",
     "scipy.interpolate",
+    "scipy.linalg",
+    "sympy",
+    "rich",
     "matplotlib",
     "skops",
 )
-"""Libraries that train and draw. numba looks whether there is scipy, which takes no time by itself."""
+"""Libraries that train and draw, and what others import on the way."""
 ANSWER = """
 import polyinv
 from polyinv.data.bundled import load_bundled
@@ -33,6 +38,11 @@ from polyinv.data.bundled import load_bundled
 
 load_bundled("off_grid").head(2).drop(columns="time").to_csv("rows.csv", index=False)
 assert main(["predict", "rows.csv", "--out", "answers.csv"]) == 0
+"""
+CURVE = """
+from polyinv.cli import main
+
+assert main(["predict", {curve!r}, "--out", "answers.csv"]) == 0
 """
 HELP = """
 import contextlib
@@ -52,7 +62,9 @@ def imported(code: str, folder) -> set[str]:
     return set(ended.stdout.splitlines()[-1].split()[1:])
 
 
-@pytest.mark.parametrize("code", [ANSWER.format(model=None), COMMAND], ids=["python", "command"])
+@pytest.mark.parametrize(
+    "code", [ANSWER.format(model=None), COMMAND, CURVE.format(curve=str(EXAMPLE))], ids=["python", "command", "curve"]
+)
 def test_an_answer_takes_no_library_for_training(code, tmp_path):
     assert not imported(code, tmp_path) & set(TRAINING)
 
