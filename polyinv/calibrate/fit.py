@@ -133,6 +133,7 @@ def _inside(theta: Tensor, precision: Tensor) -> Tensor:
 
 def _cost(model: LaboratoryModel, theta: Tensor, shown: Shown, root: Tensor, precision: Tensor) -> float:
     apart = torch.linalg.solve_triangular(root, (model.observed - shown.values)[..., None], upper=False)
+    apart = apart * model.weight.sqrt()[..., None]
     cost = apart.square().sum() + (precision * theta.square()).sum()
     return cost.item() if bool(cost.isfinite()) else float("inf")
 
@@ -142,7 +143,7 @@ def _normal(
 ) -> tuple[Tensor, Tensor]:
     """Precision H (P, P) a posteriori, and the direction downhill (P,)."""
     both = torch.cat([shown.slopes, (model.observed - shown.values)[..., None]], -1)
-    white = torch.linalg.solve_triangular(root, both, upper=False).flatten(0, 1)
+    white = (torch.linalg.solve_triangular(root, both, upper=False) * model.weight.sqrt()[..., None]).flatten(0, 1)
     slopes, apart = white[:, :-1], white[:, -1]
     return slopes.T @ slopes + torch.diag(precision), slopes.T @ apart - precision * theta
 
@@ -174,9 +175,9 @@ def _evidence(model: LaboratoryModel, theta: Tensor, shown: Shown, scatter: Scat
     root = torch.linalg.cholesky(model.covariance(scatter, shown.besides))
     about_zero = model.observed - shown.values + shown.slopes @ theta
     both = torch.cat([shown.slopes, about_zero[..., None]], -1)
-    white = torch.linalg.solve_triangular(root, both, upper=False).flatten(0, 1)
+    white = (torch.linalg.solve_triangular(root, both, upper=False) * model.weight.sqrt()[..., None]).flatten(0, 1)
     slopes, apart = white[:, :-1], white[:, -1]
     of_H = torch.linalg.cholesky(slopes.T @ slopes + torch.diag(precision))
     by = torch.linalg.solve_triangular(of_H, (slopes.T @ apart)[:, None], upper=False)
-    logs = 2 * (root.diagonal(dim1=-2, dim2=-1).log().sum() + of_H.diagonal().log().sum()) - precision.log().sum()
+    logs = 2 * ((model.weight * root.diagonal(dim1=-2, dim2=-1).log()).sum() + of_H.diagonal().log().sum()) - precision.log().sum()
     return apart.square().sum() - by.square().sum() + logs + scatter.z.square().sum()

@@ -18,6 +18,7 @@ from polyinv.chemistry.kinetics import Chemistry
 from polyinv.domain.closest import where_measured
 from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
 from polyinv.instrument.expected import CURVE, MN, MW, ExpectedMeasurement
+from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import MEANS
 from polyinv.simulate.by_coefficients import observe_by_coefficients
@@ -27,13 +28,17 @@ INSTRUMENT = ("broadening", "offset", "slope")
 """Parameters of the instrument, shared by all runs."""
 OF_RUN = ("initiation", "temperature", "monomer", "conversion")
 """What a run deviates by: ln of the initiation, °C, ln of the monomer charged, and the conversion."""
-BROADENING = 0.3
+BROADENING = 0.4
 """Standard deviation of the logarithm of the broadening that is stated."""
 TOLERANCE = 1e-5
 """Of the solver."""
 SMOOTH = 0.25
 """Length over which a smooth error of a curve hangs together, in decades."""
-FOOT = 0.03
+CURVES = 0.5
+"""Power of their number by which the curves of one run count less each: 1 as one curve, 0 as independent ones."""
+POPULATED = 0.01
+"""Of the peak, below which the feet of a curve are a matter of its baseline."""
+FOOT = 0.3
 """Of the peak, by which a smooth error does not vanish at the feet of a curve."""
 OF_MEANS = 0.5
 """Effect of a smooth error on ln Mn and ln Mw, where there is no curve."""
@@ -86,7 +91,9 @@ class LaboratoryModel:
     @cached_property
     def measured(self) -> Tensor:
         """Nodes at which each curve is compared, (B, 100)."""
-        return where_measured(self.runs.observations.mmd) & self.runs.has_curve[:, None]
+        w = self.runs.observations.mmd
+        populated = w >= POPULATED * w.amax(-1, keepdim=True)
+        return span(populated, populated) & where_measured(w) & self.runs.has_curve[:, None]
 
     @cached_property
     def nodes(self) -> Tensor:
@@ -125,6 +132,18 @@ class LaboratoryModel:
     def errors(self) -> dict[str, Tensor]:
         """Stated errors of each sample, (B,) by the column that states it."""
         return {name: sd.nan_to_num(0.0) for name, sd in self.runs.observations.error_columns().items()}
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """Share of its own that each of the D numbers of a sample counts with, (B, D).
+
+        What is wrong with a curve is wrong with all curves of its run: they count together as ``CURVES`` has it.
+        """
+        samples = torch.bincount(self.runs.run[self.runs.has_curve], minlength=len(self.runs.names))[self.runs.run]
+        share = samples.clamp(min=1).double() ** -CURVES
+        every = torch.ones_like(self.observed)
+        every[:, : len(self.nodes)] = share[:, None]
+        return every
 
     def chemistry(self, theta: Tensor) -> Chemistry:
         """Coefficients at parameters (P,)."""
@@ -223,20 +242,22 @@ class LaboratoryModel:
         diagonal = torch.cat([self._rough(scatter, w), self._of_scalars(scatter)], 1)
         smooth = scatter["curve"] * (w + FOOT)
         log_m = torch.from_numpy(LOG_M)[self.nodes]
-        alike = torch.exp(-0.5 * ((log_m[:, None] - log_m) / SMOOTH).square())
+        apart = 3**0.5 * (log_m[:, None] - log_m).abs() / SMOOTH
+        alike = (1 + apart) * torch.exp(-apart)  # Matérn, 3/2: bends, but has kinks where an end was cut off
         hanging = smooth[:, :, None] * alike * smooth[:, None, :]
         hanging = torch.nn.functional.pad(hanging, (0, 3, 0, 3))
         whole = hanging + torch.diag_embed(diagonal) + besides @ besides.mT
+        whole[:, N:, :N] = whole[:, :N, N:] = 0.0
         pairs = given[:, :, None] * given[:, None, :]
         return whole * pairs + torch.diag_embed(1 - given)
 
     def _rough(self, scatter: Scatter, w: Tensor) -> Tensor:
         """Variance of the nodes of curves (B, N) from one to the next: of the detector, and of chains."""
-        detector = self.errors["sec_noise"][:, None].clamp(min=1e-4)
+        detector = self.errors["sec_noise"][:, None].clamp(min=1e-4).square() + scatter["kinks"].square()
         molar_mass = 10 ** torch.from_numpy(LOG_M)
         Mn = self.curves.sum(-1, keepdim=True) / (self.curves / molar_mass).sum(-1, keepdim=True).clamp(min=1e-12)
         chain = (w + FOOT) * (molar_mass[self.nodes] / Mn.clamp(min=1.0)) / (STEP * self.peak)
-        return detector.square() + scatter["rough"].square() * chain
+        return detector + scatter["chains"].square() * chain
 
     def _of_scalars(self, scatter: Scatter) -> Tensor:
         """Variances of X, ln Mn and ln Mw, (B, 3)."""

@@ -31,10 +31,11 @@ class Kind:
 KINDS = (
     Kind("initiation", 0.03, 1.0, "initiation of a run, relative"),
     Kind("temperature", 1.0, 0.7, "temperature of a run"),
-    Kind("conversion", 0.007, 1.0, "conversion of a run, absolute, that all its samples share"),
+    Kind("conversion", 0.01, 0.5, "conversion of a run, absolute, that all its samples share"),
     Kind("sampling", 1.0, 0.7, "conversion of a sample, relative to its stated error"),
     Kind("curve", 0.015, 1.0, "smooth error of a curve, relative to its height"),
-    Kind("rough", 1e-3, 1.0, "rough error of a curve from node to node: the root of one over its chains"),
+    Kind("kinks", 1e-3, 1.5, "rough error of a curve from node to node, relative to its peak"),
+    Kind("chains", 1e-3, 1.0, "noise of counted chains: the root of one over their number"),
 )
 NAMES = tuple(kind.name for kind in KINDS)
 WIDEST = 4.0
@@ -43,7 +44,7 @@ WIDEST = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Scatter of each of ``KINDS``, as the logarithm of its ratio to the usual one over its spread, (6,)."""
+    """Scatter of each of ``KINDS``, as the logarithm of its ratio to the usual one over its spread, (7,)."""
 
     z: Tensor
 
