@@ -92,9 +92,7 @@ def fit(
     return Fit(model, theta, scatter, shown, root, cost, steps, arrived and (settled or change < 0.5))
 
 
-def descend(
-    model: LaboratoryModel, theta: Tensor, scatter: Scatter
-) -> tuple[Tensor, Shown, float, int, bool]:
+def descend(model: LaboratoryModel, theta: Tensor, scatter: Scatter) -> tuple[Tensor, Shown, float, int, bool]:
     """Go downhill by Levenberg–Marquardt at a given scatter.
 
     Returns:
@@ -179,5 +177,8 @@ def _evidence(model: LaboratoryModel, theta: Tensor, shown: Shown, scatter: Scat
     slopes, apart = white[:, :-1], white[:, -1]
     of_H = torch.linalg.cholesky(slopes.T @ slopes + torch.diag(precision))
     by = torch.linalg.solve_triangular(of_H, (slopes.T @ apart)[:, None], upper=False)
-    logs = 2 * ((model.weight * root.diagonal(dim1=-2, dim2=-1).log()).sum() + of_H.diagonal().log().sum()) - precision.log().sum()
+    logs = (
+        2 * ((model.weight * root.diagonal(dim1=-2, dim2=-1).log()).sum() + of_H.diagonal().log().sum())
+        - precision.log().sum()
+    )
     return apart.square().sum() - by.square().sum() + logs + scatter.z.square().sum()
