@@ -22,7 +22,7 @@ from polyinv.calibrate.scatter import KINDS, WIDEST, Scatter
 STEPS, ROUNDS = 40, 8
 """Most steps of a descent, and most turns."""
 SETTLED, SETTLED_SCATTER = 1e-3, 0.05
-"""A descent has arrived when a step lowers the cost by less, the turns when no scatter changes by more of its spread."""
+"""A descent has arrived when a step lowers the cost by less, the turns when no scatter changes by more."""
 STUCK = 1e8
 """Damping at which no step lowers the cost."""
 
@@ -102,8 +102,9 @@ def descend(model: LaboratoryModel, theta: Tensor, scatter: Scatter) -> tuple[Te
         precision, shown = model.precision(scatter), model(theta)
         root = torch.linalg.cholesky(model.covariance(scatter, shown.besides))
         cost = _cost(model, theta, shown, root, precision)
-        damping, arrived, step = 1e-2, False, 0
-        for step in range(1, STEPS + 1):
+        damping, arrived, steps = 1e-2, False, 0
+        while steps < STEPS:
+            steps += 1
             H, downhill = _normal(model, theta, shown, root, precision)
             held = H + damping * torch.diag(H.diagonal())
             moved = theta + torch.cholesky_solve(downhill[:, None], torch.linalg.cholesky(held))[:, 0]
@@ -121,7 +122,7 @@ def descend(model: LaboratoryModel, theta: Tensor, scatter: Scatter) -> tuple[Te
                 if damping > STUCK:
                     arrived = True
                     break
-    return theta, shown, cost, step, arrived
+    return theta, shown, cost, steps, arrived
 
 
 def _inside(theta: Tensor, precision: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def most_probable_scatter(model: LaboratoryModel, theta: Tensor, shown: Shown, s
     def cost(z: np.ndarray) -> tuple[float, np.ndarray]:
         leaf = torch.from_numpy(z.copy()).requires_grad_()
         value = _evidence(model, theta, shown, Scatter(leaf))
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         assert leaf.grad is not None
         return value.item(), leaf.grad.numpy()
 

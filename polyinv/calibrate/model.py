@@ -1,4 +1,4 @@
-r"""Model of a laboratory: what its samples should show, given coefficients, instrument and what each run was really like.
+r"""Model of a laboratory: what samples should show, given coefficients, instrument and what each run was like.
 
 The parameters :math:`\theta` are standard normal a priori: Q coordinates of the coefficients in their standard
 deviations, three of the instrument (broadening, offset and slope of the calibration), and for each run what it
@@ -22,7 +22,6 @@ from polyinv.instrument.exports import span
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import MEANS
 from polyinv.simulate.by_coefficients import observe_by_coefficients
-from polyinv.simulate.deterministic import TRACE
 
 INSTRUMENT = ("broadening", "offset", "slope")
 """Parameters of the instrument, shared by all runs."""
@@ -53,7 +52,7 @@ class Shown:
     Args:
         values: (B, D).
         slopes: By the parameters, (B, D, P); by those of runs per unit, of others per standard deviation.
-        besides: By what is unknown of each sample, per standard deviation: time and the ends of the baseline, (B, D, 3).
+        besides: By what is unknown of each sample, per standard deviation: time and the baseline's ends, (B, D, 3).
     """
 
     values: Tensor
@@ -94,6 +93,11 @@ class LaboratoryModel:
         w = self.runs.observations.mmd
         populated = w >= POPULATED * w.amax(-1, keepdim=True)
         return span(populated, populated) & where_measured(w) & self.runs.has_curve[:, None]
+
+    @property
+    def has_curves(self) -> Tensor:
+        """Whether a curve of each sample is compared, (B,)."""
+        return self.runs.has_curve
 
     @cached_property
     def nodes(self) -> Tensor:

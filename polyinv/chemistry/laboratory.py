@@ -1,6 +1,6 @@
 """Laboratory: what its own runs said of the kinetics of its reactor and of its instrument.
 
-A system that was calibrated carries one: the covariance of its coefficients, in `polyinv.chemistry.coordinates`, jointly
+A system that was calibrated carries one: the covariance of its coefficients (`polyinv.chemistry.coordinates`), jointly
 with that of the instrument, and the scatter between runs. Nothing here imports torch.
 """
 
