@@ -355,7 +355,7 @@ def predict(arguments: list[str]) -> None:
 
     model, files = _model_and_files([str(path) for path in config.paths])
     folder = model_folder(model, config.system)
-    system = system_of(read_card(folder))
+    system = system_of(read_card(folder)) if config.system is None else load_system(config.system)
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
     wanted = check_wanted(config.as_dict(), read_card(folder)["model"])

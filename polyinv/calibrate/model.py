@@ -19,6 +19,7 @@ from polyinv.domain.closest import where_measured
 from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
 from polyinv.instrument.expected import CURVE, MN, MW, ExpectedMeasurement
 from polyinv.instrument.exports import span
+from polyinv.instrument.smooth_error import FOOT, OF_MEANS, smooth_covariance
 from polyinv.mmd import LOG_M, STEP
 from polyinv.quantities import MEANS
 from polyinv.simulate.by_coefficients import observe_by_coefficients
@@ -31,16 +32,10 @@ BROADENING = 0.4
 """Standard deviation of the logarithm of the broadening that is stated."""
 TOLERANCE = 1e-5
 """Of the solver."""
-SMOOTH = 0.25
-"""Length over which a smooth error of a curve hangs together, in decades."""
 CURVES = 0.5
 """Power of their number by which the curves of one run count less each: 1 as one curve, 0 as independent ones."""
 POPULATED = 0.01
 """Of the peak, below which the feet of a curve are a matter of its baseline."""
-FOOT = 0.3
-"""Of the peak, by which a smooth error does not vanish at the feet of a curve."""
-OF_MEANS = 0.5
-"""Effect of a smooth error on ln Mn and ln Mw, where there is no curve."""
 FARTHEST = 6.0
 """Standard deviations of a parameter that are tried, at most."""
 
@@ -244,12 +239,7 @@ class LaboratoryModel:
         N, given = len(self.nodes), self.given.double()
         w = self.curves[:, self.nodes] / self.peak
         diagonal = torch.cat([self._rough(scatter, w), self._of_scalars(scatter)], 1)
-        smooth = scatter["curve"] * (w + FOOT)
-        log_m = torch.from_numpy(LOG_M)[self.nodes]
-        apart = 3**0.5 * (log_m[:, None] - log_m).abs() / SMOOTH
-        alike = (1 + apart) * torch.exp(-apart)  # Matérn, 3/2: bends, but has kinks where an end was cut off
-        hanging = smooth[:, :, None] * alike * smooth[:, None, :]
-        hanging = torch.nn.functional.pad(hanging, (0, 3, 0, 3))
+        hanging = torch.nn.functional.pad(smooth_covariance(w, self.nodes, scatter["curve"]), (0, 3, 0, 3))
         whole = hanging + torch.diag_embed(diagonal) + besides @ besides.mT
         whole[:, N:, :N] = whole[:, :N, N:] = 0.0
         pairs = given[:, :, None] * given[:, None, :]
