@@ -24,5 +24,7 @@ def smooth_covariance(w: Tensor, nodes: Tensor, sd: Tensor | float) -> Tensor:
     log_m = torch.from_numpy(LOG_M)[nodes]
     apart = 3**0.5 * (log_m[:, None] - log_m).abs() / LENGTH
     alike = (1 + apart) * torch.exp(-apart)  # Matérn, 3/2: bends, but has kinks where an end was cut off
+    if not len(nodes):
+        return w.new_zeros(len(w), 0, 0)
     size = sd * (w + FOOT * w.amax(-1, keepdim=True))
     return size[:, :, None] * alike * size[:, None, :]
