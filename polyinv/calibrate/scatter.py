@@ -29,7 +29,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("initiation", 0.03, 1.0, "initiation of a run, relative"),
+    Kind("initiation", 0.05, 1.0, "initiation of a run, relative"),
     Kind("temperature", 1.0, 0.7, "temperature of a run"),
     Kind("conversion", 0.01, 0.5, "conversion of a run, absolute, that all its samples share"),
     Kind("sampling", 1.0, 0.7, "conversion of a sample, relative to its stated error"),
