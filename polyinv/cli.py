@@ -355,7 +355,7 @@ def predict(arguments: list[str]) -> None:
 
     model, files = _model_and_files([str(path) for path in config.paths])
     folder = model_folder(model, config.system)
-    system = system_of(read_card(folder))
+    system = system_of(read_card(folder)) if config.system is None else load_system(config.system)
     out = None if config.out == "-" else config.out
     check_new_answers(out, config.plot)
     wanted = check_wanted(config.as_dict(), read_card(folder)["model"])
@@ -481,6 +481,58 @@ def compare(arguments: list[str]) -> None:
         write_answers(lines, config.out)
 
 
+def calibrate(arguments: list[str]) -> None:
+    """Calibrate a system's coefficients and your instrument on a few own runs whose recipes you know."""
+    parser = _parser("calibrate", calibrate)
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUNS",
+        help="table or tables of samples: the recipe of the system in each row, run (name of the reaction; by default "
+        "rows of the same conditions are one), and any of conversion or residual monomer, Mn, Mw, and a curve (MMD1 … "
+        "MMD100, points in columns such as w_at_4.35, or curve_file with the name of its file); columns such as "
+        "temp_error or conversion_error state errors; a cell may be empty",
+    )
+    parser.add_argument("--system", default=DEFAULT, help=f"{SYSTEM_HELP}; its uncertainties are the prior")
+    parser.add_argument("--out", type=str, required=True, help="new file of the calibrated system, .yaml")
+    parser.add_argument("--report", type=str | None, help="new .html: fit, errors left out run by run, next run")
+    parser.add_argument(
+        "--errors", default="ordinary", help="how well all is known of which nothing is stated: good, ordinary or rough"
+    )
+    config = parse(parser, arguments)
+
+    from polyinv.instrument.errors import measurement_errors
+    from polyinv.runtime.files import check_new, written
+
+    system, out = load_system(config.system), Path(config.out)
+    if out.suffix not in (".yaml", ".yml"):
+        raise InputError(f"--out is {out}; needs the name of a new .yaml file")
+    check_new(out)
+    if config.report is not None:
+        check_new(config.report)
+    measurement_errors(config.errors)
+
+    from polyinv.calibrate.calibrate import calibrate as calibrate_system
+    from polyinv.calibrate.calibrate import check_uncalibrated, fits_of, paths_of
+    from polyinv.calibrate.reading import read_own_runs
+    from polyinv.calibrate.result import write_system
+    from polyinv.report.laboratory import lines, page
+
+    check_uncalibrated(system)
+    runs, _ = read_own_runs(paths_of(config.runs), system, config.errors)
+    with counted("calibrating", "fits", fits_of(runs)) as advance:
+        found = calibrate_system(runs, system, config.errors, advance)
+    calibrated = write_system(found.fit, config.system, out)
+    if config.report is not None:
+        with written(config.report) as passing:
+            passing.write_text(page(found, system, calibrated), encoding="utf-8")
+    for line in lines(found, calibrated):
+        print(line)
+    for warning in found.warnings():
+        log.warning("%s", warning)
+    print(f"\nwritten to {out}; use it as --system {out}")
+
+
 def systems(arguments: list[str]) -> None:
     """List the systems that come with polyinv, or show one with its coefficients, their sources and uncertainty."""
     parser = _parser("systems", systems)
@@ -505,6 +557,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "compare": compare,
+    "calibrate": calibrate,
     "reproduce": reproduce,
     "ablate": ablate,
     "systems": systems,

@@ -25,6 +25,7 @@ LAYERS = (
     "evaluation",
     "domain",
     "posterior",
+    "calibrate",
     "report",
     "experiment",
     "predict",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
+from polyinv.chemistry.laboratory import Laboratory
 from polyinv.chemistry.stored import check_stored
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
 from polyinv.errors import InputError, quoted
@@ -55,6 +56,7 @@ class System:
         sources: Of what is no rate coefficient: ``f``, fractions, densities.
         bundled: Names of bundled data sets of this system.
         limits: File in `polyinv.domain` with the calibrated limits of the applicability check, if there is one.
+        laboratory: What own runs said, if the coefficients were calibrated on some (`polyinv.calibrate`).
 
     Example:
         >>> load_system("MMA").targets
@@ -71,6 +73,7 @@ class System:
     sources: Mapping[str, str] = field(default_factory=dict)
     bundled: tuple[str, ...] = ()
     limits: str | None = None
+    laboratory: Laboratory | None = None
 
     def __hash__(self) -> int:
         return hash((self.name, self.recipe, self.residual))
@@ -176,6 +179,9 @@ class System:
         laws = {name: law for name, law in chemistry.items() if name.startswith("k_")}
         rest = {name: value for name, value in chemistry.items() if name not in laws}
         plain = {each.name: getattr(self, each.name) for each in self.__dataclass_fields__.values()}
+        if plain.pop("laboratory") is not None:  # files that know of none stay as they were
+            assert self.laboratory is not None
+            plain["laboratory"] = self.laboratory.as_dict()
         return _plain(
             plain
             | {"chemistry": rest | {"coefficients": laws}}
@@ -191,6 +197,8 @@ class System:
             InputError: It is none.
         """
         try:
+            laboratory = plain.get("laboratory")
+            plain = {name: value for name, value in plain.items() if name != "laboratory"}
             check_stored(plain)
             return cls(
                 **{
@@ -199,6 +207,7 @@ class System:
                     "recipe": tuple(Quantity(**quantity) for quantity in plain["recipe"]),
                     "uncertainty": {name: Uncertainty(**each) for name, each in plain["uncertainty"].items()},
                     "bundled": tuple(plain["bundled"]),
+                    "laboratory": None if laboratory is None else Laboratory.from_dict(laboratory),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.chemistry.coefficients_file import fractions_of, laws_of
+from polyinv.chemistry.laboratory import INSTRUMENT, Laboratory
 from polyinv.chemistry.plausibility import check_rates, check_stationary
 from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
 from polyinv.chemistry.sections import Section
@@ -19,7 +20,7 @@ SYSTEMS = {path.stem: path for path in sorted((HERE / "systems").glob("*.yaml"))
 """Files of the systems that come with polyinv, by name."""
 ENDINGS = (".yaml", ".yml")
 REQUIRED = ("name", "title", "monomer", "initiator", "recipe", "coefficients", "fractions", "note")
-OPTIONAL = ("solvent", "agent", "checked", "bundled", "limits")
+OPTIONAL = ("solvent", "agent", "checked", "bundled", "limits", "laboratory")
 
 
 def system_file(name_or_path: str | Path) -> Path:
@@ -99,7 +100,7 @@ def read_system(path: Path) -> dict[str, Any]:
         | _density_sources(substances),
         "bundled": _bundled(whole, path),
         "limits": _limits(whole),
-    }
+    } | _laboratory(whole, laws)
 
 
 def _substances(whole: Section) -> dict[str, Section]:
@@ -170,6 +171,18 @@ def _bundled(whole: Section, path: Path) -> list[str]:
             f"{whole.at('bundled')} is {quoted(given)}; no data set of this system comes along; leave it out"
         )
     return given
+
+
+def _laboratory(whole: Section, laws: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+    """What `polyinv calibrate` wrote of a laboratory, checked; nothing where it wrote none."""
+    if whole.content.get("laboratory") is None:
+        return {}
+    found = Laboratory.from_dict(whole.content["laboratory"], whole.at("laboratory"))
+    for name in found.names:
+        law = name.removesuffix(" E_a")
+        if law not in (*INSTRUMENT, "f", "d_ss", "d_st", "d_tt") and laws.get(law) is None:
+            raise InputError(f"{whole.at('laboratory')}.names has {quoted(name)}, which is no coefficient of this file")
+    return {"laboratory": found.as_dict()}
 
 
 def _limits(whole: Section) -> str | None:

@@ -16,14 +16,19 @@ from polyinv.data.files.reading import read_book
 from polyinv.data.files.results import read_results
 from polyinv.data.files.tables import table_in
 from polyinv.data.files.units import split_unit
+from polyinv.data.measured import read_curve
+from polyinv.data.stated import stated_errors
 from polyinv.data.stated_system import check_stated
 from polyinv.data.workbook import is_own_table
 from polyinv.errors import InputError
+from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, without_oligomers
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
 
 CONVERSION = "conversion"
+RUN, CURVE_FILE = "run", "curve_file"
+"""Columns that name the reaction of a row, and the file of its curve, beside the table."""
 POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
 """Column of a curve at a point, log10(M / g/mol), in any unit of the ordinate: ``w_at_4.35``."""
 
@@ -37,7 +42,8 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
         path: A table in any form that people write (`polyinv.data.files.tables`), with the recipe of the system in each
             row and any of ``conversion`` (0 to 1) or the residual monomer,
             ``Mn``, ``Mw``, and a curve: MMD1 … MMD100, or its points in columns such as ``w_at_4.35``. A cell may be
-            empty. Other columns are left aside.
+            empty. Other columns are left aside, but for ``run``, which names the reaction, ``curve_file``, which names
+            the file of a curve beside the table, and those that state errors.
         system: What is polymerized.
 
     Returns:
@@ -50,6 +56,9 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     path = Path(path)
     raw = _own(path) if is_own_table(path, system) else _as_people_write(path, system)
     check_stated(raw, system, str(path))
+    beside = _beside(raw, system)
+    if CURVE_FILE in raw:
+        raw = _with_curves(raw, path)
     _check(raw, system, path)
     points = [name for name in raw if POINT.fullmatch(name)]
     wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
@@ -59,7 +68,32 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     table[CONVERSION] = table[CONVERSION].fillna(conversion(numbers, system))
     _check_conversion(table[CONVERSION], path)
     curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
-    return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD)))
+    return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD))).join(beside)
+
+
+def _beside(raw: pd.DataFrame, system: System) -> pd.DataFrame:
+    """The name of the reaction, and what is stated of errors."""
+    stated = stated_errors(raw, error_columns(system.recipe, system.residual))
+    if RUN in raw:
+        stated.insert(0, RUN, [str(name).strip().removesuffix(".0") for name in raw[RUN].ffill()])
+    return stated
+
+
+def _with_curves(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A table with the curves that it names, on the nodes of `polyinv.mmd`; other columns of curves give way."""
+    curves = np.full((len(raw), len(MMD)), np.nan)
+    for at, (row, cell) in enumerate(raw[CURVE_FILE].items()):
+        if is_missing(cell):
+            continue
+        file = path.parent / str(cell).strip()
+        if not file.is_file():
+            raise InputError(f"{path}, row {row}: there is no file {file} of a curve")
+        curve = read_curve(file)
+        for warning in curve.warnings:
+            log.warning("%s: %s", file, warning)
+        curves[at] = curve.w
+    kept = raw.drop(columns=[name for name in raw if name in MMD or POINT.fullmatch(str(name))])
+    return kept.join(pd.DataFrame(curves, raw.index, list(MMD)))
 
 
 def _own(path: Path) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from polyinv.instrument.curve import ends_at
 from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX
 from polyinv.instrument.expected import AT_ONCE, CURVE, Eluted, ExpectedMeasurement
 from polyinv.mmd import BIN_EDGES, OLIGOMERS, STEP
+from polyinv.posterior.kinetics import Kinetics
 from polyinv.posterior.noise import ANY_CHAINS, USUAL, Noise, spread, stated_noise
 from polyinv.quantities import MEANS, N_NODES
 from polyinv.simulate.deterministic import TRACE
@@ -124,7 +125,8 @@ class Likelihood:
         measured = nodes if whole else _between_ends(seen[CURVE], errors)
         of_means = {name: _own(observation, name) for name in MEANS}
         stated = stated_noise(seen, measured, errors["noise"].item(), (of_means["Mn"], of_means["Mw"]))
-        noise = Noise(seen, through @ chain @ through.T, stated)
+        kinetics = Kinetics.of(observation, best, expected, origin, measured)
+        noise = Noise(seen, through @ chain @ through.T, stated + kinetics.scatter)
 
         given[CURVE] = nodes & whole
         given[: CURVE.start] &= torch.tensor([False, *(not whole or of_means[name] > 0 for name in MEANS)])
@@ -135,7 +137,7 @@ class Likelihood:
         many = ANY_CHAINS
         if chains is not None:
             told, many = chains, torch.tensor([chains], dtype=values.dtype)
-        white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T)
+        white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T + kinetics.covariance)
         return cls(
             forward,
             expected,
@@ -148,7 +150,7 @@ class Likelihood:
             origin,
             slopes.T @ white,
             best[0],
-            Residual.of(observation, noise.chain[0], white, best[0, 0].item()),
+            Residual.of(observation, noise.chain[0], white, best[0, 0].item(), kinetics),
         )
 
     def __call__(self, recipes: Tensor) -> Tensor:
@@ -167,7 +169,7 @@ class Likelihood:
         scaled = torch.linalg.solve_triangular(root, deviation.T, upper=False)  # (G, D, M)
         found = -0.5 * scaled.square().sum(1).T - root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         if self.residual is not None:
-            shared = self.residual.shared / self.chains[:, None]
+            shared = self.residual.shared_with(self.chains)
             by_deviation = torch.cholesky_solve(shared[..., None], root)[..., 0]
             found = found + self.residual.log(values, recipes, deviation, shared, by_deviation, self.chains)
         prior = -0.5 * (nuisances.square() + math.log(2 * math.pi)).sum(-1)
@@ -180,7 +182,7 @@ class Likelihood:
         deviation, variance = self._relinearized(values), self._variance(judged)
         squares = (deviation.square() / variance).sum(-1)
         if self.residual is not None:
-            shared = self.residual.shared[None] / self.judged
+            shared = self.residual.shared_with(judged)
             apart, of_residual = self.residual.deviation(values, recipes, deviation, shared, shared / variance, judged)
             squares = squares + (apart.square() / of_residual)[:, 0]
         return squares
@@ -195,7 +197,7 @@ class Likelihood:
         deviation, variance = self._relinearized(values), self._variance(self.chains)
         found = -0.5 * (deviation.square() @ (1 / variance).T + variance.log().sum(-1))
         if self.residual is not None:
-            shared = self.residual.shared / self.chains[:, None]
+            shared = self.residual.shared_with(self.chains)
             found = found + self.residual.log(values, recipes, deviation, shared, shared / variance, self.chains)
         return found.logsumexp(-1) - self._constant
 
@@ -231,6 +233,8 @@ class Residual:
         chain: Variance of its logarithm by one counted chain.
         shared: Covariance of that with the combinations of the other numbers, (D,).
         nothing_left: Whether less was measured than can be told from nothing.
+        kinetics: Variance of its logarithm by what is open of the coefficients.
+        by_kinetics: Covariance of that with the combinations of the other numbers, (D,); None where nothing is open.
     """
 
     observed: float
@@ -239,9 +243,13 @@ class Residual:
     chain: float
     shared: Tensor
     nothing_left: bool
+    kinetics: float = 0.0
+    by_kinetics: Tensor | None = None
 
     @classmethod
-    def of(cls, observation: Observations, chain: Tensor, white: Tensor, charged: float) -> "Residual | None":
+    def of(
+        cls, observation: Observations, chain: Tensor, white: Tensor, charged: float, kinetics: Kinetics
+    ) -> "Residual | None":
         """Residual monomer of an observation; None where it is not given."""
         observed = observation.residual_monomer.item()
         if math.isnan(observed):
@@ -252,8 +260,16 @@ class Residual:
             0.0 if sd <= EXACT * LEAST[name] else sd
             for name, sd in (("residual", relative), ("conversion", columns[OF_CONVERSION].item()))
         )
+        conversion = kinetics.conversion(conversion)
         nothing = observed < NOTHING_LEFT * conversion * charged
-        return cls(observed, relative, conversion, chain[0].item(), chain @ white, nothing)
+        opened = kinetics.covariance[0]
+        shared = opened @ white if kinetics.is_open else None
+        return cls(observed, relative, conversion, chain[0].item(), chain @ white, nothing, opened[0].item(), shared)
+
+    def shared_with(self, chains: Tensor) -> Tensor:
+        """Covariance with the combinations of the other numbers for numbers of chains (G,), (G, D)."""
+        counted = self.shared / chains[:, None]
+        return counted if self.by_kinetics is None else counted + self.by_kinetics
 
     def deviation(
         self, values: Tensor, recipes: Tensor, others: Tensor, shared: Tensor, by_others: Tensor, chains: Tensor
@@ -269,7 +285,7 @@ class Residual:
             chains: Numbers of chains, (G,).
         """
         expected = values[:, :1].exp()
-        own = (self.chain / chains - (by_others * shared).sum(-1)).clamp(min=LEAST_VARIANCE)
+        own = (self.kinetics + self.chain / chains - (by_others * shared).sum(-1)).clamp(min=LEAST_VARIANCE)
         variance = expected.square() * (own + self.relative**2) + (self.conversion * recipes[:, :1]).square()
         return self.observed - expected * (1 + others @ by_others.T), variance
 

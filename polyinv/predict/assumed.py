@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyinv.chemistry import System
 from polyinv.instrument.errors import LEVELS
 from polyinv.models import InverseModel
 
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
 log = logging.getLogger(__name__)
+
+
+def say_laboratory(system: System) -> None:
+    """Say on which runs the kinetics rest, and what becomes of what these left open."""
+    laboratory = system.laboratory
+    assert laboratory is not None
+    log.info(
+        "kinetics of %s, calibrated on %d runs: molar masses are corrected by %+.1f %%, broadening is %.3f decades; "
+        "what the runs left open is in the intervals of answers that are sharpened",
+        system.name,
+        laboratory.runs,
+        -100 * laboratory.offset,
+        laboratory.broadening,
+    )
 
 
 def say_errors(observations: "Observations", model: InverseModel, folder: Path) -> None:

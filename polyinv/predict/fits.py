@@ -62,7 +62,7 @@ class Fits:
     @property
     def system(self) -> System:
         """What is polymerized."""
-        return self.model.system
+        return self.observations.system
 
     @cached_property
     def posterior(self) -> "RecipePosterior":

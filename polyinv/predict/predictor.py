@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from polyinv.chemistry import AnySystem
+from polyinv.chemistry import AnySystem, System, load_system
+from polyinv.data.calibrated import of_instrument
 from polyinv.errors import InputError
 from polyinv.instrument.errors import ORDINARY, measurement_errors
 from polyinv.models import InverseModel
@@ -22,7 +23,7 @@ from polyinv.predict.answers import (
     without_impossible,
     without_useless,
 )
-from polyinv.predict.assumed import say_errors
+from polyinv.predict.assumed import say_errors, say_laboratory
 from polyinv.predict.checks import checked
 from polyinv.predict.conversion import CONVERSION, with_conversion
 from polyinv.predict.fits import DIGITS, INTERVAL, Fits, fits, only_inside, significant, with_intervals
@@ -53,10 +54,17 @@ class Predictor:
     Args:
         model: What answers from tensors: ``model.predict(observations.x(model.columns))`` gives recipes (B, V).
         folder: Where it was saved.
+        of: What is polymerized, if another system than the model's, which it is like: that of a laboratory.
     """
 
     model: InverseModel
     folder: Path
+    of: System | None = None
+
+    @property
+    def system(self) -> System:
+        """What is polymerized."""
+        return self.model.system if self.of is None else self.of
 
     def predict(
         self,
@@ -107,7 +115,7 @@ class Predictor:
         Raises:
             InputError: A row lacks what the model needs, or asks for nothing.
         """
-        system = self.model.system
+        system = self.system
         given = {name: stated(name, value, system) for name, value in (known or {}).items()}
         asked = [ask] if isinstance(ask, str) else ask
         observations, others = observed(rows, system, **options)
@@ -136,6 +144,9 @@ class Predictor:
         """
         if observations.assumed is None:
             observations = replace(observations, assumed=measurement_errors(assumed))
+        if observations.system.laboratory is not None:
+            observations = of_instrument(observations)
+            say_laboratory(observations.system)
         observations.system.check_like(self.model.system, "what is to be answered", str(self.folder))
         if not self.model.conditional:
             idle = [*(name for name in known if name not in self.model.columns), *ask]
@@ -209,7 +220,7 @@ def load(path: Path | str | None = None, system: AnySystem | None = None) -> Pre
 
     folder = model_folder(path, system)
     with uncollected():
-        return Predictor(load_model(folder), folder)
+        return Predictor(load_model(folder), folder, None if system is None else load_system(system))
 
 
 def _rounded(answers: pd.DataFrame, observations: "Observations") -> pd.DataFrame:

@@ -95,9 +95,11 @@ def _seeds(chemistry: Chemistry, conditions: Tensor, names: Sequence[str]) -> tu
 
 def _more_solvent(chemistry: Chemistry, name: str, solvent: np.ndarray) -> np.ndarray | float:
     """Derivative of the concentration of the solvent by a value of the recipe."""
-    volumes = chemistry.solvent.molar_volumes if chemistry.solvent else None
     if name == "solvent":
         return 1.0
+    volumes = chemistry.solvent.molar_volumes if chemistry.solvent else None
+    if "solvent" in chemistry.extras:  # a value of its own, whose place no monomer takes
+        return 0.0
     return 0.0 if volumes is None else np.where(solvent > 0, -volumes[0] / volumes[1], 0.0)
 
 
