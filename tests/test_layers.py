@@ -28,6 +28,7 @@ LAYERS = (
     "report",
     "experiment",
     "predict",
+    "design",
     "ablation",
     "cli",
 )
