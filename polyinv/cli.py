@@ -533,6 +533,76 @@ def calibrate(arguments: list[str]) -> None:
     print(f"\nwritten to {out}; use it as --system {out}")
 
 
+def design(arguments: list[str]) -> None:
+    """Find recipes that make the polymer you want, what they tolerate, and what no recipe makes."""
+    parser = _parser("design", design)
+    parser.add_argument(
+        "wishes",
+        nargs="*",
+        metavar="WISH",
+        help="for the polymer (Mn, Mw, D, Mp, conversion) and its recipe: Mn=25000±5%%, 'D<2.4', 'conversion>=90%%', "
+        "'Mw=40 to 60 kg/mol', 'temp<=75', 'time<=1 h', cAIBN_0=0.01; < and > need quotes in a shell",
+    )
+    parser.add_argument(
+        "--curve", type=str | None, metavar="FILE", help="MMD that is to be made, as predict reads a measured one"
+    )
+    parser.add_argument("--system", default=DEFAULT, help=SYSTEM_HELP)
+    parser.add_argument("--count", type=int, default=5, help="distinct recipes, at most")
+    parser.add_argument(
+        "--minimize",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="prefer recipes with less of a property or a value: time, initiator, temp, D; two give their trade-off",
+    )
+    parser.add_argument(
+        "--maximize", action="append", default=[], metavar="NAME", help="prefer those with more: conversion"
+    )
+    parser.add_argument(
+        "--robust",
+        action="store_true",
+        help="prefer recipes whose polymer changes least with small errors of the recipe",
+    )
+    parser.add_argument(
+        "--chains",
+        type=float | None,
+        metavar="N",
+        help="simulate each recipe by kinetic Monte Carlo as well, with so many chains: 1e6",
+    )
+    parser.add_argument("--out", type=str | None, help="new .csv or .xlsx for the recipes; by default they are printed")
+    parser.add_argument("--report", type=str | None, help="new .html: recipes, curves, trade-off and tolerances")
+    config = parse(parser, arguments)
+
+    from polyinv.predict.writing import check_new_answers, write_answers
+    from polyinv.runtime.files import check_new, written
+
+    system = load_system(config.system)
+    check_new_answers(config.out)
+    if config.report is not None:
+        if Path(config.report).suffix != ".html":
+            raise InputError(f"{config.report}: a report is written as .html")
+        check_new(Path(config.report))
+
+    from polyinv.design.command import curve_of, page_of, simulated_again
+    from polyinv.design.designs import design as design_recipes
+
+    wanted = None if config.curve is None else curve_of(config.curve, system)
+    options = {name: config[name] for name in ("count", "minimize", "maximize", "robust")}
+    found = design_recipes(config.wishes, system, curve=wanted, **options)
+    table = found.table()
+    if config.chains is not None:
+        table = simulated_again(table, found, config.chains)
+    for line in found.warnings:
+        log.warning("%s", line)
+    if config.report is not None:
+        with written(Path(config.report)) as passing:
+            passing.write_text(page_of(found, table), encoding="utf-8")
+        log.info("report in %s", config.report)
+    write_answers(table, config.out)
+    if found.found is None:
+        raise InputError("no recipe meets these wishes; what comes nearest stands in the table")
+
+
 def systems(arguments: list[str]) -> None:
     """List the systems that come with polyinv, or show one with its coefficients, their sources and uncertainty."""
     parser = _parser("systems", systems)
@@ -558,6 +628,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "predict": predict,
     "compare": compare,
     "calibrate": calibrate,
+    "design": design,
     "reproduce": reproduce,
     "ablate": ablate,
     "systems": systems,
@@ -567,6 +638,7 @@ FLAGS = {
     "train": ("--resume",),
     "predict": ("--normalize", "--sharpen", "--no-sharpen", "--advise"),
     "ablate": ("--retry", "--dry-run"),
+    "design": ("--robust",),
 }
 """Options without a value, whose old spellings (``--resume true``) are still understood."""
 

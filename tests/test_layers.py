@@ -29,6 +29,7 @@ LAYERS = (
     "report",
     "experiment",
     "predict",
+    "design",
     "ablation",
     "cli",
 )

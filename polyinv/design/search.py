@@ -1,0 +1,307 @@
+"""Search for recipes of the box whose polymers are as wished for: many starts, descent along slopes, distinct ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.quasirandom import SobolEngine
+
+from polyinv.chemistry import System
+from polyinv.design.properties import Polymers, polymers, polymers_with_slopes, to_scale
+from polyinv.design.wishes import PROPERTIES, WITHIN, Wish
+from polyinv.errors import InputError
+from polyinv.mmd import STEP
+from polyinv.runtime.threads import one_thread
+from polyinv.simulate.recipes import to_unit, unit_slopes
+
+POOL, STARTS, STEPS = 4096, 48, 25
+"""Recipes that are tried first, how many of them are gone on from, and most steps of a descent."""
+NEAREST = 8
+"""Times the starts that they are chosen of, the nearest ones, to lie far apart."""
+MET = 1e-3
+"""Shares of the tolerance by which a wish may be missed and counts as met."""
+ENDS = 0.02
+"""Those by which a recipe at the end of what is possible may miss it."""
+INSIDE = 0.02
+"""Shares of the tolerance by which a descent aims inside a band."""
+REPLICATES = 0.008
+"""Share of the mass by which the curves of two reactions of a million chains differ."""
+AS_NEAR = 1.25
+"""Times the distance of the nearest recipe that others may be from a curve that no recipe makes."""
+CURVE = 0.003
+"""Deviation of the root of a curve's mass that counts as one in a descent."""
+SMALLEST = 1e-9
+"""Of a curve whose root has a slope."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Preference: of the recipes that meet the wishes, those with less of something come first.
+
+    Args:
+        name: A property, or a value of the recipe.
+        sign: 1 for less, -1 for more.
+    """
+
+    name: str
+    sign: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """As a table calls it."""
+        return f"{'least' if self.sign > 0 else 'most'} {self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Task: wishes for the polymer, the part of the box that its recipe may lie in, and a curve to be made, if any.
+
+    Args:
+        system: What is polymerized.
+        wishes: For properties.
+        low, high: Ends of the recipes in the units of `polyinv.simulate.recipes.to_unit`, (V,).
+        curve: That is to be made, of unit area, (100,).
+        within: Largest share of the mass that may lie elsewhere than in that curve.
+    """
+
+    system: System
+    wishes: tuple[Wish, ...]
+    low: Tensor
+    high: Tensor
+    curve: Tensor | None = None
+    within: float = REPLICATES
+
+    @classmethod
+    def of(cls, system: System, wishes: Sequence[Wish], curve: Tensor | None = None) -> "Task":
+        """Part wishes into those for the polymer and those for its recipe.
+
+        Raises:
+            InputError: Nothing is wished for the polymer.
+        """
+        ends = []
+        for quantity in system.recipe:
+            wish = next((each for each in wishes if each.name == quantity.name), None)
+            inside = (-np.inf, np.inf) if wish is None else (wish.low, wish.high)
+            ends.append((max(quantity.low, inside[0]), min(quantity.high, inside[1])))
+        of_polymer = tuple(wish for wish in wishes if wish.name in PROPERTIES)
+        if not of_polymer and curve is None:
+            raise InputError(f"nothing is wished for the polymer; needs one of {', '.join(PROPERTIES)}, or a curve")
+        low, high = torch.tensor(ends, dtype=torch.float64).T
+        return cls(system, of_polymer, to_unit(low, system).clamp(-1, 1), to_unit(high, system).clamp(-1, 1), curve)
+
+    @property
+    def free(self) -> Tensor:
+        """Which values of the recipe may be chosen, (V,)."""
+        return self.high > self.low
+
+    def without(self, *left_out: Wish) -> "Task":
+        """The same without some wishes."""
+        return replace(self, wishes=tuple(wish for wish in self.wishes if wish not in left_out))
+
+    def points(self, count: int = POOL) -> Tensor:
+        """Points (count, V) that fill what the recipe may be evenly."""
+        share = SobolEngine(len(self.low), scramble=True, seed=0).draw(count, dtype=torch.float64)
+        return self.low + (self.high - self.low) * share
+
+    @property
+    def bands(self) -> tuple[list[int], Tensor, Tensor, Tensor]:
+        """Of the wishes: numbers of the properties, ends of the bands on their scales, and tolerances, (K,) each."""
+        at = [PROPERTIES.index(wish.name) for wish in self.wishes]
+        ends = [[to_scale(wish.name, end) for end in (wish.low, wish.high)] for wish in self.wishes]
+        low, high = torch.tensor(ends, dtype=torch.float64).reshape(-1, 2).T
+        usual = torch.tensor([WITHIN[wish.name] for wish in self.wishes], dtype=torch.float64)
+        half = (high - low) / 2
+        return at, low, high, torch.where(half.isfinite() & (half > 0), half, usual)
+
+    def missed(self, found: Polymers) -> Tensor:
+        """By how many tolerances the polymers of M recipes miss each wish, (M, K); 0 where it is met."""
+        at, low, high, tolerance = self.bands
+        values = found.values[:, at]
+        return ((values - high).clamp(min=0) + (low - values).clamp(min=0)) / tolerance
+
+    def distance(self, found: Polymers) -> Tensor:
+        """Share of the mass (M,) of polymers that lies elsewhere than in the curve to be made; 0 without one."""
+        if self.curve is None:
+            return torch.zeros(len(found), dtype=torch.float64)
+        return STEP / 2 * (found.curves - self.curve).abs().sum(-1)
+
+    def meets(self, found: Polymers) -> Tensor:
+        """Whether the polymers of M recipes meet all wishes, and make the curve, (M,)."""
+        return (self.missed(found) <= MET).all(-1) & (self.distance(found) <= self.within)
+
+    def as_near_as(self, found: Polymers) -> "Task":
+        """The same where the curve is to be made as well as some polymers come near to it."""
+        if self.curve is None:
+            return self
+        wished = (self.missed(found) <= MET).all(-1)
+        nearest = self.distance(found)[wished].min().item() if wished.any() else 0.0
+        return replace(self, within=max(self.within, AS_NEAR * nearest))
+
+    def residuals(self, found: Polymers) -> tuple[Tensor, Tensor]:
+        """Deviations (M, R) of M recipes from what is wished for, and their slopes (M, R, V)."""
+        assert found.slopes is not None
+        assert found.curve_slopes is not None
+        at, low, high, tolerance = self.bands
+        values, slopes = found.values[:, at], found.slopes[:, at]
+        margin = INSIDE * tolerance.minimum((high - low) / 4)
+        above, below = (values - (high - margin)).clamp(min=0), ((low + margin) - values).clamp(min=0)
+        apart = (above - below) / tolerance
+        by = slopes / tolerance[:, None] * (apart != 0)[..., None]
+        if self.curve is None:
+            return apart, by
+        root = found.curves.clamp(min=SMALLEST).sqrt()
+        scale = STEP**0.5 / CURVE
+        of_curve = (root - self.curve.clamp(min=SMALLEST).sqrt()) * scale
+        return torch.cat([apart, of_curve], 1), torch.cat([by, found.curve_slopes / (2 * root)[..., None] * scale], 1)
+
+    def cost(self, found: Polymers) -> Tensor:
+        """Sum of squares (M,) that a descent lowers."""
+        squares = self.missed(found).square().sum(-1)
+        if self.curve is None:
+            return squares
+        root, wanted = (each.clamp(min=SMALLEST).sqrt() for each in (found.curves, self.curve))
+        return squares + (root - wanted).square().sum(-1) * STEP / CURVE**2
+
+    def from_aims(self, found: Polymers) -> Tensor:
+        """How far (M,) polymers are from the middle of the bands, in tolerances."""
+        at, low, high, tolerance = self.bands
+        middle = torch.where(low.isfinite() & high.isfinite(), (low + high) / 2, found.values[:, at])
+        return ((found.values[:, at] - middle) / tolerance).square().sum(-1) + self.distance(found) / CURVE
+
+
+def taken(found: Polymers, rows: Tensor) -> Polymers:
+    """Some of M polymers."""
+    slopes, curve_slopes = (None if part is None else part[rows] for part in (found.slopes, found.curve_slopes))
+    return Polymers(found.unit[rows], found.recipes[rows], found.values[rows], found.curves[rows], slopes, curve_slopes)
+
+
+def together(*parts: Polymers) -> Polymers:
+    """Polymers of several parts, without slopes."""
+    joined = (torch.cat([getattr(part, name) for part in parts]) for name in ("unit", "recipes", "values", "curves"))
+    return Polymers(*joined)
+
+
+def apart(unit: Tensor, count: int, first: int = 0) -> Tensor:
+    """Numbers of points (M, V) that lie far apart, at most ``count``: always the one farthest from those before it."""
+    chosen = [first]
+    away = (unit - unit[first]).square().sum(-1)
+    while len(chosen) < min(count, len(unit)) and away.max() > 0:
+        chosen.append(int(away.argmax()))
+        away = away.minimum((unit - unit[chosen[-1]]).square().sum(-1))
+    return torch.tensor(chosen)
+
+
+@one_thread()
+def search(task: Task, starts: int = STARTS) -> Polymers:
+    """Recipes, each with its polymer, that come as near to the wishes as a descent from ``starts`` places gets.
+
+    Those that meet the wishes come first (`Task.as_near_as`), the nearest to the middle of the bands before others.
+    """
+    tried = polymers(task.points(), task.system)
+    cost = task.cost(tried)
+    near = cost.argsort()[: NEAREST * starts]
+    chosen = near[apart(tried.unit[near], starts)]
+    found = descend(task, tried.unit[chosen])
+    task = task.as_near_as(found)
+    met = task.meets(tried).nonzero()[:, 0]
+    whole = together(found, taken(tried, met))
+    order = task.from_aims(whole) + 1e6 * (~task.meets(whole)) * (1 + task.cost(whole).clamp(max=1e6))
+    return taken(whole, order.argsort())
+
+
+def descend(task: Task, unit: Tensor) -> Polymers:
+    """Go from points (S, V) to recipes that meet the wishes, or come near (Levenberg–Marquardt within the bounds)."""
+    found = polymers_with_slopes(unit, task.system)
+    residual, slopes = task.residuals(found)
+    cost, damping = residual.square().sum(-1), torch.full((len(unit),), 1e-2, dtype=torch.float64)
+    for _ in range(STEPS):
+        if bool((cost < MET**2).all()) or bool((damping > 1e6).all()):
+            break
+        point = found.unit
+        downhill = -(slopes * residual[..., None]).sum(1)
+        walled = ((point >= task.high) & (downhill > 0)) | ((point <= task.low) & (downhill < 0))
+        kept = slopes * (~walled)[:, None, :]
+        normal = kept.mT @ kept
+        size = normal.diagonal(dim1=-2, dim2=-1)
+        held = normal + torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
+        step = torch.linalg.solve(held, (downhill * ~walled)[..., None])[..., 0]
+        ahead = polymers_with_slopes((point + step).clamp(task.low, task.high), task.system)
+        new, new_slopes = task.residuals(ahead)
+        better = new.square().sum(-1) < cost
+        for name in ("unit", "recipes", "values", "curves", "slopes", "curve_slopes"):
+            getattr(found, name)[better] = getattr(ahead, name)[better]
+        residual[better], slopes[better] = new[better], new_slopes[better]
+        cost = residual.square().sum(-1)
+        damping = (damping * torch.where(better, 0.2, 5.0)).clamp(1e-8, 1e8)
+    return found
+
+
+@one_thread()
+def best(task: Task, preference: Preference, start: Tensor) -> Polymers | None:
+    """The recipe that meets the wishes with least of what is not preferred, gone to from a point (V,) that meets them.
+
+    By sequential least squares programming [Kraft, DFVLR-FB 88-28 (1988)] in scipy. None where it ends outside the
+    wishes.
+    """
+    from scipy.optimize import minimize  # half a second: not on the way to every answer
+
+    at, low, high, tolerance = task.bands
+    free = task.free
+    kept: dict[bytes, Polymers] = {}
+
+    def seen(z: np.ndarray) -> Polymers:
+        key = z.tobytes()
+        if key not in kept:
+            kept.clear()
+            unit = start.clone()
+            unit[free] = torch.from_numpy(z.copy())
+            kept[key] = polymers_with_slopes(unit[None].clamp(task.low, task.high), task.system)
+        return kept[key]
+
+    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = preferred(seen(z), preference, task.system)
+        return value.item(), slope[0, free].numpy()
+
+    def inside(z: np.ndarray) -> np.ndarray:
+        found = seen(z)
+        values = found.values[0, at]
+        parts = [((high - values) / tolerance)[high.isfinite()], ((values - low) / tolerance)[low.isfinite()]]
+        if task.curve is not None:
+            parts.append((task.within - task.distance(found)) / CURVE)
+        return torch.cat(parts).numpy()
+
+    def inside_slopes(z: np.ndarray) -> np.ndarray:
+        found = seen(z)
+        assert found.slopes is not None
+        assert found.curve_slopes is not None
+        by = found.slopes[0, at] / tolerance[:, None]
+        parts = [-by[high.isfinite()], by[low.isfinite()]]
+        if task.curve is not None:
+            sign = (found.curves - task.curve).sign()[0]
+            parts.append(-(STEP / 2 * sign @ found.curve_slopes[0] / CURVE)[None])
+        return torch.cat(parts)[:, free].numpy()
+
+    bounds = list(zip(task.low[free].tolist(), task.high[free].tolist(), strict=True))
+    wanted = [{"type": "ineq", "fun": inside, "jac": inside_slopes}]
+    options = {"maxiter": 60, "ftol": 1e-7}
+    result = minimize(
+        objective, start[free].numpy(), jac=True, method="SLSQP", bounds=bounds, constraints=wanted, options=options
+    )
+    found = seen(np.clip(result.x, *np.array(bounds).T))
+    is_met = bool((task.missed(found) <= ENDS).all()) and bool((task.distance(found) <= task.within + CURVE / 10).all())
+    return taken(found, torch.tensor([0])) if is_met else None
+
+
+def preferred(found: Polymers, preference: Preference, system: System) -> tuple[Tensor, Tensor]:
+    """What is to be small, (M,), of order one over the box, and its slopes (M, V)."""
+    assert found.slopes is not None
+    if preference.name in PROPERTIES:
+        at = PROPERTIES.index(preference.name)
+        return preference.sign * found.values[:, at], preference.sign * found.slopes[:, at]
+    at = system.targets.index(preference.name)
+    width = system.recipe[at].high - system.recipe[at].low
+    slopes = torch.zeros_like(found.unit)
+    slopes[:, at] = unit_slopes(found.recipes, system)[:, at] / width
+    return preference.sign * found.recipes[:, at] / width, preference.sign * slopes

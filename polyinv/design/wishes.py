@@ -1,0 +1,189 @@
+"""Wishes for a polymer and its recipe, as a user states them: ``Mn=25000±5%``, ``D<2.4``, ``time<=1 h``."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from polyinv.chemistry import System
+from polyinv.data.files.plus_minus import Part, in_units, part_of, parted
+from polyinv.data.files.units import quantity_of, units_of
+from polyinv.errors import InputError, unknown
+
+PROPERTIES = ("Mn", "Mw", "D", "Mp", "conversion")
+"""Of a polymer: mean molar masses, dispersity Mw/Mn, molar mass at the peak of the MMD, conversion of the monomer."""
+SAME = {
+    "đ": "D",
+    "ð": "D",
+    "pdi": "D",
+    "dispersity": "D",
+    "mw/mn": "D",
+    "x": "conversion",
+    "mpeak": "Mp",
+    "t": "time",
+    "temperature": "temp",
+}
+"""Other names of properties, in lower case."""
+WITHIN = {"Mn": 0.02, "Mw": 0.02, "D": 0.02, "Mp": 0.05, "conversion": 0.01}
+"""Half width of the band of a property that is to be a number: relative, of the conversion absolute."""
+_SIGNS = re.compile(r"\s*(<=|>=|≤|≥|=|<|>)\s*")
+_RANGE = re.compile(r"\s*(?:\.\.+|…|\bto\b|(?<=[\d%])\s*-\s*(?=\d))\s*")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Wish: a band that a property of the polymer or a value of the recipe is to lie in.
+
+    Args:
+        name: One of ``PROPERTIES``, or a value of the recipe.
+        low, high: Ends of the band in the project's units; minus and plus infinity where it is open.
+        text: As the user states it.
+    """
+
+    name: str
+    low: float
+    high: float
+    text: str
+
+    @property
+    def aim(self) -> float | None:
+        """Middle of the band; None of an open one."""
+        return (self.low + self.high) / 2 if math.isfinite(self.low) and math.isfinite(self.high) else None
+
+
+def wishes(given: Sequence[str], system: System) -> list[Wish]:
+    """Parse wishes for a polymer and its recipe.
+
+    A property that is to be a number may be off by ``WITHIN``, unless ± says by how much; a value of the recipe is
+    held. Two wishes for one thing hold together.
+
+    Args:
+        given: Such as ``Mn=25000±5%``, ``D<2.4``, ``conversion>=90%``, ``Mw=40 to 60 kg/mol``, ``temp<=75``. The roles
+            ``monomer`` and ``initiator`` stand for the names of the system.
+        system: What is polymerized.
+
+    Raises:
+        InputError: Not of that form, an unknown name, a number that cannot be, or two that contradict each other.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> for wish in wishes(["Mn=25 kg/mol±4%", "Đ<2.4", "time<=1 h"], load_system()):
+        ...     print(wish.name, wish.low, wish.high)
+        Mn 24000.0 26000.0
+        D -inf 2.4
+        time -inf 3600.0
+    """
+    found: dict[str, Wish] = {}
+    for text in given:
+        wish = _wish(unicodedata.normalize("NFKC", text), system)
+        before = found.get(wish.name)
+        if before is not None:
+            both = Wish(wish.name, max(wish.low, before.low), min(wish.high, before.high), f"{before.text} {wish.text}")
+            if both.low > both.high:
+                raise InputError(f"{before.text} and {wish.text} contradict each other")
+            wish = both
+        found[wish.name] = wish
+    return list(found.values())
+
+
+def known_name(written: str, system: System) -> str:
+    """Name of a property, or of a value of the recipe.
+
+    Raises:
+        InputError: It is neither.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> [known_name(name, load_system()) for name in ("PDI", "initiator", "mn")]
+        ['D', 'cAIBN_0', 'Mn']
+    """
+    roles = {"monomer": system.targets[0], "initiator": system.targets[1]}
+    names = {name.lower(): name for name in (*PROPERTIES, *system.targets)} | SAME | roles
+    found = names.get(written.strip().lower())
+    if found is None or found not in (*PROPERTIES, *system.targets):
+        raise unknown("property or value of the recipe", written.strip(), (*PROPERTIES, *system.targets))
+    return found
+
+
+def _wish(text: str, system: System) -> Wish:
+    text = text.strip()
+    parts = _SIGNS.split(text, maxsplit=1)
+    if len(parts) != 3 or not all(part.strip() for part in (parts[0], parts[2])):
+        raise InputError(f"{text!r} is no wish; needs a name, =, < or >, and a number, such as Mn=25000±5% or D<2.4")
+    written, sign, numbers = parts
+    name = known_name(written, system)
+    sign = {"≤": "<=", "≥": ">="}.get(sign, sign)
+    ends = _RANGE.split(numbers)
+    if sign != "=":
+        if len(ends) > 1 or parted(numbers)[1] is not None:
+            raise InputError(f"{text}: needs a single number behind {sign}")
+        value, _ = _number(name, numbers, text)
+        low, high = (-math.inf, value) if sign.startswith("<") else (value, math.inf)
+    elif len(ends) == 2:
+        low, high = _ends(name, ends, text)
+    elif len(ends) > 2:
+        raise InputError(f"{text}: needs one number, or two with 'to' between")
+    else:
+        value, error = _number(name, numbers, text)
+        if math.isnan(error):
+            error = WITHIN.get(name, 0.0) * (1.0 if name == "conversion" else abs(value))
+        low, high = value - error, value + error
+    _check(name, low, high, text, system)
+    return Wish(name, low, high, text)
+
+
+def _ends(name: str, ends: Sequence[str], text: str) -> tuple[float, float]:
+    unit = part_of(ends[1].strip(), ".")  # 40 to 60 kg/mol: the unit is that of both
+    behind = ends[1].strip()[len(ends[1].strip().rstrip("%° /abcdefghijklmnopqrstuvwxyzACDKM")) :]
+    first = ends[0].strip()
+    if (unit.unit or unit.percent) and part_of(first, ".").unit is None and not part_of(first, ".").percent:
+        first += behind
+    (low, _), (high, _) = _number(name, first, text), _number(name, ends[1], text)
+    if low > high:
+        raise InputError(f"{text}: needs the smaller number first")
+    return low, high
+
+
+def _number(name: str, text: str, whole: str) -> tuple[float, float]:
+    """A number in the project's unit, and half the width of its band, NaN where it has none."""
+    said, behind = parted(text.strip())
+    value, error = part_of(str(said), "."), part_of(behind or "", ".")
+    if value.value is None or (behind is not None and error.value is None):
+        raise InputError(f"{whole}: needs a number, decimals with a point")
+    if name in ("D", "conversion"):
+        found = _plain(name, value, error, whole)
+    else:
+        in_unit = None if value.percent else in_units(value, error, "Mn" if name == "Mp" else name)
+        if in_unit is None:
+            *units, last = units_of(quantity_of("Mn" if name == "Mp" else name))
+            raise InputError(f"{whole}: needs a number in {', '.join(units)} or {last}")
+        found = in_unit
+    if found[1] < 0 or not all(math.isfinite(each) or math.isnan(each) for each in found):
+        raise InputError(f"{whole}: needs finite numbers, and what stands behind ± not negative")
+    return found
+
+
+def _plain(name: str, value: Part, error: Part, whole: str) -> tuple[float, float]:
+    if value.unit or error.unit or value.value is None or (name == "D" and value.percent):
+        raise InputError(f"{whole}: needs a number without a unit")
+    number = value.value / 100 if value.percent else value.value
+    if error.value is None:
+        return number, math.nan
+    if name == "conversion":
+        return number, error.value / 100 if error.percent else error.value
+    return number, number * error.value / 100 if error.percent else error.value
+
+
+def _check(name: str, low: float, high: float, text: str, system: System) -> None:
+    least, most = {"D": (1.0, math.inf), "conversion": (0.0, 1.0)}.get(name, (0.0, math.inf))
+    unit = {"D": "", "conversion": " (a share, or per cent with a sign)"}.get(name, "")
+    if name in system.targets:
+        quantity = system.recipe[system.targets.index(name)]
+        least, most, unit = quantity.low, quantity.high, f" {quantity.unit}, the box of {system.name}"
+        if high < least or low > most:
+            raise InputError(f"{text}: no recipe has it; needs {name} from {least:g} to {most:g}{unit}")
+        return
+    if high <= least or low > most:
+        needed = f"above {least:g}" if math.isinf(most) else f"from {least:g} to {most:g}"
+        raise InputError(f"{text}: no polymer has it; needs {name} {needed}{unit}")

@@ -1,0 +1,197 @@
+"""Designs make what is wished for, are distinct, and say what cannot be made."""
+
+import numpy as np
+import pytest
+import torch
+
+from polyinv.chemistry import load_system
+from polyinv.cli import main
+from polyinv.design.designs import design
+from polyinv.design.properties import PROPERTIES, polymers, polymers_with_slopes
+from polyinv.design.search import Task, search
+from polyinv.design.wishes import wishes
+from polyinv.errors import InputError
+from polyinv.mmd import LOG_M
+from polyinv.simulate.observed import observe
+from polyinv.simulate.recipes import from_unit, random_recipes, to_unit
+
+SYSTEM = load_system()
+
+
+def test_slopes_are_those_of_finite_differences():
+    unit = to_unit(random_recipes(6, torch.Generator().manual_seed(0), SYSTEM), SYSTEM) * 0.9
+    found, step = polymers_with_slopes(unit, SYSTEM), 1e-4
+    for at in range(4):
+        moved = torch.zeros(4, dtype=torch.float64)
+        moved[at] = step
+        difference = (polymers(unit + moved, SYSTEM).values - polymers(unit - moved, SYSTEM).values) / (2 * step)
+        torch.testing.assert_close(found.slopes[:, :, at], difference, rtol=2e-3, atol=2e-4)
+
+
+def test_designs_meet_the_wishes_and_lie_apart():
+    found = design(["Mn=25000±2%", "D<2.4", "temp<=75", "conversion>=50%"], count=5)
+    table = found.table()
+    assert len(table) == 5
+    assert table["Mn"].between(24490, 25510).all()
+    assert (table["D"] <= 2.401).all()
+    assert (table["temp"] <= 75).all()
+    assert (table["conversion"] >= 0.499).all()
+    # What it says is what the rate equations say of the recipes that it prints.
+    recipes = torch.tensor(table[list(SYSTEM.targets)].to_numpy(copy=True))
+    again = observe(recipes, SYSTEM.chemistry)[:, 1].exp()
+    np.testing.assert_allclose(again, table["Mn"], rtol=1e-4)
+    unit = to_unit(recipes, SYSTEM)
+    assert torch.pdist(unit).min() > 0.1
+
+
+def test_every_curve_of_the_box_is_made_again():
+    recipes = random_recipes(12, torch.Generator().manual_seed(3), SYSTEM)
+    made = polymers(to_unit(recipes, SYSTEM), SYSTEM)
+    for curve in made.curves:
+        found = design([], curve=curve, count=3)
+        assert found.table()["mmd_distance"].max() < 0.008
+        assert not found.warnings
+
+
+def test_with_all_but_one_value_known_the_last_one_is_found():
+    recipe = torch.tensor([[1.2, 0.008, 70.0, 1500.0]], dtype=torch.float64)
+    curve = polymers(to_unit(recipe, SYSTEM), SYSTEM).curves[0]
+    found = design(["temp=70", "time=1500 s", "cBA_0=1.2"], curve=curve, count=1)
+    assert found.table()["cAIBN_0"][0] == pytest.approx(0.008, rel=0.02)
+
+
+def test_a_preference_is_at_least_as_good_as_thousands_of_random_recipes():
+    given = ["Mn=40000±3%", "conversion>=60%"]
+    least = design(given, minimize=["time"], count=1).table()
+    task = Task.of(SYSTEM, wishes(given, SYSTEM))
+    unit = 2 * torch.rand(20_000, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 1
+    tried = polymers(unit, SYSTEM)
+    assert least["time"][0] <= tried.recipes[task.meets(tried), 3].min()
+    assert least["design"][0] == "least time"
+
+
+def test_a_trade_off_is_a_front():
+    found = design(["Mn=25000±2%"], minimize=["time"], maximize=["conversion"], count=7)
+    table = found.table()
+    assert table["time"].is_monotonic_increasing
+    assert table["conversion"].is_monotonic_increasing
+    assert len(table) >= 5
+    assert (table["design"].iloc[0], table["design"].iloc[-1]) == ("least time", "most conversion")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["Mn=25000", "D<1.3"], "D<1.3 cannot be made in the box of butyl_acrylate: 1.99 is the least"),
+        (["D<2", "conversion>=90%"], "conversion>=90% cannot be made with D<2 in the box"),
+        (["Mn>200000", "temp>=75"], "Mn>200000 cannot be made in the box of butyl_acrylate with temp>=75"),
+    ],
+)
+def test_what_cannot_be_made_is_said(given, said):
+    found = design(given)
+    assert found.found is None
+    assert said in found.warnings[0]
+    assert len(found.table()) == 1
+
+
+def test_what_is_said_not_to_be_made_is_made_by_none_of_many_recipes():
+    unit = 2 * torch.rand(20_000, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64) - 1
+    tried = polymers(unit, SYSTEM)
+    dispersity, conversion = (tried.physical()[:, PROPERTIES.index(name)] for name in ("D", "conversion"))
+    for most in (2.0, 2.3, 2.8):
+        found = design([f"D<{most}", "conversion>=99.9%"])
+        assert found.impossible is not None
+        reachable = conversion[dispersity < most].max().item()
+        if found.impossible.given:
+            assert found.impossible.nearest >= reachable - 1e-6
+            assert found.impossible.nearest < reachable + 0.1
+
+
+def test_a_curve_that_no_recipe_makes_is_said_to_be_none():
+    curve = torch.zeros(100, dtype=torch.float64)
+    curve[50:60] = 1 / 0.8
+    found = design([], curve=curve)
+    assert "no recipe makes this curve" in found.warnings[0]
+    assert "% of its mass lies elsewhere at best" in found.warnings[0]
+
+
+def test_robust_designs_change_less():
+    plain, robust = (design(["Mn=25000±2%"], count=1, robust=robust).table() for robust in (False, True))
+    size = [table[[name for name in table if "_per_" in name]].pow(2).sum(axis=1)[0] for table in (plain, robust)]
+    assert size[1] <= size[0]
+
+
+def test_tolerances_are_what_simulating_the_changed_recipe_gives():
+    line = design(["Mn=25000±2%", "conversion>=50%"], count=1).table().iloc[0]
+    recipe = torch.tensor(line[list(SYSTEM.targets)].to_numpy(dtype=float, copy=True))
+    for at, (name, change) in enumerate(
+        zip(SYSTEM.targets, (0.02 * recipe[0], 0.02 * recipe[1], 1.0, 60.0), strict=True)
+    ):
+        both = torch.stack([recipe, recipe]).clone()
+        both[:, at] += torch.tensor([0.5, -0.5], dtype=torch.float64) * change
+        Mn = observe(both, SYSTEM.chemistry)[:, 1]
+        assert line[f"Mn_per_{name}"] == pytest.approx(100 * (Mn[0] - Mn[1]).item(), rel=0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("system", ["methyl_methacrylate", "styrene"])
+def test_other_systems_have_designs(system):
+    found = load_system(system)
+    middle = from_unit(torch.zeros(1, len(found.recipe), dtype=torch.float64), found)
+    Mn = observe(middle, found.chemistry)[0, 1].exp().item()
+    table = design([f"Mn={Mn:.0f}±3%"], system, count=2).table()
+    assert table["Mn"].between(0.969 * Mn, 1.031 * Mn).all()
+    assert list(found.targets) == list(table.columns[1 : 1 + len(found.targets)])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"given": ["temp<70"]}, "nothing is wished for the polymer"),
+        ({"count": 0}, "--count is 0; needs 1 to 100"),
+        ({"minimize": ["foo"]}, "no property or value of the recipe 'foo'"),
+        ({"minimize": ["time"], "maximize": ["time"]}, "least and most"),
+        ({"minimize": ["time", "temp", "D"]}, "two at most"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, said):
+    with pytest.raises(InputError, match=said):
+        design(**{"given": ["Mn=25000"]} | options)
+
+
+def test_the_same_wishes_give_the_same_designs():
+    given = ["Mn=25000±2%", "D<2.4"]
+    assert design(given).table().equals(design(given).table())
+
+
+def test_the_command_writes_table_and_page(tmp_path, capsys):
+    out, page = tmp_path / "designs.csv", tmp_path / "designs.html"
+    arguments = ["design", "Mn=25000±2%", "conversion>=50%", "--minimize", "time", "--minimize", "initiator"]
+    assert main([*arguments, "--count", "4", "--out", str(out), "--report", str(page)]) == 0
+    assert out.read_text().startswith("design,cBA_0,cAIBN_0,temp,time,Mn,Mw,D,Mp,conversion")
+    text = page.read_text()
+    assert "least time" in text
+    assert "time against cAIBN_0" in text
+    capsys.readouterr()
+    assert main(["design", "D<1.3"]) == 2
+    said = capsys.readouterr()
+    assert "cannot be made" in said.err
+    assert said.out.startswith("design,")
+    assert main(["design", "Mn=25000", "--report", str(tmp_path / "page.pdf")]) == 2
+
+
+def test_a_curve_from_a_file_is_designed_for(tmp_path, capsys):
+    curve = polymers(torch.zeros(1, 4, dtype=torch.float64), SYSTEM).curves[0].numpy()
+    file = tmp_path / "curve.csv"
+    file.write_text("\n".join(["logM,w", *(f"{m:.2f},{w:.8g}" for m, w in zip(LOG_M, curve, strict=True) if w > 1e-6)]))
+    assert main(["design", "--curve", str(file), "--count", "2"]) == 0
+    assert "mmd_distance" in capsys.readouterr().out
+
+
+def test_searching_costs_little():
+    import time
+
+    task = Task.of(SYSTEM, wishes(["Mn=25000±2%", "D<2.4"], SYSTEM))
+    search(task)
+    start = time.process_time()
+    search(task)
+    assert time.process_time() - start < 5.0

@@ -1,0 +1,65 @@
+"""Wishes: what a user may write, and what is refused."""
+
+import math
+
+import pytest
+
+from polyinv.chemistry import load_system
+from polyinv.design.wishes import wishes
+from polyinv.errors import InputError
+
+SYSTEM = load_system()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "low", "high"),
+    [
+        ("Mn=25000±5%", "Mn", 23750, 26250),
+        ("Mn = 25 kg/mol +- 1 kg/mol", "Mn", 24000, 26000),
+        ("Mn=25000", "Mn", 24500, 25500),
+        ("Mw=40 to 60 kg/mol", "Mw", 40000, 60000),
+        ("Mp=40000..60000", "Mp", 40000, 60000),
+        ("Đ<2.4", "D", -math.inf, 2.4),
+        ("PDI ≤ 2.4", "D", -math.inf, 2.4),
+        ("D=2.0+/-0.1", "D", 1.9, 2.1),
+        ("conversion>=90%", "conversion", 0.9, math.inf),
+        ("conversion=40 to 50%", "conversion", 0.4, 0.5),
+        ("conversion=0.4±2%", "conversion", 0.38, 0.42),
+        ("time<=1 h", "time", -math.inf, 3600),
+        ("temp=343.15 K", "temp", 70, 70),
+        ("initiator<=10 mmol/L", "cAIBN_0", -math.inf, 0.01),
+    ],
+)
+def test_a_wish_is_read(text, name, low, high):
+    (wish,) = wishes([text], SYSTEM)
+    assert wish.name == name
+    assert (wish.low, wish.high) == pytest.approx((low, high))
+
+
+def test_two_wishes_for_one_thing_hold_together():
+    (wish,) = wishes(["Mn>20000", "Mn<30000"], SYSTEM)
+    assert (wish.low, wish.high) == (20000, 30000)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["Mn"], "is no wish; needs a name"),
+        (["Mn="], "is no wish"),
+        (["Mn=many"], "needs a number"),
+        (["M=5"], "no property or value of the recipe 'M'; known: D, Mn"),
+        (["Mn=-5"], "no polymer has it; needs Mn above 0"),
+        (["D<1"], "no polymer has it; needs D above 1"),
+        (["D=2 g/mol"], "needs a number without a unit"),
+        (["Mn=25 °C"], "needs a number in"),
+        (["conversion=120%"], "needs conversion from 0 to 1"),
+        (["temp=95"], "no recipe has it; needs temp from 60 to 80 °C, the box of butyl_acrylate"),
+        (["Mw=60000 to 40000"], "needs the smaller number first"),
+        (["D<2±0.1"], "needs a single number behind <"),
+        (["Mn=25000", "Mn>30000"], "contradict each other"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(given, said):
+    with pytest.raises(InputError, match=said) as error:
+        wishes(given, SYSTEM)
+    assert "\n" not in str(error.value)
