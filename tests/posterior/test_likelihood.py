@@ -89,7 +89,7 @@ def test_nuisances_are_integrated_out(level, pattern):
     found = likelihood(recipes)
     apart = (found - exact)[exact > exact.max() - 8].abs()
     assert len(apart) >= 3
-    assert apart.median() < 0.1
+    assert apart.median() < 0.15  # of ten draws from 0.02 to 0.12
     assert apart.max() < 0.6  # where the end of a curve jumps to the next bin
 
 
