@@ -32,7 +32,7 @@ def deviations(model: LaboratoryModel, shown: Shown) -> pd.DataFrame:
 
     Returns:
         A line for each sample: ``run``, ``time``, ``conversion``, ``Mn``, ``Mw`` of the part of the curve that is
-        compared, or as stated without one; the same ``_fitted``; ``mmd_distance``, the total variation distance of the curves.
+        compared, or as stated without one; the same ``_fitted``; ``mmd_distance``, the total variation distance.
     """
     runs, N = model.runs, len(model.nodes)
     curves = model.has_curves
