@@ -199,7 +199,10 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "horizon is 3000 s; needs to reach the last snapshot at 3600 s",
         ),
         (["simulate"], "out"),
-        (["simulat"], "no command 'simulat'; known: ablate, compare, evaluate, predict, reproduce, simulate, systems"),
+        (
+            ["simulat"],
+            "no command 'simulat'; known: ablate, calibrate, compare, evaluate, predict, reproduce, simulate, systems",
+        ),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
             "no model 'forrest'; known: cnn, forest, mlp, network",

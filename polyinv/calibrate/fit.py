@@ -19,7 +19,7 @@ from torch import Tensor
 from polyinv.calibrate.model import FARTHEST, LaboratoryModel, Shown
 from polyinv.calibrate.scatter import KINDS, WIDEST, Scatter
 
-STEPS, ROUNDS = 40, 8
+STEPS, ROUNDS = 40, 12
 """Most steps of a descent, and most turns."""
 SETTLED, SETTLED_SCATTER = 1e-3, 0.05
 """A descent has arrived when a step lowers the cost by less, the turns when no scatter changes by more."""

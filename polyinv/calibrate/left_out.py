@@ -32,7 +32,7 @@ def deviations(model: LaboratoryModel, shown: Shown) -> pd.DataFrame:
 
     Returns:
         A line for each sample: ``run``, ``time``, ``conversion``, ``Mn``, ``Mw`` of the part of the curve that is
-        compared, or as stated without one; the same ``_fitted``; ``mmd_distance``, the share of the mass elsewhere.
+        compared, or as stated without one; the same ``_fitted``; ``mmd_distance``, the total variation distance.
     """
     runs, N = model.runs, len(model.nodes)
     curves = model.has_curves
@@ -92,7 +92,7 @@ def _deviation(without: Fit, alone: LaboratoryModel, shown: Shown) -> float:
 
 
 def summary(lines: pd.DataFrame) -> pd.DataFrame:
-    """Summarize deviations by run and over all: root mean squares, and the median share of the mass elsewhere."""
+    """Summarize deviations by run and over all: root mean squares, and the median MMD distance."""
     groups = {str(name): part for name, part in lines.groupby("run", sort=False)} | {"all": lines}
     found = []
     for name, part in groups.items():

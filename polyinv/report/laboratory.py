@@ -38,7 +38,7 @@ def lines(found: Calibration, system: System) -> Iterator[str]:
     """
     runs = found.runs
     yield f"{len(runs.names)} run{'s' if len(runs.names) > 1 else ''}, {len(runs)} samples\n"
-    yield "Fitted to all runs: root mean squares, and the median share of the mass elsewhere\n"
+    yield "Fitted to all runs: root mean squares, and the median MMD distance\n"
     yield _markdown(summary(found.fitted))
     if found.left_out.empty:
         yield "\nLeft out: nothing, with a single run; how well others are predicted stays open.\n"
@@ -68,9 +68,7 @@ def page(found: Calibration, before: System, after: System) -> str:
         Section(
             "Measured against fitted",
             "All runs were fitted together. What coefficients and instrument do not explain is scatter.",
-            tables=(
-                ("Root mean squares by run; mmd_distance: median share of the mass elsewhere", summary(found.fitted)),
-            ),
+            tables=(("Root mean squares by run; mmd_distance: median MMD distance", summary(found.fitted)),),
             figures=(*_curves(found), ("Conversion and Mw, measured against fitted", _parity(found.fitted))),
         ),
         *_left_out(found),
