@@ -23,6 +23,8 @@ BETTER = 6
 """Recipes that meet the wishes from which a preference is gone to."""
 CHANGES = {"°C": 1.0, "mol/L": 0.02, "s": 60.0}
 """Changes of a recipe that tolerances are of, by the unit of its value: 1 °C, 2 %, 60 s."""
+TIE = 1e-6
+"""Of `polyinv.design.search.preferred`, by which two recipes have equally much of something."""
 FAR = 0.03
 """Share of the mass of a curve that lies elsewhere from which on no recipe makes it."""
 TOLERATING = ("Mn", "D")
@@ -194,10 +196,17 @@ def _end(task: Task, near: Polymers, preference: Preference) -> Polymers:
     return found
 
 
+def _then(task: Task, found: Polymers, first: Preference, second: Preference) -> Polymers:
+    """Of the recipes with as little of one thing as one has, that with least of another."""
+    level = preferred(found, first, task.system)[0].item()
+    bounded = _bounded(task, first, level + TIE)
+    return found if bounded is None else _end(bounded, found, second)
+
+
 def _front(task: Task, near: Polymers, preferences: Sequence[Preference], count: int) -> Designs:
     """Recipes from the least of one thing to the least of another, none of which is beaten in both."""
     first, second = preferences
-    ends = _end(task, near, first), _end(task, near, second)
+    ends = [_then(task, _end(task, near, one), one, other) for one, other in ((first, second), (second, first))]
     levels = [preferred(each, second, task.system)[0].item() for each in ends]
     parts, known = list(ends), together(*ends, near)
     for share in np.linspace(0, 1, max(2, count))[1:-1]:

@@ -39,7 +39,10 @@ def page(
     """
     units = {quantity.name: quantity.unit for quantity in system.recipe}
     of_recipe = [name for name in table if "_per_" not in name]
-    recipes = table[of_recipe].rename(columns={name: f"{name} / {unit}" for name, unit in units.items()})
+    whole = {name: table[name].round().astype(int) for name in ("Mn", "Mw", "Mp")}
+    recipes = (
+        table[of_recipe].assign(**whole).rename(columns={name: f"{name} / {unit}" for name, unit in units.items()})
+    )
     tolerated = table[["design", *(name for name in table if "_per_" in name)]].round(2)
     text = (
         "By how many per cent Mn and the dispersity D change if the temperature is 1 °C higher, a concentration 2 % "
