@@ -326,7 +326,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument(
         "--sharpen",
         action="store_true",
-        help="correct the recipes that fit by simulating them, about a second a row; a single row is, anyway",
+        help="correct the recipes that fit by simulating them, half a second a row; a single row is, anyway",
     )
     parser.add_argument("--no-sharpen", action="store_true", help="not even those of a single row")
     parser.add_argument("--samples", type=int | None, help="so many recipes that fit each row, in --out-samples")

@@ -106,17 +106,29 @@ def _briefs(poor: Tensor, targets: Sequence[str]) -> Iterator[tuple[bool, tuple[
         yield number == 0, ((poor == kind).all(1), f"{named} cannot be told")
 
 
-def beyond_training(model: InverseModel, observations: Observations) -> list[Finding]:
-    """Warn of errors that are larger than those that a model has learned with."""
+def beyond_training(model: InverseModel, observations: Observations, sharpened: Tensor | None = None) -> list[Finding]:
+    """Warn of errors that are larger than those that a model has learned with.
+
+    Args:
+        model: Any.
+        observations: N of them.
+        sharpened: Which of their answers are corrected by simulating them, (N,); None of a model that cannot.
+    """
     if not model.takes_errors:
         return []
     found, errors = [], observations.error_columns()
+
+    def then(rows: Tensor) -> str:
+        if sharpened is not None and sharpened[rows].all():
+            return "the answers are sharpened, which corrects that"
+        more = "" if sharpened is None else ", --sharpen corrects them"
+        return f"the answers are more certain than they should be{more}"
+
     if CHAINS in model.columns and (few := observations.chains < LEAST_CHAINS).any():
         row = int(few.nonzero()[0])
         line = (
             f"{_rows(few, observations.labels)}: chains {observations.chains[row].item():g} are fewer than the "
-            f"{LEAST_CHAINS:g} from which on models have learned; the answers are more certain than they should be, "
-            "--sharpen corrects them"
+            f"{LEAST_CHAINS:g} from which on models have learned; {then(few)}"
         )
         found.append(Finding(line, few, "chains are fewer than any learned from"))
     for column, name in errors_of(model.system).items():
@@ -131,7 +143,7 @@ def beyond_training(model: InverseModel, observations: Observations) -> list[Fin
             most = learned[row].item()
             line = (
                 f"{_rows(large, observations.labels)}: {column} {errors[column][row].item():.3g} is larger than "
-                f"{most:.3g}, up to which models have learned; the answers are more certain than they should be"
+                f"{most:.3g}, up to which models have learned; {then(large)}"
             )
             found.append(Finding(line, large, f"{column} is larger than any learned from"))
     return found

@@ -20,6 +20,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.instrument.errors import SUFFIX
 from polyinv.models.heads import Heads
 from polyinv.models.mixtures import TruncatedLogistics
+from polyinv.models.scaled import in_blocks
 from polyinv.simulate.recipes import box
 from polyinv.simulate.snapshots import concatenate, mapped
 
@@ -127,7 +128,7 @@ class RecipePosterior(Distribution):
     def marginals(self) -> TruncatedLogistics:
         """Marginal densities (B, V) of standardized values, those of all members together."""
         if self._marginals is None:
-            parts = [_together(self._mixtures(part)) for part in self.x.split(ROWS_AT_ONCE)]
+            parts = [_together(self._mixtures(part))[:rows] for part, rows in in_blocks(self.x)]
             self._marginals = concatenate(parts)
         return self._marginals
 

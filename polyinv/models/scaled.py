@@ -1,5 +1,7 @@
 """Networks that answer in physical units."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,18 @@ from polyinv.data.scaling import Scaling
 from polyinv.models.coverage import Coverage
 from polyinv.models.losses import mean, variance
 
-ROWS_AT_ONCE = 8192
+BLOCK = 256
+"""Rows of each pass: always as many, since a product of matrices of another size may round otherwise."""
+
+
+def in_blocks(x: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Rows (B, F) in blocks of one size, the last one filled up, with how many of each count.
+
+    A row alone is so answered as it is among others, bit for bit.
+    """
+    for part in x.split(BLOCK):
+        missing = BLOCK - len(part) if len(part) else 0
+        yield torch.cat([part, part[-1:].expand(missing, -1)]), len(part)
 
 
 class ScaledNetwork(nn.Module):
@@ -36,4 +49,4 @@ class ScaledNetwork(nn.Module):
     @torch.no_grad()
     def _output(self, x: Tensor) -> Tensor:
         self.eval()
-        return torch.cat([self.network(self.scaling(part)) for part in x.split(ROWS_AT_ONCE)], dim=1)
+        return torch.cat([self.network(self.scaling(part))[:, :rows] for part, rows in in_blocks(x)], dim=1)

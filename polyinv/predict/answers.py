@@ -14,6 +14,7 @@ from polyinv.chemistry import System
 from polyinv.data.features import features_of
 from polyinv.data.patterns import SHOWING, inputs_of
 from polyinv.errors import InputError
+from polyinv.instrument.errors import SUFFIX
 from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
@@ -65,16 +66,34 @@ def with_means(observations: "Observations", columns: Sequence[str]) -> "Observa
     return observations
 
 
-def from_what_is_known(model: InverseModel, folder: Path, observations: "Observations") -> pd.DataFrame:
+def from_what_is_known(
+    model: InverseModel, folder: Path, observations: "Observations", sharpened: "Tensor | None" = None
+) -> pd.DataFrame:
+    """Answer rows with missing inputs, pattern by pattern, and warn of what these cannot tell.
+
+    Args:
+        model: A conditional one.
+        folder: Of the model.
+        observations: B of them.
+        sharpened: Which of them a posterior model corrects, (B,); None of another one, which states no distribution
+            and has nothing to say where the whole recipe is known.
+    """
+    import torch
+
     from polyinv.domain.expectations import Expectations
     from polyinv.domain.typical_errors import typical_errors
     from polyinv.domain.words import beyond_training, by_row, cannot_be_told, contradictions, in_words
 
-    _check_answerable(observations)
+    _check_answerable(observations, known_exactly(observations) if sharpened is not None else None)
     system = model.system
     patterns, expectations, parts = np.array(observations.patterns()), Expectations(model, folder), []
     for pattern in dict.fromkeys(patterns.tolist()):
-        part = observations[patterns == pattern]
+        rows = patterns == pattern
+        part = observations[rows]
+        corrected = None if sharpened is None else sharpened[torch.from_numpy(rows)]
+        if not part.recipe.isnan().any():
+            parts.append(_of_whole_recipe(model, part, pattern, corrected))
+            continue
         log.info(
             "%d row%s answered from %s",
             len(part),
@@ -84,7 +103,7 @@ def from_what_is_known(model: InverseModel, folder: Path, observations: "Observa
         errors = typical_errors(model, part, pattern, expectations)
         findings = cannot_be_told(pattern, expectations, part, errors)
         findings += contradictions(model, part, pattern, expectations)
-        findings += beyond_training(model, part)
+        findings += beyond_training(model, part, corrected)
         _warn(findings)
         answers = _of_pattern(model, part, pattern, errors)
         parts.append(answers.assign(**{WARNINGS: by_row(findings, len(part))}))
@@ -158,16 +177,54 @@ def _of_pattern(
     return answers.assign(inputs=pattern)
 
 
-def _check_answerable(observations: "Observations") -> None:
-    """Refuse rows without MMD or means, or with the whole recipe known; log which inputs are not used."""
+def _of_whole_recipe(
+    model: InverseModel, observations: "Observations", pattern: str, sharpened: "Tensor | None"
+) -> pd.DataFrame:
+    """Rows whose whole recipe is stated: they are answered by it, and only the intervals of a posterior say more."""
+    from polyinv.domain.words import beyond_training, by_row
+
+    log.info("%d rows with the whole recipe: only their intervals are answered", len(observations))
+    findings = beyond_training(model, observations, sharpened)
+    _warn(findings)
+    targets = model.system.targets
+    empty = [f"{name}_{end}" for end in ("spread", "rmse", "error_95") for name in targets]
+    answers = pd.DataFrame(observations.recipe.numpy(), observations.labels, list(targets))
+    answers = answers.reindex(columns=[*targets, *empty])
+    return answers.assign(**{"inputs": pattern, WARNINGS: by_row(findings, len(observations))})
+
+
+def known_exactly(observations: "Observations") -> "Tensor":
+    """Which values of the recipe are known exactly, or as good as that, (B, V)."""
+    import torch
+
+    from polyinv.data.observations import EXACT
+    from polyinv.data.recipe_stated import least_errors
+
+    columns, (least, relative) = observations.error_columns(), least_errors(observations.system)
+    errors = torch.stack([columns[name + SUFFIX] for name in observations.system.targets], dim=1)
+    scale = torch.where(relative, observations.recipe, torch.ones_like(errors))
+    return errors <= EXACT * least * scale  # not of what is missing
+
+
+def _check_answerable(observations: "Observations", exactly: "Tensor | None") -> None:
+    """Refuse rows without MMD or means, or that ask for nothing; log which inputs are not used.
+
+    Args:
+        observations: B of them.
+        exactly: What is known exactly, (B, V), where what is stated with an error is asked for; None where it is not.
+    """
     system = observations.system
     names, present = list(system.inputs), observations.present
-    for row, given in zip(observations.labels, present.tolist(), strict=True):
+    known = (~observations.recipe.isnan() if exactly is None else exactly).all(-1)
+    for row, given, nothing in zip(observations.labels, present.tolist(), known.tolist(), strict=True):
         inputs = set(itertools.compress(names, given))
         if not inputs & set(SHOWING):
             raise InputError(f"row {row} has neither the MMD nor Mn and Mw; needs one of them")
-        if set(system.targets) <= inputs:
-            raise InputError(f"row {row} has the whole recipe and asks for nothing; --ask names what to leave open")
+        if nothing:
+            how = "" if exactly is None else " exactly"
+            raise InputError(
+                f"row {row} has the whole recipe{how} and asks for nothing; --ask names what to leave open"
+            )
     single = (observations.Mn.isnan() != observations.Mw.isnan()).nonzero()[:, 0].tolist()
     if single:
         first = observations[single[0]]

@@ -30,6 +30,8 @@ INTERVAL = 0.9
 """Share of the recipes that fit which an interval holds, unless another one is asked for."""
 SAMPLES, PROPOSED = 1000, 2000
 """Recipes that are drawn of each row, and those that sharpening starts from."""
+UNASKED = 50
+"""Most rows of a table that are sharpened without being asked for, since the model has not learned them."""
 AT_ONCE = 1024
 """Rows whose intervals are computed at once."""
 DIGITS = 7
@@ -49,14 +51,14 @@ class Fits:
     Args:
         model: A posterior model.
         observations: With what is known of each.
-        sharpen: Whether the samples of the model are corrected by the likelihood of each, simulated: about a second a
-            row.
+        sharpen: Of which of them the samples of the model are corrected by their likelihood, simulated, half a second
+            each, (B,).
         count: Sharpened samples of each, ``SAMPLES`` or more.
     """
 
     model: Posterior
     observations: "Observations"
-    sharpen: bool = False
+    sharpen: "Tensor"
     count: int = SAMPLES
 
     @property
@@ -70,33 +72,40 @@ class Fits:
         return self.model.posterior(self.observations)
 
     @cached_property
-    def sharpened(self) -> "list[ExactPosterior] | None":
-        """Posterior of each row, corrected; None unless that is asked for."""
-        if not self.sharpen:
-            return None
-        from polyinv.posterior.sharpening import sharpen
-
-        found = []
-        with counted("sharpening", "rows", len(self.observations)) as advance:
-            for row in range(len(self.observations)):
-                posterior, observation = self.posterior[row], self.observations[row]
-                drawn, density = posterior.sample_with_density(PROPOSED, SEED)
-                told = observation.chains.item()
-                chains = None if math.isnan(told) else told
-                found.append(sharpen(observation, drawn[:, 0], density[:, 0], self.count, SEED, chains))
+    def sharpened(self) -> "list[ExactPosterior | None]":
+        """Posterior of each row, corrected; None of those that are not."""
+        found: list[ExactPosterior | None] = [None] * len(self.observations)
+        rows = self.sharpen.nonzero()[:, 0].tolist()
+        if not rows:
+            return found
+        with counted("sharpening", "rows", len(rows)) as advance:
+            for row in rows:
+                found[row] = self._sharpened(row)
                 advance(1)
         return found
+
+    def _sharpened(self, row: int) -> "ExactPosterior":
+        from polyinv.posterior.sharpening import sharpen
+
+        posterior, observation = self.posterior[row], self.observations[row]
+        drawn, density = posterior.sample_with_density(PROPOSED, SEED)
+        told = observation.chains.item()
+        chains = None if math.isnan(told) else told
+        return sharpen(observation, drawn[:, 0], density[:, 0], self.count, SEED, chains)
 
     def samples(self, count: int = SAMPLES) -> "Tensor":
         """Recipes (count, B, V) that fit, all of the same weight; the same at each call."""
         import torch
 
-        if self.sharpened is None:
-            return self.posterior.sample((count,), seed=SEED)
+        drawn = torch.empty(count, *self.posterior.batch_shape, *self.posterior.event_shape, dtype=torch.float64)
+        drawn[:, ~self.sharpen] = self.posterior[~self.sharpen].sample((count,), seed=SEED)
         # Any first ones are to stand for all; more than there are repeat some.
         order = torch.randperm(self.count, generator=torch.Generator().manual_seed(SEED))
         at = order[torch.arange(count) % self.count]
-        return torch.stack([each.samples[at] for each in self.sharpened], dim=1)
+        for row, each in enumerate(self.sharpened):
+            if each is not None:
+                drawn[:, row] = each.samples[at]
+        return drawn
 
     def intervals(self, share: float = INTERVAL) -> pd.DataFrame:
         """Ends and median of the interval of each value that holds this share of the recipes; NaN of what is known.
@@ -108,26 +117,24 @@ class Fits:
 
         check_share(share)
         wanted = torch.tensor([(1 - share) / 2, 0.5, (1 + share) / 2], dtype=torch.float64)
-        if self.sharpened is None:
-            parts = blocks(len(self.observations), AT_ONCE, "intervals")
-            ends = torch.cat([self.posterior[rows].quantiles(wanted.tolist()) for rows in parts], dim=1)
-        else:
-            ends = torch.stack([each.samples.quantile(wanted, dim=0) for each in self.sharpened], dim=1)
+        parts = blocks(len(self.observations), AT_ONCE, "intervals")
+        ends = torch.cat([self.posterior[rows].quantiles(wanted.tolist()) for rows in parts], dim=1)
+        for row, each in enumerate(self.sharpened):
+            if each is not None:
+                ends[:, row] = each.samples.quantile(wanted, dim=0)
         ends = ends.masked_fill(self.posterior.exactly, torch.nan)
         return _named(ends, ("low", "median", "high"), self.observations)
 
-    def answers(self) -> pd.DataFrame | None:
-        """Mean of the sharpened recipes, and the errors of it that 68 % and 95 % of them stay below; None of others."""
+    def answers(self) -> pd.DataFrame:
+        """Of the sharpened rows: mean of the recipes, and the errors of it that 68 % and 95 % of them stay below."""
         import torch
 
-        if self.sharpened is None:
-            return None
-        samples = torch.stack([each.samples for each in self.sharpened], dim=1)
-        given = self.observations.recipe
+        given = self.observations.recipe[self.sharpen]
+        samples = torch.stack([each.samples for each in self.sharpened if each is not None], dim=1)
         mean = samples.mean(0).where(given.isnan(), given)
         shares = torch.tensor(SAID, dtype=torch.float64)
         errors = (samples - mean).abs().quantile(shares, dim=0).masked_fill(~given.isnan(), torch.nan)
-        return _named(torch.cat([mean[None], errors]), ("", "rmse", "error_95"), self.observations)
+        return _named(torch.cat([mean[None], errors]), ("", "rmse", "error_95"), self.observations[self.sharpen])
 
 
 def fits(
@@ -138,18 +145,42 @@ def fits(
     Args:
         model: Any.
         observations: With what is known of each.
-        sharpen: Whether samples are corrected by the likelihood; None does so for a single observation.
+        sharpen: Whether samples are corrected by the likelihood. None does so for a single observation, and among
+            several for those that the model has not learned (see `unlearned`), unless they are more than ``UNASKED``.
         count: Samples of each that are wanted.
 
     Raises:
         InputError: Sharpening is asked of a model that answers with one recipe.
     """
     if isinstance(model, Posterior):
-        sharp = len(observations) == 1 if sharpen is None else sharpen
-        return Fits(model, observations, sharp, max(count, SAMPLES))
+        return Fits(model, observations, _to_be_sharpened(model, observations, sharpen), max(count, SAMPLES))
     if sharpen:
         raise InputError(f"--sharpen needs a posterior model; a {model.name} answers with one recipe")
     return None
+
+
+def _to_be_sharpened(model: Posterior, observations: "Observations", sharpen: bool | None) -> "Tensor":
+    """Which of B observations are sharpened, (B,), as they are asked to be."""
+    import torch
+
+    rows = len(observations)
+    if sharpen is not None or rows == 1:
+        return torch.full((rows,), sharpen is not False)
+    strange = unlearned(model, observations)
+    return strange if strange.sum() <= UNASKED else torch.zeros_like(strange)
+
+
+def unlearned(model: InverseModel, observations: "Observations") -> "Tensor":
+    """Which of B observations a posterior model has not learned, (B,).
+
+    Their errors are larger or their chains fewer than any that it was trained on, or the whole recipe is stated.
+    """
+    import torch
+
+    from polyinv.domain.words import beyond_training
+
+    strange = (~observations.recipe.isnan()).all(-1)
+    return torch.stack([strange, *(each.rows for each in beyond_training(model, observations))]).any(0)
 
 
 def check_share(share: float, stated: str | None = None) -> None:
@@ -183,15 +214,16 @@ def share_of(stated: str | float) -> float:
 
 def with_intervals(answers: pd.DataFrame, found: Fits, share: float = INTERVAL) -> pd.DataFrame:
     """Add to answers the intervals of the recipes that fit; sharpened ones are answered by their mean instead."""
-    sharp = found.answers()
-    if sharp is not None and found.sharpened is not None:
-        answers = answers.assign(**{name: sharp[name] for name in sharp if name in answers})
-        counting = [
-            math.nan if each.proposals_effective is None else each.proposals_effective for each in found.sharpened
-        ]
-        answers = answers.assign(effective=counting)
+    if found.sharpen.any():
+        sharp = found.answers()
+        answers = answers.copy()
+        for name in sharp.columns.intersection(answers.columns):
+            answers.loc[sharp.index, name] = sharp[name]
+        counting = [math.nan if each is None else each.proposals_effective for each in found.sharpened]
+        answers = answers.assign(effective=np.array(counting, dtype=float))
         lost = [
-            "" if each.converged else "not all the recipes that fit may have been found" for each in found.sharpened
+            "" if each is None or each.converged else "not all the recipes that fit may have been found"
+            for each in found.sharpened
         ]
         if any(lost):
             log.warning("%d of %d rows: %s", sum(map(bool, lost)), len(lost), max(lost))
@@ -219,10 +251,8 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
 
 def fitting_nothing(answers: pd.DataFrame, found: Fits) -> pd.Series:
     """Which rows, by their applicability and their misfit, no recipe of the box makes."""
-    outside = answers["applicability"] == "outside"
-    if found.sharpened is not None:
-        outside |= np.array([not each.fits for each in found.sharpened])
-    return outside
+    misfits = np.array([each is not None and not each.fits for each in found.sharpened])
+    return (answers["applicability"] == "outside") | misfits
 
 
 def samples_table(found: Fits, count: int) -> pd.DataFrame:

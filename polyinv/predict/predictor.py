@@ -89,8 +89,8 @@ class Predictor:
                 values by the names of `polyinv.instrument.errors.MeasurementErrors`; ``exact`` for simulated rows.
                 Observations that say themselves keep to it.
             interval: Of a posterior model: share of the recipes that fit which an interval holds.
-            sharpen: Of a posterior model: correct these recipes by simulating them, about a second a row; None does so
-                for a single row.
+            sharpen: Of a posterior model: correct these recipes by simulating them, half a second a row; None does so
+                for a single row, and in a table for a few that the model has not learned (`polyinv.predict.fits`).
             options: Of `read_rows`, or ``normalize`` for a DataFrame.
 
         Returns:
@@ -181,7 +181,8 @@ class Predictor:
 
     def _answers(self, observations: "Observations", found: Fits | None, interval: float) -> pd.DataFrame:
         if self.model.conditional:
-            answers = from_what_is_known(self.model, self.folder, observations)
+            sharpened = None if found is None else found.sharpen
+            answers = from_what_is_known(self.model, self.folder, observations, sharpened)
             if found is not None:
                 answers = with_intervals(answers, found, interval)
             say_errors(observations, self.model, self.folder)

@@ -104,6 +104,18 @@ def test_samples_are_drawn_with_their_density(model, observations, pattern):
         torch.testing.assert_close(density, posterior.log_prob(recipes), rtol=0, atol=1e-3)
 
 
+def test_a_row_alone_has_the_marginals_and_the_answer_that_it_has_among_others(model):
+    many = random_observations(300, "ordinary", 1e6, 3, SYSTEM)[1].masked("mmd+temp")
+    posterior, x = model.posterior(many), many.x(model.columns)
+    together = posterior.quantiles([0.05, 0.5, 0.95])
+    members = model.predict_members(x)
+    for row in (0, 1, 17, 255, 256, 299):
+        alone = model.posterior(many[row])
+        assert torch.equal(alone.quantiles([0.05, 0.5, 0.95])[:, 0], together[:, row])
+        assert torch.equal(alone.mean[0], posterior.mean[row])
+        assert torch.equal(model.predict_members(x[row : row + 1])[:, 0], members[:, row])
+
+
 def test_the_density_is_normalized_over_what_is_open(model, observations):
     """Over two open values on a grid; the others are known exactly."""
     known = exactly(observations)[0].masked("composite+cBA_0+time")

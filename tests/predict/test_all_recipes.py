@@ -87,9 +87,40 @@ def test_a_row_alone_has_the_interval_that_it_has_in_a_table(polymers, called):
     table = given(polymers, "temp").head(3)
     together, _ = called(table)
     alone, _ = called(table.tail(1), "--no-sharpen")
-    np.testing.assert_allclose(alone[ENDS], together[ENDS].tail(1), rtol=1e-5)
+    np.testing.assert_array_equal(alone[ENDS], together[ENDS].tail(1))
+    np.testing.assert_array_equal(alone[TARGETS], together[TARGETS].tail(1))
     sharp, _ = called(table, "--sharpen")
     assert (sharp["effective"] > 20).all()
+
+
+def test_rows_of_a_table_that_the_model_has_not_learned_are_sharpened(polymers, called):
+    """A temperature to 5 °C: the model has learned from errors up to 3 °C."""
+    table = given(polymers, "temp").head(3).assign(temp_error=[0.5, 5.0, 0.5])
+    answers, said = called(table)
+    assert "row 3: temp_error 5 is larger than 3, up to which models have learned; the answers are sharpened" in said
+    assert answers["effective"].notna().tolist() == [False, True, False]
+    alone, _ = called(table.iloc[[1]])
+    np.testing.assert_array_equal(alone[ENDS], answers.loc[[1], ENDS])
+    raw, said = called(table, "--no-sharpen")
+    assert "the answers are more certain than they should be, --sharpen corrects them" in said
+    assert "effective" not in raw
+    np.testing.assert_array_equal(raw.loc[[0, 2], ENDS], answers.loc[[0, 2], ENDS])
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_whole_recipe_that_is_stated_with_errors_is_answered(polymers, called, rows):
+    stated = polymers.head(rows)[[*TARGETS, *MMD]]
+    answers, _ = called(stated)
+    for quantity, error in zip(SYSTEM.recipe, (0.005, 0.005, 0.5, 15.0), strict=True):
+        name = quantity.name
+        low, high = answers[f"{name}_low"], answers[f"{name}_high"]
+        sd = error * (stated[name].to_numpy() if error < 0.1 else 1.0)
+        assert (answers[name] == stated[name].to_numpy()).all()
+        # the polymer can tell a stated value better than its error, not worse
+        assert ((high - low) < 1.05 * 2 * 1.645 * sd).all()
+        assert ((low < stated[name].to_numpy() + 2 * sd) & (high > stated[name].to_numpy() - 2 * sd)).all()
+    _, line = called(stated, "--errors", "exact", code=2)
+    assert "row 2 has the whole recipe exactly and asks for nothing; --ask names what to leave open" in line
 
 
 def test_samples_are_recipes_of_the_box(polymers, called, tmp_path):
