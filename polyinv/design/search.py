@@ -283,6 +283,9 @@ def best(task: Task, preference: Preference, start: Tensor) -> Polymers | None:
             parts.append(-(STEP / 2 * sign @ found.curve_slopes[0] / CURVE)[None])
         return torch.cat(parts)[:, free].numpy()
 
+    if not free.any():
+        alone = polymers_with_slopes(start[None], task.system)
+        return alone if bool(task.meets(alone).all()) else None
     bounds = list(zip(task.low[free].tolist(), task.high[free].tolist(), strict=True))
     wanted = [{"type": "ineq", "fun": inside, "jac": inside_slopes}]
     options = {"maxiter": 60, "ftol": 1e-7}

@@ -158,6 +158,14 @@ def test_options_that_cannot_be_are_refused(options, said):
         design(**{"given": ["Mn=25000"]} | options)
 
 
+def test_a_recipe_that_is_wholly_stated_is_simulated_and_judged():
+    whole = ["time=30 min", "temp=70", "cBA_0=1", "cAIBN_0=0.01"]
+    made = design([*whole, "D<5"], minimize=["time"], count=3).table()
+    assert len(made) == 1
+    found = design([*whole, "Mn>40000"])
+    assert "Mn>40000 cannot be made in the box of butyl_acrylate with time=30 min, temp=70" in found.warnings[0]
+
+
 def test_the_same_wishes_give_the_same_designs():
     given = ["Mn=25000±2%", "D<2.4"]
     assert design(given).table().equals(design(given).table())
