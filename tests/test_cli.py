@@ -201,7 +201,7 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate"], "out"),
         (
             ["simulat"],
-            "no command 'simulat'; known: ablate, calibrate, compare, evaluate, predict, reproduce, simulate, systems",
+            "no command 'simulat'; known: ablate, calibrate, compare, design, evaluate, predict, reproduce, simulate, systems",
         ),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],
@@ -320,6 +320,7 @@ BEHIND_ANOTHER = {
     "finetune.yaml",
     "conditional_exact.yaml",
     "conditional_last.yaml",
+    "posterior_gpu.yaml",
     "posterior_last.yaml",
 }
 MISSING = {"conditional": ("conditional",), "posterior": (WITH_CHAINS,)}
