@@ -201,7 +201,8 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate"], "out"),
         (
             ["simulat"],
-            "no command 'simulat'; known: ablate, calibrate, compare, design, evaluate, predict, reproduce, simulate, systems",
+            "no command 'simulat'; known: ablate, calibrate, compare, design, evaluate, predict, reproduce, simulate, "
+            "systems",
         ),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],

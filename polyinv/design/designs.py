@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import AnySystem, System, load_system
+from polyinv.design.chances import chances
 from polyinv.design.properties import Polymers, polymers_with_slopes, to_scale
 from polyinv.design.reach import Impossible, impossible
 from polyinv.design.search import NEAREST, STARTS, Preference, Task, apart, best, preferred, search, taken, together
@@ -87,7 +88,8 @@ class Designs:
         """A line for each design: recipe, properties of its polymer, and tolerances.
 
         ``<property>_per_<value>`` is by how many per cent Mn or the dispersity changes if the value of the recipe rises
-        by 1 °C, 2 % or 60 s.
+        by 1 °C, 2 % or 60 s; ``probability``, with what share of the coefficients that are possible the wishes are met,
+        see `polyinv.design.chances.chances`.
         """
         shown = self.shown
         table = pd.DataFrame(shown.recipes.numpy(), columns=list(self.system.targets))
@@ -96,6 +98,7 @@ class Designs:
             table["mmd_distance"] = self.task.distance(shown).numpy()
         for name, values in tolerances(shown, self.system).items():
             table[name] = values.numpy()
+        table["probability"] = chances(shown, self.task).numpy()
         table = significant(table, DIGITS)
         roles = self.roles if self.found is not None else ("nearest",)
         table.insert(0, "design", list(roles))

@@ -72,7 +72,11 @@ def to_physical(name: str, values: Tensor) -> Tensor:
 
 def polymers(unit: Tensor, system: System) -> Polymers:
     """Simulate the polymers of recipes (M, V), some 30 µs each."""
-    recipes = from_unit(unit, system)
+    return polymers_of(from_unit(unit, system), unit, system)
+
+
+def polymers_of(recipes: Tensor, unit: Tensor, system: System) -> Polymers:
+    """Simulate the polymers of recipes (M, V), which stand at points (M, V)."""
     seen = observe(recipes, system.chemistry, tolerance=TOLERANCE)
     return Polymers(unit, recipes, _values(seen, recipes), seen[:, CURVE])
 

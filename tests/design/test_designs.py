@@ -1,10 +1,13 @@
 """Designs make what is wished for, are distinct, and say what cannot be made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from polyinv.chemistry import load_system
+from polyinv.chemistry.system import Uncertainty
 from polyinv.cli import main
 from polyinv.design.designs import design
 from polyinv.design.properties import PROPERTIES, polymers, polymers_with_slopes
@@ -156,6 +159,13 @@ def test_other_systems_have_designs(system):
 def test_options_that_cannot_be_are_refused(options, said):
     with pytest.raises(InputError, match=said):
         design(**{"given": ["Mn=25000"]} | options)
+
+
+def test_wider_bands_are_met_more_probably_and_a_known_chemistry_for_sure():
+    narrow, wide = (design([f"Mn=25000±{band}%"], count=1).table()["probability"][0] for band in (2, 40))
+    assert 0 < narrow < 0.5 < wide <= 1
+    surely = replace(SYSTEM, uncertainty={name: Uncertainty(1e-6, 1e-3) for name in SYSTEM.uncertainty})
+    assert design(["Mn=25000±2%"], surely, count=1).table()["probability"][0] == 1
 
 
 def test_a_recipe_that_is_wholly_stated_is_simulated_and_judged():
