@@ -513,13 +513,13 @@ def calibrate(arguments: list[str]) -> None:
     measurement_errors(config.errors)
 
     from polyinv.calibrate.calibrate import calibrate as calibrate_system
-    from polyinv.calibrate.calibrate import check_uncalibrated, fits_of, paths_of
+    from polyinv.calibrate.calibrate import check_uncalibrated, fits_of
     from polyinv.calibrate.reading import read_own_runs
     from polyinv.calibrate.result import write_system
     from polyinv.report.laboratory import lines, page
 
     check_uncalibrated(system)
-    runs, _ = read_own_runs(paths_of(config.runs), system, config.errors)
+    runs = read_own_runs([Path(each).expanduser() for each in config.runs], system, config.errors)
     with counted("calibrating", "fits", fits_of(runs)) as advance:
         found = calibrate_system(runs, system, config.errors, advance)
     calibrated = write_system(found.fit, config.system, out)

@@ -38,6 +38,7 @@ from polyinv.instrument.errors import MeasurementErrors
 from polyinv.instrument.measure import observe as measured
 from polyinv.mmd import STEP
 from polyinv.posterior.exact import exact_posteriors
+from polyinv.r2 import r2
 from polyinv.runtime.files import written
 from polyinv.runtime.threads import one_thread
 from polyinv.simulate.observed import observe
@@ -142,11 +143,6 @@ def slower(chemistry: Chemistry, length: float) -> Chemistry:
     return replace(chemistry, **laws)
 
 
-def r2(true: Tensor, found: Tensor) -> list[float]:
-    """R² of each value."""
-    return (1 - (found - true).square().mean(0) / true.var(0, correction=0)).tolist()
-
-
 def answers(seen: Observations, system: System, true: Tensor, asked: list[int]) -> dict[str, float]:
     """R² of the closest recipes of polymers by a system's coefficients."""
     return answers_of(of_instrument(replace(seen, system=system)), system, true, asked)
@@ -206,13 +202,13 @@ def answers_of(given: Observations, system: System, true: Tensor, asked: list[in
     names = [name for at, name in enumerate(system.targets) if at in asked]
     with one_thread():
         found = closest(references(system), given.forgetting([*names, system.residual])).recipes
-    return dict(zip(names, [r2(true, found)[at] for at in asked], strict=True))
+    return dict(zip(names, r2(true, found)[asked].tolist(), strict=True))
 
 
 def real(path: str) -> None:
     """Calibrate the system MMA on real runs, each left out in turn; recipes of samples left out are asked for."""
     system = load_system("MMA")
-    runs, _ = read_own_runs([path], system)
+    runs = read_own_runs([path], system)
     whole = fit(LaboratoryModel(runs, Coordinates(system)))
     print(summary(left_out(whole)).round(3).to_string(index=False))
     print({name: round(value, 4) for name, value in whole.scatter.as_dict().items()})

@@ -1,8 +1,7 @@
 """Calibration from tables to a system's file, with what has to be said of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -16,7 +15,7 @@ from polyinv.calibrate.scatter import KINDS, NAMES
 from polyinv.chemistry import System
 from polyinv.chemistry.coordinates import Coordinates
 from polyinv.errors import InputError
-from polyinv.instrument.errors import SUFFIX, measurement_errors
+from polyinv.instrument.errors import measurement_errors
 
 MANY_TIMES = 3.0
 """Times what is usual from which on a scatter between runs is a contradiction."""
@@ -56,14 +55,6 @@ class Calibration:
     def still_prior(self) -> list[str]:
         """Coefficients that are known no better than before."""
         return still_prior(self.fit)
-
-    @property
-    def scatter(self) -> dict[str, float]:
-        """Standard deviations between runs in units, by their name; ``temperature`` in °C."""
-        found = self.fit.scatter.as_dict()
-        name = self.fit.model.coordinates.system.targets[2]
-        found["temperature"] *= self.fit.model.errors[name + SUFFIX].mean().item()
-        return found
 
     def warnings(self) -> list[str]:
         """What has to be said: contradictions, outlying runs, coefficients far from where they were."""
@@ -130,16 +121,3 @@ def check_uncalibrated(system: System) -> None:
 def fits_of(runs: Runs) -> int:
     """How many steps `calibrate` reports."""
     return 2 + (len(runs.names) if len(runs.names) > 1 else 0)
-
-
-def paths_of(given: Sequence[str]) -> list[Path]:
-    """Paths of tables, each of which has to be there.
-
-    Raises:
-        InputError: One is not.
-    """
-    paths = [Path(each).expanduser() for each in given]
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-    return paths

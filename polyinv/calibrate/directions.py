@@ -122,12 +122,9 @@ def _slopes(fit: Fit, recipe: Tensor, errors: MeasurementErrors) -> Tensor:
         assumed=errors,
     )
     model = LaboratoryModel(Runs(seen, torch.zeros(SAMPLES, dtype=torch.long), ("next",)), fit.model.coordinates)
-    theta = torch.zeros(model.parameters, dtype=torch.float64)
-    theta[: model.shared] = fit.theta[: model.shared]
-    shown = model(theta)
+    shown = model(model.as_stated(fit.theta))
     root = torch.linalg.cholesky(model.covariance(fit.scatter, shown.besides))
-    white = torch.linalg.solve_triangular(root, shown.slopes, upper=False) * model.weight.sqrt()[..., None]
-    white = white.flatten(0, 1)
+    white = model.whitened(root, shown.slopes)
     H = white.T @ white
     S = model.shared
     own = H[S:, S:] + torch.diag(model.precision(fit.scatter)[S:])

@@ -8,7 +8,6 @@ probable scatter for what is linear in the parameters there (type-II maximum lik
     \quad H = J^\top C^{-1} J + \Lambda, \quad b = J^\top C^{-1} r .
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from polyinv.calibrate.model import FARTHEST, LaboratoryModel, Shown
 from polyinv.calibrate.scatter import KINDS, WIDEST, Scatter
+from polyinv.instrument.errors import SUFFIX
 
 STEPS, ROUNDS = 40, 12
 """Most steps of a descent, and most turns."""
@@ -25,10 +25,6 @@ SETTLED, SETTLED_SCATTER = 1e-3, 0.05
 """A descent has arrived when a step lowers the cost by less, the turns when no scatter changes by more."""
 STUCK = 1e8
 """Damping at which no step lowers the cost."""
-
-
-def _silent(text: str) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,35 +52,35 @@ class Fit:
     converged: bool
 
     @property
+    def scatter_in_units(self) -> dict[str, float]:
+        """Standard deviations between runs by name; ``temperature``, relative to what is stated, in °C."""
+        found, temp = self.scatter.as_dict(), self.model.coordinates.system.targets[2]
+        return found | {"temperature": found["temperature"] * self.model.errors[temp + SUFFIX].mean().item()}
+
+    @property
     def covariance(self) -> Tensor:
         """Covariance of the parameters, (P, P), those that are shared in their standard deviations a priori."""
         return torch.cholesky_inverse(self.root)
 
 
-def fit(
-    model: LaboratoryModel, start: Fit | None = None, *, rounds: int = ROUNDS, say: Callable[[str], None] = _silent
-) -> Fit:
+def fit(model: LaboratoryModel, start: Fit | None = None, *, rounds: int = ROUNDS) -> Fit:
     """Fit a laboratory.
 
     Args:
         model: With its runs.
         start: Fit of some of the runs, or of more, whose shared parameters and scatter are started from.
         rounds: Turns at most; 0 keeps the scatter of the start.
-        say: Told what goes on.
     """
-    theta = torch.zeros(model.parameters, dtype=torch.float64)
-    scatter = Scatter.first()
+    theta, scatter = torch.zeros(model.parameters, dtype=torch.float64), Scatter.first()
     if start is not None:
-        theta[: model.shared] = start.theta[: model.shared]
-        scatter = start.scatter
+        theta, scatter = model.as_stated(start.theta), start.scatter
     theta, shown, cost, steps, arrived = descend(model, theta, scatter)
     settled = rounds == 0
-    for turn in range(rounds):
+    for _ in range(rounds):
         new = most_probable_scatter(model, theta, shown, scatter)
         change = (new.z - scatter.z).abs().amax().item()
         theta, shown, cost, more, arrived = descend(model, theta, new)
         scatter, steps = new, steps + more
-        say(f"turn {turn + 1}: {steps} steps, scatter changed by {change:.2f}")
         if change < SETTLED_SCATTER:
             settled = True
             break
@@ -131,8 +127,7 @@ def _inside(theta: Tensor, precision: Tensor) -> Tensor:
 
 
 def _cost(model: LaboratoryModel, theta: Tensor, shown: Shown, root: Tensor, precision: Tensor) -> float:
-    apart = torch.linalg.solve_triangular(root, (model.observed - shown.values)[..., None], upper=False)
-    apart = apart * model.weight.sqrt()[..., None]
+    apart = model.whitened(root, (model.observed - shown.values)[..., None])
     cost = apart.square().sum() + (precision * theta.square()).sum()
     return cost.item() if bool(cost.isfinite()) else float("inf")
 
@@ -142,7 +137,7 @@ def _normal(
 ) -> tuple[Tensor, Tensor]:
     """Precision H (P, P) a posteriori, and the direction downhill (P,)."""
     both = torch.cat([shown.slopes, (model.observed - shown.values)[..., None]], -1)
-    white = (torch.linalg.solve_triangular(root, both, upper=False) * model.weight.sqrt()[..., None]).flatten(0, 1)
+    white = model.whitened(root, both)
     slopes, apart = white[:, :-1], white[:, -1]
     return slopes.T @ slopes + torch.diag(precision), slopes.T @ apart - precision * theta
 
@@ -174,7 +169,7 @@ def _evidence(model: LaboratoryModel, theta: Tensor, shown: Shown, scatter: Scat
     root = torch.linalg.cholesky(model.covariance(scatter, shown.besides))
     about_zero = model.observed - shown.values + shown.slopes @ theta
     both = torch.cat([shown.slopes, about_zero[..., None]], -1)
-    white = (torch.linalg.solve_triangular(root, both, upper=False) * model.weight.sqrt()[..., None]).flatten(0, 1)
+    white = model.whitened(root, both)
     slopes, apart = white[:, :-1], white[:, -1]
     of_H = torch.linalg.cholesky(slopes.T @ slopes + torch.diag(precision))
     by = torch.linalg.solve_triangular(of_H, (slopes.T @ apart)[:, None], upper=False)

@@ -22,9 +22,7 @@ OUTLYING = 3.0
 
 def predicted(fitted: Fit, model: LaboratoryModel) -> Shown:
     """What runs should show by a fit to others: run as their recipes say."""
-    theta = torch.zeros(model.parameters, dtype=torch.float64)
-    theta[: model.shared] = fitted.theta[: model.shared]
-    return model(theta)
+    return model(model.as_stated(fitted.theta))
 
 
 def deviations(model: LaboratoryModel, shown: Shown) -> pd.DataFrame:

@@ -156,6 +156,21 @@ class LaboratoryModel:
         """What the runs deviate by, in units, among all parameters (P,), (R, 4)."""
         return theta[self.shared :].view(-1, len(OF_RUN))
 
+    def as_stated(self, theta: Tensor) -> Tensor:
+        """Parameters (P,) with those that runs share taken from others, and runs that were as their recipes say."""
+        found = theta.new_zeros(self.parameters)
+        found[: self.shared] = theta[: self.shared]
+        return found
+
+    def whitened(self, root: Tensor, part: Tensor) -> Tensor:
+        """What samples show (B, D, K), in independent numbers of unit variance, each with its weight, (B * D, K).
+
+        Args:
+            root: Cholesky factor of their covariance, (B, D, D), lower.
+            part: What is shown, or slopes of it.
+        """
+        return (torch.linalg.solve_triangular(root, part, upper=False) * self.weight.sqrt()[..., None]).flatten(0, 1)
+
     def precision(self, scatter: Scatter) -> Tensor:
         """Precision of the parameters a priori, (P,), given the scatter."""
         first = [int((self.runs.run == number).nonzero()[0]) for number in range(len(self.runs.names))]

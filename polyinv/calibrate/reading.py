@@ -19,7 +19,7 @@ CONDITIONS_DIFFER = 1e-3
 log = logging.getLogger(__name__)
 
 
-def read_own_runs(paths: Sequence[Path | str], system: System, errors: str = "ordinary") -> tuple[Runs, pd.DataFrame]:
+def read_own_runs(paths: Sequence[Path | str], system: System, errors: str = "ordinary") -> Runs:
     """Read the runs of a laboratory from one table or several.
 
     Args:
@@ -50,7 +50,7 @@ def read_own_runs(paths: Sequence[Path | str], system: System, errors: str = "or
     observations = Observations.from_table(table.assign(**{system.residual: residual}), system, errors)
     runs = Runs.of(observations, list(table[RUN]) if RUN in table else None)
     _say_what_is_missing(runs)
-    return runs, table
+    return runs
 
 
 def _check_units(table: pd.DataFrame, system: System, place: str) -> None:

@@ -32,9 +32,7 @@ def laboratory_of(fit: Fit) -> Laboratory:
     moved = model.instrument(fit.theta)
     prior = (*coordinates.sd, BROADENING, max(offset, 1e-6))
     covariance = fit.covariance[:kept, :kept].tolist()
-    scatter = fit.scatter.as_dict()
-    stated = model.errors[coordinates.system.targets[2] + "_error"].mean().item()
-    scatter["temperature"] *= stated
+    scatter = fit.scatter_in_units
     return Laboratory(
         len(model.runs.names),
         len(model.runs),

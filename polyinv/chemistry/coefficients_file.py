@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from polyinv.chemistry.kinetics import FRACTIONS
 from polyinv.chemistry.measures import (
     ENERGY,
     FIRST_ORDER,
@@ -160,7 +161,7 @@ def fractions_of(whole: Section, substances: dict[str, Section], *, mid_chain: b
     if found["f"]["value"] == 0:
         raise InputError(f"{sections['f'].at('value')} is 0; needs more, or no chain starts")
     absent = {"value": 0.0, "sd": None, "source": ""}
-    return {key: found.get(key, absent) for key in ("f", "d_ss", "d_st", "d_tt")}
+    return {key: found.get(key, absent) for key in FRACTIONS}
 
 
 def _fraction(given: Section) -> dict[str, Any]:

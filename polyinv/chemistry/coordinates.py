@@ -10,10 +10,9 @@ from functools import cached_property
 from math import exp, log
 from typing import Any
 
-from polyinv.chemistry.kinetics import GAS_CONSTANT, ZERO_CELSIUS, Arrhenius, Chemistry
+from polyinv.chemistry.kinetics import FRACTIONS, GAS_CONSTANT, ZERO_CELSIUS, Arrhenius, Chemistry
 from polyinv.chemistry.system import System, Uncertainty
 
-FRACTIONS = ("f", "d_ss", "d_st", "d_tt")
 ENERGY = " E_a"
 """Ends the name of the coordinate of an activation energy, in J/mol: ``k_p E_a``."""
 USUAL = {"k_d": 0.1, "k_p": 0.1, "k_bb": 0.3, "k_trM": 0.3, "f": 0.2, "d_ss": 0.5, "d_st": 0.5, "d_tt": 0.5}

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GAS_CONSTANT = 8.31446261815324  # J/mol/K
 ZERO_CELSIUS = 273.15  # K
+FRACTIONS = ("f", "d_ss", "d_st", "d_tt")
+"""Numbers of a chemistry that are shares: the efficiency, and what disproportionates of each termination."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.chemistry.coefficients_file import fractions_of, laws_of
+from polyinv.chemistry.kinetics import FRACTIONS
 from polyinv.chemistry.laboratory import INSTRUMENT, Laboratory
 from polyinv.chemistry.plausibility import check_rates, check_stationary
 from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
@@ -180,7 +181,7 @@ def _laboratory(whole: Section, laws: dict[str, dict[str, Any] | None]) -> dict[
     found = Laboratory.from_dict(whole.content["laboratory"], whole.at("laboratory"))
     for name in found.names:
         law = name.removesuffix(" E_a")
-        if law not in (*INSTRUMENT, "f", "d_ss", "d_st", "d_tt") and laws.get(law) is None:
+        if law not in (*INSTRUMENT, *FRACTIONS) and laws.get(law) is None:
             raise InputError(f"{whole.at('laboratory')}.names has {quoted(name)}, which is no coefficient of this file")
     return {"laboratory": found.as_dict()}
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 
 from polyinv.calibrate.calibrate import Calibration
 from polyinv.calibrate.left_out import summary
 from polyinv.calibrate.scatter import KINDS
 from polyinv.chemistry import System
-from polyinv.chemistry.kinetics import ZERO_CELSIUS, Arrhenius
+from polyinv.chemistry.kinetics import FRACTIONS, Arrhenius
 from polyinv.mmd import LOG_M
 from polyinv.report.figures import BLUE, GREY, ORANGE
 from polyinv.report.html import Section, report
@@ -124,7 +125,7 @@ def _scatter(found: Calibration) -> list[str]:
 
 
 def _scatter_table(found: Calibration) -> pd.DataFrame:
-    values = found.scatter
+    values = found.fit.scatter_in_units
     rows = [(kind.words, values[kind.name], UNITS.get(kind.name, "")) for kind in KINDS]
     return pd.DataFrame(rows, columns=["what", "sd", "unit"])
 
@@ -162,7 +163,7 @@ def _coefficients(before: System, after: System) -> pd.DataFrame:
                 float(np.log(ratio)),
             ]
         )
-    for name in ("f", "d_ss", "d_st", "d_tt"):
+    for name in FRACTIONS:
         if name in after.uncertainty and name in after.sources:
             was, now = getattr(before.chemistry, name), getattr(after.chemistry, name)
             stated = before.uncertainty.get(name)
@@ -173,7 +174,7 @@ def _coefficients(before: System, after: System) -> pd.DataFrame:
 
 
 def _at(law: Arrhenius, temp: float) -> float:
-    return float(law.A * np.exp(-law.E_a / (8.31446261815324 * (temp + ZERO_CELSIUS))))
+    return law(torch.tensor(temp, dtype=torch.float64)).item()
 
 
 def _directions(found: Calibration) -> pd.DataFrame:

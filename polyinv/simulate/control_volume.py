@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, RateCoefficients
+from polyinv.chemistry.kinetics import FRACTIONS
 from polyinv.errors import InputError
 from polyinv.simulate import deterministic, solvers
 from polyinv.simulate.snapshots import check_runs, conditions_in_words
@@ -113,7 +114,7 @@ def _check_coefficients(chemistry: Chemistry, k: RateCoefficients, conditions: T
                 f"{field.name} of {chemistry.name} is {getattr(k, field.name)[run].item():g} at "
                 f"{conditions[run, 2].item():g} °C; rate coefficients have to be finite and not negative"
             )
-    for name in ("f", "d_ss", "d_st", "d_tt"):
+    for name in FRACTIONS:
         if not 0 <= getattr(chemistry, name) <= 1:
             raise InputError(f"{name} of {chemistry.name} is {getattr(chemistry, name):g}; needs 0 to 1")
 
