@@ -44,7 +44,7 @@ def score_densities(y: Tensor, posterior: "RecipePosterior") -> pd.DataFrame:
         held = (marginal.cdf(true) - 0.5).abs() <= INTERVAL / 2
         rows.append((name, COVERAGE, held.double().mean().item()))
     if rows:
-        whole = -(posterior.log_prob(y) + (width * is_open).sum(-1)).mean().item()
+        whole = -(posterior.log_prob(y) + posterior.log_volume).mean().item()
         covered = torch.tensor([value for _, metric, value in rows if metric == COVERAGE]).mean().item()
         rows += [(GLOBAL, NLL, whole), (GLOBAL, COVERAGE, covered)]
     return pd.DataFrame(rows, columns=["target", "metric", "value"]).assign(member=ENSEMBLE)

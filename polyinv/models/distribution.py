@@ -157,6 +157,12 @@ class RecipePosterior(Distribution):
         return torch.where(self.exactly, self._known, z * scaling.std + scaling.mean)
 
     @property
+    def log_volume(self) -> Tensor:
+        """Logarithm (B,) of the volume of the box of what is open: a density is that much larger in the unit box."""
+        low, high = box(self.system)
+        return ((high - low).log() * ~self.exactly).sum(-1)
+
+    @property
     def mean(self) -> Tensor:
         """Means (B, V), those of the marginals."""
         return torch.stack([self.marginal(name).mean for name in self.names], dim=-1)

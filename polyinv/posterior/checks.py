@@ -72,8 +72,7 @@ def diagnosed(model: Posterior, observations: Observations, recipes: Tensor, sam
     densities = torch.cat(list(_by_parts(posterior, drawn))), posterior.log_prob(recipes)
     known = posterior.exactly
     truths = torch.where(known, drawn[0], recipes)
-    # In the unit box a density is as many times larger as the box of what is open is wide.
-    nll = -(densities[1] + ((high - low).log() * ~known).sum(-1))
+    nll = -(densities[1] + posterior.log_volume)
     found = diagnose(
         ((drawn - low) / (high - low)).clamp(0, 1),
         ((truths - low) / (high - low)).clamp(0, 1),
