@@ -1,6 +1,5 @@
 """What the command line of designs needs: a curve from a file, kinetic Monte Carlo, a page."""
 
-import logging
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from polyinv.data.source import simulate_table
 from polyinv.design.designs import Designs
 from polyinv.design.wishes import PROPERTIES
 from polyinv.errors import InputError
+from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP
 from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
@@ -20,8 +20,6 @@ from polyinv.simulate.sampling import check_chains
 
 SEED = 1
 """Of the kinetic Monte Carlo."""
-
-log = logging.getLogger(__name__)
 
 
 def curve_of(file: str, system: System) -> Tensor:
@@ -51,7 +49,7 @@ def simulated_again(table: pd.DataFrame, found: Designs, chains: float) -> pd.Da
     values = {"Mn": made["Mn"], "Mw": made["Mw"], "D": made["Mw"] / made["Mn"]}
     values["conversion"] = 1 - made[system.residual] / made[system.targets[0]]
     again = {f"{name}_kmc": values[name].to_numpy() for name in PROPERTIES if name in values}
-    again["mmd_distance_kmc"] = (STEP / 2 * (curves - wanted).abs().sum(-1)).numpy()
+    again["mmd_distance_kmc"] = distance(curves, wanted).numpy()
     return table.assign(**again)
 
 

@@ -12,11 +12,11 @@ from polyinv.chemistry import AnySystem, System, load_system
 from polyinv.design.chances import chances
 from polyinv.design.properties import Polymers, polymers_with_slopes, to_scale
 from polyinv.design.reach import Impossible, impossible
-from polyinv.design.search import NEAREST, STARTS, Preference, Task, apart, best, preferred, search, taken, together
+from polyinv.design.search import NEAREST, STARTS, Preference, Task, best, preferred, search, taken, together
 from polyinv.design.wishes import PROPERTIES, Wish, known_name, wishes
 from polyinv.errors import InputError
 from polyinv.predict.fits import DIGITS, significant
-from polyinv.simulate.recipes import from_unit, to_unit, unit_slopes
+from polyinv.simulate.recipes import farthest_apart, from_unit, to_unit, unit_slopes
 
 MOST = 100
 """Designs of one call."""
@@ -163,7 +163,9 @@ def design(
     if not len(met):
         nearest = with_slopes(taken(near, torch.tensor([0])), found)
         return Designs(task, None, (), impossible(task) if task.wishes else None, nearest, of_recipe)
-    near = with_slopes(taken(near, met), found)
+    near = taken(near, met)
+    if robust or preferences:
+        near = with_slopes(near, found)
     if robust:
         spread = torch.stack(list(tolerances(near, found).values()), 1).square().sum(1)
         near = taken(near, spread.argsort())
@@ -171,7 +173,7 @@ def design(
         names = tuple(each.name for each in preferences)
         return replace(_front(task, near, preferences, count), of_recipe=of_recipe, trade_off=names)
     rest = together(_end(task, near, preferences[0]), near) if preferences else near
-    rows = apart(_scaled(rest.unit, task), count)
+    rows = farthest_apart(_scaled(rest.unit, task), count)
     first = "nearest" if not robust else "most robust"
     names = (preferences[0].words if preferences else first, *("distinct" for _ in rows[1:]))
     return Designs(task, with_slopes(taken(rest, rows), found), names[: len(rows)], of_recipe=of_recipe)
@@ -192,7 +194,7 @@ def _end(task: Task, near: Polymers, preference: Preference) -> Polymers:
     value, _ = preferred(near, preference, task.system)
     order = value.argsort()
     found, least = taken(near, order[:1]), value[order[0]].item()
-    for row in order[apart(near.unit[order], BETTER)].tolist():
+    for row in order[farthest_apart(near.unit[order], BETTER)].tolist():
         reached = best(task, preference, near.unit[row])
         if reached is not None and (now := preferred(reached, preference, task.system)[0].item()) < least:
             found, least = reached, now
@@ -211,17 +213,17 @@ def _front(task: Task, near: Polymers, preferences: Sequence[Preference], count:
     first, second = preferences
     ends = [_then(task, _end(task, near, one), one, other) for one, other in ((first, second), (second, first))]
     levels = [preferred(each, second, task.system)[0].item() for each in ends]
-    parts, known = list(ends), together(*ends, near)
+    parts, known = list(ends), with_slopes(together(*ends, near), task.system)
+    reached = preferred(known, second, task.system)[0]
     for share in np.linspace(0, 1, max(2, count))[1:-1]:
         level = levels[0] + (levels[1] - levels[0]) * float(share)
         bounded = _bounded(task, second, level)
         if bounded is None:
             continue
-        slopes = with_slopes(known, task.system)
-        enough = (preferred(slopes, second, task.system)[0] <= level + 1e-9).nonzero()[:, 0]
+        enough = (reached <= level + 1e-9).nonzero()[:, 0]
         if not len(enough):
             continue
-        parts.append(_end(bounded, taken(slopes, enough), first))
+        parts.append(_end(bounded, taken(known, enough), first))
     whole = with_slopes(together(*parts), task.system)
     values = torch.stack([preferred(whole, each, task.system)[0] for each in preferences], 1)
     beaten = ((values[None] <= values[:, None] + 1e-9).all(-1) & (values[None] < values[:, None] - 1e-6).any(-1)).any(1)

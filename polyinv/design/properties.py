@@ -5,7 +5,6 @@ the peak, the conversion as it is. Recipes are points of [-1, 1], see `polyinv.s
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +18,6 @@ from polyinv.simulate.recipes import from_unit, unit_slopes
 
 TOLERANCE = 1e-5
 """Of the solver."""
-SMALLEST = 1e-9
-"""Of a curve whose root has a slope."""
 RESIDUAL, MN, MW, CURVE = 0, 1, 2, slice(3, None)
 """Of the observed numbers."""
 
@@ -115,8 +112,3 @@ def _peak_slopes(curves: Tensor, slopes: Tensor) -> Tensor:
     leaf = curves.detach().requires_grad_()
     (by,) = torch.autograd.grad(_peak(leaf).sum(), leaf)
     return (by[:, :, None] * slopes).sum(1)
-
-
-def names(system: System) -> Sequence[str]:
-    """Everything that may be wished for or preferred: properties, and values of the recipe."""
-    return (*PROPERTIES, *system.targets)

@@ -11,10 +11,12 @@ from torch.quasirandom import SobolEngine
 from polyinv.chemistry import System
 from polyinv.design.properties import Polymers, polymers, polymers_with_slopes, to_scale
 from polyinv.design.wishes import PROPERTIES, WITHIN, Wish
+from polyinv.domain.closest import damped
 from polyinv.errors import InputError
+from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.recipes import to_unit, unit_slopes
+from polyinv.simulate.recipes import farthest_apart, to_unit, unit_slopes
 
 POOL, STARTS, STEPS = 4096, 48, 25
 """Recipes that are tried first, how many of them are gone on from, and most steps of a descent."""
@@ -32,6 +34,8 @@ AS_NEAR = 1.25
 """Times the distance of the nearest recipe that others may be from a curve that no recipe makes."""
 CURVE = 0.003
 """Deviation of the root of a curve's mass that counts as one in a descent."""
+SCALE = STEP**0.5 / CURVE
+"""Of the roots of curves, in such deviations."""
 SMALLEST = 1e-9
 """Of a curve whose root has a slope."""
 
@@ -125,7 +129,7 @@ class Task:
         """Share of the mass (M,) of polymers that lies elsewhere than in the curve to be made; 0 without one."""
         if self.curve is None:
             return torch.zeros(len(found), dtype=torch.float64)
-        return STEP / 2 * (found.curves - self.curve).abs().sum(-1)
+        return distance(found.curves, self.curve)
 
     def meets(self, found: Polymers) -> Tensor:
         """Whether the polymers of M recipes meet all wishes, and make the curve, (M,)."""
@@ -152,17 +156,19 @@ class Task:
         if self.curve is None:
             return apart, by
         root = found.curves.clamp(min=SMALLEST).sqrt()
-        scale = STEP**0.5 / CURVE
-        of_curve = (root - self.curve.clamp(min=SMALLEST).sqrt()) * scale
-        return torch.cat([apart, of_curve], 1), torch.cat([by, found.curve_slopes / (2 * root)[..., None] * scale], 1)
+        of_curve = self._of_curve(found, self.curve)
+        return torch.cat([apart, of_curve], 1), torch.cat([by, found.curve_slopes / (2 * root)[..., None] * SCALE], 1)
+
+    @staticmethod
+    def _of_curve(found: Polymers, wanted: Tensor) -> Tensor:
+        """Deviations (M, 100) of the roots of curves from that of one."""
+        root, other = (each.clamp(min=SMALLEST).sqrt() for each in (found.curves, wanted))
+        return (root - other) * SCALE
 
     def cost(self, found: Polymers) -> Tensor:
         """Sum of squares (M,) that a descent lowers."""
         squares = self.missed(found).square().sum(-1)
-        if self.curve is None:
-            return squares
-        root, wanted = (each.clamp(min=SMALLEST).sqrt() for each in (found.curves, self.curve))
-        return squares + (root - wanted).square().sum(-1) * STEP / CURVE**2
+        return squares if self.curve is None else squares + self._of_curve(found, self.curve).square().sum(-1)
 
     def from_aims(self, found: Polymers) -> Tensor:
         """How far (M,) polymers are from the middle of the bands, in tolerances."""
@@ -183,16 +189,6 @@ def together(*parts: Polymers) -> Polymers:
     return Polymers(*joined)
 
 
-def apart(unit: Tensor, count: int, first: int = 0) -> Tensor:
-    """Numbers of points (M, V) that lie far apart, at most ``count``: always the one farthest from those before it."""
-    chosen = [first]
-    away = (unit - unit[first]).square().sum(-1)
-    while len(chosen) < min(count, len(unit)) and away.max() > 0:
-        chosen.append(int(away.argmax()))
-        away = away.minimum((unit - unit[chosen[-1]]).square().sum(-1))
-    return torch.tensor(chosen)
-
-
 @one_thread()
 def search(task: Task, starts: int = STARTS) -> Polymers:
     """Recipes, each with its polymer, that come as near to the wishes as a descent from ``starts`` places gets.
@@ -202,7 +198,7 @@ def search(task: Task, starts: int = STARTS) -> Polymers:
     tried = polymers(task.points(), task.system)
     cost = task.cost(tried)
     near = cost.argsort()[: NEAREST * starts]
-    chosen = near[apart(tried.unit[near], starts)]
+    chosen = near[farthest_apart(tried.unit[near], starts)]
     found = descend(task, tried.unit[chosen])
     task = task.as_near_as(found)
     met = task.meets(tried).nonzero()[:, 0]
@@ -224,9 +220,7 @@ def descend(task: Task, unit: Tensor) -> Polymers:
         walled = ((point >= task.high) & (downhill > 0)) | ((point <= task.low) & (downhill < 0))
         kept = slopes * (~walled)[:, None, :]
         normal = kept.mT @ kept
-        size = normal.diagonal(dim1=-2, dim2=-1)
-        held = normal + torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
-        step = torch.linalg.solve(held, (downhill * ~walled)[..., None])[..., 0]
+        step = damped(normal, downhill * ~walled, damping)
         ahead = polymers_with_slopes((point + step).clamp(task.low, task.high), task.system)
         new, new_slopes = task.residuals(ahead)
         better = new.square().sum(-1) < cost

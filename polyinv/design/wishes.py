@@ -46,11 +46,6 @@ class Wish:
     high: float
     text: str
 
-    @property
-    def aim(self) -> float | None:
-        """Middle of the band; None of an open one."""
-        return (self.low + self.high) / 2 if math.isfinite(self.low) and math.isfinite(self.high) else None
-
 
 def wishes(given: Sequence[str], system: System) -> list[Wish]:
     """Parse wishes for a polymer and its recipe.

@@ -448,11 +448,16 @@ class _Problem:
         free[:, :count] &= ~stuck
         slopes, downhill = slopes * free[:, None, :], downhill * free
         normal = slopes.mT @ slopes + torch.diag_embed(priors.square() * free)
-        size = normal.diagonal(dim1=-2, dim2=-1)
-        held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
-        change = torch.linalg.solve(normal + held, downhill)
+        change = damped(normal, downhill, damping)
         moved = found.nuisances + change[:, count:]
         return (unit + change[:, :count]).clamp(-1, 1), moved.clamp(-WIDEST, WIDEST)
+
+
+def damped(normal: Tensor, downhill: Tensor, damping: Tensor) -> Tensor:
+    """Step (M, U) of Levenberg and Marquardt: of normal equations (M, U, U), downhill (M, U), damped by (M,)."""
+    size = normal.diagonal(dim1=-2, dim2=-1)
+    held = torch.diag_embed(damping[:, None] * size + 1e-9 * size.amax(-1, keepdim=True) + 1e-12)
+    return torch.linalg.solve(normal + held, downhill)
 
 
 def observed_numbers(observations: Observations) -> Tensor:

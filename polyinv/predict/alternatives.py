@@ -61,13 +61,14 @@ def alternatives(found: Fits, count: int) -> pd.DataFrame:
 
 def _apart(samples: "Tensor", density: "Tensor", count: int) -> "Tensor":
     """Recipes (count, V) of samples (S, V): the one nearest to their mean, then always the one farthest from all."""
+    import torch
+
+    from polyinv.simulate.recipes import farthest_apart
+
     dense = density.argsort(descending=True)[: max(count, round(DENSE * len(samples)))]
     kept = samples[dense]
     spread = kept.std(0)
     scaled = kept / spread.where(spread > 0, 1.0)
-    chosen = [int((scaled - scaled.mean(0)).square().sum(-1).argmin())]
-    away = (scaled - scaled[chosen[0]]).square().sum(-1)
-    while len(chosen) < count:
-        chosen.append(int(away.argmax()))
-        away = away.minimum((scaled - scaled[chosen[-1]]).square().sum(-1))
-    return kept[chosen]
+    middle = int((scaled - scaled.mean(0)).square().sum(-1).argmin())
+    chosen = farthest_apart(scaled, count, middle)
+    return kept[torch.nn.functional.pad(chosen, (0, count - len(chosen)))]  # fewer only where samples coincide

@@ -86,6 +86,23 @@ def unit_slopes(recipes: Tensor, system: System) -> Tensor:
     return torch.where(_logarithmic(system), recipes * (high / low).log(), high - low) / 2
 
 
+def farthest_apart(points: Tensor, count: int, first: int = 0) -> Tensor:
+    """Numbers of points (N, V) that lie far apart, at most ``count``: always the one farthest from those before it.
+
+    Fewer where all others coincide with one of them.
+
+    Example:
+        >>> farthest_apart(torch.tensor([[0.0], [1.0], [5.0], [0.0]]), 3).tolist()
+        [0, 2, 1]
+    """
+    chosen = [first]
+    away = (points - points[first]).square().sum(-1)
+    while len(chosen) < min(count, len(points)) and away.max() > 0:
+        chosen.append(int(away.argmax()))
+        away = away.minimum((points - points[chosen[-1]]).square().sum(-1))
+    return torch.tensor(chosen)
+
+
 def _logarithmic(system: System) -> Tensor:
     return torch.tensor([quantity.logarithmic for quantity in system.recipe])
 
