@@ -15,7 +15,7 @@ from polyinv.calibrate.runs import Runs
 from polyinv.calibrate.scatter import Scatter
 from polyinv.chemistry.coordinates import Coordinates
 from polyinv.chemistry.kinetics import Chemistry
-from polyinv.domain.closest import where_measured
+from polyinv.domain.least_squares import where_measured
 from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
 from polyinv.instrument.expected import CURVE, MN, MW, ExpectedMeasurement
 from polyinv.instrument.exports import span

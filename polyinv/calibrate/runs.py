@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from polyinv.data.observations import Observations
-from polyinv.domain.closest import where_measured
+from polyinv.domain.least_squares import where_measured
 from polyinv.errors import InputError
 from polyinv.quantities import MEANS
 

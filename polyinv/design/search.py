@@ -11,7 +11,7 @@ from torch.quasirandom import SobolEngine
 from polyinv.chemistry import System
 from polyinv.design.properties import Polymers, polymers, polymers_with_slopes, to_scale
 from polyinv.design.wishes import PROPERTIES, WITHIN, Wish
-from polyinv.domain.closest import damped
+from polyinv.domain.least_squares import damped
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP

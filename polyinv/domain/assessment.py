@@ -21,7 +21,8 @@ from torch import Tensor
 from polyinv.chemistry import System
 from polyinv.data.observations import QUANTITIES, Observations
 from polyinv.data.patterns import RESIDUAL
-from polyinv.domain.closest import CURVE, MN, MW, Fit, References, fit, names_of_deviations, observed_numbers
+from polyinv.domain.closest import Fit, References, fit, names_of_deviations
+from polyinv.domain.least_squares import CURVE, MN, MW, observed_numbers
 from polyinv.domain.recipe_box import GUESSED, known_outside_box
 from polyinv.domain.residual import residual_meant
 from polyinv.errors import InputError

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from polyinv.data.observations import Observations
-from polyinv.domain.closest import MONOMER, TOLERANCE
+from polyinv.domain.least_squares import MONOMER, TOLERANCE
 from polyinv.instrument.errors import OF_CONVERSION, SUFFIX
 from polyinv.simulate.observed import observe
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from polyinv.data.observations import EXACT, Observations
 from polyinv.domain.assessment import closest
-from polyinv.domain.closest import observed_numbers
+from polyinv.domain.least_squares import observed_numbers
 from polyinv.errors import InputError
 from polyinv.evaluation.information import noise_of_one_chain
 from polyinv.instrument.curve import ends_at

@@ -24,7 +24,8 @@ from polyinv.domain.assessment import (
     limits,
     references,
 )
-from polyinv.domain.closest import CURVE, _rooted, _slopes_of_root, fit
+from polyinv.domain.closest import fit
+from polyinv.domain.least_squares import CURVE, rooted, slopes_of_root
 from polyinv.mmd import LOG_M, unit_area
 from polyinv.quantities import MMD
 
@@ -133,8 +134,8 @@ def test_a_curve_is_judged_where_it_was_measured(table, lowest):
 def test_slopes_of_the_fit_are_those_of_its_curve(rng):
     fitted, slopes = (torch.from_numpy(rng.random(shape)) for shape in ((3, 103), (3, 103, 4)))
     for at in range(4):
-        _, expected = jvp(lambda seen: _rooted(seen)[:, CURVE], fitted, slopes[:, :, at])
-        torch.testing.assert_close(_slopes_of_root(fitted, slopes)[..., at], expected)
+        _, expected = jvp(lambda seen: rooted(seen)[:, CURVE], fitted, slopes[:, :, at])
+        torch.testing.assert_close(slopes_of_root(fitted, slopes)[..., at], expected)
 
 
 @pytest.mark.parametrize("given", ["composite", "mmd", "means", "mmd+temp+time"])
