@@ -125,8 +125,8 @@ class Likelihood:
         measured = nodes if whole else _between_ends(seen[CURVE], errors)
         of_means = {name: _own(observation, name) for name in MEANS}
         stated = stated_noise(seen, measured, errors["noise"].item(), (of_means["Mn"], of_means["Mw"]))
-        kinetics = Kinetics.of(observation, best, expected, origin, measured)
-        noise = Noise(seen, through @ chain @ through.T, stated + kinetics.scatter)
+        kinetics = Kinetics.of(observation, best, expected, origin, measured[None])
+        noise = Noise(seen, through @ chain @ through.T, stated + kinetics.scatter[0])
 
         given[CURVE] = nodes & whole
         given[: CURVE.start] &= torch.tensor([False, *(not whole or of_means[name] > 0 for name in MEANS)])
@@ -137,7 +137,7 @@ class Likelihood:
         many = ANY_CHAINS
         if chains is not None:
             told, many = chains, torch.tensor([chains], dtype=values.dtype)
-        white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T + kinetics.covariance)
+        white, share = noise.white(noise.combinations(given, told), told, slopes @ slopes.T + kinetics.covariance[0])
         return cls(
             forward,
             expected,
@@ -260,9 +260,9 @@ class Residual:
             0.0 if sd <= EXACT * LEAST[name] else sd
             for name, sd in (("residual", relative), ("conversion", columns[OF_CONVERSION].item()))
         )
-        conversion = kinetics.conversion(conversion)
+        conversion = kinetics.conversion(torch.tensor(conversion, dtype=torch.float64)).item()
         nothing = observed < NOTHING_LEFT * conversion * charged
-        opened = kinetics.covariance[0]
+        opened = kinetics.covariance[0, 0]
         shared = opened @ white if kinetics.is_open else None
         return cls(observed, relative, conversion, chain[0].item(), chain @ white, nothing, opened[0].item(), shared)
 

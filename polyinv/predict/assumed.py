@@ -21,7 +21,7 @@ def say_laboratory(system: System) -> None:
     assert laboratory is not None
     log.info(
         "kinetics of %s, calibrated on %d runs: molar masses are corrected by %+.1f %%, broadening is %.3f decades; "
-        "what the runs left open is in the intervals of answers that are sharpened",
+        "what the runs left open is in errors and intervals",
         system.name,
         laboratory.runs,
         -100 * laboratory.offset,

@@ -83,7 +83,7 @@ def _deviating_alike(assessments: pd.DataFrame) -> list[str]:
         return [""] * len(deviating)
     log.warning(
         "%d of %d rows are not inside: kinetics or instrument differ from those that the model has learned; polyinv "
-        "compare puts reactions whose recipes you know beside what the system says",
+        "compare puts reactions whose recipes you know beside what the system says, polyinv calibrate fits it to them",
         deviating.sum(),
         len(deviating) - explained,
     )

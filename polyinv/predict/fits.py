@@ -15,6 +15,7 @@ from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 from polyinv.models import InverseModel, Posterior
 from polyinv.predict.answers import with_warnings
+from polyinv.predict.kinetics import LITERATURE, SAID, has_learned
 from polyinv.quantities import CHAINS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.progress import counted
@@ -38,8 +39,6 @@ DIGITS = 7
 """Significant digits of recipes and of what they make."""
 SEED = 0
 """Of all samples: the same row always has the same."""
-SAID = (0.68, 0.95)
-"""Shares of the errors that `polyinv.models.coverage` states."""
 
 log = logging.getLogger(__name__)
 
@@ -173,12 +172,15 @@ def _to_be_sharpened(model: Posterior, observations: "Observations", sharpen: bo
 def unlearned(model: InverseModel, observations: "Observations") -> "Tensor":
     """Which of B observations a posterior model has not learned, (B,).
 
-    Their errors are larger or their chains fewer than any that it was trained on, or the whole recipe is stated.
+    Their errors are larger or their chains fewer than any that it was trained on, the whole recipe is stated, or their
+    system has other coefficients.
     """
     import torch
 
     from polyinv.domain.words import beyond_training
 
+    if not has_learned(model, observations.system):
+        return torch.ones(len(observations), dtype=torch.bool)
     strange = (~observations.recipe.isnan()).all(-1)
     return torch.stack([strange, *(each.rows for each in beyond_training(model, observations))]).any(0)
 
@@ -243,8 +245,9 @@ def only_inside(answers: pd.DataFrame, found: Fits) -> pd.DataFrame:
     if strange.any():
         said = "%d of %d rows: no recipe of the box fits all that is given; no interval and no error is stated"
         log.warning(said, strange.sum(), len(strange))
-    names = ("low", "median", "high", "rmse", "error_95")
+    names = ("low", "median", "high", "rmse", LITERATURE, "error_95")
     ends = [f"{name}_{end}" for name in found.system.targets for end in names]
+    ends = [name for name in ends if name in answers]
     answers = answers.assign(**{name: answers[name].where(~outside) for name in ends})
     return with_warnings(answers, ["no recipe of the box fits all that is given" if each else "" for each in strange])
 

@@ -27,6 +27,7 @@ from polyinv.predict.assumed import say_errors, say_laboratory
 from polyinv.predict.checks import checked
 from polyinv.predict.conversion import CONVERSION, with_conversion
 from polyinv.predict.fits import DIGITS, INTERVAL, Fits, fits, only_inside, significant, with_intervals
+from polyinv.predict.kinetics import with_kinetics
 from polyinv.predict.known import check_asked, errors_of, stated, values_of
 from polyinv.predict.rows import observed
 from polyinv.runtime.collection import uncollected
@@ -99,7 +100,9 @@ class Predictor:
             - the recipe, known values as given, and ``inputs``, what it was answered from;
             - ``<value>_spread``, the standard deviation between the members of an ensemble; of a conditional model
               also ``<value>_rmse``, the typical error of what is answered from these inputs with their errors, which
-              68 % of answers stay below, and ``<value>_error_95``, which 95 % do;
+              68 % of answers stay below, ``<value>_rmse_literature``, the same with coefficients as uncertain as in the
+              literature, and ``<value>_error_95``, which 95 % do;
+            - ``kinetics``, those that the answer rests on: of the literature, or calibrated;
             - ``applicability``, ``distance`` and ``reason``, see `polyinv.domain.assessment.assess`;
             - ``mmd_distance``, the total variation distance between the observed curve and that of the answered recipe,
               simulated, and ``mmd_distance_replicate``, that of a replicate of this recipe at 1e6 chains;
@@ -185,10 +188,12 @@ class Predictor:
             answers = from_what_is_known(self.model, self.folder, observations, sharpened)
             if found is not None:
                 answers = with_intervals(answers, found, interval)
+            answers = with_kinetics(answers, observations, self.model, self.folder, found, interval)
             say_errors(observations, self.model, self.folder)
         else:
             observations = with_means(observations, self.model.columns)
             answers = from_all(self.model, self.folder, observations)
+            answers = with_kinetics(answers, observations, self.model, self.folder, None, interval)
             targets = self.model.system.targets
             known = [name for name, given in zip(targets, (~observations.recipe.isnan()).any(0), strict=True) if given]
             if known:
