@@ -509,6 +509,8 @@ def calibrate(arguments: list[str]) -> None:
         raise InputError(f"--out is {out}; needs the name of a new .yaml file")
     check_new(out)
     if config.report is not None:
+        if Path(config.report).suffix != ".html":
+            raise InputError(f"--report is {config.report}; needs the name of a new .html file")
         check_new(config.report)
     measurement_errors(config.errors)
 
