@@ -4,7 +4,6 @@ What takes seconds to import (torch, lightning, scikit-learn) is imported by wha
 the input files have been refused or accepted.
 """
 
-import argparse
 import io
 import logging
 import os
@@ -32,6 +31,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
+from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
@@ -47,13 +47,17 @@ log = logging.getLogger("polyinv")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for input that cannot be used, 130 if interrupted."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit code.
+
+    It is 0, 2 for input that cannot be used, 1 for a fault of polyinv's own, 130 if interrupted
+    (`docs/reference/errors.md`). Errors end in one line; ``--debug`` prints the traceback before.
+    """
+    arguments, debug = without_debug(list(sys.argv[1:] if arguments is None else arguments))
     try:
         arguments, imported = taken_out(arguments)
         if not arguments or arguments[0] in ("-h", "--help"):
             print(_usage())
-            return 0 if arguments else 2
+            return 0 if arguments else REFUSED
         if arguments[0] == "--version":
             print(f"polyinv {__version__}")
             return 0
@@ -67,12 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (InputError, argparse.ArgumentError, OSError) as error:
-        print(f"polyinv: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("polyinv: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        return refused(error, debug)
     return 0
 
 
@@ -659,6 +662,7 @@ def _parser(name: str, command: Callable) -> Parser:
     parser.add_argument(
         "--import", metavar="FILE", help="Python file that adds a network, a model or a split of your own"
     )
+    parser.add_argument(DEBUG, action="store_true", help="show where an error comes from")
     return parser
 
 

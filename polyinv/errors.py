@@ -1,11 +1,14 @@
 """Error that a user can cause: the command line prints its message as a single line and exits with code 2."""
 
+import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 QUOTED = 80
 """Characters of a value that an error quotes, at most."""
+LISTED, NEAREST = 200, 3
+"""Characters of a list of choices, at most; of a longer one so many are named."""
 
 
 class InputError(ValueError):
@@ -20,7 +23,28 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
         no split 'by_recepie'; known: by_recipe, random_rows
     """
     called = repr(quoted(name)) if isinstance(name, str) else quoted(name)
-    return InputError(f"no {kind} {called}; known: {', '.join(sorted(known))}")
+    return InputError(f"no {kind} {called}; {choices([str(name)], known)}")
+
+
+def choices(asked: Sequence[str], known: Iterable[str]) -> str:
+    """Name the choices: all, or of many those that are most like what was asked for.
+
+    Example:
+        >>> choices(["n_estimatorz"], ["model.n_estimators", "model.seed", *(f"data.{i}.chains" for i in range(30))])
+        'nearest: model.n_estimators, model.seed, data.0.chains, of 32'
+    """
+    names = sorted(known)
+    listed = ", ".join(names)
+    if len(listed) <= LISTED:
+        return f"known: {listed}"
+    near = sorted(names, key=lambda name: -max(_alike(each, name) for each in asked))[:NEAREST]
+    return f"nearest: {', '.join(near)}, of {len(names)}"
+
+
+def _alike(asked: str, name: str) -> float:
+    """How alike two names are, 0 to 1, the second perhaps without the sections that its key lies in."""
+    parts = (name, name.rpartition(".")[2])
+    return max(difflib.SequenceMatcher(None, asked.lower(), part.lower()).ratio() for part in parts)
 
 
 def quoted(value: Any) -> str:

@@ -15,6 +15,12 @@ from polyinv.quantities import MMD
 _NO_NUMBERS = (bool, np.bool_, datetime.date, datetime.time, datetime.timedelta)
 AREA_TOLERANCE = 0.02
 """How far the area under a distribution may be from one."""
+MOST = {"mol/L": 1e5, "°C": 1e4, "s": 1e9, "g/mol": 1e10}
+"""By unit, what no quantity exceeds, be it written in a thousandth of the unit."""
+MOST_OF_ALL = 1e9
+"""Of everything else."""
+MORE_THAN_CHARGED, ANOTHER_UNIT = 1.1, 10.0
+"""Residual over initial monomer from which on no error of measurement explains it, but another unit may."""
 
 
 def check_table(table: pd.DataFrame, place: str, system: System) -> None:
@@ -42,8 +48,18 @@ def check_physical(table: pd.DataFrame, place: str, system: System) -> None:
         _refuse(table[column] <= above[column], table[column], place, f"has to be more than {above[column]:g}")
     for column in table.columns.intersection([system.residual, *MMD]):
         _refuse(table[column] < 0, table[column], place, "has to be zero or more")
+    most = {quantity.name: MOST.get(quantity.unit, MOST_OF_ALL) for quantity in system.recipe}
+    most |= {system.residual: MOST["mol/L"], "Mn": MOST["g/mol"], "Mw": MOST["g/mol"]}
+    for column in table.columns.intersection([*most, *MMD]):
+        limit = most.get(column, MOST_OF_ALL)
+        _refuse(table[column] > limit, table[column], place, f"is more than {limit:g}, which no unit explains")
     if {"Mn", "Mw"} <= set(table.columns):
         _refuse(table["Mw"] < table["Mn"] * (1 - 1e-9), table["Mw"], place, "is less than Mn, which cannot be")
+    charged = system.targets[0]
+    if {charged, system.residual} <= set(table.columns):
+        ratio = table[system.residual] / table[charged]
+        more = (ratio > MORE_THAN_CHARGED) & (ratio < ANOTHER_UNIT)
+        _refuse(more, table[system.residual], place, f"is more than the monomer charged, {charged}, which cannot be")
 
 
 def numbers_in(

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.files.extent import check_extent
 from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
@@ -284,6 +285,7 @@ def _chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
 def _sheets(path: Path) -> list[str]:
     from python_calamine import CalamineError, CalamineWorkbook
 
+    check_extent(path)
     try:
         return CalamineWorkbook.from_path(path).sheet_names
     except (CalamineError, zipfile.BadZipFile) as error:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, choices, unknown
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
 from polyinv.runtime.yaml_files import read_mapping
@@ -170,7 +170,8 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
         text = " ".join(str(error).split())
         if any(sign in text for sign in ("not accept", "unrecognized", "not expected")):
             known = sorted({*parser.get_defaults().keys()} - {"config"})
-            text += f"; known: {', '.join(known)}"
+            *_, asked = re.findall(r"(?:--|')([\w.-]+)", text) or [text]
+            text += f"; {choices([asked], known)}"
         raise InputError(text) from None
     for key in PATHS:
         if config.get(key) is not None:

@@ -103,7 +103,7 @@ def test_more_than_the_split_may_take_the_seed(write):
     ("changes", "said"),
     [
         ({"axes": {"model.n_estimatorz": [1]}}, "n_estimatorz"),
-        ({"axes": {"modle": [1, 2]}}, "known: data.grid.chains"),
+        ({"axes": {"modle": [1, 2]}}, "nearest: model."),
         ({"axes": {"features": ["mmd", "mdm"]}}, "mdm: no feature set 'mdm'; known: composite, conditional"),
         ({"axes": {"split.name": ["by_recepie"]}}, "by_recepie: no split 'by_recepie'; known: by_recipe"),
         ({"axes": {"split.share": [1, 2]}}, "share 2: split.share is 2; needs more than 0, up to 1"),
@@ -232,7 +232,7 @@ def test_one_reader_merges_files_and_values_and_names_what_it_knows(tmp_path):
     training = experiment.options["training"]
     assert (training["learning_rate"], training["batch_size"], training["clip"]) == (1e-4, 64, 1.0)
     assert (experiment.split.name, experiment.data.source) == ("random_rows", "table")
-    with pytest.raises(InputError, match=r"known: data\.grid\.chains"):
+    with pytest.raises(InputError, match=r"nearest: "):
         read_experiment([], {"split.name": "by_recipe", "split.sead": 3})
     with pytest.raises(InputError, match="no model 'forrest'; known: cnn"):
         read_experiment([], {"model.name": "forrest"})

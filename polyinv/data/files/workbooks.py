@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.data.files.cells import Book, Rows, Sheet
+from polyinv.data.files.extent import check_extent
 from polyinv.data.files.numbers import Cell
 from polyinv.errors import InputError
 
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx, .xlsm and .ods begin, and .xls."""
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
-MOST_BYTES = 200_000_000
-"""Of a workbook when unpacked."""
 
 
 def read_workbook(path: Path, sheet: str | None = None) -> Book:
@@ -26,7 +25,7 @@ def read_workbook(path: Path, sheet: str | None = None) -> Book:
     from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     try:
-        _check_size(path)
+        check_extent(path)
         with CalamineWorkbook.from_path(str(path)) as book:
             meta = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
             names = [each.name for each in meta]
@@ -45,15 +44,6 @@ def read_workbook(path: Path, sheet: str | None = None) -> Book:
             f"{path} has no visible sheet; it has {', '.join(map(repr, names))}; --sheet takes one of them"
         )
     return Book(path, sheets, tuple(name for name in hidden if name != sheet))
-
-
-def _check_size(path: Path) -> None:
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        size = sum(each.file_size for each in archive.infolist())
-    if size > MOST_BYTES:
-        raise InputError(f"{path} unpacks to {size / 1e6:.0f} MB; workbooks are read up to {MOST_BYTES / 1e6:.0f} MB")
 
 
 def _sheet(path: Path, book: Any, name: str) -> Sheet:

@@ -1,0 +1,80 @@
+"""The door of the program: whatever is raised inside leaves as one line and an exit code."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from polyinv.errors import InputError
+
+FAULT, REFUSED = 1, 2
+"""Exit codes: a fault of polyinv's own, and input that cannot be used."""
+LONGEST = 400
+"""Characters of a line."""
+DEBUG = "--debug"
+"""Option that shows where an error comes from."""
+PACKAGE = Path(__file__).parents[1]
+
+
+def without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out of arguments; what comes after ``--`` is left alone.
+
+    Example:
+        >>> without_debug(["predict", "--debug", "a.csv"]), without_debug(["predict", "--", "--debug"])
+        ((['predict', 'a.csv'], True), (['predict', '--', '--debug'], False))
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [each for each in arguments[:end] if each != DEBUG]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+def refused(error: BaseException, debug: bool = False) -> int:
+    """Print an error as one line and return the exit code: 2 for what its user can mend, 1 for a fault of polyinv.
+
+    Args:
+        error: What was raised.
+        debug: Whether its traceback is printed before.
+    """
+    if debug:
+        traceback.print_exception(error)
+    code, line = _told(error)
+    if sys.stderr:
+        print(f"polyinv: {shortened(line)}", file=sys.stderr)
+    return code
+
+
+def shortened(line: str, longest: int = LONGEST) -> str:
+    """Write text as one line, its middle left out where it is too long, with nothing that a terminal would obey.
+
+    Example:
+        >>> shortened("a " * 40, 20)
+        'a a a a a a … a a a'
+    """
+    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(line.split()))
+    if len(line) <= longest:
+        return line
+    end = longest // 4
+    return f"{line[: longest - end - 3].rstrip()} … {line[-end:].lstrip()}"
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, InputError | argparse.ArgumentError | OSError):
+        return REFUSED, f"error: {error}"
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        return REFUSED, f"error: memory does not suffice{said}; needs a smaller file, fewer rows, or a larger machine"
+    if isinstance(error, RecursionError):
+        return REFUSED, "error: the input is nested too deeply; needs fewer levels"
+    if isinstance(error, UnicodeError):
+        return REFUSED, f"error: text cannot be read or written ({error}); needs UTF-8"
+    said = f"{type(error).__name__}{_place(error)}: {error or 'no more is known'}"
+    return FAULT, f"fault of polyinv: {said}; the same command with {DEBUG} shows more, please report it"
+
+
+def _place(error: BaseException) -> str:
+    """Where in the package an error was raised last, such as `` in predict/rows.py, line 12``."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).is_relative_to(PACKAGE)]
+    if not frames:
+        return ""
+    return f" in {Path(frames[-1].filename).relative_to(PACKAGE).as_posix()}, line {frames[-1].lineno}"
