@@ -27,8 +27,16 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.files.options import Options
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
-from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
+from polyinv.errors import InputError, naming, unknown
+from polyinv.experiment.configuration import (
+    Parser,
+    add_experiment,
+    config_files,
+    configs_first,
+    data_config,
+    experiment_of,
+    parse,
+)
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
@@ -183,14 +191,17 @@ def train(arguments: list[str]) -> None:
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
-    add_experiment(parser, arguments)
-    config = parse(parser, arguments)
-    experiment = experiment_of(config)
+    with naming(config_files(arguments)):
+        add_experiment(parser, arguments)
+        config = parse(parser, arguments)
+        experiment = experiment_of(config)
 
-    from polyinv.experiment.run import run
+        from polyinv.experiment.run import run
+
+        scores = run(experiment, config.output, resume=config.resume)
+
     from polyinv.report.tables import score_table
 
-    scores = run(experiment, config.output, resume=config.resume)
     for (subset, given), part in scores.groupby(["subset", "features"], sort=False):
         pattern = "" if given == experiment.features else f" from {given}"
         print(f"{experiment.title}{pattern}, {subset} rows of {experiment.data}\n\n{score_table(part)}\n")
@@ -368,15 +379,16 @@ def predict(arguments: list[str]) -> None:
     options = {name: config[name] for name in ("normalize", *(each.name for each in fields(Options)))}
     with _files_or_standard_input(files) as paths:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
-        rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
-        predictor = load(folder)
-        observations = predictor.prepared(rows[0], values_of(known), asked, errors_of(known), config.errors)
-        found = found_of(predictor.model, observations, wanted)
-        answers = predictor.answers(observations, rows[1], found, wanted.interval)
-        if config.plot is not None:
-            plot_answers(rows[0], answers, config.plot)
-        if found is not None:
-            answers = show(found, answers, wanted, rows[1])
+        with naming(files):
+            rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
+            predictor = load(folder)
+            observations = predictor.prepared(rows[0], values_of(known), asked, errors_of(known), config.errors)
+            found = found_of(predictor.model, observations, wanted)
+            answers = predictor.answers(observations, rows[1], found, wanted.interval)
+            if config.plot is not None:
+                plot_answers(rows[0], answers, config.plot)
+            if found is not None:
+                answers = show(found, answers, wanted, rows[1])
         write_answers(answers, out)
 
 
@@ -460,7 +472,8 @@ def compare(arguments: list[str]) -> None:
 
     system = load_system(config.system)
     check_new_answers(config.out)
-    measured = read_runs(config.file, system)
+    with naming([config.file]):
+        measured = read_runs(config.file, system)
 
     from polyinv.evaluation.compare import agreement
     from polyinv.evaluation.compare import compare as compare_runs

@@ -2,7 +2,9 @@
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 QUOTED = 80
@@ -13,6 +15,25 @@ LISTED, NEAREST = 200, 3
 
 class InputError(ValueError):
     """Input that cannot be used. The message says what, where and what would be right."""
+
+
+@contextmanager
+def naming(files: Sequence[object]) -> Iterator[None]:
+    """Name files in errors that name none of them.
+
+    Example:
+        >>> with naming(["mine.csv"]):
+        ...     raise InputError("row 2 has no Mn")
+        Traceback (most recent call last):
+        polyinv.errors.InputError: mine.csv: row 2 has no Mn
+    """
+    try:
+        yield
+    except InputError as error:
+        if not files or any(Path(str(file)).name in str(error) for file in files):
+            raise
+        named = ", ".join(map(str, files[:NEAREST])) + (f" and {len(files) - NEAREST} more" if files[NEAREST:] else "")
+        raise InputError(f"{named}: {error}") from None
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
@@ -31,7 +52,7 @@ def choices(asked: Sequence[str], known: Iterable[str]) -> str:
 
     Example:
         >>> choices(["n_estimatorz"], ["model.n_estimators", "model.seed", *(f"data.{i}.chains" for i in range(30))])
-        'nearest: model.n_estimators, model.seed, data.0.chains, of 32'
+        'nearest: model.n_estimators, data.0.chains, data.1.chains, of 32'
     """
     names = sorted(known)
     listed = ", ".join(names)

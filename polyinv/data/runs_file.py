@@ -19,7 +19,8 @@ from polyinv.data.files.units import split_unit
 from polyinv.data.measured import read_curve
 from polyinv.data.stated import stated_errors
 from polyinv.data.stated_system import check_stated
-from polyinv.data.workbook import is_own_table
+from polyinv.data.table_checks import check_doubled
+from polyinv.data.workbook import csv_chunks, is_own_table
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, without_oligomers
@@ -54,7 +55,7 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
         InputError: A file that is no such table: the line says file, row and column.
     """
     path = Path(path)
-    raw = _own(path) if is_own_table(path, system) else _as_people_write(path, system)
+    raw = _own(path, system) if is_own_table(path, system) else _as_people_write(path, system)
     check_stated(raw, system, str(path))
     beside = _beside(raw, system)
     if CURVE_FILE in raw:
@@ -96,15 +97,12 @@ def _with_curves(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     return kept.join(pd.DataFrame(curves, raw.index, list(MMD)))
 
 
-def _own(path: Path) -> pd.DataFrame:
+def _own(path: Path, system: System) -> pd.DataFrame:
     """A table in polyinv's own form, rows numbered as a person counts them."""
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path} is a table of polyinv's own; needs .csv, or a table as people write it")
-    try:
-        raw = pd.read_csv(path).rename(columns=lambda name: str(name).strip())
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a table with one line of column names: {error}") from None
-    raw.index = raw.index + 2  # the line of names is row 1
+    raw = pd.concat(list(csv_chunks(path, system))).rename(columns=lambda name: str(name).strip())
+    check_doubled(list(raw), [name for name in raw if list(raw).count(name) > 1], str(path))
     return raw
 
 

@@ -162,7 +162,7 @@ def read_observations(
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if path.suffix.lower() == ".csv":
-        return _observations_in(_chunks(path, system), str(path), system, normalize=normalize)
+        return _observations_in(csv_chunks(path, system), str(path), system, normalize=normalize)
     sheet = _only_sheet(path) if path.suffix.lower() == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     return observations_of(_read_raw(path, sheet, place, system), place, normalize=normalize, system=system)
@@ -255,12 +255,21 @@ def _read_raw(path: Path, sheet: str | None, place: str, system: System) -> pd.D
     if path.suffix == ".npz":
         return _read_arrays(path)
     if sheet:
-        cells = pd.read_excel(path, sheet_name=sheet, engine="calamine", header=None, dtype=object, **_AS_THEY_STAND)
+        cells = _cells(path, sheet)
         return _as_counted(_headed(cells, place, system), place)
-    return pd.concat(list(_chunks(path, system)))
+    return pd.concat(list(csv_chunks(path, system)))
 
 
-def _chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
+def _cells(path: Path, sheet: str) -> pd.DataFrame:
+    from python_calamine import CalamineError
+
+    try:
+        return pd.read_excel(path, sheet_name=sheet, engine="calamine", header=None, dtype=object, **_AS_THEY_STAND)
+    except (CalamineError, zipfile.BadZipFile, ValueError) as error:
+        raise InputError(f"{path}, sheet {sheet!r} cannot be read: {error}") from None
+
+
+def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
     """Read the cells of a .csv file as they stand, some thousand rows at a time, indexed as a person counts them."""
     try:
         head = pd.read_csv(path, dtype=object, header=None, nrows=1, **_AS_THEY_STAND)

@@ -197,6 +197,17 @@ def configs_first(arguments: Sequence[str]) -> list[str]:
     return first + others
 
 
+def config_files(arguments: Sequence[str]) -> list[str]:
+    """The config files among arguments.
+
+    Example:
+        >>> config_files(["--config", "a.yaml", "--config=b.yaml", "--output", "run"])
+        ['a.yaml', 'b.yaml']
+    """
+    files = [each for option, each in itertools.pairwise(arguments) if option == "--config"]
+    return files + [each.partition("=")[2] for each in arguments if each.startswith("--config=")]
+
+
 def experiment_of(config: Namespace) -> "Experiment":
     """Make the experiment that the parser of `add_experiment` has read."""
     from polyinv.data.features import current_name

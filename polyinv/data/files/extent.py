@@ -5,6 +5,7 @@ A reader takes memory for the rectangle around all cells, so that a blank in the
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ CHUNK = 1 << 20
 """Bytes that are looked at together."""
 LONGEST = 400
 """Bytes of the tag of a cell, which must not be missed between two chunks."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What an archive raises that is cut, changed, packed in an unknown way, or encrypted."""
 CELL = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{1,7})(\d{1,10})"[^>]*?(/?)>')
 REPEATED = re.compile(rb"<table:table-(row|cell)\b([^>]*)>")
 TIMES = re.compile(rb'number-(?:rows|columns)-repeated="(\d+)"')
@@ -33,7 +36,7 @@ def check_extent(path: Path) -> None:
     try:
         status = path.stat()
         _check(path, status.st_size, status.st_mtime_ns)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, an unknown packing, encrypted
+    except DAMAGED as error:
         raise InputError(f"{path} is not an Excel workbook: {error}") from None
 
 

@@ -1,0 +1,114 @@
+"""Formats that polyinv reads: a valid instance of each, the command that reads it, and how it may be mutated."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fuzz.mutations import ARCHIVE, ARRAYS, JSON, TEXT, YAML, Mutation
+
+CLONE = Path(__file__).parents[2]
+FILES = CLONE / "examples" / "files"
+CONFIG = """\
+model: {name: forest, n_estimators: 2, max_depth: 3, jobs: 1}
+features: composite
+split: {name: by_recipe, seed: 1}
+data: {source: table, path: TABLE}
+"""
+STUDY = """\
+base: config.yaml
+axes: {features: [mmd, composite], model.max_depth: [2, 3]}
+seeds: [1, 2]
+"""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Format of a file or folder.
+
+    Args:
+        files: That may be mutated, in the folder of the instance; the first is named in refusals.
+        command: That reads it; ``{out}`` is a new name.
+        mutations: That its files may suffer, by ending, or of all by ``""``.
+        sealed: Whether a changed file has to be refused.
+    """
+
+    files: tuple[str, ...]
+    command: str
+    mutations: tuple[Mutation, ...]
+    sealed: bool = False
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The command, word by word."""
+        return self.command.split()
+
+
+PREDICT = "predict --no-sharpen --out {out}.csv"
+FORMATS = {
+    "curve": Format(("curve.txt",), f"{PREDICT} --known temp=70 curve.txt", TEXT),
+    "report": Format(("report.txt",), f"{PREDICT} report.txt", TEXT),
+    "chromatogram": Format(
+        ("chromatogram.csv", "calibration.csv"), f"{PREDICT} chromatogram.csv --calibration calibration.csv", TEXT
+    ),
+    "JCAMP-DX": Format(("curve.jdx",), f"{PREDICT} curve.jdx", TEXT),
+    "results": Format(("polymers.csv",), f"{PREDICT} polymers.csv", TEXT),
+    "short results": Format(("short.csv",), f"{PREDICT} short.csv", TEXT),
+    "workbook": Format(("book.xlsx",), f"{PREDICT} book.xlsx", ARCHIVE),
+    "table": Format(("table.npz",), f"{PREDICT} table.npz", ARRAYS),
+    "own workbook": Format(("own.xlsx",), f"{PREDICT} own.xlsx", ARCHIVE),
+    "recipes": Format(("recipes.csv",), "simulate --method deterministic --recipes recipes.csv --out {out}.csv", TEXT),
+    "own runs": Format(("runs.csv",), "calibrate runs.csv --out {out}.yaml", TEXT),
+    "comparison": Format(("runs.csv",), "compare runs.csv --out {out}.csv", TEXT),
+    "configuration": Format(("config.yaml",), "train --config config.yaml --output {out}", YAML),
+    "study": Format(("study.yaml",), "ablate study.yaml --dry-run", YAML),
+    "system": Format(("system.yaml",), "systems show system.yaml", YAML),
+    "system that simulates": Format(
+        ("system.yaml",),
+        "simulate --method deterministic --recipes recipes.csv --system system.yaml --out {out}.csv",
+        YAML,
+    ),
+    "laboratory": Format(("lab.yaml",), f"{PREDICT} --system lab.yaml short.csv", YAML),
+    "wishes": Format(("system.yaml",), "design Mn=25000±5% --count 2 --system system.yaml --out {out}.csv", YAML),
+    "model": Format(
+        ("model/model.json", "model/weights.pt"), f"{PREDICT} model polymers_whole.csv", (*JSON, *ARCHIVE), sealed=True
+    ),
+    "run": Format(
+        ("run/model/model.json", "run/model/forest.skops"), f"{PREDICT} run polymers_whole.csv", (*JSON, *ARCHIVE)
+    ),
+}
+
+
+def make_instances(folder: Path) -> None:
+    """Write a valid instance of each format into a folder."""
+    from polyinv.cli import main
+
+    copied = {
+        "curve.txt": "curve_gpc_tabs.txt",
+        "report.txt": "formats/report_wingpc.txt",
+        "chromatogram.csv": "formats/chromatogram.csv",
+        "calibration.csv": "formats/calibration.csv",
+        "curve.jdx": "formats/jcamp.jdx",
+        "polymers.csv": "polymers.csv",
+        "short.csv": "formats/results_units.csv",
+        "book.xlsx": "formats/two_samples.xlsx",
+        "recipes.csv": "recipes.csv",
+    }
+    for name, file in copied.items():
+        shutil.copy(FILES / file, folder / name)
+    recipes = folder / "recipes.csv"
+    _done(main(["simulate", "--method", "sampled", "--random", "12", "--out", str(folder / "table.npz")]))
+    for name in ("own.xlsx", "polymers_whole.csv", "runs.csv"):
+        _done(main(["simulate", "--method", "sampled", "--recipes", str(recipes), "--out", str(folder / name)]))
+    bundled = (CLONE / "polyinv" / "chemistry" / "systems" / "butyl_acrylate.yaml").read_text(encoding="utf-8")
+    own = "".join(line for line in bundled.splitlines(keepends=True) if not line.startswith("bundled:"))
+    (folder / "system.yaml").write_text(own, encoding="utf-8")
+    (folder / "config.yaml").write_text(CONFIG.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
+    (folder / "study.yaml").write_text(STUDY.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
+    _done(main(["calibrate", str(folder / "runs.csv"), "--out", str(folder / "lab.yaml")]))
+    shutil.copytree(CLONE / "checkpoints" / "mlp", folder / "model")
+    _done(main(["train", "--config", str(folder / "config.yaml"), "--output", str(folder / "run")]))
+
+
+def _done(code: int) -> None:
+    assert code == 0
