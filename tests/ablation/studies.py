@@ -1,11 +1,12 @@
 """A small study to try things on."""
 
-import traceback
+from dataclasses import replace
+from functools import partial
 
 import yaml
 
 from polyinv.data.workbook import write_table
-from polyinv.runtime.workers import Outcome
+from polyinv.runtime.workers import _outcome
 
 AXES = {"features": ["composite", "scalars"]}
 
@@ -21,11 +22,9 @@ def write_study(folder, small, **changes):
     return folder / "study.yaml"
 
 
-def work_here(task, next_job, count, devices):
+def work_here(task, jobs, count, devices):
     """As `polyinv.runtime.workers.work`, without a process for it: for what a study says and leaves behind."""
+    next_job = jobs if callable(jobs) else partial(next, iter(jobs.items()), None)
     while job := next_job():
         name, arguments = job
-        try:
-            yield Outcome(name, task(*arguments))
-        except Exception as error:
-            yield Outcome(name, error=str(error), trace=traceback.format_exc())
+        yield replace(_outcome(task, arguments), name=name)
