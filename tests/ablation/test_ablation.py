@@ -256,8 +256,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     process.kill()  # the parent alone
     process.communicate()
     process = start(command(path, out))  # at once: nobody else is at work in the cell
-    wait_for(lambda: _workers(process.pid))
-    time.sleep(6)  # on its way into the training
+    wait_for(lambda: len(list(out.glob("cells/endless-1/events.*"))) > 1)  # it goes on with the training
     (worker,) = _workers(process.pid)
     os.kill(worker, signal.SIGKILL)
     _, error = process.communicate(timeout=90)
