@@ -173,7 +173,7 @@ def test_cells_of_a_study_import_it_too(own, table, tmp_path):
     for name, text in study.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     command = ["ablate", "--import", own, str(tmp_path / "study.yaml"), "--output", str(tmp_path / "study")]
-    assert main([*command, "--workers", "2"]) == 0
+    assert main([*command, "--workers", "1"]) == 0
     assert len(pd.read_csv(tmp_path / "study" / "cells.csv").query("state == 'done'")) == 2
 
 
