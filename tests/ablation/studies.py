@@ -1,5 +1,6 @@
 """A small study to try things on."""
 
+import pickle
 from dataclasses import replace
 from functools import partial
 
@@ -27,4 +28,5 @@ def work_here(task, jobs, count, devices):
     next_job = jobs if callable(jobs) else partial(next, iter(jobs.items()), None)
     while job := next_job():
         name, arguments = job
+        arguments = pickle.loads(pickle.dumps(arguments))  # as to another process
         yield replace(_outcome(task, arguments), name=name)
