@@ -6,6 +6,7 @@ every process takes to import torch and lightning, and to load what is compiled.
 """
 
 import contextlib
+import io
 import json
 import os
 import runpy
@@ -111,7 +112,7 @@ def _answer_once() -> None:
     from polyinv.cli import main
 
     curve = CLONE / "examples" / "files" / "curve_gpc_tabs.txt"
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(None):
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         assert main(["predict", str(curve), "--out", f"{folder}/answers.csv"]) == 0
 
 
