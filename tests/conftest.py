@@ -1,5 +1,6 @@
 """Data and random numbers that many tests share."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -59,6 +60,17 @@ def warm(tmp_path_factory):
         return
     with warm_commands(tmp_path_factory.mktemp("warm")) as place:
         yield place
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Cells and trainings run in this process, one after the other: a process of its own imports for six seconds."""
+    from tests.ablation.studies import work_here
+
+    for module in ("polyinv.ablation.ablate", "polyinv.experiment.reproduce"):
+        monkeypatch.setattr(f"{module}.work", work_here)
+    yield
+    logging.basicConfig(force=True)
 
 
 @pytest.fixture(scope="session")

@@ -441,7 +441,7 @@ def test_random_recipes_are_simulated_by_their_seed(tmp_path):
 def test_an_interrupt_ends_a_training_with_a_word_and_no_children(command, number, workbook, tmp_path):
     out = tmp_path / "run"
     endless = ["--model.training.max_epochs", "1000000", "--model.training.patience", "1000000"]
-    options = ["--model.name", "mlp", *endless] if command == "train" else ["--seeds", "1"]
+    options = ["--model.name", "mlp", *endless] if command == "train" else ["--seeds", "1", "--workers", "1"]
     arguments = [command, *options, "--data.path", str(workbook), "--output", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-m", "polyinv.cli", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True

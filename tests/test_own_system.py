@@ -112,6 +112,7 @@ def test_many_reactions_are_compared_in_one_line(home, tmp_path, capsys):
     assert len(pd.read_csv(compared)) == 60
 
 
+@pytest.mark.usefixtures("here")
 def test_it_is_ablated(home, tmp_path):
     study = tmp_path / "study.yaml"
     (tmp_path / "forest.yaml").write_text("model: {name: forest, n_estimators: 5, jobs: 1}\n", encoding="utf-8")

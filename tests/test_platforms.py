@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import polyinv
+from polyinv.data.workbook import write_table
 
 PACKAGE = Path(polyinv.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -87,8 +88,9 @@ def test_a_simulated_table_is_answered_on_another_system(elsewhere, tmp_path):
     assert len(answers.splitlines()) == 1 + len(pd.read_csv(tmp_path / "a.csv"))
 
 
-def test_a_study_runs_in_two_processes_on_another_system(elsewhere, tmp_path):
-    base = {"model": {"name": "forest", "n_estimators": 3}, "features": "mmd"}
+def test_a_study_runs_in_two_processes_on_another_system(elsewhere, small, tmp_path):
+    write_table(small, tmp_path / "table.csv")
+    base = {"model": {"name": "forest", "n_estimators": 3}, "features": "mmd", "data": {"path": "table.csv"}}
     study = {"base": "base.yaml", "axes": {"features": ["mmd", "scalars"]}, "seeds": [1]}
     (tmp_path / "base.yaml").write_text(yaml.safe_dump(base) + "# von Hand: für µ und ²\n", encoding="utf-8")
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")

@@ -1,9 +1,12 @@
 """Commands in processes that have imported everything already: a server forks one for each call.
 
 What is typed stays what is typed, in a process, folder and environment of its own; only the seconds are left out that
-every process takes to import torch and lightning. Started as ``python -m tests.warm SOCKET``.
+every process takes to import torch and lightning, and to load what is compiled. Started as
+``python -m tests.warm SOCKET``.
 """
 
+import contextlib
+import io
 import json
 import os
 import runpy
@@ -11,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import contextmanager
@@ -80,6 +84,7 @@ def serve(address: str) -> None:
     """Answer calls, each in a process of its own that another one waits for."""
     for name in PRELOADED:
         __import__(name)
+    _answer_once()
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server.bind(f"{address}.new")
     server.listen()
@@ -100,6 +105,15 @@ def serve(address: str) -> None:
         caller.close()
         for stream in streams:
             os.close(stream)
+
+
+def _answer_once() -> None:
+    """Load what is compiled, the references of the domain and what else a process keeps once it has answered."""
+    from polyinv.cli import main
+
+    curve = CLONE / "examples" / "files" / "curve_gpc_tabs.txt"
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        assert main(["predict", str(curve), "--out", f"{folder}/answers.csv"]) == 0
 
 
 def _run(call: dict, streams: list[int]) -> None:

@@ -431,11 +431,12 @@ def _keep_figures(sections: "list[Section]", output: Path) -> None:
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 
+    from polyinv.report.html import png
+
     with SummaryWriter(output) as writer:
         for section in sections:
             for number, (_, figure) in enumerate(section.figures, start=1):
                 name = "-".join("".join(sign if sign.isalnum() else " " for sign in section.title.lower()).split())
                 file = output / f"{name}-{number}.png"
-                figure.savefig(file, dpi=120)
-                # As it was drawn: to draw a figure takes half a second.
+                file.write_bytes(png(figure))
                 writer.add_image(f"evaluation/{name}-{number}", imread(file)[..., :3], dataformats="HWC")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -84,10 +85,20 @@ def _section(section: Section) -> dict[str, Any]:
 
 def _figure(caption: str, figure: Figure) -> dict[str, Any]:
     width, height = (round(PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
-    with BytesIO() as file:
-        figure.savefig(file, format="png", dpi=DPI, facecolor="white")
-        png = base64.b64encode(file.getvalue()).decode()
-    return {"caption": caption, "png": png, "width": width, "height": height}
+    encoded = base64.b64encode(png(figure)).decode()
+    return {"caption": caption, "png": encoded, "width": width, "height": height}
+
+
+_drawn: WeakKeyDictionary[Figure, bytes] = WeakKeyDictionary()
+
+
+def png(figure: Figure) -> bytes:
+    """Draw a figure as a PNG file, once for the page and what else it is written to: it takes a third of a second."""
+    if figure not in _drawn:
+        with BytesIO() as file:
+            figure.savefig(file, format="png", dpi=DPI, facecolor="white")
+            _drawn[figure] = file.getvalue()
+    return _drawn[figure]
 
 
 def _table(caption: str, table: pd.DataFrame) -> dict[str, Any]:

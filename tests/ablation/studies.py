@@ -1,11 +1,13 @@
 """A small study to try things on."""
 
-import traceback
+import pickle
+from dataclasses import replace
+from functools import partial
 
 import yaml
 
 from polyinv.data.workbook import write_table
-from polyinv.runtime.workers import Outcome
+from polyinv.runtime.workers import _outcome
 
 AXES = {"features": ["composite", "scalars"]}
 
@@ -21,11 +23,10 @@ def write_study(folder, small, **changes):
     return folder / "study.yaml"
 
 
-def work_here(task, next_job, count, devices):
+def work_here(task, jobs, count, devices):
     """As `polyinv.runtime.workers.work`, without a process for it: for what a study says and leaves behind."""
+    next_job = jobs if callable(jobs) else partial(next, iter(jobs.items()), None)
     while job := next_job():
         name, arguments = job
-        try:
-            yield Outcome(name, task(*arguments))
-        except Exception as error:
-            yield Outcome(name, error=str(error), trace=traceback.format_exc())
+        arguments = pickle.loads(pickle.dumps(arguments))  # as to another process
+        yield replace(_outcome(task, arguments), name=name)

@@ -25,7 +25,8 @@ from polyinv.runtime.resources import STUDIES
 from tests.ablation.studies import AXES, write_study
 
 COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value", "sd", "low", "high"]
-ENDLESS = {"model.name": "mlp", "model.training": {"max_epochs": 10**6, "patience": 10**6}}
+TINY = {"model.name": "mlp", "model.hidden": [8], "model.dropout": [0.0]}
+ENDLESS = TINY | {"model.training": {"max_epochs": 10**6, "patience": 10**6}}
 
 
 @pytest.fixture
@@ -256,8 +257,7 @@ def test_a_killed_parent_takes_its_workers_along_and_a_killed_worker_is_a_failed
     process.kill()  # the parent alone
     process.communicate()
     process = start(command(path, out))  # at once: nobody else is at work in the cell
-    wait_for(lambda: _workers(process.pid))
-    time.sleep(6)  # on its way into the training
+    wait_for(lambda: len(list(out.glob("cells/endless-1/events.*"))) > 1)  # it goes on with the training
     (worker,) = _workers(process.pid)
     os.kill(worker, signal.SIGKILL)
     _, error = process.communicate(timeout=90)
@@ -292,7 +292,7 @@ def _workers(parent: int) -> list[int]:
 )
 def test_asked_to_end_it_leaves_what_the_same_command_goes_on_with(small, tmp_path, asked):
     """A batch system asks the study or all its processes before it kills them, a system short of memory one of them."""
-    long = {"model.name": "mlp", "model.training": {"max_epochs": 200, "patience": 200}}
+    long = TINY | {"model.training": {"max_epochs": 200, "patience": 200}}
     path = write_study(tmp_path / "study", small, axes={"network": {"long": long, "forest": {}}}, seeds=[1])
     out = tmp_path / "out"
     process = start(command(path, out))

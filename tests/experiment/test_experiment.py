@@ -1,7 +1,9 @@
 """A run folder is complete, can be trusted, and is never overwritten."""
 
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,15 +22,29 @@ from polyinv.experiment.run import Experiment, SplitConfig, run
 from polyinv.models import RandomForest, load_model
 
 
-@pytest.fixture
-def experiment(small, tmp_path):
-    write_table(small, tmp_path / "table.npz")
-    data = DataConfig(path=str(tmp_path / "table.npz"))
+@pytest.fixture(scope="module")
+def experiment(small, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "table.npz"
+    write_table(small, path)
+    data = DataConfig(path=str(path))
     return Experiment("forest", {"n_estimators": 5, "jobs": 1}, "composite", SplitConfig("by_recipe", 7), data)
 
 
-def test_the_run_folder_holds_what_it_promises(experiment, small, tmp_path):
-    scores = run(experiment, tmp_path / "run")
+@pytest.fixture(scope="module")
+def whole(experiment, tmp_path_factory):
+    """Run folder that nobody has disturbed, and its scores."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return folder, run(experiment, folder)
+
+
+@pytest.fixture
+def finished(whole, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(whole[0], tmp_path / "run")), whole[1]
+
+
+def test_the_run_folder_holds_what_it_promises(finished, experiment, small, tmp_path):
+    _, scores = finished
     names = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith("events.")}
     written = {"config.yaml", "system.yaml", "split.csv", "model", "predictions.csv", "parity_test.png", "scores.csv"}
     assert names == written
@@ -80,25 +96,24 @@ def test_every_model_writes_the_same_tags(experiment, tmp_path):
     assert {f"test/{metric}/{name}" for metric in ("r2", "mae") for name in TARGETS} <= tags["mlp"]
 
 
-def test_a_folder_that_exists_is_refused(experiment, tmp_path):
+def test_a_folder_that_exists_is_refused(finished, experiment, tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match="exists already and is no run folder"):
         run(experiment, tmp_path / "other", resume=True)
-    run(experiment, tmp_path / "run")
     with pytest.raises(InputError, match="exists already and holds a finished experiment"):
-        run(experiment, tmp_path / "run")
+        run(experiment, finished[0])
     changed = replace(experiment, split=SplitConfig("by_recipe", 8))
     with pytest.raises(InputError, match="was made with split"):
-        run(changed, tmp_path / "run", resume=True)
+        run(changed, finished[0], resume=True)
 
 
-def test_what_cannot_change_the_result_does_not_hinder_resuming(experiment, small, tmp_path):
-    scores = run(experiment, tmp_path / "run")
+def test_what_cannot_change_the_result_does_not_hinder_resuming(finished, experiment, small, tmp_path):
+    folder, scores = finished
     write_table(small, tmp_path / "moved.csv")
     moved = replace(
         experiment, options=experiment.options | {"jobs": 2}, data=DataConfig(path=str(tmp_path / "moved.csv"))
     )
-    pd.testing.assert_frame_equal(run(moved, tmp_path / "run", resume=True), scores)
+    pd.testing.assert_frame_equal(run(moved, folder, resume=True), scores)
 
 
 def test_two_processes_do_not_share_a_folder(experiment, tmp_path, monkeypatch):
@@ -112,14 +127,16 @@ def test_two_processes_do_not_share_a_folder(experiment, tmp_path, monkeypatch):
         run(experiment, tmp_path / "run")
 
 
-def test_a_finished_run_is_read_and_not_repeated(experiment, tmp_path, monkeypatch):
-    scores = run(experiment, tmp_path / "run")
+def test_a_finished_run_is_read_and_not_repeated(finished, experiment, monkeypatch):
+    folder, scores = finished
     monkeypatch.setattr(RandomForest, "fit", None)
-    pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), scores)
+    pd.testing.assert_frame_equal(run(experiment, folder, resume=True), scores)
 
 
 @pytest.mark.parametrize("fatal", ["fit", "_save", "predict_members", "_show", "_predictions"])
-def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experiment, tmp_path, monkeypatch, fatal):
+def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(
+    whole, experiment, tmp_path, monkeypatch, fatal
+):
     import polyinv.experiment.run as module
 
     class Killed(BaseException):
@@ -128,7 +145,6 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
     def die(*arguments, **options):
         raise Killed
 
-    whole = run(experiment, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         owner, name = (RandomForest if hasattr(RandomForest, fatal) else module), fatal
         patch.setattr(owner, name, die)
@@ -137,7 +153,7 @@ def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(experim
     assert not [path for path in (tmp_path / "run").rglob("*") if ".conditional" in path.name]
     with pytest.raises(InputError, match="holds an unfinished experiment"):
         run(experiment, tmp_path / "run")
-    pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), whole)
+    pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), whole[1])
 
 
 def test_bad_input_leaves_no_folder(experiment, tmp_path):
@@ -156,15 +172,15 @@ def test_bad_input_leaves_no_folder(experiment, tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_without_a_key_of_today_had_its_default_when_it_was_made(experiment, tmp_path):
-    scores = run(experiment, tmp_path / "run")
-    path = tmp_path / "run" / "config.yaml"
+def test_a_folder_without_a_key_of_today_had_its_default_when_it_was_made(finished, experiment):
+    folder, scores = finished
+    path = folder / "config.yaml"
     config = yaml.safe_load(path.read_text())
     del config["split"]["share"]
     path.write_text(yaml.safe_dump(config))
-    pd.testing.assert_frame_equal(run(experiment, tmp_path / "run", resume=True), scores)
+    pd.testing.assert_frame_equal(run(experiment, folder, resume=True), scores)
     with pytest.raises(InputError, match=r"was made with split\.share 1\.0, not 0\.5"):
-        run(replace(experiment, split=SplitConfig("by_recipe", 7, 0.5)), tmp_path / "run", resume=True)
+        run(replace(experiment, split=SplitConfig("by_recipe", 7, 0.5)), folder, resume=True)
 
 
 def test_a_split_by_conversion_and_a_share_leave_rows_unused_whatever_the_features(experiment, small, tmp_path):

@@ -7,6 +7,7 @@ from polyinv.data.source import DataConfig
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.experiment.reproduce import reproduce
+from tests.ablation.studies import work_here
 
 QUICK = {
     "forest.yaml": {"name": "forest", "n_estimators": 3},
@@ -24,7 +25,7 @@ def quick(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CONFIGS", tmp_path / "configs")
 
 
-def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path):
+def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path, monkeypatch):
     out, lines = tmp_path / "out", []
     scores = reproduce(out, data=DataConfig(), seeds=1, workers=1, say=lines.append)
     assert len(scores.drop_duplicates(["model", "features", "split", "seed"])) == 10
@@ -44,6 +45,7 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path)
     # Called again it repeats nothing and ends in the same table, also when a part of it was not finished.
     (out / "forest-mmd-by_recipe-42" / "scores.csv").unlink()
     before = (out / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns
+    monkeypatch.setattr(module, "work", work_here)  # as before, but for the process
     again = reproduce(out, data=DataConfig(), seeds=1, workers=1, say=lines.append)
     pd.testing.assert_frame_equal(again.reset_index(drop=True), scores.reset_index(drop=True))
     assert (out / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns == before
@@ -56,6 +58,7 @@ def test_an_error_stops_the_rest(quick, small, tmp_path):
     assert len(list((tmp_path / "out").glob("*/scores.csv"))) < 10
 
 
+@pytest.mark.usefixtures("here")
 def test_results_of_other_data_are_not_mixed(quick, small, tmp_path, monkeypatch):
     plan = module._plan
     monkeypatch.setattr(module, "_plan", lambda data, seeds: list(plan(data, seeds))[2:3])

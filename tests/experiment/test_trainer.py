@@ -144,12 +144,14 @@ def test_one_device_is_trained_on_by_one_process_inside_slurm(train, monkeypatch
     assert not several.auto_requeue
 
 
-def test_a_network_of_ones_own_trains_evaluates_and_predicts(train, own, table, tmp_path, capsys):
+def test_a_network_of_ones_own_trains_evaluates_and_predicts(train, own, small, tmp_path, capsys):
+    few = str(tmp_path / "few.csv")
+    write_table(small.iloc[::10], few)
     options = ["--model.name", "network", "--model.network", "from_a_file", "--model.training.max_epochs", "3"]
     assert train(*options, "--model.members", "2", "--import", own) == 0
     run = str(tmp_path / "run")
-    assert main(["evaluate", "--import", own, run, "--data", table, "--output", str(tmp_path / "report")]) == 0
-    assert main(["predict", run, table, "--out", str(tmp_path / "answers.csv"), f"--import={own}"]) == 0
+    assert main(["evaluate", "--import", own, run, "--data", few, "--output", str(tmp_path / "report")]) == 0
+    assert main(["predict", run, few, "--out", str(tmp_path / "answers.csv"), f"--import={own}"]) == 0
     assert pd.read_csv(tmp_path / "answers.csv")["cBA_0"].notna().all()
     assert torch.load(Path(run, "model", "weights.pt"), weights_only=True)["network.0-weight"].shape == (2, 8, 103)
 
@@ -173,7 +175,7 @@ def test_cells_of_a_study_import_it_too(own, table, tmp_path):
     for name, text in study.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     command = ["ablate", "--import", own, str(tmp_path / "study.yaml"), "--output", str(tmp_path / "study")]
-    assert main([*command, "--workers", "2"]) == 0
+    assert main([*command, "--workers", "1"]) == 0
     assert len(pd.read_csv(tmp_path / "study" / "cells.csv").query("state == 'done'")) == 2
 
 

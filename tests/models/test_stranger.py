@@ -6,7 +6,6 @@ import pytest
 import torch
 import yaml
 
-import polyinv.ablation.ablate
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import write_table
@@ -47,18 +46,9 @@ class Ridge(InverseModel):
     _kept = ("center", "scale", "offset", "weights")
 
 
-def run_cell(experiment, folder):
-    """A cell in a process that has imported this module, and so knows the stranger."""
-    MODELS["ridge"] = Ridge
-    from polyinv.ablation.ablate import run_cell
-
-    return run_cell(experiment, folder)
-
-
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
     monkeypatch.setitem(MODELS, "ridge", Ridge)
-    monkeypatch.setattr(polyinv.ablation.ablate, "run_cell", run_cell)
 
 
 @pytest.fixture
@@ -114,6 +104,7 @@ def study(table, tmp_path):
     return tmp_path / "study.yaml"
 
 
+@pytest.mark.usefixtures("here")  # other processes import a file of one's own: tests/experiment/test_trainer.py
 def test_it_takes_part_in_a_study(study, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["ablate", str(study), "--output", str(out), "--dry-run"]) == 0

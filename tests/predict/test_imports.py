@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from polyinv.cli import COMMANDS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "files" / "curve_gpc_tabs.txt"
@@ -42,7 +40,7 @@ assert main(["predict", "rows.csv", "--out", "answers.csv"]) == 0
 CURVE = """
 from polyinv.cli import main
 
-assert main(["predict", {curve!r}, "--out", "answers.csv"]) == 0
+assert main(["predict", {curve!r}, "--out", "answers_of_curve.csv"]) == 0
 """
 HELP = """
 import contextlib
@@ -62,10 +60,9 @@ def imported(code: str, folder) -> set[str]:
     return set(ended.stdout.splitlines()[-1].split()[1:])
 
 
-@pytest.mark.parametrize(
-    "code", [ANSWER.format(model=None), COMMAND, CURVE.format(curve=str(EXAMPLE))], ids=["python", "command", "curve"]
-)
-def test_an_answer_takes_no_library_for_training(code, tmp_path):
+def test_an_answer_takes_no_library_for_training(tmp_path):
+    """From Python, by the command, and from a curve: one process after the other would import torch three times."""
+    code = "\n".join([ANSWER.format(model=None), COMMAND, CURVE.format(curve=str(EXAMPLE))])
     assert not imported(code, tmp_path) & set(TRAINING)
 
 
