@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from polyinv.ablation.claims import Claims
 from polyinv.ablation.folder import BROKEN, CELLS, DONE, kept_study, reason_of, spent_on, state_of
@@ -16,7 +15,7 @@ from polyinv.data.features import MISSING_INPUTS, current_name
 from polyinv.errors import InputError
 from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
-from polyinv.experiment.configuration import read_yaml
+from polyinv.experiment.configuration import read_kept, read_yaml
 from polyinv.experiment.run import CONFIG, SCORES
 from polyinv.runtime.files import written
 
@@ -127,7 +126,7 @@ def _with_published(found: pd.DataFrame, axes: Sequence[str], output: Path, kept
     for name, cell in kept["cells"].items():
         path = output / CELLS / name / CONFIG
         if path.is_file():
-            case = repeated_case(yaml.safe_load(path.read_text(encoding="utf-8")))
+            case = repeated_case(read_kept(path))
             cases[tuple(_scalar(value) for value in cell["values"].values())] = PUBLISHED[case] if case else {}
     combinations = found[list(axes)].itertuples(index=False, name=None)
     known = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
-from polyinv.errors import InputError, choices, unknown
+from polyinv.errors import InputError, choices, quoted, unknown
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
 from polyinv.runtime.yaml_files import read_mapping
@@ -35,6 +35,7 @@ class Parser(ArgumentParser):
     def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
         """See `ArgumentParser.parse_path`."""
         path = Path(path)
+        read_yaml(path)  # which refuses what jsonargparse would never come to an end with
         return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
 
 
@@ -296,3 +297,23 @@ def read_yaml(path: Path, sections: str = "model, features, split, data") -> dic
         InputError: It is none, or has no sections.
     """
     return read_mapping(path, f"configuration; it has to hold sections such as {sections}")
+
+
+KEPT: dict[str, type] = {"model": dict, "features": str, "split": dict, "data": dict}
+"""Sections that the configuration of a run folder has, and of which type."""
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """Read the ``config.yaml`` of a run folder.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    config = read_mapping(path, "configuration of a run")
+    for key, kind in KEPT.items():
+        if not isinstance(config.get(key), kind):
+            raise InputError(f"{path} is damaged: its {key} is {quoted(config.get(key))}")
+    for key, part in (("model", "name"), ("split", "name"), ("data", "source")):
+        if not isinstance(config[key].get(part, "table" if key == "data" else None), str):
+            raise InputError(f"{path} is damaged: its {key}.{part} is {quoted(config[key].get(part))}")
+    return config

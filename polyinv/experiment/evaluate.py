@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from polyinv.chemistry import System, load_system
 from polyinv.data.bundled import load_bundled
@@ -25,6 +24,7 @@ from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
+from polyinv.experiment.configuration import read_kept
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
@@ -118,6 +118,39 @@ def _loop_by(method: str, output: Path) -> "Iterator[Callable[..., pd.DataFrame]
         yield partial(closed_loop, method=method, replicates=2, store=store)
 
 
+def _of_run(config: Path, system: System) -> tuple[DataConfig, str]:
+    """The data of a run, and what its test rows are called.
+
+    Raises:
+        InputError: Its configuration is damaged.
+    """
+    settings = read_kept(config)
+    try:
+        data, of = settings["data"], settings["split"]
+        source = DataConfig(**{key: data.get(key) for key in ("path", "source")}, system=system.stored)
+        if "grid" in data:
+            source = replace(source, grid=GridConfig(**data["grid"]))
+        return source, f"test rows, {of['name']} seed {of['seed']}"
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{config} is damaged: {type(error).__name__}, {error}") from None
+
+
+def _test_rows(split: Path, rows: int) -> np.ndarray:
+    """Numbers of the test rows of a run, of a table with so many rows.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    try:
+        parts = pd.read_csv(split, dtype={"row": "int64", "part": str})[["row", "part"]]
+    except (ValueError, KeyError, OverflowError, UnicodeDecodeError) as error:
+        raise InputError(f"{split} is damaged: {error}; needs the columns row and part") from None
+    test = parts.loc[parts["part"] == "test", "row"].to_numpy()
+    if not len(test) or test.min() < 0 or test.max() >= rows or len(set(test)) < len(test):
+        raise InputError(f"{split} is damaged: its test rows are not different rows of a table of {rows}")
+    return test
+
+
 def _tables(path: Path, data: str | None, system: System) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows to evaluate on, by name."""
     if data is not None:
@@ -125,14 +158,9 @@ def _tables(path: Path, data: str | None, system: System) -> Iterator[tuple[str,
         return
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-        source = DataConfig(**{key: settings["data"].get(key) for key in ("path", "source")}, system=system.stored)
-        if "grid" in settings["data"]:
-            source = replace(source, grid=GridConfig(**settings["data"]["grid"]))
-        rows = pd.read_csv(split)
-        test = rows.loc[rows["part"] == "test", "row"].to_numpy()
-        name = f"test rows, {settings['split']['name']} seed {settings['split']['seed']}"
-        yield name, load_table(source).iloc[test]
+        source, name = _of_run(config, system)
+        table = load_table(source)
+        yield name, table.iloc[_test_rows(split, len(table))]
         if not source.has_off_grid:
             return
     else:

@@ -20,6 +20,7 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
+from polyinv.experiment.configuration import read_kept
 from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
@@ -296,7 +297,7 @@ def _check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) 
 
     A finished one of an earlier bundled data set may be read, but nothing goes on with it.
     """
-    theirs, ours = _what_matters(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))), _what_matters(config)
+    theirs, ours = _what_matters(read_kept(folder / CONFIG)), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     defaults["system"] = _identified(load_system(DEFAULT))
     for key in ours:

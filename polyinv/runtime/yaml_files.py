@@ -7,6 +7,9 @@ import yaml
 
 from polyinv.errors import InputError
 
+MOST_BYTES, MOST_NODES, DEEPEST = 2_000_000, 200_000, 40
+"""Of a file: its bytes, its values when all aliases are written out, and its levels."""
+
 
 class EachKeyOnce(yaml.SafeLoader):
     """YAML loader that refuses equal keys, of which YAML silently takes the last."""
@@ -20,6 +23,47 @@ class EachKeyOnce(yaml.SafeLoader):
                 raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
         return node
 
+    def get_single_node(self) -> yaml.Node | None:
+        """See `yaml.composer.Composer`; refuses what names itself, and few lines that stand for millions."""
+        node = super().get_single_node()
+        if node is not None:
+            _check_size(node)
+        return node
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse a document that does not end, or hardly.
+
+    Raises:
+        YAMLError: Says which.
+    """
+    sizes: dict[int, int] = {}
+    waiting: list[tuple[yaml.Node, list[yaml.Node]]] = [(root, _parts(root))]
+    above = {id(root)}
+    while waiting:
+        node, parts = waiting[-1]
+        if parts:
+            part = parts.pop()
+            if id(part) in above:
+                raise yaml.YAMLError(f"it contains itself, {str(part.start_mark).strip()}")
+            if id(part) not in sizes:
+                waiting.append((part, _parts(part)))
+                above.add(id(part))
+            if len(waiting) > DEEPEST:
+                raise yaml.YAMLError(f"it is nested deeper than {DEEPEST} levels, {str(part.start_mark).strip()}")
+            continue
+        waiting.pop()
+        above.discard(id(node))
+        sizes[id(node)] = 1 + sum(sizes[id(part)] for part in _parts(node))
+        if sizes[id(node)] > MOST_NODES:
+            raise yaml.YAMLError(f"it stands for more than {MOST_NODES} values, {str(node.start_mark).strip()}")
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
 
 def read_mapping(path: Path, what: str) -> dict[str, Any]:
     """Read a YAML file that has to be a mapping.
@@ -32,11 +76,15 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
         InputError: It is no YAML, or no mapping.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, too many for a {what.partition(';')[0]}")
         content = yaml.load(path.read_text(encoding="utf-8"), EachKeyOnce)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8 (byte {error.object[error.start]:#x}); save it as such") from None
     except RecursionError:
         raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
+    except InputError:
+        raise
     except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

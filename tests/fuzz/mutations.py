@@ -214,20 +214,25 @@ def of_arrays(content: bytes, random: Random) -> bytes:
         return flip(content, random)
     name = random.choice(list(arrays))
     array = np.array(arrays[name])
+    if array.dtype.kind not in "fiuUS":
+        return flip(content, random)
     kind = random.randrange(6)
     if kind == 0 and array.size and array.dtype.kind == "f":
         array.flat[random.randrange(array.size)] = random.choice([np.nan, np.inf, -1.0, 1e308])
     elif kind == 1:
         array = array[..., :-1] if array.ndim and array.shape[-1] else array
     elif kind == 2:
-        array = array.astype("U" if array.dtype.kind == "f" else "f4" if array.dtype.kind != "U" else "S")
+        array = array.astype("U" if array.dtype.kind == "f" else "S")
     elif kind == 3:
         array = array[None]
     elif kind == 4:
         array = array[:0] if array.ndim else array
     arrays[random.choice([name, "other"]) if kind == 5 else name] = array
     packed = io.BytesIO()
-    np.savez(packed, **arrays)
+    try:
+        np.savez(packed, **arrays)
+    except (ValueError, UnicodeError):
+        return flip(content, random)
     return packed.getvalue()
 
 

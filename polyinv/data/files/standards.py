@@ -12,6 +12,8 @@ from polyinv.data.files.units import split_unit
 from polyinv.errors import InputError
 
 MOST_ORDER = 7
+FAR = 1e6
+"""Elution volume in mL or time in min, and log10 M, that no standard reaches."""
 LEAST_MASS = 50.0
 """Smallest standard there is, in g/mol; smaller ones without a unit are in kg/mol, or logarithms."""
 LOGARITHMS = (1.5, 8.5)
@@ -84,6 +86,8 @@ def fitted(v: np.ndarray, log_m: np.ndarray, order: int, place: str) -> tuple[np
     """Fit a polynomial; its scatter gives the covariance."""
     if not 1 <= order <= MOST_ORDER or len(v) < order + 1:
         raise InputError(f"{place} has {len(v)} standards; a fit of order {order} needs {order + 1} or more")
+    if not (np.isfinite(v).all() and np.isfinite(log_m).all()) or np.abs(v).max() > FAR or np.abs(log_m).max() > FAR:
+        raise InputError(f"{place} has elutions or molar masses that no standard has; needs numbers up to {FAR:g}")
     powers = np.vander(v, order + 1, increasing=True)
     middle, width = v.mean(), np.ptp(v) or 1.0
     fit = np.polynomial.Polynomial.fit(v, log_m, order, domain=[middle - width / 2, middle + width / 2])
