@@ -214,6 +214,9 @@ def experiment_of(config: Namespace) -> "Experiment":
     from polyinv.data.features import current_name
     from polyinv.experiment.run import Experiment, SplitConfig
 
+    for section in ("model", "split", "data", "data.simulated", "data.grid"):
+        if not isinstance(config.get(section), Namespace | dict):
+            raise InputError(f"{section} is {quoted(config.get(section))}; needs keys with values")
     options, data = config.model.as_dict(), data_config(config.data)
     return Experiment(
         options.pop("name"),

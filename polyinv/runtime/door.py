@@ -68,7 +68,7 @@ def _told(error: BaseException) -> tuple[int, str]:
         return REFUSED, "error: the input is nested too deeply; needs fewer levels"
     if isinstance(error, UnicodeError):
         return REFUSED, f"error: text cannot be read or written ({error}); needs UTF-8"
-    said = f"{type(error).__name__}{_place(error)}: {error or 'no more is known'}"
+    said = f"{type(error).__name__}{_place(error)}: {str(error) or 'no more is known'}"
     return FAULT, f"fault of polyinv: {said}; the same command with {DEBUG} shows more, please report it"
 
 

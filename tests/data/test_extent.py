@@ -1,0 +1,87 @@
+"""Workbooks that would take more memory than a machine has are refused before they are read."""
+
+import zipfile
+
+import pytest
+from openpyxl import Workbook
+
+from polyinv.cli import main
+from polyinv.data.files.extent import MOST_BYTES, MOST_CELLS, check_extent
+from polyinv.errors import InputError
+
+
+@pytest.fixture
+def book(tmp_path):
+    def write(*cells, name="book.xlsx"):
+        workbook = Workbook()
+        sheet = workbook.active
+        sheet.append(["temp", "Mn", "Mw"])
+        sheet.append([70, 3e4, 8e4])
+        for row, column, value in cells:
+            sheet.cell(row, column).value = value
+        workbook.save(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+FAR = {
+    "a blank in the last row": ((1048576, 40, " "), "row 1048576"),
+    "a number in the last corner": ((1048576, 16384, 1), "column 16384"),
+    "a wide block": ((2000, 16384, 0), "column 16384"),
+}
+
+
+@pytest.mark.parametrize(("cell", "said"), FAR.values(), ids=FAR)
+@pytest.mark.parametrize("command", ["predict", "compare", "simulate --out {tmp}/a.csv --recipes"])
+def test_a_cell_far_away_is_named(cell, said, command, book, tmp_path, capsys):
+    assert main([*command.format(tmp=tmp_path).split(), str(book(cell))]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert "book.xlsx reaches to" in line
+    assert said in line
+
+
+def test_a_format_alone_far_away_is_nothing(book, tmp_path):
+    from openpyxl import load_workbook
+    from openpyxl.styles import Font
+
+    path = book()
+    workbook = load_workbook(path)
+    workbook.active.cell(1048576, 16384).font = Font(bold=True)
+    workbook.save(path)
+    check_extent(path)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/a.xml", "w") as part:
+        for _ in range(MOST_BYTES // 2**20 + 2):
+            part.write(bytes(2**20))
+    assert path.stat().st_size < 1e6
+    with pytest.raises(InputError, match=r"unpacks to 2\d\d MB"):
+        check_extent(path)
+
+
+def test_cells_that_repeat_themselves_count(tmp_path):
+    path = tmp_path / "book.ods"
+    row = f'<table:table-row table:number-rows-repeated="{MOST_CELLS}">'
+    cell = '<table:table-cell office:value-type="float" office:value="1" table:number-columns-repeated="2"/>'
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    for inside, refused in ((cell, True), (empty, False)):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("content.xml", row + inside + "</table:table-row>")
+        if refused:
+            with pytest.raises(InputError, match="workbooks are read up to"):
+                check_extent(path)
+        else:
+            check_extent(path)
+
+
+def test_what_is_damaged_is_called_no_workbook(book):
+    path = book()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 200] = bytes(200)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"book\.xlsx"):
+        check_extent(path)

@@ -1,0 +1,79 @@
+"""Whatever is raised inside leaves as one line and an exit code."""
+
+import subprocess
+import sys
+
+import pytest
+
+import polyinv.cli
+from polyinv.cli import main
+from polyinv.errors import InputError
+from polyinv.runtime.door import DEBUG, FAULT, LONGEST, REFUSED, refused, shortened
+
+RAISED = {
+    "input": (InputError("a.csv, row 2: no number"), REFUSED, "error: a.csv, row 2: no number"),
+    "file": (FileNotFoundError(2, "No such file or directory", "a.csv"), REFUSED, "'a.csv'"),
+    "memory": (MemoryError(), REFUSED, "memory does not suffice; needs a smaller file"),
+    "torch's memory": (MemoryError("tried 8 GB"), REFUSED, "(tried 8 GB)"),
+    "depth": (RecursionError("maximum recursion depth exceeded"), REFUSED, "nested too deeply"),
+    "text": (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), REFUSED, "needs UTF-8"),
+    "library": (
+        RuntimeError("shapes\ndo not fit"),
+        FAULT,
+        "shapes do not fit; the same command with --debug",
+    ),
+    "nothing said": (KeyError(), FAULT, "no more is known; the same"),
+    "terminal codes": (InputError("\x1b[2Jgone"), REFUSED, "error: ?[2Jgone"),
+    "a long one": (InputError("x" * 5000), REFUSED, "xxx … xxx"),
+}
+
+
+@pytest.mark.parametrize(("error", "code", "said"), RAISED.values(), ids=RAISED)
+def test_every_error_is_one_line(error, code, said, monkeypatch, capsys):
+    def raising(arguments):
+        raise error
+
+    monkeypatch.setitem(polyinv.cli.COMMANDS, "simulate", raising)
+    assert main(["simulate"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("polyinv: ")
+    assert said in line
+    assert len(line) <= LONGEST + len("polyinv: ")
+
+
+def test_a_fault_says_where_it_is_and_debug_shows_all(monkeypatch, capsys):
+    monkeypatch.setattr(polyinv.cli, "load_system", lambda name: 1 / 0)
+    assert main(["systems", "show", "styrene"]) == FAULT
+    assert "ZeroDivisionError in cli.py, line " in capsys.readouterr().err
+    assert main(["systems", "show", "styrene", DEBUG]) == FAULT
+    shown = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in shown
+    assert shown.splitlines()[-1].startswith("polyinv: fault of polyinv: ZeroDivisionError")
+
+
+def test_an_interrupt_is_no_error(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(polyinv.cli.COMMANDS, "simulate", interrupted)
+    assert main(["simulate"]) == 130
+    assert capsys.readouterr().err == "polyinv: interrupted\n"
+
+
+def test_without_standard_error_there_is_the_exit_code(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert refused(InputError("said to nobody")) == REFUSED
+
+
+@pytest.mark.linux
+def test_closed_streams_are_no_fault():
+    for streams in (">&-", "2>&-", "<&- >&- 2>&-"):
+        command = f'"{sys.executable}" -m polyinv.cli systems {streams}'
+        found = subprocess.run(command, shell=True, capture_output=True, text=True)
+        assert found.returncode in (0, 2), (streams, found)
+        assert "Traceback" not in found.stderr
+
+
+def test_a_line_that_fits_is_left_alone():
+    assert shortened("a  b\nc") == "a b c"
+    assert len(shortened("word " * 1000)) <= LONGEST
