@@ -55,8 +55,12 @@ def simulated_again(table: pd.DataFrame, found: Designs, chains: float) -> pd.Da
 
 def page_of(found: Designs, table: pd.DataFrame) -> str:
     """HTML page of designs."""
-    wished = [wish.text for wish in (*found.task.wishes, *found.of_recipe)]
-    title = "Recipes for " + (", ".join(wished) or "a curve")
-    said = [f"{found.system.title}, by the rate equations: {found.system.chemistry.note}", *found.warnings]
+    wished = [*(["a curve"] if found.task.curve is not None else []), *(wish.text for wish in found.wishes)]
+    title = "Recipes for " + ", ".join(wished)
+    said = [
+        f"{found.system.title}, by the rate equations: {found.system.chemistry.note}",
+        *found.warnings,
+        *found.notes,
+    ]
     wanted = None if found.task.curve is None else found.task.curve.numpy()
     return page(title, said, table, found.shown.curves.numpy(), wanted, found.trade_off, found.system)
