@@ -28,7 +28,7 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.files.options import Options
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, quoted, unknown
 from polyinv.experiment.configuration import (
     ConfigFile,
     Parser,
@@ -546,7 +546,7 @@ def design(arguments: list[str]) -> None:
     parser = _parser("design", design)
     parser.add_argument("--config", action=ConfigFile, help="YAML file of these options: wishes, minimize, count, …")
     parser.add_argument(
-        "wish",
+        "typed",
         nargs="*",
         metavar="WISH",
         help="for the polymer (Mn, Mw, D, Mp, conversion) and its recipe: Mn=25000±5%%, 'D<2.4', 'conversion>=90%%', "
@@ -570,7 +570,7 @@ def design(arguments: list[str]) -> None:
     )
     parser.add_argument(
         "--prices",
-        type=str | None,
+        type=dict[str, float] | str | None,
         metavar="NAME=PRICE,…",
         help="of a mol of each substance, and of a second of a litre: monomer=0.3,initiator=20,time=1e-4",
     )
@@ -587,7 +587,7 @@ def design(arguments: list[str]) -> None:
     )
     parser.add_argument("--out", type=str | None, help="new .csv or .xlsx for the recipes; by default they are printed")
     parser.add_argument("--report", type=str | None, help="new .html: recipes, curves, trade-off and tolerances")
-    parser.add_argument("--wishes", type=list[str], default=[], help="more of them, as a config file lists them")
+    parser.add_argument("--wishes", type=list[str] | str | None, default=[], help="more of them, as a config file lists them")
     config = parse(parser, configs_first(arguments))
 
     from polyinv.predict.writing import check_new_answers, write_answers
@@ -604,8 +604,10 @@ def design(arguments: list[str]) -> None:
     from polyinv.design.designs import design as design_recipes
 
     wanted = None if config.curve is None else curve_of(config.curve, system)
+    for name in ("minimize", "maximize", "wishes"):
+        config[name] = _listed(name, config[name])
     options = {name: config[name] for name in ("count", "minimize", "maximize", "robust", "prices")}
-    found = design_recipes([*config.wishes, *config.wish], system, curve=wanted, **options)
+    found = design_recipes([*config.wishes, *config.typed], system, curve=wanted, **options)
     table = found.table()
     if config.chains is not None:
         table = simulated_again(table, found, config.chains)
@@ -620,6 +622,14 @@ def design(arguments: list[str]) -> None:
     write_answers(table, config.out)
     if found.found is None:
         raise InputError("no recipe meets these wishes; what comes nearest stands in the table")
+
+
+def _listed(name: str, given: Any) -> list[str]:
+    """What an option names, which a config file may write as one text, a list of them, or leave empty."""
+    names = [given] if isinstance(given, str) else given or []
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise InputError(f"{name} is {quoted(given)}; needs text, or a list of texts")
+    return names
 
 
 def systems(arguments: list[str]) -> None:

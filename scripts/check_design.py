@@ -226,10 +226,9 @@ def main() -> None:
     print(f"said to be made though the recipe does not: {can.sum()} of {asked['found'].sum()}\n")
     beside = against_grid(given.fronts, system)
     print(markdown(beside.round(3).astype(str)))
-    print(
-        f"median volume {beside['volume, grid'].median():.3f} of the grid, {beside['volume, designs'].median():.3f} of the designs"
-    )
-    print(f"their ratio: {(beside['volume, designs'] / beside['volume, grid']).min():.2f} at least\n")
+    of_grid, designed = beside["volume, grid"], beside["volume, designs"]
+    print(f"median volume {of_grid.median():.3f} of the grid, {designed.median():.3f} of the designs")
+    print(f"ratio {(designed / of_grid).min():.2f} to {(designed / of_grid).max():.2f}\n")
     found = tolerances(given.tolerances, system)
     print(markdown(found.round(2).astype(str)))
     print(f"\nroot mean square deviation {found['deviation'].pow(2).mean() ** 0.5:.2f} standard errors")

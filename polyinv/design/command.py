@@ -13,6 +13,7 @@ from polyinv.design.wishes import PROPERTIES
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP
+from polyinv.predict.fits import DIGITS, significant
 from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
 from polyinv.report.designs import page
@@ -50,7 +51,7 @@ def simulated_again(table: pd.DataFrame, found: Designs, chains: float) -> pd.Da
     values["conversion"] = 1 - made[system.residual] / made[system.targets[0]]
     again = {f"{name}_kmc": values[name].to_numpy() for name in PROPERTIES if name in values}
     again["mmd_distance_kmc"] = distance(curves, wanted).numpy()
-    return table.assign(**again)
+    return table.join(significant(pd.DataFrame(again, index=table.index), DIGITS))
 
 
 def page_of(found: Designs, table: pd.DataFrame) -> str:

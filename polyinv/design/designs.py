@@ -76,8 +76,9 @@ class Designs:
             said.append(self.impossible.words(self.where))
         elif self.found is None:
             said.append(f"no recipe was found that meets all wishes {self.where}; the nearest one misses some")
-        if self.task.curve is not None and (least := self.task.distance(self.shown).min().item()) > FAR:
-            said.append(f"no recipe makes this curve {self.where}: {least:.1%} of its mass lies elsewhere at best")
+        elif self.task.curve is not None and (least := self.task.distance(self.shown).min().item()) > FAR:
+            given = f" with {' and '.join(wish.text for wish in self.task.wishes)}" if self.task.wishes else ""
+            said.append(f"no recipe makes this curve{given} {self.where}: {least:.1%} of its mass lies elsewhere at best")
         return said
 
     @property

@@ -35,7 +35,11 @@ class Parser(ArgumentParser):
     def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
         """See `ArgumentParser.parse_path`."""
         path = Path(path)
-        return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{path} is no text in UTF-8; needs a YAML file") from None
+        return self.parse_string(text, path.name, *options, **named)
 
 
 class ConfigFile(ActionConfigFile):
