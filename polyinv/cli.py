@@ -587,7 +587,7 @@ def design(arguments: list[str]) -> None:
     )
     parser.add_argument("--out", type=str | None, help="new .csv or .xlsx for the recipes; by default they are printed")
     parser.add_argument("--report", type=str | None, help="new .html: recipes, curves, trade-off and tolerances")
-    parser.add_argument("--wishes", type=list[str] | str | None, default=[], help="more of them, as a config file lists them")
+    parser.add_argument("--wishes", type=list[str] | str | None, default=[], help="more of them: for config files")
     config = parse(parser, configs_first(arguments))
 
     from polyinv.predict.writing import check_new_answers, write_answers

@@ -78,7 +78,8 @@ class Designs:
             said.append(f"no recipe was found that meets all wishes {self.where}; the nearest one misses some")
         elif self.task.curve is not None and (least := self.task.distance(self.shown).min().item()) > FAR:
             given = f" with {' and '.join(wish.text for wish in self.task.wishes)}" if self.task.wishes else ""
-            said.append(f"no recipe makes this curve{given} {self.where}: {least:.1%} of its mass lies elsewhere at best")
+            at_best = f"{least:.1%} of its mass lies elsewhere at best"
+            said.append(f"no recipe makes this curve{given} {self.where}: {at_best}")
         return said
 
     @property
