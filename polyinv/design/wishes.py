@@ -58,7 +58,7 @@ def wishes(given: Sequence[str], system: System) -> list[Wish]:
 
     Args:
         given: Such as ``Mn=25000±5%``, ``D<2.4``, ``conversion>=90%``, ``Mw=40 to 60 kg/mol``, ``temp<=75``. The roles
-            ``monomer`` and ``initiator`` stand for the names of the system.
+            ``monomer``, ``initiator``, ``solvent`` and ``agent`` stand for the names of the system.
         system: What is polymerized.
 
     Raises:
@@ -96,7 +96,7 @@ def known_name(written: str, system: System) -> str:
         >>> [known_name(name, load_system()) for name in ("PDI", "initiator", "mn")]
         ['D', 'cAIBN_0', 'Mn']
     """
-    roles = {"monomer": system.targets[0], "initiator": system.targets[1]}
+    roles = dict(zip(("monomer", "initiator", "temp", *system.chemistry.extras), system.targets, strict=False))
     known = (*PROPERTIES, *system.targets, DISTANCE, COST)
     names = {name.lower(): name for name in known} | SAME | roles
     found = names.get(written.strip().lower())
