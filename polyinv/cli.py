@@ -27,8 +27,9 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.data.files.options import Options
 from polyinv.data.source import DataConfig, check_seed, load_table, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
-from polyinv.errors import InputError, naming, unknown
+from polyinv.errors import InputError, naming, quoted, unknown
 from polyinv.experiment.configuration import (
+    ConfigFile,
     Parser,
     add_experiment,
     config_files,
@@ -554,8 +555,9 @@ def calibrate(arguments: list[str]) -> None:
 def design(arguments: list[str]) -> None:
     """Find recipes that make the polymer you want, what they tolerate, and what no recipe makes."""
     parser = _parser("design", design)
+    parser.add_argument("--config", action=ConfigFile, help="YAML file of these options: wishes, minimize, count, …")
     parser.add_argument(
-        "wishes",
+        "typed",
         nargs="*",
         metavar="WISH",
         help="for the polymer (Mn, Mw, D, Mp, conversion) and its recipe: Mn=25000±5%%, 'D<2.4', 'conversion>=90%%', "
@@ -571,10 +573,17 @@ def design(arguments: list[str]) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="prefer recipes with less of a property or a value: time, initiator, temp, D; two give their trade-off",
+        help="prefer recipes with less of a property or a value: time, initiator, temp, D, mmd_distance (from "
+        "--curve), cost (by --prices); two or three give their trade-off",
     )
     parser.add_argument(
         "--maximize", action="append", default=[], metavar="NAME", help="prefer those with more: conversion"
+    )
+    parser.add_argument(
+        "--prices",
+        type=dict[str, float] | str | None,
+        metavar="NAME=PRICE,…",
+        help="of a mol of each substance, and of a second of a litre: monomer=0.3,initiator=20,time=1e-4",
     )
     parser.add_argument(
         "--robust",
@@ -589,7 +598,8 @@ def design(arguments: list[str]) -> None:
     )
     parser.add_argument("--out", type=str | None, help="new .csv or .xlsx for the recipes; by default they are printed")
     parser.add_argument("--report", type=str | None, help="new .html: recipes, curves, trade-off and tolerances")
-    config = parse(parser, arguments)
+    parser.add_argument("--wishes", type=list[str] | str | None, default=[], help="more of them: for config files")
+    config = parse(parser, configs_first(arguments))
 
     from polyinv.predict.writing import check_new_answers, write_answers
     from polyinv.runtime.files import check_new, written
@@ -605,13 +615,17 @@ def design(arguments: list[str]) -> None:
     from polyinv.design.designs import design as design_recipes
 
     wanted = None if config.curve is None else curve_of(config.curve, system)
-    options = {name: config[name] for name in ("count", "minimize", "maximize", "robust")}
-    found = design_recipes(config.wishes, system, curve=wanted, **options)
+    for name in ("minimize", "maximize", "wishes"):
+        config[name] = _listed(name, config[name])
+    options = {name: config[name] for name in ("count", "minimize", "maximize", "robust", "prices")}
+    found = design_recipes([*config.wishes, *config.typed], system, curve=wanted, **options)
     table = found.table()
     if config.chains is not None:
         table = simulated_again(table, found, config.chains)
     for line in found.warnings:
         log.warning("%s", line)
+    for line in found.notes:
+        log.info("%s", line)
     if config.report is not None:
         with written(Path(config.report)) as passing:
             passing.write_text(page_of(found, table), encoding="utf-8")
@@ -619,6 +633,14 @@ def design(arguments: list[str]) -> None:
     write_answers(table, config.out)
     if found.found is None:
         raise InputError("no recipe meets these wishes; what comes nearest stands in the table")
+
+
+def _listed(name: str, given: Any) -> list[str]:
+    """What an option names, which a config file may write as one text, a list of them, or leave empty."""
+    names = [given] if isinstance(given, str) else given or []
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise InputError(f"{name} is {quoted(given)}; needs text, or a list of texts")
+    return names
 
 
 def systems(arguments: list[str]) -> None:

@@ -1,7 +1,7 @@
-"""Do designs make what is wished for? python scripts/check_design.py, about five minutes of one core.
+"""Do designs make what is wished for? python scripts/check_design.py, about a quarter of an hour of one core.
 
-Curves of random recipes are to be made again; what can be made is compared with random simulations; tolerances with
-kinetic Monte Carlo.
+Curves of random recipes are to be made again; what can be made is compared with random simulations; fronts with the
+best points of the published grid; tolerances with kinetic Monte Carlo.
 """
 
 import argparse
@@ -16,17 +16,25 @@ from torch import Tensor
 from polyinv.chemistry import System, load_system
 from polyinv.data.source import simulate_table
 from polyinv.design.designs import CHANGES, design
+from polyinv.design.front import hypervolume, unbeaten
 from polyinv.design.properties import PROPERTIES, Polymers, polymers
 from polyinv.design.search import REPLICATES
+from polyinv.evaluation.closed_loop import distance
 from polyinv.report.tables import markdown
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.recipes import random_recipes, to_unit
+from polyinv.simulate.recipes import grid, random_recipes, to_unit
 
 SEED = 31
 DISTINCT = 0.1
 """Least distance of two recipes, in the units of `polyinv.simulate.recipes.to_unit`, that counts as distinct."""
 LIMITS = {"D": (2.0, 2.2, 2.5, 3.0), "Mn": (30e3, 60e3, 100e3)}
 """Of a property; the largest conversion below it is asked for."""
+FIGURE_1 = torch.tensor([[1.0, 0.02, 70.0, 3600.0]], dtype=torch.float64)
+"""Recipe of the wanted curve in Figure 1 of Fiosina et al. (2023)."""
+WORST, POINTS = (0.1, 1.0, 1.0), 100
+"""Distance, shares of the longest time and of the monomer from which on a recipe is nothing; designs of a front."""
+OFF = 1.01
+"""Half widths of a band from the middle from which on it is missed."""
 KMC_CHAINS, KMC_REPLICATES = 3e6, 8
 
 
@@ -65,9 +73,43 @@ def known_but_one(rows: int, system: System) -> pd.DataFrame:
     return pd.DataFrame(errors, columns=list(system.targets[:2]))
 
 
-def reachable(count: int, system: System) -> pd.DataFrame:
+def answered(rows: int, tried: Polymers, system: System) -> pd.DataFrame:
+    """A line for each target in Mn, dispersity and conversion: whether a recipe was found, and whether there is one.
+
+    Half of the targets are those of random recipes, half lie anywhere between the least and the most that ``tried``
+    have. There is one if any of these has it; a recipe that was found is simulated by the reference solver.
+    """
+    generator, names = torch.Generator().manual_seed(SEED + 4), ("Mn", "D", "conversion")
+    have = tried.physical()[:, [PROPERTIES.index(name) for name in names]]
+    scale = torch.cat([have[:, :2].log(), have[:, 2:]], 1)
+    low, high = scale.min(0).values, scale.max(0).values
+    anywhere = low + (high - low) * torch.rand(rows - rows // 2, 3, generator=generator, dtype=torch.float64)
+    anywhere[:, :2] = anywhere[:, :2].exp()
+    made = random_polymers(rows // 2, SEED + 4, system).physical()[:, [PROPERTIES.index(name) for name in names]]
+    lines = []
+    for target in torch.cat([made, anywhere]):
+        half = torch.tensor([0.02, 0.02, 0.01], dtype=torch.float64) * torch.cat([target[:2], torch.ones(1)])
+        half[2] = min(half[2], target[2].item(), 1 - target[2].item())  # no conversion lies beyond 0 or 1
+        given = [f"{name}={at!r}±{by!r}" for name, at, by in zip(names, target.tolist(), half.tolist(), strict=True)]
+        start = time.process_time()
+        found = design(given, system, count=1)
+        line = {
+            "target": "of a recipe" if len(lines) < len(made) else "anywhere",
+            "found": found.found is not None,
+            "exists": bool(((have - target).abs() <= half).all(1).any()) or len(lines) < len(made),
+            "CPU s": time.process_time() - start,
+        }
+        if found.found is not None:
+            again = simulate_table(found.table()[list(system.targets)], method="deterministic", system=system).iloc[0]
+            values = (again["Mn"], again["Mw"] / again["Mn"], 1 - again[system.residual] / again[system.targets[0]])
+            line["off"] = ((torch.tensor(values, dtype=torch.float64) - target).abs() / half).max().item()
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def reachable(tried: Polymers, system: System) -> pd.DataFrame:
     """Most conversion below limits of other properties: as designed, and of random recipes."""
-    tried, lines = random_polymers(count, SEED + 2, system), []
+    lines = []
     values = dict(zip(PROPERTIES, tried.physical().T, strict=True))
     for name, limits in LIMITS.items():
         for limit in limits:
@@ -79,6 +121,53 @@ def reachable(count: int, system: System) -> pd.DataFrame:
             lines.append({"with": wish, "most conversion, designed": table["conversion"][0], "of random": most})
     table = pd.DataFrame(lines)
     return table.assign(beaten=table["most conversion, designed"] < table["of random"] - 1e-3)
+
+
+def against_grid(rows: int, system: System) -> pd.DataFrame:
+    """Front of a curve, least time and most conversion, and the best points of the system's grid, a line each curve.
+
+    The question of Fiosina et al. (2024), who look for recipes of vinyl acetate in a list that was simulated before.
+    The first curve is that of Figure 1 of their study of butyl acrylate, which is a point of the grid; the others are
+    those of random recipes. Neither side has noise. Volumes are shares of what lies below ``WORST`` in all three.
+    """
+    listed = torch.from_numpy(grid(system).to_numpy(copy=True))
+    tried = polymers(to_unit(listed, system), system)
+    targets = [
+        polymers(to_unit(FIGURE_1, system), system).curves[0],
+        *random_polymers(rows - 1, SEED + 3, system).curves,
+    ]
+    return pd.DataFrame([_beside_grid(curve, tried, system) for curve in targets])
+
+
+def _beside_grid(curve: Tensor, tried: Polymers, system: System) -> dict[str, float]:
+    of_grid = _objectives(tried, curve, system)
+    of_grid = of_grid[(of_grid < 1).all(1)]
+    of_grid = of_grid[unbeaten(of_grid)]
+    start = time.process_time()
+    wanted = [f"mmd_distance<={WORST[0]:.0%}"]
+    options = {"minimize": ["time", "mmd_distance"], "maximize": ["conversion"], "count": POINTS}
+    found = design(wanted, system, curve=curve, **options)
+    took = time.process_time() - start
+    designed = _objectives(found.shown, curve, system)
+    beaten = [bool((designed <= point + 1e-6).all(1).any()) for point in of_grid]
+    ahead = [bool((of_grid <= point - 1e-6).all(1).any()) for point in designed]
+    return {
+        "best of grid": len(of_grid),
+        "designs": len(designed),
+        "volume, grid": hypervolume(of_grid.numpy(), np.ones(3)),
+        "volume, designs": hypervolume(designed.numpy(), np.ones(3)),
+        "volume, both": hypervolume(torch.cat([of_grid, designed]).numpy(), np.ones(3)),
+        "grid beaten": float(np.mean(beaten)),
+        "designs beaten": float(np.mean(ahead)),
+        "CPU s": took,
+    }
+
+
+def _objectives(found: Polymers, curve: Tensor, system: System) -> Tensor:
+    """Distance, time and 1 - conversion of M polymers, each by what is too much, (M, 3)."""
+    missing = 1 - found.physical()[:, PROPERTIES.index("conversion")]
+    of_time = found.recipes[:, -1] / system.horizon
+    return torch.stack([distance(found.curves, curve) / WORST[0], of_time / WORST[1], missing / WORST[2]], 1)
 
 
 def tolerances(rows: int, system: System) -> pd.DataFrame:
@@ -111,6 +200,8 @@ def main() -> None:
     parser.add_argument("--system", default="butyl_acrylate")
     parser.add_argument("--rows", type=int, default=200, help="curves that are to be made")
     parser.add_argument("--random", type=int, default=100_000, help="recipes that what can be made is compared with")
+    parser.add_argument("--targets", type=int, default=400, help="targets in Mn, dispersity and conversion")
+    parser.add_argument("--fronts", type=int, default=8, help="curves whose fronts stand beside the best of the grid")
     parser.add_argument("--tolerances", type=int, default=4, help="designs whose tolerances are simulated")
     given = parser.parse_args()
     logging.getLogger("polyinv").setLevel(logging.ERROR)
@@ -126,7 +217,18 @@ def main() -> None:
     errors = known_but_one(min(given.rows, 50), system)
     print("temperature and time known, relative error of the rest, median and most:")
     print(", ".join(f"{name} {column.median():.1e}, {column.max():.1e}" for name, column in errors.items()), "\n")
-    print(markdown(reachable(given.random, system).round(4).astype(str)), "\n")
+    tried = random_polymers(given.random, SEED + 2, system)
+    print(markdown(reachable(tried, system).round(4).astype(str)), "\n")
+    asked = answered(given.targets, tried, system)
+    cannot, can = asked["exists"] & ~asked["found"], asked["off"] > OFF
+    print(f"{len(asked)} targets, {asked['found'].sum()} of them found; CPU s: most {asked['CPU s'].max():.2f}")
+    print(f"said not to be made though a recipe makes it: {cannot.sum()} of {(asked['exists']).sum()}")
+    print(f"said to be made though the recipe does not: {can.sum()} of {asked['found'].sum()}\n")
+    beside = against_grid(given.fronts, system)
+    print(markdown(beside.round(3).astype(str)))
+    of_grid, designed = beside["volume, grid"], beside["volume, designs"]
+    print(f"median volume {of_grid.median():.3f} of the grid, {designed.median():.3f} of the designs")
+    print(f"ratio {(designed / of_grid).min():.2f} to {(designed / of_grid).max():.2f}\n")
     found = tolerances(given.tolerances, system)
     print(markdown(found.round(2).astype(str)))
     print(f"\nroot mean square deviation {found['deviation'].pow(2).mean() ** 0.5:.2f} standard errors")

@@ -516,3 +516,10 @@ def test_killed_while_it_writes_nothing_looks_finished(tmp_path):
     process.wait()
     process.stderr.close()
     assert not out.exists()
+
+
+def test_a_config_file_that_is_no_text_is_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for command in ("design", "train"):
+        assert main([command, "--config", str(tmp_path / "picture.yaml")]) == 2
+        assert "picture.yaml is no text in UTF-8" in capsys.readouterr().err

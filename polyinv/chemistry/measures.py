@@ -17,7 +17,8 @@ TEMPERATURE = {"°C": "1", "C": "1"}
 TIME = {"s": "1", "min": "60", "h": "3600"}
 DENSITY = {"g/mL": "1000", "g/cm3": "1000", "kg/m3": "1"}
 MOLAR_MASS = {"g/mol": "1"}
-"""Units of each kind, and what turns a number into that which is kept: mol/L, s, J/mol, g/L, g/mol."""
+HEAT_CAPACITY = {"kJ/L/K": "1000", "J/L/K": "1", "J/mL/K": "1000", "J/cm3/K": "1000", "kJ/m3/K": "1"}
+"""Units of each kind, and what turns a number into that which is kept: mol/L, s, J/mol, g/L, g/mol, J/L/K."""
 ALIASES = {
     "s-1": "1/s",
     "L mol-1 s-1": "L/mol/s",
@@ -32,6 +33,11 @@ ALIASES = {
     "g mol-1": "g/mol",
     "g cm-3": "g/cm3",
     "kg m-3": "kg/m3",
+    "kJ L-1 K-1": "kJ/L/K",
+    "J L-1 K-1": "J/L/K",
+    "J mL-1 K-1": "J/mL/K",
+    "J cm-3 K-1": "J/cm3/K",
+    "kJ m-3 K-1": "kJ/m3/K",
 }
 """Units as papers write them, with superscripts and dots, too."""
 ABSOLUTE_ZERO = -273.15  # °C

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from polyinv.chemistry.heat import Heat
 from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
 from polyinv.chemistry.laboratory import Laboratory
 from polyinv.chemistry.stored import check_stored
@@ -24,6 +25,8 @@ DEFAULT = "butyl_acrylate"
 """The system that is meant where nobody names one: that of the published study, and of all that 0.1.0 wrote."""
 ALIKE = ("monomer", "initiator", "monomer_molar_mass", "extras")
 """What two chemistries have in common whose polymers may be compared, whatever their coefficients."""
+OWN: dict[str, type[Laboratory] | type[Heat]] = {"laboratory": Laboratory, "heat": Heat}
+"""Parts of a system that not every one has, each with plain values of its own."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class System:
         bundled: Names of bundled data sets of this system.
         limits: File in `polyinv.domain` with the calibrated limits of the applicability check, if there is one.
         laboratory: What own runs said, if the coefficients were calibrated on some (`polyinv.calibrate`).
+        heat: That is set free, if the file states it. No polymer depends on it: systems are equal without regard to it.
 
     Example:
         >>> load_system("MMA").targets
@@ -74,6 +78,7 @@ class System:
     bundled: tuple[str, ...] = ()
     limits: str | None = None
     laboratory: Laboratory | None = None
+    heat: Heat | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.name, self.recipe, self.residual))
@@ -179,9 +184,9 @@ class System:
         laws = {name: law for name, law in chemistry.items() if name.startswith("k_")}
         rest = {name: value for name, value in chemistry.items() if name not in laws}
         plain = {each.name: getattr(self, each.name) for each in self.__dataclass_fields__.values()}
-        if plain.pop("laboratory") is not None:  # files that know of none stay as they were
-            assert self.laboratory is not None
-            plain["laboratory"] = self.laboratory.as_dict()
+        for name in OWN:  # files that know of none stay as they were
+            if (own := plain.pop(name)) is not None:
+                plain[name] = own.as_dict()
         return _plain(
             plain
             | {"chemistry": rest | {"coefficients": laws}}
@@ -197,8 +202,8 @@ class System:
             InputError: It is none.
         """
         try:
-            laboratory = plain.get("laboratory")
-            plain = {name: value for name, value in plain.items() if name != "laboratory"}
+            own = {name: plain.get(name) for name in OWN}
+            plain = {name: value for name, value in plain.items() if name not in OWN}
             check_stored(plain)
             return cls(
                 **{
@@ -207,7 +212,7 @@ class System:
                     "recipe": tuple(Quantity(**quantity) for quantity in plain["recipe"]),
                     "uncertainty": {name: Uncertainty(**each) for name, each in plain["uncertainty"].items()},
                     "bundled": tuple(plain["bundled"]),
-                    "laboratory": None if laboratory is None else Laboratory.from_dict(laboratory),
+                    **{name: None if own[name] is None else kind.from_dict(own[name]) for name, kind in OWN.items()},
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

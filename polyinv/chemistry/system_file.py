@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.chemistry.coefficients_file import fractions_of, laws_of
+from polyinv.chemistry.heat import Heat
 from polyinv.chemistry.kinetics import FRACTIONS
 from polyinv.chemistry.laboratory import INSTRUMENT, Laboratory
 from polyinv.chemistry.plausibility import check_rates, check_stationary
@@ -21,7 +22,7 @@ SYSTEMS = {path.stem: path for path in sorted((HERE / "systems").glob("*.yaml"))
 """Files of the systems that come with polyinv, by name."""
 ENDINGS = (".yaml", ".yml")
 REQUIRED = ("name", "title", "monomer", "initiator", "recipe", "coefficients", "fractions", "note")
-OPTIONAL = ("solvent", "agent", "checked", "bundled", "limits", "laboratory")
+OPTIONAL = ("solvent", "agent", "heat", "checked", "bundled", "limits", "laboratory")
 
 
 def system_file(name_or_path: str | Path) -> Path:
@@ -88,20 +89,24 @@ def read_system(path: Path) -> dict[str, Any]:
         "extras": extras,
         "note": whole.text("note"),
     }
-    return {
-        "name": chemistry["name"],
-        "title": whole.text("title"),
-        "chemistry": chemistry,
-        "recipe": [asdict(quantity) for quantity in recipe.values()],
-        "residual": RESIDUAL.format(substances["monomer"].symbol()),
-        "agent": substances["agent"].text("name") if "agent" in substances else None,
-        "uncertainty": {name: {key: law[key] for key in ("sd", "sd_E_a")} for name, law in laws.items() if law}
-        | {name: {"sd": each["sd"], "sd_E_a": None} for name, each in fractions.items() if each["source"]},
-        "sources": {name: each["source"] for name, each in fractions.items() if each["source"]}
-        | _density_sources(substances),
-        "bundled": _bundled(whole, path),
-        "limits": _limits(whole),
-    } | _laboratory(whole, laws)
+    return (
+        {
+            "name": chemistry["name"],
+            "title": whole.text("title"),
+            "chemistry": chemistry,
+            "recipe": [asdict(quantity) for quantity in recipe.values()],
+            "residual": RESIDUAL.format(substances["monomer"].symbol()),
+            "agent": substances["agent"].text("name") if "agent" in substances else None,
+            "uncertainty": {name: {key: law[key] for key in ("sd", "sd_E_a")} for name, law in laws.items() if law}
+            | {name: {"sd": each["sd"], "sd_E_a": None} for name, each in fractions.items() if each["source"]},
+            "sources": {name: each["source"] for name, each in fractions.items() if each["source"]}
+            | _density_sources(substances),
+            "bundled": _bundled(whole, path),
+            "limits": _limits(whole),
+        }
+        | _heat(whole)
+        | _laboratory(whole, laws)
+    )
 
 
 def _substances(whole: Section) -> dict[str, Section]:
@@ -172,6 +177,13 @@ def _bundled(whole: Section, path: Path) -> list[str]:
             f"{whole.at('bundled')} is {quoted(given)}; no data set of this system comes along; leave it out"
         )
     return given
+
+
+def _heat(whole: Section) -> dict[str, Any]:
+    """What the file says of heat; nothing where it says nothing."""
+    if whole.content.get("heat") is None:
+        return {}
+    return {"heat": Heat.read(whole.section("heat")).as_dict()}
 
 
 def _laboratory(whole: Section, laws: dict[str, dict[str, Any] | None]) -> dict[str, Any]:

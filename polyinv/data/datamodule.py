@@ -112,8 +112,12 @@ class RecipeDataModule(L.LightningDataModule):
             raise InputError(f"patterns go with the features {' or '.join(MISSING_INPUTS)}, not with {features!r}")
         counts = {"batch_size": batch_size, "members": members, "steps_per_call": steps_per_call}
         for name, value in counts.items():
-            if value is not None and (not isinstance(value, Integral) or value < 1):
+            if value is None and name == "members":  # of each model, as it was made
+                continue
+            if not isinstance(value, Integral) or value < 1:
                 raise InputError(f"{name} is {value}; needs 1 or more")
+        if not isinstance(seed, Integral):
+            raise InputError(f"the seed of the split is {seed}; needs a whole number")
         # Not numbers of NumPy, which a checkpoint cannot keep.
         seed, batch_size, steps_per_call = int(seed), int(batch_size), int(steps_per_call)
         members, batch_seed = (value if value is None else int(value) for value in (members, batch_seed))

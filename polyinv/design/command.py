@@ -13,6 +13,7 @@ from polyinv.design.wishes import PROPERTIES
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP
+from polyinv.predict.fits import DIGITS, significant
 from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
 from polyinv.report.designs import page
@@ -50,13 +51,17 @@ def simulated_again(table: pd.DataFrame, found: Designs, chains: float) -> pd.Da
     values["conversion"] = 1 - made[system.residual] / made[system.targets[0]]
     again = {f"{name}_kmc": values[name].to_numpy() for name in PROPERTIES if name in values}
     again["mmd_distance_kmc"] = distance(curves, wanted).numpy()
-    return table.assign(**again)
+    return table.join(significant(pd.DataFrame(again, index=table.index), DIGITS))
 
 
 def page_of(found: Designs, table: pd.DataFrame) -> str:
     """HTML page of designs."""
-    wished = [wish.text for wish in (*found.task.wishes, *found.of_recipe)]
-    title = "Recipes for " + (", ".join(wished) or "a curve")
-    said = [f"{found.system.title}, by the rate equations: {found.system.chemistry.note}", *found.warnings]
+    wished = [*(["a curve"] if found.task.curve is not None else []), *(wish.text for wish in found.wishes)]
+    title = "Recipes for " + ", ".join(wished)
+    said = [
+        f"{found.system.title}, by the rate equations: {found.system.chemistry.note}",
+        *found.warnings,
+        *found.notes,
+    ]
     wanted = None if found.task.curve is None else found.task.curve.numpy()
     return page(title, said, table, found.shown.curves.numpy(), wanted, found.trade_off, found.system)

@@ -1,6 +1,7 @@
 """Designs: recipes for a polymer that is wished for, with what each makes, costs and tolerates."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,22 +11,24 @@ from torch import Tensor
 
 from polyinv.chemistry import AnySystem, System, load_system
 from polyinv.design.chances import chances
-from polyinv.design.properties import Polymers, polymers_with_slopes, to_scale
-from polyinv.design.reach import Impossible, impossible
-from polyinv.design.search import NEAREST, STARTS, Preference, Task, best, preferred, search, taken, together
-from polyinv.design.wishes import PROPERTIES, Wish, known_name, wishes
+from polyinv.design.distinct import DISTINCT, distinct
+from polyinv.design.front import end, front
+from polyinv.design.preferences import Preference, costs, preferences_of, prices_of
+from polyinv.design.properties import Polymers, polymers_with_slopes
+from polyinv.design.reach import Impossible, impossible, with_curve
+from polyinv.design.search import NEAREST, STARTS, Task, search, taken, together
+from polyinv.design.wishes import CONVERSION, COST, DISTANCE, PROPERTIES, Wish, wishes
 from polyinv.errors import InputError
+from polyinv.mmd import LOG_M, STEP
 from polyinv.predict.fits import DIGITS, significant
-from polyinv.simulate.recipes import farthest_apart, from_unit, to_unit, unit_slopes
+from polyinv.simulate.recipes import unit_slopes
 
 MOST = 100
 """Designs of one call."""
-BETTER = 6
-"""Recipes that meet the wishes from which a preference is gone to."""
 CHANGES = {"°C": 1.0, "mol/L": 0.02, "s": 60.0}
 """Changes of a recipe that tolerances are of, by the unit of its value: 1 °C, 2 %, 60 s."""
-TIE = 1e-6
-"""Of `polyinv.design.search.preferred`, by which two recipes have equally much of something."""
+AREA = 0.01
+"""By which the area of a curve may be off."""
 FAR = 0.03
 """Share of the mass of a curve that lies elsewhere from which on no recipe makes it."""
 TOLERATING = ("Mn", "D")
@@ -42,8 +45,10 @@ class Designs:
         roles: What each of them stands for, such as ``least time``.
         impossible: What cannot be made, where wishes cannot be met.
         nearest: The recipe that comes nearest then, and its polymer.
-        of_recipe: The wishes for the recipe.
-        trade_off: What is traded off against what; empty or two names.
+        wishes: All of them.
+        preferences: What recipes are preferred for.
+        prices: Of the values of a recipe, (V,), if there are any.
+        count: Recipes that were asked for.
     """
 
     task: Task
@@ -51,8 +56,10 @@ class Designs:
     roles: tuple[str, ...] = ()
     impossible: Impossible | None = None
     nearest: Polymers | None = None
-    of_recipe: tuple[Wish, ...] = ()
-    trade_off: tuple[str, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+    prices: Tensor | None = None
+    count: int = 1
 
     @property
     def shown(self) -> Polymers:
@@ -69,14 +76,34 @@ class Designs:
             said.append(self.impossible.words(self.where))
         elif self.found is None:
             said.append(f"no recipe was found that meets all wishes {self.where}; the nearest one misses some")
-        if self.task.curve is not None and (least := self.task.distance(self.shown).min().item()) > FAR:
-            said.append(f"no recipe makes this curve {self.where}: {least:.1%} of its mass lies elsewhere at best")
+        elif self.task.curve is not None and (least := self.task.distance(self.shown).min().item()) > FAR:
+            given = f" with {' and '.join(wish.text for wish in self.task.wishes)}" if self.task.wishes else ""
+            at_best = f"{least:.1%} of its mass lies elsewhere at best"
+            said.append(f"no recipe makes this curve{given} {self.where}: {at_best}")
         return said
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth knowing, a line each."""
+        said = []
+        if self.found is not None and len(self.preferences) < 2 and len(self.found) < self.count:
+            said.append(
+                f"{len(self.found)} of {self.count} recipes: others that meet the wishes lie within {DISTINCT:.0%} of "
+                "what the recipe may be of these"
+            )
+        if self.system.heat is None:
+            said.append(f"the heat is left out: {self.system.name} states no enthalpy of polymerization")
+        return said
+
+    @property
+    def trade_off(self) -> tuple[str, ...]:
+        """What is traded off against what: two or three columns, or none."""
+        return tuple(each.name for each in self.preferences) if len(self.preferences) > 1 else ()
 
     @property
     def where(self) -> str:
         """What the recipe may be, in words."""
-        parts = ", ".join(wish.text for wish in self.of_recipe)
+        parts = ", ".join(wish.text for wish in self.wishes if wish.name in self.system.targets)
         return f"in the box of {self.system.name}" + (f" with {parts}" if parts else "")
 
     @property
@@ -85,7 +112,11 @@ class Designs:
         return self.task.system
 
     def table(self) -> pd.DataFrame:
-        """A line for each design: recipe, properties of its polymer, and tolerances.
+        """A line for each design: recipe, properties of its polymer, heat, cost, and tolerances.
+
+        ``heat`` is set free by the monomer that is converted, in kJ per litre; ``adiabatic_rise`` is by how many K it
+        would warm the mixture. Both are there where the system states them (`polyinv.chemistry.heat.Heat`). ``cost``
+        is that of a kilogram of polymer by the prices, if there are any.
 
         ``<property>_per_<value>`` is by how many per cent Mn or the dispersity changes if the value of the recipe rises
         by 1 °C, 2 % or 60 s; ``probability``, with what share of the coefficients that are possible the wishes are met,
@@ -95,7 +126,10 @@ class Designs:
         table = pd.DataFrame(shown.recipes.numpy(), columns=list(self.system.targets))
         table = table.join(pd.DataFrame(shown.physical().numpy(), columns=list(PROPERTIES)))
         if self.task.curve is not None:
-            table["mmd_distance"] = self.task.distance(shown).numpy()
+            table[DISTANCE] = self.task.distance(shown).numpy()
+        table = table.assign(**self._heat())
+        if self.prices is not None:
+            table[COST] = costs(shown, self.prices, self.system).numpy()
         for name, values in tolerances(shown, self.system).items():
             table[name] = values.numpy()
         table["probability"] = chances(shown, self.task).numpy()
@@ -103,6 +137,14 @@ class Designs:
         roles = self.roles if self.found is not None else ("nearest",)
         table.insert(0, "design", list(roles))
         return table
+
+    def _heat(self) -> dict[str, np.ndarray]:
+        heat, shown = self.system.heat, self.shown
+        if heat is None:
+            return {}
+        converted = (shown.recipes[:, 0] * shown.physical()[:, PROPERTIES.index(CONVERSION)]).numpy()
+        found = {"heat": heat.set_free(converted), "adiabatic_rise": heat.rise(converted)}
+        return {name: values for name, values in found.items() if values is not None}
 
 
 def tolerances(found: Polymers, system: System) -> dict[str, Tensor]:
@@ -126,6 +168,7 @@ def design(
     minimize: Sequence[str] = (),
     maximize: Sequence[str] = (),
     robust: bool = False,
+    prices: str | Mapping[str, float] | None = None,
 ) -> Designs:
     """Find recipes whose polymer is as wished for.
 
@@ -134,9 +177,11 @@ def design(
         system: What is polymerized.
         curve: MMD that is to be made, of unit area, (100,).
         count: Distinct recipes, at most.
-        minimize, maximize: Properties or values of the recipe, of which there is to be little or much. With one, the
-            recipe with least of it comes first; with two, recipes from one end of the trade-off to the other.
-        robust: Let the recipes come first whose polymer changes least with small changes of the recipe.
+        minimize, maximize: Properties, values of the recipe, ``mmd_distance`` from the curve, or ``cost``, of which
+            there is to be little or much. With one, the recipe with least of it comes first; with two or three, recipes
+            from one end of the trade-off to the others.
+        robust: Let the recipe come first whose polymer changes least with small changes of the recipe.
+        prices: Of a mol of each substance and of a second of a litre, see `polyinv.design.preferences.prices_of`.
 
     Raises:
         InputError: Wishes that cannot be understood or contradict each other, or a number of recipes that cannot be.
@@ -148,35 +193,40 @@ def design(
     """
     found = load_system(system)
     _check_count(count)
-    wished = wishes(given, found)
-    task = Task.of(found, wished, curve)
-    of_recipe = tuple(wish for wish in wished if wish.name in found.targets)
-    preferences = [Preference(known_name(name, found)) for name in minimize]
-    preferences += [Preference(known_name(name, found), -1.0) for name in maximize]
-    if len({each.name for each in preferences}) < len(preferences):
-        raise InputError("one thing is to be least and most; leave out one of them")
-    if len(preferences) > 2:
-        raise InputError(f"{len(preferences)} preferences; needs two at most, whose trade-off can be shown")
-    near = search(task, max(STARTS, NEAREST * count))
+    if robust and (minimize or maximize):
+        raise InputError("--robust and a preference both say which recipe comes first; leave out one of them")
+    wished, priced = wishes(given, found), prices_of(prices, found)
+    task = Task.of(found, wished, curve if curve is None else curve_checked(curve))
+    preferences = preferences_of(minimize, maximize, found, curve=curve, prices=priced)
+    if not task.is_held and any(each.name == DISTANCE for each in preferences):
+        task = replace(task, within=math.inf)
+    near = with_curve(task, search(task, max(STARTS, NEAREST * count)))
     task = task.as_near_as(near)
+    said = Designs(
+        task,
+        None,
+        wishes=tuple(wished),
+        preferences=tuple(preferences),
+        prices=priced,
+        count=count,
+    )
     met = task.meets(near).nonzero()[:, 0]
     if not len(met):
         nearest = with_slopes(taken(near, torch.tensor([0])), found)
-        return Designs(task, None, (), impossible(task) if task.wishes else None, nearest, of_recipe)
+        return replace(said, impossible=impossible(task), nearest=nearest)
     near = taken(near, met)
-    if robust or preferences:
-        near = with_slopes(near, found)
     if robust:
+        near = with_slopes(near, found)
         spread = torch.stack(list(tolerances(near, found).values()), 1).square().sum(1)
         near = taken(near, spread.argsort())
-    if len(preferences) == 2:
-        names = tuple(each.name for each in preferences)
-        return replace(_front(task, near, preferences, count), of_recipe=of_recipe, trade_off=names)
-    rest = together(_end(task, near, preferences[0]), near) if preferences else near
-    rows = farthest_apart(_scaled(rest.unit, task), count)
-    first = "nearest" if not robust else "most robust"
-    names = (preferences[0].words if preferences else first, *("distinct" for _ in rows[1:]))
-    return Designs(task, with_slopes(taken(rest, rows), found), names[: len(rows)], of_recipe=of_recipe)
+    if len(preferences) > 1:
+        recipes, roles = front(task, near, preferences, count)
+        return replace(said, found=with_slopes(recipes, found), roles=tuple(roles))
+    rest = together(end(task, near, preferences[0]), near) if preferences else near
+    chosen = distinct(task, rest, count)
+    first = preferences[0].words if preferences else "most robust" if robust else "nearest"
+    roles = [first, *("distinct" for _ in chosen.unit[1:])]
+    return replace(said, found=with_slopes(chosen, found), roles=tuple(roles))
 
 
 def with_slopes(found: Polymers, system: System) -> Polymers:
@@ -184,79 +234,21 @@ def with_slopes(found: Polymers, system: System) -> Polymers:
     return polymers_with_slopes(found.unit, system)
 
 
-def _scaled(unit: Tensor, task: Task) -> Tensor:
-    """Points in units of what the recipe may be."""
-    return (unit - task.low) / torch.where(task.free, task.high - task.low, 1.0)
+def curve_checked(curve: Tensor) -> Tensor:
+    """A curve that may be wished for, (100,), float64.
 
-
-def _end(task: Task, near: Polymers, preference: Preference) -> Polymers:
-    """The recipe with least of what is not preferred, gone to from several that meet the wishes."""
-    value, _ = preferred(near, preference, task.system)
-    order = value.argsort()
-    found, least = taken(near, order[:1]), value[order[0]].item()
-    for row in order[farthest_apart(near.unit[order], BETTER)].tolist():
-        reached = best(task, preference, near.unit[row])
-        if reached is not None and (now := preferred(reached, preference, task.system)[0].item()) < least:
-            found, least = reached, now
-    return found
-
-
-def _then(task: Task, found: Polymers, first: Preference, second: Preference) -> Polymers:
-    """Of the recipes with as little of one thing as one has, that with least of another."""
-    level = preferred(found, first, task.system)[0].item()
-    bounded = _bounded(task, first, level + TIE)
-    return found if bounded is None else _end(bounded, found, second)
-
-
-def _front(task: Task, near: Polymers, preferences: Sequence[Preference], count: int) -> Designs:
-    """Recipes from the least of one thing to the least of another, none of which is beaten in both."""
-    first, second = preferences
-    ends = [_then(task, _end(task, near, one), one, other) for one, other in ((first, second), (second, first))]
-    levels = [preferred(each, second, task.system)[0].item() for each in ends]
-    parts, known = list(ends), with_slopes(together(*ends, near), task.system)
-    reached = preferred(known, second, task.system)[0]
-    for share in np.linspace(0, 1, max(2, count))[1:-1]:
-        level = levels[0] + (levels[1] - levels[0]) * float(share)
-        bounded = _bounded(task, second, level)
-        if bounded is None:
-            continue
-        enough = (reached <= level + 1e-9).nonzero()[:, 0]
-        if not len(enough):
-            continue
-        parts.append(_end(bounded, taken(known, enough), first))
-    whole = with_slopes(together(*parts), task.system)
-    values = torch.stack([preferred(whole, each, task.system)[0] for each in preferences], 1)
-    beaten = ((values[None] <= values[:, None] + 1e-9).all(-1) & (values[None] < values[:, None] - 1e-6).any(-1)).any(1)
-    kept = (~beaten).nonzero()[:, 0]
-    order = kept[values[kept, 0].argsort()]
-    roles = ["on the front"] * len(order)
-    roles[0], roles[-1] = (first.words, second.words) if len(order) > 1 else (f"{first.words}, {second.words}",) * 2
-    return Designs(task, taken(whole, order), tuple(roles))
-
-
-def _bounded(task: Task, preference: Preference, level: float) -> Task | None:
-    """The same task with no more of something than a level, of `polyinv.design.search.preferred`."""
-    system = task.system
-    if preference.name in PROPERTIES:
-        value = preference.sign * level
-        value = value if preference.name == "conversion" else float(np.exp(value))
-        low, high = (-np.inf, value) if preference.sign > 0 else (value, np.inf)
-        before = next((wish for wish in task.wishes if wish.name == preference.name), None)
-        if before is not None:
-            low, high = max(low, before.low), min(high, before.high)
-        wish = Wish(preference.name, low, high, f"{preference.name} at {value:.3g}")
-        others = tuple(each for each in task.wishes if each.name != preference.name)
-        if to_scale(wish.name, low) > to_scale(wish.name, high):
-            return None
-        return replace(task, wishes=(*others, wish))
-    at = system.targets.index(preference.name)
-    quantity = system.recipe[at]
-    recipe = from_unit(task.high[None] if preference.sign > 0 else task.low[None], system)
-    recipe[0, at] = preference.sign * level * (quantity.high - quantity.low)
-    end = to_unit(recipe, system)[0, at].clamp(task.low[at], task.high[at])
-    ends = [task.low.clone(), task.high.clone()]
-    ends[preference.sign > 0][at] = end
-    return replace(task, low=ends[0], high=ends[1])
+    Raises:
+        InputError: It has another shape, holds what is negative or no number, or has no unit area.
+    """
+    if tuple(curve.shape) != (len(LOG_M),):
+        raise InputError(
+            f"the curve has the shape {tuple(curve.shape)}; needs ({len(LOG_M)},), the nodes of polyinv.mmd"
+        )
+    curve = curve.double()
+    area = curve.sum().item() * STEP
+    if not (bool(curve.isfinite().all()) and bool((curve >= 0).all()) and abs(area - 1) < AREA):
+        raise InputError(f"the curve has the area {area:.4g}; needs 1, and nothing negative or infinite")
+    return curve
 
 
 def _check_count(count: int) -> None:

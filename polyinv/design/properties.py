@@ -101,14 +101,22 @@ def _values(seen: Tensor, recipes: Tensor) -> Tensor:
 
 def _peak(curves: Tensor) -> Tensor:
     """ln M at the peaks of curves (M, 100): of the parabola through the highest node and its neighbours."""
-    at = curves[:, 1:-1].argmax(1) + 1
-    left, middle, right = (curves.gather(1, (at + step)[:, None])[:, 0] for step in (-1, 0, 1))
+    at, left, middle, right = _around(curves)
     place = 0.5 * (left - right) / (left - 2 * middle + right)
     return (torch.from_numpy(LOG_M)[at] + STEP * place.clamp(-1, 1)) * math.log(10)
 
 
 def _peak_slopes(curves: Tensor, slopes: Tensor) -> Tensor:
     """Slopes (M, V) of `_peak`, from those of the curves (M, 100, V)."""
-    leaf = curves.detach().requires_grad_()
-    (by,) = torch.autograd.grad(_peak(leaf).sum(), leaf)
-    return (by[:, :, None] * slopes).sum(1)
+    at, left, middle, right = _around(curves)
+    bend = left - 2 * middle + right
+    by = torch.stack([right - middle, left - right, middle - left], 1) / bend.square()[:, None]
+    rows = torch.arange(len(curves))[:, None]
+    return STEP * math.log(10) * (by[:, :, None] * slopes[rows, at[:, None] + torch.tensor([-1, 0, 1])]).sum(1)
+
+
+def _around(curves: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Number of the highest node of each curve, and what stands there and beside it, (M,) each."""
+    at = curves[:, 1:-1].argmax(1) + 1
+    left, middle, right = (curves.gather(1, (at + step)[:, None])[:, 0] for step in (-1, 0, 1))
+    return at, left, middle, right

@@ -2,14 +2,16 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from polyinv.design.front import end
+from polyinv.design.preferences import Preference
 from polyinv.design.properties import Polymers, to_physical
-from polyinv.design.search import Preference, Task, best, search, taken
-from polyinv.design.wishes import PROPERTIES, Wish
+from polyinv.design.search import LIMIT, Task, best, search, taken, together
+from polyinv.design.wishes import DISTANCE, PROPERTIES, Wish
 
 FEW = 24
 """Starts of a search that only asks whether there is a recipe at all."""
@@ -57,8 +59,51 @@ def _number(value: float) -> str:
 def impossible(task: Task) -> Impossible | None:
     """Find the wish that no recipe meets, with the fewest of the others; None where all are met together.
 
-    A wish on its own is tried first, then pairs, then each against all others.
+    A wish on its own is tried first, then pairs, then each against all others; how near a curve is to be comes last.
     """
+    task, whole = replace(task, curve=None), task
+    return _impossible(task) or _too_far(whole)
+
+
+def with_curve(task: Task, near: Polymers) -> Polymers:
+    """Recipes of a search; with those that come nearest to the curve and meet the wishes, where it found none.
+
+    A search weighs the curve and the wishes; here the wishes come first.
+    """
+    if task.curve is None or not task.wishes or bool(task.as_near_as(near).meets(near).any()):
+        return near
+    free = replace(task, curve=None)
+    if (met := _met(search(free), free)) is None:
+        return near
+    return together(_nearest(task, met), near)
+
+
+def _nearest(task: Task, met: Polymers) -> Polymers:
+    """Of the recipes that meet the wishes, gone to from some, the one whose polymer comes nearest to the curve."""
+    return end(replace(task, curve=None), met, Preference(DISTANCE, curve=task.curve))
+
+
+def _too_far(task: Task) -> Impossible | None:
+    """How near to the curve recipes come that meet the other wishes, or the first of them, if that is not enough."""
+    if not task.is_held:
+        return None
+    wish = Wish(DISTANCE, -math.inf, task.within, f"{DISTANCE}<={task.within:g}")
+    for given in ((), *((each,) for each in task.wishes), task.wishes):
+        part = replace(task, wishes=given)
+        free = replace(part, curve=None)
+        near = search(replace(part, within=1.0))
+        met = _met(near, replace(part, within=1.0)) or (_met(search(free), free) if given else near)
+        if met is None:
+            continue
+        nearest = _nearest(part, met)
+        if (least := part.distance(nearest).item()) > task.within + LIMIT:
+            return Impossible(wish, given, least, nearest.recipes[0])
+    return None
+
+
+def _impossible(task: Task) -> Impossible | None:
+    if not task.wishes:
+        return None
     if bool(task.meets(taken(search(task, FEW), torch.tensor([0]))).all()):
         return None
     wishes = task.wishes

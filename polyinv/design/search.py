@@ -1,6 +1,6 @@
 """Search for recipes of the box whose polymers are as wished for: many starts, descent along slopes, distinct ends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,14 +9,15 @@ from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from polyinv.chemistry import System
+from polyinv.design.preferences import Preference
 from polyinv.design.properties import Polymers, polymers, polymers_with_slopes, to_scale
-from polyinv.design.wishes import PROPERTIES, WITHIN, Wish
+from polyinv.design.wishes import DISTANCE, PROPERTIES, WITHIN, Wish
 from polyinv.domain.least_squares import damped
 from polyinv.errors import InputError
 from polyinv.evaluation.closed_loop import distance
 from polyinv.mmd import STEP
 from polyinv.runtime.threads import one_thread
-from polyinv.simulate.recipes import farthest_apart, to_unit, unit_slopes
+from polyinv.simulate.recipes import farthest_apart, to_unit
 
 POOL, STARTS, STEPS = 4096, 48, 25
 """Recipes that are tried first, how many of them are gone on from, and most steps of a descent."""
@@ -24,6 +25,8 @@ NEAREST = 8
 """Times the starts that they are chosen of, the nearest ones, to lie far apart."""
 MET = 1e-3
 """Shares of the tolerance by which a wish may be missed and counts as met."""
+LIMIT = 1e-5
+"""By which a limit of a preference may be missed."""
 ENDS = 0.02
 """Those by which a recipe at the end of what is possible may miss it."""
 INSIDE = 0.02
@@ -34,28 +37,14 @@ AS_NEAR = 1.25
 """Times the distance of the nearest recipe that others may be from a curve that no recipe makes."""
 CURVE = 0.003
 """Deviation of the root of a curve's mass that counts as one in a descent."""
+MOVED = 0.02
+"""Amount of a preference that counts as one where it is limited."""
 SCALE = STEP**0.5 / CURVE
 """Of the roots of curves, in such deviations."""
 SMALLEST = 1e-9
 """Of a curve whose root has a slope."""
-
-
-@dataclass(frozen=True)
-class Preference:
-    """Preference: of the recipes that meet the wishes, those with less of something come first.
-
-    Args:
-        name: A property, or a value of the recipe.
-        sign: 1 for less, -1 for more.
-    """
-
-    name: str
-    sign: float = 1.0
-
-    @property
-    def words(self) -> str:
-        """As a table calls it."""
-        return f"{'least' if self.sign > 0 else 'most'} {self.name}"
+Residuals = Callable[[Polymers], tuple[Tensor, Tensor]]
+"""Deviations (S, R) of recipes and their slopes (S, R, V)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +57,8 @@ class Task:
         low, high: Ends of the recipes in the units of `polyinv.simulate.recipes.to_unit`, (V,).
         curve: That is to be made, of unit area, (100,).
         within: Largest share of the mass that may lie elsewhere than in that curve.
+        is_held: Whether that is a wish; otherwise, of a curve that no recipe makes, more may.
+        limits: Preferences with the largest amount of each, see `polyinv.design.preferences.Preference.amounts`.
     """
 
     system: System
@@ -76,13 +67,15 @@ class Task:
     high: Tensor
     curve: Tensor | None = None
     within: float = REPLICATES
+    is_held: bool = False
+    limits: tuple[tuple[Preference, float], ...] = ()
 
     @classmethod
     def of(cls, system: System, wishes: Sequence[Wish], curve: Tensor | None = None) -> "Task":
         """Part wishes into those for the polymer and those for its recipe.
 
         Raises:
-            InputError: Nothing is wished for the polymer.
+            InputError: Nothing is wished for the polymer, or a distance without a curve.
         """
         ends = []
         for quantity in system.recipe:
@@ -92,8 +85,13 @@ class Task:
         of_polymer = tuple(wish for wish in wishes if wish.name in PROPERTIES)
         if not of_polymer and curve is None:
             raise InputError(f"nothing is wished for the polymer; needs one of {', '.join(PROPERTIES)}, or a curve")
-        low, high = torch.tensor(ends, dtype=torch.float64).T
-        return cls(system, of_polymer, to_unit(low, system).clamp(-1, 1), to_unit(high, system).clamp(-1, 1), curve)
+        low, high = (to_unit(each, system).clamp(-1, 1) for each in torch.tensor(ends, dtype=torch.float64).T)
+        held = next((wish for wish in wishes if wish.name == DISTANCE), None)
+        if held is None:
+            return cls(system, of_polymer, low, high, curve)
+        if curve is None:
+            raise InputError(f"{held.text}: {DISTANCE} is from a curve; needs --curve FILE")
+        return cls(system, of_polymer, low, high, curve, held.high, is_held=True)
 
     @property
     def free(self) -> Tensor:
@@ -133,11 +131,14 @@ class Task:
 
     def meets(self, found: Polymers) -> Tensor:
         """Whether the polymers of M recipes meet all wishes, and make the curve, (M,)."""
-        return (self.missed(found) <= MET).all(-1) & (self.distance(found) <= self.within)
+        met = (self.missed(found) <= MET).all(-1) & (self.distance(found) <= self.within)
+        for preference, level in self.limits:
+            met &= preference.amounts(found, self.system) <= level + LIMIT
+        return met
 
     def as_near_as(self, found: Polymers) -> "Task":
         """The same where the curve is to be made as well as some polymers come near to it."""
-        if self.curve is None:
+        if self.curve is None or self.is_held:
             return self
         wished = (self.missed(found) <= MET).all(-1)
         nearest = self.distance(found)[wished].min().item() if wished.any() else 0.0
@@ -208,11 +209,22 @@ def search(task: Task, starts: int = STARTS) -> Polymers:
 
 
 def descend(task: Task, unit: Tensor) -> Polymers:
-    """Go from points (S, V) to recipes that meet the wishes, or come near (Levenberg–Marquardt within the bounds)."""
-    found = polymers_with_slopes(unit, task.system)
-    residual, slopes = task.residuals(found)
-    cost, damping = residual.square().sum(-1), torch.full((len(unit),), 1e-2, dtype=torch.float64)
-    for _ in range(STEPS):
+    """Go from points (S, V) to recipes that meet the wishes, or come near."""
+    return least_squares(task, polymers_with_slopes(unit, task.system), task.residuals, STEPS)
+
+
+def least_squares(task: Task, found: Polymers, residuals: Residuals, steps: int) -> Polymers:
+    """Lower the sums of squares of S recipes, each on its own, within the bounds (Levenberg–Marquardt).
+
+    Args:
+        task: Whose bounds hold.
+        found: Where to begin, with slopes; what is reached takes its place.
+        residuals: Residuals (S, R) of recipes and their slopes (S, R, V).
+        steps: At most.
+    """
+    residual, slopes = residuals(found)
+    cost, damping = residual.square().sum(-1), torch.full((len(found),), 1e-2, dtype=torch.float64)
+    for _ in range(steps):
         if bool((cost < MET**2).all()) or bool((damping > 1e6).all()):
             break
         point = found.unit
@@ -222,7 +234,7 @@ def descend(task: Task, unit: Tensor) -> Polymers:
         normal = kept.mT @ kept
         step = damped(normal, downhill * ~walled, damping)
         ahead = polymers_with_slopes((point + step).clamp(task.low, task.high), task.system)
-        new, new_slopes = task.residuals(ahead)
+        new, new_slopes = residuals(ahead)
         better = new.square().sum(-1) < cost
         for name in ("unit", "recipes", "values", "curves", "slopes", "curve_slopes"):
             getattr(found, name)[better] = getattr(ahead, name)[better]
@@ -233,16 +245,16 @@ def descend(task: Task, unit: Tensor) -> Polymers:
 
 
 @one_thread()
-def best(task: Task, preference: Preference, start: Tensor) -> Polymers | None:
+def best(task: Task, preference: Preference, start: Tensor, steps: int = 60) -> Polymers | None:
     """The recipe that meets the wishes with least of what is not preferred, gone to from a point (V,) that meets them.
 
-    By sequential least squares programming [Kraft, DFVLR-FB 88-28 (1988)] in scipy. None where it ends outside the
-    wishes.
+    By sequential least squares programming [Kraft, DFVLR-FB 88-28 (1988)] in scipy, of so many ``steps`` at most. None
+    where it ends outside the wishes.
     """
     from scipy.optimize import minimize  # half a second: not on the way to every answer
 
     at, low, high, tolerance = task.bands
-    free = task.free
+    free, is_near = task.free, task.curve is not None and task.within < np.inf
     kept: dict[bytes, Polymers] = {}
 
     def seen(z: np.ndarray) -> Polymers:
@@ -255,26 +267,26 @@ def best(task: Task, preference: Preference, start: Tensor) -> Polymers | None:
         return kept[key]
 
     def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = preferred(seen(z), preference, task.system)
-        return value.item(), slope[0, free].numpy()
+        found = seen(z)
+        return preference.amounts(found, task.system).item(), preference.slopes(found, task.system)[0, free].numpy()
 
     def inside(z: np.ndarray) -> np.ndarray:
         found = seen(z)
         values = found.values[0, at]
         parts = [((high - values) / tolerance)[high.isfinite()], ((values - low) / tolerance)[low.isfinite()]]
-        if task.curve is not None:
+        if is_near:
             parts.append((task.within - task.distance(found)) / CURVE)
+        parts += [(level - each.amounts(found, task.system)) / MOVED for each, level in task.limits]
         return torch.cat(parts).numpy()
 
     def inside_slopes(z: np.ndarray) -> np.ndarray:
         found = seen(z)
         assert found.slopes is not None
-        assert found.curve_slopes is not None
         by = found.slopes[0, at] / tolerance[:, None]
         parts = [-by[high.isfinite()], by[low.isfinite()]]
-        if task.curve is not None:
-            sign = (found.curves - task.curve).sign()[0]
-            parts.append(-(STEP / 2 * sign @ found.curve_slopes[0] / CURVE)[None])
+        if is_near:
+            parts.append(-Preference(DISTANCE, curve=task.curve).slopes(found, task.system) / CURVE)
+        parts += [-each.slopes(found, task.system) / MOVED for each, _ in task.limits]
         return torch.cat(parts)[:, free].numpy()
 
     if not free.any():
@@ -282,23 +294,11 @@ def best(task: Task, preference: Preference, start: Tensor) -> Polymers | None:
         return alone if bool(task.meets(alone).all()) else None
     bounds = list(zip(task.low[free].tolist(), task.high[free].tolist(), strict=True))
     wanted = [{"type": "ineq", "fun": inside, "jac": inside_slopes}]
-    options = {"maxiter": 60, "ftol": 1e-7}
+    options = {"maxiter": steps, "ftol": 1e-7}
     result = minimize(
         objective, start[free].numpy(), jac=True, method="SLSQP", bounds=bounds, constraints=wanted, options=options
     )
     found = seen(np.clip(result.x, *np.array(bounds).T))
-    is_met = bool((task.missed(found) <= ENDS).all()) and bool((task.distance(found) <= task.within + CURVE / 10).all())
+    nearly = replace(task, wishes=(), within=task.within + CURVE / 10)
+    is_met = bool((task.missed(found) <= ENDS).all()) and bool(nearly.meets(found).all())
     return taken(found, torch.tensor([0])) if is_met else None
-
-
-def preferred(found: Polymers, preference: Preference, system: System) -> tuple[Tensor, Tensor]:
-    """What is to be small, (M,), of order one over the box, and its slopes (M, V)."""
-    assert found.slopes is not None
-    if preference.name in PROPERTIES:
-        at = PROPERTIES.index(preference.name)
-        return preference.sign * found.values[:, at], preference.sign * found.slopes[:, at]
-    at = system.targets.index(preference.name)
-    width = system.recipe[at].high - system.recipe[at].low
-    slopes = torch.zeros_like(found.unit)
-    slopes[:, at] = unit_slopes(found.recipes, system)[:, at] / width
-    return preference.sign * found.recipes[:, at] / width, preference.sign * slopes

@@ -13,6 +13,8 @@ from polyinv.errors import InputError, unknown
 
 PROPERTIES = ("Mn", "Mw", "D", "Mp", "conversion")
 """Of a polymer: mean molar masses, dispersity Mw/Mn, molar mass at the peak of the MMD, conversion of the monomer."""
+CONVERSION, DISTANCE, COST = "conversion", "mmd_distance", "cost"
+"""One of them; and what may be preferred besides: the share of the mass elsewhere than in a curve, a cost by prices."""
 SAME = {
     "đ": "D",
     "ð": "D",
@@ -21,6 +23,7 @@ SAME = {
     "mw/mn": "D",
     "x": "conversion",
     "mpeak": "Mp",
+    "distance": DISTANCE,
     "t": "time",
     "temperature": "temp",
 }
@@ -55,7 +58,7 @@ def wishes(given: Sequence[str], system: System) -> list[Wish]:
 
     Args:
         given: Such as ``Mn=25000±5%``, ``D<2.4``, ``conversion>=90%``, ``Mw=40 to 60 kg/mol``, ``temp<=75``. The roles
-            ``monomer`` and ``initiator`` stand for the names of the system.
+            ``monomer``, ``initiator``, ``solvent`` and ``agent`` stand for the names of the system.
         system: What is polymerized.
 
     Raises:
@@ -93,11 +96,12 @@ def known_name(written: str, system: System) -> str:
         >>> [known_name(name, load_system()) for name in ("PDI", "initiator", "mn")]
         ['D', 'cAIBN_0', 'Mn']
     """
-    roles = {"monomer": system.targets[0], "initiator": system.targets[1]}
-    names = {name.lower(): name for name in (*PROPERTIES, *system.targets)} | SAME | roles
+    roles = dict(zip(("monomer", "initiator", "temp", *system.chemistry.extras), system.targets, strict=False))
+    known = (*PROPERTIES, *system.targets, DISTANCE, COST)
+    names = {name.lower(): name for name in known} | SAME | roles
     found = names.get(written.strip().lower())
-    if found is None or found not in (*PROPERTIES, *system.targets):
-        raise unknown("property or value of the recipe", written.strip(), (*PROPERTIES, *system.targets))
+    if found is None:
+        raise unknown("property or value of the recipe", written.strip(), known)
     return found
 
 
@@ -108,8 +112,12 @@ def _wish(text: str, system: System) -> Wish:
         raise InputError(f"{text!r} is no wish; needs a name, =, < or >, and a number, such as Mn=25000±5% or D<2.4")
     written, sign, numbers = parts
     name = known_name(written, system)
+    if name == COST:
+        raise InputError(f"{text}: a cost is preferred, not wished for; needs --minimize {COST}")
     sign = {"≤": "<=", "≥": ">="}.get(sign, sign)
     ends = _RANGE.split(numbers)
+    if name == DISTANCE and sign not in ("<", "<="):
+        raise InputError(f"{text}: a distance from the curve is to be small; needs <")
     if sign != "=":
         if len(ends) > 1 or parted(numbers)[1] is not None:
             raise InputError(f"{text}: needs a single number behind {sign}")
@@ -146,7 +154,7 @@ def _number(name: str, text: str, whole: str) -> tuple[float, float]:
     value, error = part_of(str(said), "."), part_of(behind or "", ".")
     if value.value is None or (behind is not None and error.value is None):
         raise InputError(f"{whole}: needs a number, decimals with a point")
-    if name in ("D", "conversion"):
+    if name in ("D", CONVERSION, DISTANCE):
         found = _plain(name, value, error, whole)
     else:
         in_unit = None if value.percent else in_units(value, error, "Mn" if name == "Mp" else name)
@@ -165,13 +173,13 @@ def _plain(name: str, value: Part, error: Part, whole: str) -> tuple[float, floa
     number = value.value / 100 if value.percent else value.value
     if error.value is None:
         return number, math.nan
-    if name == "conversion":
+    if name in (CONVERSION, DISTANCE):
         return number, error.value / 100 if error.percent else error.value
     return number, number * error.value / 100 if error.percent else error.value
 
 
 def _check(name: str, low: float, high: float, text: str, system: System) -> None:
-    least, most = {"D": (1.0, math.inf), "conversion": (0.0, 1.0)}.get(name, (0.0, math.inf))
+    least, most = {"D": (1.0, math.inf), CONVERSION: (0.0, 1.0), DISTANCE: (0.0, 1.0)}.get(name, (0.0, math.inf))
     unit = {"D": "", "conversion": " (a share, or per cent with a sign)"}.get(name, "")
     if name in system.targets:
         quantity = system.recipe[system.targets.index(name)]

@@ -70,5 +70,5 @@ def _apart(samples: "Tensor", density: "Tensor", count: int) -> "Tensor":
     spread = kept.std(0)
     scaled = kept / spread.where(spread > 0, 1.0)
     middle = int((scaled - scaled.mean(0)).square().sum(-1).argmin())
-    chosen = farthest_apart(scaled, count, middle)
+    chosen = farthest_apart(scaled, count, (middle,))
     return kept[torch.nn.functional.pad(chosen, (0, count - len(chosen)))]  # fewer only where samples coincide

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from polyinv import __version__
@@ -39,12 +40,14 @@ class Section:
         tables: Caption and table. A caption says which rows the numbers are of, and what their spread is over. Text
             stands as it is, numbers with four digits, missing values as a dash; the index is not shown.
         figures: Caption and figure; the caption is also what is read out instead of the picture.
+        drawings: Caption and SVG (`polyinv.report.scatter.scatter`), whose points say what they are.
     """
 
     title: str
     text: str = ""
     tables: tuple[tuple[str, pd.DataFrame], ...] = ()
     figures: tuple[tuple[str, Figure], ...] = ()
+    drawings: tuple[tuple[str, Markup], ...] = ()
 
 
 def report(title: str, summary: Sequence[str], sections: Sequence[Section]) -> str:
@@ -79,6 +82,7 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "paragraphs": [part.strip() for part in section.text.split("\n\n") if part.strip()],
         "tables": [_table(caption, table) for caption, table in section.tables],
+        "drawings": [{"caption": caption, "svg": svg} for caption, svg in section.drawings],
         "figures": [_figure(caption, figure) for caption, figure in section.figures],
     }
 

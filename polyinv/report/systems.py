@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from polyinv.chemistry.heat import Heat
 from polyinv.chemistry.kinetics import Arrhenius
 from polyinv.chemistry.system import System, load_system
 from polyinv.chemistry.system_file import SYSTEMS, symbol_of
@@ -63,6 +64,8 @@ def _parts(system: System) -> Iterator[RenderableType]:
     yield _recipe(system)
     yield _coefficients(system)
     yield _fractions(system)
+    if system.heat is not None:
+        yield Text(_heat(system.heat))
     yield Group(Text("Sources"), *_sources(system))
     yield Group(Text(f"Note: {chemistry.note}"), *_warnings(system))
 
@@ -128,8 +131,16 @@ def _fractions(system: System) -> Table:
     return table
 
 
+def _heat(heat: Heat) -> str:
+    capacity = "" if heat.capacity is None else f"; heat capacity {heat.capacity / 1000:g} kJ/L/K"
+    return f"Enthalpy of polymerization {heat.enthalpy / 1000:g} kJ/mol{capacity}"
+
+
 def _sources(system: System) -> Iterator[RenderableType]:
     sources = {name: law.source for name, law in _laws(system)} | dict(system.sources)
+    if (heat := system.heat) is not None:
+        sources["enthalpy of polymerization"] = heat.source
+        sources |= {} if heat.capacity is None else {"heat capacity": heat.capacity_source}
     return (Padding(Text(f"{name}: {source}"), (0, 0, 0, 2), expand=False) for name, source in sources.items())
 
 

@@ -1,6 +1,7 @@
 """Lists of recipes: the published grid, random recipes, and any list sorted into reactions."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -86,17 +87,17 @@ def unit_slopes(recipes: Tensor, system: System) -> Tensor:
     return torch.where(_logarithmic(system), recipes * (high / low).log(), high - low) / 2
 
 
-def farthest_apart(points: Tensor, count: int, first: int = 0) -> Tensor:
+def farthest_apart(points: Tensor, count: int, first: Sequence[int] = (0,)) -> Tensor:
     """Numbers of points (N, V) that lie far apart, at most ``count``: always the one farthest from those before it.
 
-    Fewer where all others coincide with one of them.
+    Fewer where all others coincide with one of them. ``first`` come first.
 
     Example:
         >>> farthest_apart(torch.tensor([[0.0], [1.0], [5.0], [0.0]]), 3).tolist()
         [0, 2, 1]
     """
-    chosen = [first]
-    away = (points - points[first]).square().sum(-1)
+    chosen = list(first)
+    away = (points[:, None] - points[chosen]).square().sum(-1).min(1).values
     while len(chosen) < min(count, len(points)) and away.max() > 0:
         chosen.append(int(away.argmax()))
         away = away.minimum((points - points[chosen[-1]]).square().sum(-1))

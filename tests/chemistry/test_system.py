@@ -566,3 +566,51 @@ def test_the_command_refuses_in_one_line(arguments, said, capsys):
 def test_concentrations_have_units():
     with pytest.raises(InputError, match=r"^here is 1 g/L, which has the unit g/L; needs mol/L or mmol/L$"):
         measure("here", "1 g/L", CONCENTRATION)
+
+
+HEAT = (
+    "heat:\n  enthalpy: {value: -58 kJ/mol, source: made up}\n  capacity: {value: 1.7 J/mL/K, source: made up}\nnote:"
+)
+
+
+def test_heat_is_read_and_kept(file_of):
+    system = load_system(file_of(("note:", HEAT)))
+    assert (system.heat.enthalpy, system.heat.capacity) == (-58e3, 1700.0)
+    assert system.heat.set_free(2.0) == pytest.approx(116)
+    assert system.heat.rise(2.0) == pytest.approx(116 / 1.7)
+    assert System.from_dict(json.loads(json.dumps(system.as_dict()))).heat == system.heat
+    without = load_system(file_of())
+    assert without.heat is None
+    assert "heat" not in without.as_dict()  # files and models that know of none stay as they were
+    assert without == system  # no polymer depends on it
+    assert without.fingerprint == system.fingerprint
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_shipped_systems_state_the_heat_that_a_double_bond_sets_free(name):
+    heat = load_system(name).heat
+    assert -90e3 < heat.enthalpy < -50e3
+    assert "Polymer Handbook" in heat.source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "-58 kJ/mol",
+            "58 kJ/mol",
+            "heat.enthalpy.value is 58 kJ/mol; needs -250 to -1 kJ/mol; heat that is set free has",
+        ),
+        ("-58 kJ/mol", "-58000 kJ/mol", "heat.enthalpy.value is -58000 kJ/mol; needs -250 to -1 kJ/mol"),
+        ("-58 kJ/mol", "-58", "which has no unit"),
+        ("-58 kJ/mol", ".nan kJ/mol", "needs a number with its unit"),
+        ("1.7 J/mL/K", "1700 J/mL/K", "needs 6 kJ/L/K or less: water has 4.2"),
+        ("1.7 J/mL/K", "0 J/mL/K", "needs more than 0"),
+        ("1.7 J/mL/K", "1.7 J/g/K", "has the unit J/g/K"),
+        (", source: made up}\n  capacity", "}\n  capacity", "heat.enthalpy.source is missing"),
+        ("  enthalpy: {value: -58 kJ/mol, source: made up}\n", "", "heat.enthalpy is missing"),
+        ("  capacity", "  capacities", "no key 'capacities'"),
+    ],
+)
+def test_heat_that_cannot_be_is_refused(old, new, said, file_of):
+    assert said in refusal(file_of(("note:", HEAT.replace(old, new))))

@@ -10,6 +10,8 @@ from polyinv.chemistry import load_system
 from polyinv.chemistry.system import Uncertainty
 from polyinv.cli import main
 from polyinv.design.designs import design
+from polyinv.design.front import hypervolume, unbeaten
+from polyinv.design.preferences import costs, preferences_of, prices_of
 from polyinv.design.properties import PROPERTIES, polymers, polymers_with_slopes
 from polyinv.design.search import Task, search
 from polyinv.design.wishes import wishes
@@ -80,6 +82,94 @@ def test_a_trade_off_is_a_front():
     assert table["conversion"].is_monotonic_increasing
     assert len(table) >= 5
     assert (table["design"].iloc[0], table["design"].iloc[-1]) == ("least time", "most conversion")
+
+
+def test_recipes_are_distinct_where_the_ridge_is_short():
+    # Near a corner of the box: descents from random starts end in the one recipe that makes the curve, or beside it.
+    recipe = torch.tensor([[2.9725, 0.017065, 73.28, 3469.5]], dtype=torch.float64)
+    curve = polymers(to_unit(recipe, SYSTEM), SYSTEM).curves[0]
+    table = design([], curve=curve, count=5).table()
+    unit = to_unit(torch.tensor(table[list(SYSTEM.targets)].to_numpy(copy=True)), SYSTEM)
+    assert len(table) == 5
+    assert torch.pdist(unit).min() > 0.1
+    assert table["mmd_distance"].max() <= 0.008
+
+
+def test_fewer_recipes_are_given_where_no_others_lie_apart():
+    found = design(["temp=70", "time=1800", "initiator=0.01", "Mn=25000±0.5%"], count=5)
+    assert len(found.table()) == 1
+    assert "1 of 5 recipes: others that meet the wishes lie within 5%" in found.notes[0]
+
+
+def test_a_front_of_three_is_better_than_the_best_of_many_recipes():
+    curve = polymers(torch.zeros(1, 4, dtype=torch.float64), SYSTEM).curves[0]
+    options = {"minimize": ["mmd_distance", "time"], "maximize": ["conversion"], "count": 20}
+    table = design(["mmd_distance<=10%"], curve=curve, **options).table()
+    assert (table["mmd_distance"] <= 0.1).all()
+    assert {"least mmd_distance", "least time", "most conversion"} <= {*", ".join(table["design"]).split(", ")}
+    front = np.column_stack([table["mmd_distance"] / 0.1, table["time"] / 3600, 1 - table["conversion"]])
+    unit = 2 * torch.rand(20_000, 4, generator=torch.Generator().manual_seed(4), dtype=torch.float64) - 1
+    tried = polymers(unit, SYSTEM)
+    apart = (tried.curves - curve).abs().sum(-1) * 0.04
+    values = torch.stack(
+        [apart / 0.1, tried.recipes[:, 3] / 3600, 1 - tried.physical()[:, PROPERTIES.index("conversion")]], 1
+    )
+    assert not any((values < point - 1e-3).all(1).any() for point in torch.from_numpy(front))
+    few = values[:2000]  # twenty recipes beat more than the best of a hundred times as many
+    assert hypervolume(front, np.ones(3)) > hypervolume(few[unbeaten(few)].numpy(), np.ones(3))
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
+def test_the_volume_that_a_front_beats_is_that_of_counting(dimensions):
+    generator = np.random.default_rng(dimensions)
+    points = generator.uniform(0, 1.2, (15, dimensions))
+    points = np.vstack([points, points[:2]])
+    cells, step = 12, 1 / 12  # on a lattice counting is exact
+    points = np.round(points / step) * step
+    middles = np.stack(np.meshgrid(*[(np.arange(cells) + 0.5) * step] * dimensions), -1).reshape(-1, dimensions)
+    beaten = (points[None] <= middles[:, None]).all(-1).any(-1).mean()
+    assert hypervolume(points, np.ones(dimensions)) == pytest.approx(beaten, abs=1e-12)
+
+
+def test_a_cost_is_that_of_a_kilogram_by_the_prices():
+    prices = {"monomer": 0.3, "initiator": 20, "time": 1e-4}
+    table = design(["Mn=25000±2%"], minimize=["cost"], prices=prices, count=2).table()
+    litre = 0.3 * table["cBA_0"] + 20 * table["cAIBN_0"] + 1e-4 * table["time"]
+    polymer = table["cBA_0"] * table["conversion"] * SYSTEM.chemistry.monomer_molar_mass / 1000
+    np.testing.assert_allclose(table["cost"], litre / polymer, rtol=1e-5)
+    unit = 2 * torch.rand(20_000, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 1
+    tried = polymers(unit, SYSTEM)
+    met = Task.of(SYSTEM, wishes(["Mn=25000±2%"], SYSTEM)).meets(tried)
+    assert table["cost"][0] <= costs(tried, prices_of(prices, SYSTEM), SYSTEM)[met].min()
+
+
+@pytest.mark.parametrize("preference", [{"minimize": ["cost"]}, {"minimize": ["mmd_distance"]}, {"maximize": ["Mp"]}])
+def test_slopes_of_preferences_are_those_of_finite_differences(preference):
+    curve = polymers(torch.full((1, 4), 0.3, dtype=torch.float64), SYSTEM).curves[0]
+    prices = prices_of("monomer=0.3,initiator=20,time=1e-4", SYSTEM)
+    (found,) = preferences_of(
+        preference.get("minimize", []), preference.get("maximize", []), SYSTEM, curve=curve, prices=prices
+    )
+    unit, step = torch.tensor([[-0.2, 0.4, 0.1, -0.5]], dtype=torch.float64), 1e-4
+    slopes = found.slopes(polymers_with_slopes(unit, SYSTEM), SYSTEM)[0]
+    for at in range(4):
+        moved = torch.zeros(4, dtype=torch.float64)
+        moved[at] = step
+        ends = [found.amounts(polymers(unit + sign * moved, SYSTEM), SYSTEM).item() for sign in (1, -1)]
+        assert slopes[at].item() == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=5e-3, abs=1e-4)
+
+
+def test_heat_is_that_of_the_monomer_that_is_converted():
+    table = design(["Mn=25000±2%"], count=2).table()
+    np.testing.assert_allclose(table["heat"], 78 * table["cBA_0"] * table["conversion"], rtol=1e-5)
+    assert "adiabatic_rise" not in table  # butyl acrylate states no heat capacity: its solvent is not named
+    styrene = load_system("styrene")
+    found = design(["Mn=20000±5%"], styrene, count=1)
+    line = found.table().iloc[0]
+    assert line["adiabatic_rise"] == pytest.approx(line["heat"] / 1.5, rel=1e-5)
+    without = design(["Mn=20000±5%"], replace(styrene, heat=None), count=1)
+    assert "heat" not in without.table()
+    assert "the heat is left out: styrene states no enthalpy of polymerization" in without.notes
 
 
 @pytest.mark.parametrize(
@@ -153,7 +243,22 @@ def test_other_systems_have_designs(system):
         ({"count": 0}, "--count is 0; needs 1 to 100"),
         ({"minimize": ["foo"]}, "no property or value of the recipe 'foo'"),
         ({"minimize": ["time"], "maximize": ["time"]}, "least and most"),
-        ({"minimize": ["time", "temp", "D"]}, "two at most"),
+        ({"minimize": ["time", "temp", "D", "initiator"]}, "three at most"),
+        ({"minimize": ["mmd_distance"]}, "mmd_distance is from a curve; needs --curve FILE"),
+        ({"minimize": ["cost"]}, "cost needs prices, such as --prices monomer=0.3"),
+        ({"maximize": ["cost"], "prices": "monomer=1"}, "--maximize cost: needs --minimize"),
+        ({"given": ["Mn=25000", "cost<3"]}, "a cost is preferred, not wished for"),
+        ({"given": ["Mn=25000", "mmd_distance<3%"]}, "mmd_distance is from a curve; needs --curve FILE"),
+        ({"robust": True, "minimize": ["time"]}, "--robust and a preference both say"),
+        ({"prices": "monomer"}, "--prices has monomer; needs NAME=PRICE"),
+        ({"prices": "monomer=-1"}, "needs NAME=PRICE, a price of 0 or more"),
+        ({"prices": "monomer=nan"}, "needs NAME=PRICE, a price of 0 or more"),
+        ({"prices": "temp=1"}, "--prices has temp, which has no price"),
+        ({"prices": "monomer=1,cBA_0=2"}, "--prices has cBA_0 twice"),
+        ({"prices": "monomer=0"}, "--prices has none above 0"),
+        ({"prices": ""}, "--prices has ; needs NAME=PRICE"),
+        ({"curve": torch.ones(100)}, "the curve has the area 8; needs 1"),
+        ({"curve": torch.ones(3)}, r"the curve has the shape \(3,\); needs \(100,\)"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, said):
@@ -188,7 +293,10 @@ def test_the_command_writes_table_and_page(tmp_path, capsys):
     assert out.read_text().startswith("design,cBA_0,cAIBN_0,temp,time,Mn,Mw,D,Mp,conversion")
     text = page.read_text()
     assert "least time" in text
-    assert "time against cAIBN_0" in text
+    assert "cAIBN_0 against time" in text
+    assert text.count("<circle") == 4
+    assert "<title>1: least time\ncBA_0 " in text
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")  # it opens from disk
     capsys.readouterr()
     assert main(["design", "D<1.3"]) == 2
     said = capsys.readouterr()
@@ -203,6 +311,15 @@ def test_a_curve_from_a_file_is_designed_for(tmp_path, capsys):
     file.write_text("\n".join(["logM,w", *(f"{m:.2f},{w:.8g}" for m, w in zip(LOG_M, curve, strict=True) if w > 1e-6)]))
     assert main(["design", "--curve", str(file), "--count", "2"]) == 0
     assert "mmd_distance" in capsys.readouterr().out
+
+
+def test_wishes_are_the_same_in_a_file(tmp_path, capsys):
+    file = tmp_path / "wishes.yaml"
+    file.write_text("wishes: [Mn=25000±2%, D<2.4]\nminimize: [time]\ncount: 2\n", encoding="utf-8")
+    assert main(["design", "temp<=70", "--config", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["design", "Mn=25000±2%", "D<2.4", "temp<=70", "--minimize", "time", "--count", "2"]) == 0
+    assert capsys.readouterr().out == printed
 
 
 def test_searching_costs_little():

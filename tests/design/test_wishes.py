@@ -63,3 +63,10 @@ def test_what_cannot_be_is_refused_in_one_line(given, said):
     with pytest.raises(InputError, match=said) as error:
         wishes(given, SYSTEM)
     assert "\n" not in str(error.value)
+
+
+def test_roles_stand_for_the_columns_of_any_system():
+    (wish,) = wishes(["solvent<=6 mol/L"], load_system("MMA"))
+    assert (wish.name, wish.high) == ("cToluene", 6.0)
+    with pytest.raises(InputError, match="no property or value of the recipe 'agent'"):
+        wishes(["agent<=0.01"], load_system("MMA"))

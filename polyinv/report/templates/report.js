@@ -23,3 +23,14 @@ function sortRows(head) {
 for (const button of document.querySelectorAll("thead button")) {
   button.addEventListener("click", () => sortRows(button.closest("th")));
 }
+// A point of a drawing writes what it is below the drawing, which a touch or the keyboard reach as well as a mouse.
+function pick(point) {
+  const figure = point.closest("figure");
+  for (const other of figure.querySelectorAll("circle.chosen")) other.classList.remove("chosen");
+  point.classList.add("chosen");
+  figure.querySelector(".picked").textContent = point.querySelector("title").textContent;
+}
+for (const point of document.querySelectorAll(".points circle")) {
+  for (const event of ["pointerenter", "focus", "click"]) point.addEventListener(event, () => pick(point));
+}
+for (const drawing of document.querySelectorAll(".points")) pick(drawing.querySelector("circle"));
