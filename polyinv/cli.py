@@ -7,16 +7,15 @@ the input files have been refused or accepted.
 import io
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -38,9 +37,10 @@ from polyinv.experiment.configuration import (
     experiment_of,
     parse,
 )
-from polyinv.reactions import Shard, check_together, run_numbers
+from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
+from polyinv.runtime.files import at_home
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
@@ -48,6 +48,8 @@ from polyinv.runtime.progress import counted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
 INTERRUPTED = 130
+MOST_STREAMED = 1_000_000_000
+"""Bytes of standard input."""
 LISTED = 50
 """Lines that a table on the terminal has at most."""
 SYSTEM_HELP = "what is polymerized: a system by its name or its monomer's symbol (MMA), or the file of one"
@@ -115,8 +117,10 @@ def simulate(arguments: list[str]) -> None:
     out = check_new_table(config.out)
     if config.recipes is not None and config.random is not None:
         raise InputError("--recipes and --random both say what to simulate; give one of them")
-    if config.random is not None and config.random < 1:
-        raise InputError(f"--random is {config.random}; needs 1 or more")
+    if config.random is not None and not 1 <= config.random <= MOST_ROWS:
+        raise InputError(f"--random is {config.random}; needs 1 to {MOST_ROWS}")
+    if not 1 <= config.replicates <= MOST_ROWS:
+        raise InputError(f"--replicates is {config.replicates}; needs 1 to {MOST_ROWS}")
     shard = None if config.shard is None else Shard.parse(config.shard)
     system = load_system(config.system)
     recipes = _recipes(config, system)
@@ -125,6 +129,9 @@ def simulate(arguments: list[str]) -> None:
     if shard is not None:
         check_together(run)
     reactions = shard.of(total) if shard else range(total)
+    rows = len(recipes) / (run.max() + 1) * len(reactions)
+    if rows > MOST_ROWS:
+        raise InputError(f"{rows:.3g} rows; needs {MOST_ROWS:g} at most in one table: --shard I/N makes parts")
     options = _options_of_method(config)
 
     from polyinv.simulate.recipes import part_to_simulate
@@ -402,18 +409,38 @@ def _model_and_files(paths: list[str]) -> tuple[str | None, list[str]]:
 
 @contextmanager
 def _files_or_standard_input(files: list[str]) -> Iterator[list[Path]]:
-    """Paths of files, or of a copy of standard input for one that is ``-``."""
-    if "-" not in files:
+    """Paths of files, or of copies of standard input for ``-``, and of pipes, which can be read once only."""
+    if not any(file == "-" or Path(file).is_fifo() for file in files):
         yield [Path(file) for file in files]
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "input.csv")
-        with path.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
+        paths, called = [], {}
+        for at, file in enumerate(files):
+            if file != "-" and not Path(file).is_fifo():
+                paths.append(Path(file))
+                continue
+            paths.append(Path(folder, "input.csv" if file == "-" else f"{at}.csv"))
+            called[str(paths[-1])] = "standard input" if file == "-" else file
+            with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+                _copy(stream, paths[-1], called[str(paths[-1])])
         try:
-            yield [path if file == "-" else Path(file) for file in files]
+            yield paths
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "standard input")) from None
+            said = str(error)
+            for path, name in called.items():
+                said = said.replace(path, name)
+            raise InputError(said) from None
+
+
+def _copy(stream: IO[bytes], path: Path, name: str) -> None:
+    """Copy what a stream holds, if it ends."""
+    left = MOST_STREAMED
+    with path.open("wb") as copy:
+        while part := stream.read(1 << 20):
+            left -= len(part)
+            if left < 0:
+                raise InputError(f"{name} does not end within {MOST_STREAMED / 1e9:g} GB; needs a file")
+            copy.write(part)
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -538,7 +565,7 @@ def calibrate(arguments: list[str]) -> None:
     from polyinv.report.laboratory import lines, page
 
     check_uncalibrated(system)
-    runs = read_own_runs([Path(each).expanduser() for each in config.runs], system, config.errors)
+    runs = read_own_runs([at_home(each) for each in config.runs], system, config.errors)
     with counted("calibrating", "fits", fits_of(runs)) as advance:
         found = calibrate_system(runs, system, config.errors, advance)
     calibrated = write_system(found.fit, config.system, out)

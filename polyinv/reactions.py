@@ -12,6 +12,8 @@ from polyinv.errors import InputError
 
 HIGH_CONVERSION = 0.9
 """A conversion counts as high from here on, as in the published study (its Figures 3 to 5)."""
+MOST_ROWS = 10_000_000
+"""Of a table that is simulated in one call; it takes 9 GB."""
 _DIGITS = 9
 
 

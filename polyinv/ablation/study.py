@@ -18,6 +18,7 @@ all others, so that the first axis is the question and the others are where it i
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log
@@ -31,13 +32,14 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, read_yaml, value_of, with_value
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
-from polyinv.runtime.files import folder_name
+from polyinv.runtime.files import at_home, folder_name
 from polyinv.runtime.nested import dotted
 
 KEYS = ("base", "axes", "seeds", "also_seeded", "members")
 RANGE = ("from", "to", "steps", "scale")
 SCALES = ("linear", "log")
 MOST_STEPS, LONGEST_NAME = 1000, 200
+MOST_CELLS = 100_000
 TAKEN = (GLOBAL, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
 """Columns of the tables that an axis would stand in the way of."""
 SEED = "split.seed"
@@ -108,6 +110,7 @@ def read_study(path: Path | str) -> Study:
         options = {axis: _options(axis, values, path.parent) for axis, values in _axes(given).items()}
         seeds, members = _seeds(given.get("seeds")), _members(given.get("members"))
         also = _also_seeded(given.get("also_seeded"), options)
+        check_cells(math.prod(map(len, options.values())) * len(seeds))
         combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
         resolved = [_resolve(base, combination, members) for combination in combinations]
         _check_systems([experiment for _, experiment in resolved], list(options))
@@ -177,7 +180,7 @@ def _files(given: Any, folder: Path, where: str) -> tuple[Path, ...]:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"{where} is {given}; needs a config file or a list of them")
-    files = tuple(folder / Path(name).expanduser() for name in names)
+    files = tuple(folder / at_home(name) for name in names)
     for file in files:
         if not file.is_file():
             raise InputError(f"{where}: {file}: no such file")
@@ -315,6 +318,16 @@ def _check(experiment: Experiment) -> None:
     feature_columns(experiment.features, experiment.data.of)
     check_split(experiment.split.name, experiment.split.share)
     MODELS[experiment.model](**experiment.options)
+
+
+def check_cells(count: int) -> None:
+    """Refuse a study of more cells than a folder can hold.
+
+    Raises:
+        InputError: There are too many.
+    """
+    if count > MOST_CELLS:
+        raise InputError(f"a study of {count:g} cells; up to {MOST_CELLS} are run: leave values or seeds out")
 
 
 def _study(

@@ -15,6 +15,7 @@ from polyinv.chemistry.plausibility import check_rates, check_stationary
 from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
 from polyinv.chemistry.sections import Section
 from polyinv.errors import InputError, quoted, unknown
+from polyinv.runtime.files import at_home
 from polyinv.runtime.yaml_files import read_mapping
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ def system_file(name_or_path: str | Path) -> Path:
     Raises:
         InputError: There is none.
     """
-    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    name, path = str(name_or_path), at_home(name_or_path)
     if name in SYSTEMS:
         return SYSTEMS[name]
     if path.is_file():

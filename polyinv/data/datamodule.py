@@ -116,7 +116,7 @@ class RecipeDataModule(L.LightningDataModule):
                 continue
             if not isinstance(value, Integral) or value < 1:
                 raise InputError(f"{name} is {value}; needs 1 or more")
-        if not isinstance(seed, Integral):
+        if not hasattr(seed, "__index__"):
             raise InputError(f"the seed of the split is {seed}; needs a whole number")
         # Not numbers of NumPy, which a checkpoint cannot keep.
         seed, batch_size, steps_per_call = int(seed), int(batch_size), int(steps_per_call)

@@ -26,6 +26,10 @@ MOST, LONGEST = 1e9, 1e6
 log = logging.getLogger(__name__)
 
 
+MOST_RECIPES = 100_000_000
+"""Of a bank, which takes 40 GB."""
+
+
 @dataclass(frozen=True)
 class SimulatedConfig:
     """Recipes simulated on the fly, uniform in the published box at random times.
@@ -72,8 +76,8 @@ class SimulatedConfig:
 
     def __post_init__(self) -> None:
         for option, least in {"rows": 2, "epoch": 1, "validation": 2, "seed": 0}.items():
-            if getattr(self, option) < least:
-                raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} or more")
+            if not least <= getattr(self, option) <= MOST_RECIPES:
+                raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} to {MOST_RECIPES}")
         if self.seed >= 2**31:
             raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
         for option in ("exported", "exact", "known_exactly", "told"):

@@ -1,7 +1,5 @@
 """What the command line of designs needs: a curve from a file, kinetic Monte Carlo, a page."""
 
-from pathlib import Path
-
 import pandas as pd
 import torch
 from torch import Tensor
@@ -17,6 +15,7 @@ from polyinv.predict.fits import DIGITS, significant
 from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
 from polyinv.report.designs import page
+from polyinv.runtime.files import at_home
 from polyinv.simulate.sampling import check_chains
 
 SEED = 1
@@ -29,7 +28,7 @@ def curve_of(file: str, system: System) -> Tensor:
     Raises:
         InputError: The file holds none, or several.
     """
-    observations, _ = read_rows(Path(file).expanduser(), system=system)
+    observations, _ = read_rows(at_home(file), system=system)
     curves = observations.mmd[~observations.mmd.isnan().any(-1)]
     if len(curves) != 1:
         raise InputError(f"{file} holds {len(curves)} curves; a design needs the one that is to be made")

@@ -17,6 +17,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, choices, quoted, unknown
+from polyinv.runtime.files import at_home
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
 from polyinv.runtime.yaml_files import read_mapping
@@ -109,7 +110,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     from polyinv.models.card import model_of_run, read_card
 
     init = given(arguments, "--init") or _in_configs(arguments, "init")
-    init = None if init is None else str(model_of_run(Path(init).expanduser()))
+    init = None if init is None else str(model_of_run(at_home(init)))
     card = None if init is None else read_card(init)
     if card is not None:
         check_goes_on(card["model"])
@@ -176,7 +177,7 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
         raise InputError(text) from None
     for key in PATHS:
         if config.get(key) is not None:
-            config[key] = str(Path(config[key]).expanduser())
+            config[key] = str(at_home(config[key]))
     return config
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, check_seed
+from polyinv.models.options import MOST_TREES, check
 from polyinv.runtime.files import written
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class RandomForest(InverseModel):
         for option, value in given.items():
             if value is not None and value < least[option]:
                 raise InputError(f"model.{option} is {value}; needs {least[option]} or more")
+        check("n_estimators", [n_estimators], f"{MOST_TREES} at most", lambda value: value <= MOST_TREES)
         self.n_estimators, self.max_depth = n_estimators, max_depth
         self.min_samples_split, self.min_samples_leaf = min_samples_split, min_samples_leaf
         self.search, self.jobs, self.seed = search, jobs, seed

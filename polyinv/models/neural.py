@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from polyinv.errors import InputError, unknown
 from polyinv.models.base import WEIGHTS, InverseModel, check_seed, load_weights
-from polyinv.models.options import DENSITY, Training, check, check_trainer
+from polyinv.models.options import DENSITY, MOST_MEMBERS, MOST_UNITS, Training, check, check_trainer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -181,7 +181,7 @@ class NeuralModel(InverseModel):
         """Check and keep what all networks have in common."""
         if transform not in TRANSFORMS:
             raise unknown("transform", transform, TRANSFORMS)
-        check("members", [members], "1 or more", lambda value: value >= 1)
+        check("members", [members], f"1 to {MOST_MEMBERS}", lambda value: 1 <= value <= MOST_MEMBERS)
         check_seed(seed)
         if seed + members > 2**32:
             raise InputError(f"model.seed is {seed}; with {members} members it needs {2**32 - members} or less")
@@ -199,7 +199,7 @@ class NeuralModel(InverseModel):
             )
         if activation not in ACTIVATIONS:
             raise unknown("activation", activation, ACTIVATIONS)
-        check("hidden", hidden, "1 or more", lambda value: value >= 1)
+        check("hidden", hidden, f"1 to {MOST_UNITS}", lambda value: 1 <= value <= MOST_UNITS)
         check("dropout", dropout, "0 up to, not including, 1", lambda value: 0 <= value < 1)
         self.hidden, self.activation = tuple(hidden), activation
         self.dropout = tuple(dropout) * (len(hidden) if len(dropout) == 1 else 1)

@@ -42,6 +42,8 @@ TRAINER_OPTIONS = (
     "val_check_interval",
 )
 """Of Lightning's Trainer, those that a configuration may give as they are."""
+MOST_MEMBERS, MOST_UNITS, MOST_TREES, MOST_EPOCHS = 1000, 100_000, 100_000, 10_000_000
+"""Limits of what no machine trains: of networks in an ensemble, units of a layer, trees, and epochs or rows a step."""
 SAID_ELSEWHERE = {
     "accelerator": "model.training.accelerator",
     "callbacks": "model.training (patience, schedule)",
@@ -125,7 +127,8 @@ class Training:
             if getattr(self, option) not in known:
                 raise unknown(option, getattr(self, option), known)
         for option in ("max_epochs", "patience", "plateau", "batch_size", "steps_per_call"):
-            check(f"training.{option}", [getattr(self, option)], "1 or more", lambda value: value >= 1)
+            rule = f"1 to {MOST_EPOCHS}"
+            check(f"training.{option}", [getattr(self, option)], rule, lambda value: 1 <= value <= MOST_EPOCHS)
         for option in ("learning_rate", *(["clip"] if self.clip is not None else [])):
             check(f"training.{option}", [getattr(self, option)], "more than 0", lambda value: 0 < value < float("inf"))
         check("training.weight_decay", [self.weight_decay], "0 or more", lambda value: 0 <= value < float("inf"))

@@ -14,6 +14,8 @@ LONGEST = 400
 """Characters of a line."""
 DEBUG = "--debug"
 """Option that shows where an error comes from."""
+NO_MEMORY = "can't allocate memory"
+"""So torch says it."""
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -61,8 +63,8 @@ def shortened(line: str, longest: int = LONGEST) -> str:
 def _told(error: BaseException) -> tuple[int, str]:
     if isinstance(error, InputError | argparse.ArgumentError | OSError):
         return REFUSED, f"error: {error}"
-    if isinstance(error, MemoryError):
-        said = f" ({error})" if str(error) else ""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY in str(error)):
+        said = f" ({error})" if isinstance(error, MemoryError) and str(error) else ""
         return REFUSED, f"error: memory does not suffice{said}; needs a smaller file, fewer rows, or a larger machine"
     if isinstance(error, RecursionError):
         return REFUSED, "error: the input is nested too deeply; needs fewer levels"

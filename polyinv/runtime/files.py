@@ -46,6 +46,18 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
         _remove(passing)
 
 
+def at_home(path: Path | str) -> Path:
+    """A path with ``~`` written out.
+
+    Raises:
+        InputError: There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{path}: there is no home folder of that user") from None
+
+
 def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
     """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
     if Path(path).exists() and not (overwrite and Path(path).is_file()):

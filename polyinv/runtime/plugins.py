@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from polyinv.errors import InputError
+from polyinv.runtime.files import at_home
 
 IMPORTED = "POLYINV_IMPORTED"
 """Environment variable by which the processes of a study import the same files."""
@@ -47,7 +48,7 @@ def import_files(files: Sequence[Path | str]) -> None:
     Raises:
         InputError: There is no such file, or it cannot be run.
     """
-    paths = [Path(file).expanduser().resolve() for file in files]
+    paths = [at_home(file).resolve() for file in files]
     for file, path in zip(files, paths, strict=True):
         if path.suffix != ".py" or not path.is_file():
             raise InputError(f"--import {file}: no such Python file")

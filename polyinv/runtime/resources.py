@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from polyinv.errors import InputError
+from polyinv.runtime.files import at_home
 
 INSIDE = Path(__file__).parents[1] / "shipped"
 """Made by ``setup.py`` in a wheel, where nothing stands beside the package."""
@@ -29,7 +30,7 @@ def shipped_or(given: Path | str, folder: Path) -> Path:
         >>> shipped_or("mlp.yaml", CONFIGS).relative_to(SHIPPED).as_posix()
         'configs/mlp.yaml'
     """
-    path = Path(given).expanduser()
+    path = at_home(given)
     if path.exists() or len(path.parts) != 1:
         return path
     if not (folder / path).is_file():

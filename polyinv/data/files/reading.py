@@ -24,8 +24,9 @@ def read_book(path: Path | str, sheet: str | None = None) -> Book:
         InputError: It is not there, is too large, is neither text nor a workbook, or has no such sheet.
     """
     path = Path(path)
-    if path.is_dir() or not path.exists():
-        raise InputError(f"{path}: no such file" if not path.exists() else f"{path} is a folder; needs a file")
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is a device"
+        raise InputError(f"{path}: no such file" if not path.exists() else f"{path} {what}; needs a file")
     with path.open("rb") as file:
         start = file.read(1000)
     if _is_markup(start):
