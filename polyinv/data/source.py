@@ -76,10 +76,9 @@ class SimulatedConfig:
 
     def __post_init__(self) -> None:
         for option, least in {"rows": 2, "epoch": 1, "validation": 2, "seed": 0}.items():
-            if not least <= getattr(self, option) <= MOST_RECIPES:
-                raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} to {MOST_RECIPES}")
-        if self.seed >= 2**31:
-            raise InputError(f"data.simulated.seed is {self.seed}; needs 0 to {2**31 - 1}")
+            most = 2**31 - 1 if option == "seed" else MOST_RECIPES
+            if not least <= getattr(self, option) <= most:
+                raise InputError(f"data.simulated.{option} is {getattr(self, option)}; needs {least} to {most}")
         for option in ("exported", "exact", "known_exactly", "told"):
             if not 0 <= getattr(self, option) <= 1:
                 raise InputError(f"data.simulated.{option} is {getattr(self, option):g}; needs a share, 0 to 1")

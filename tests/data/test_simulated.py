@@ -172,7 +172,7 @@ def test_networks_and_forests_learn_from_it(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"rows": 1}, r"data\.simulated\.rows is 1; needs 2 or more"),
+        ({"rows": 1}, r"data\.simulated\.rows is 1; needs 2 to 100000000"),
         ({"validation": 0}, r"data\.simulated\.validation is 0"),
         ({"chains": (1e6, 1e5)}, r"data\.simulated\.chains is 1e\+06 to 100000; needs two ascending"),
         ({"chains": (0.0, 1e5)}, r"data\.simulated\.chains is 0"),

@@ -83,7 +83,7 @@ def test_it_is_trained_evaluated_and_asked(trained, tmp_path, capsys):
     [
         (["--features", "conditional"], "a ridge needs every input; the features 'conditional' go with mlp, cnn"),
         (["--init", "{run}/model"], "a ridge cannot go on learning"),
-        (["--model.name", "ridge", "--model.beta", "2"], "known: data.grid.chains"),
+        (["--model.name", "ridge", "--model.beta", "2"], "nearest: "),
     ],
 )
 def test_what_it_does_not_say_it_can_is_refused(trained, tmp_path, capsys, options, said):
