@@ -15,7 +15,8 @@ from polyinv.data.features import MISSING_INPUTS, current_name
 from polyinv.errors import InputError
 from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
-from polyinv.experiment.configuration import read_kept, read_yaml
+from polyinv.experiment.configuration import read_yaml
+from polyinv.experiment.kept import read_kept
 from polyinv.experiment.run import CONFIG, SCORES
 from polyinv.runtime.files import written
 

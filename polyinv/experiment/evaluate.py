@@ -24,7 +24,7 @@ from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.experiment.configuration import read_kept
+from polyinv.experiment.kept import read_kept
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder

@@ -20,7 +20,7 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.experiment.configuration import read_kept
+from polyinv.experiment.kept import read_kept
 from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
