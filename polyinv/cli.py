@@ -32,6 +32,7 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
+from polyinv.runtime.engines import ENGINES, Wanted
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
@@ -234,6 +235,7 @@ def ablate(arguments: list[str]) -> None:
         "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
     )
     parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
+    _add_engine(parser)
     parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
@@ -245,6 +247,7 @@ def ablate(arguments: list[str]) -> None:
             raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
     if config.workers is not None and config.workers_per_device is not None:
         raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
+    engine = Wanted(config.engine, config.scheduler)
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study
@@ -265,7 +268,17 @@ def ablate(arguments: list[str]) -> None:
         check_same_study(study, output)
         _say(plan(study, output, **at_once))
         return
-    run_study(study, output, **at_once, retry=config.retry, say=_say)
+    run_study(study, output, **at_once, engine=engine, retry=config.retry, say=_say)
+
+
+def _add_engine(parser: Parser) -> None:
+    parser.add_argument("--engine", default="local", help=f"what runs the jobs: {' or '.join(ENGINES)}")
+    parser.add_argument(
+        "--scheduler",
+        type=str | None,
+        metavar="ADDRESS",
+        help="of a Dask cluster, tcp://head:8786, with --engine dask; by default it starts one on this machine",
+    )
 
 
 def predict(arguments: list[str]) -> None:
