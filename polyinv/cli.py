@@ -37,7 +37,7 @@ from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
 from polyinv.runtime.progress import counted
-from polyinv.runtime.resources import STUDIES, shipped_or
+from polyinv.runtime.resources import SEARCHES, STUDIES, shipped_or
 
 INTERRUPTED = 130
 LISTED = 50
@@ -231,10 +231,7 @@ def ablate(arguments: list[str]) -> None:
         "by split, with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; finished cells stay")
-    parser.add_argument(
-        "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
-    )
-    parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
+    _add_workers(parser, "cells")
     _add_engine(parser)
     parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
@@ -242,11 +239,7 @@ def ablate(arguments: list[str]) -> None:
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    for option in ("workers", "workers_per_device"):
-        if config[option] is not None and config[option] < 1:
-            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
-    if config.workers is not None and config.workers_per_device is not None:
-        raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
+    at_once = _at_once(config)
     engine = Wanted(config.engine, config.scheduler)
 
     from polyinv.ablation.ablate import ablate as run_study
@@ -261,7 +254,6 @@ def ablate(arguments: list[str]) -> None:
     study = read_study(shipped_or(config.study, STUDIES))
     check_inputs_of(study)
     output = Path(config.output or Path("runs", "ablations", study.name))
-    at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
         from polyinv.ablation.estimate import plan
 
@@ -269,6 +261,54 @@ def ablate(arguments: list[str]) -> None:
         _say(plan(study, output, **at_once))
         return
     run_study(study, output, **at_once, engine=engine, retry=config.retry, say=_say)
+
+
+def search(arguments: list[str]) -> None:
+    """Search for the hyper-parameters of a network by their loss on validation rows; test rows are not looked at."""
+    parser = _parser("search", search)
+    parser.add_argument(
+        "search",
+        type=str,
+        metavar="SEARCH",
+        help="file, or one that comes along (mlp.yaml): base, axes with ranges or values, trials",
+    )
+    parser.add_argument("--output", type=str | None, help="folder, runs/searches/NAME by default; its trials stay")
+    parser.add_argument("--trials", type=int | None, help="how many in all, instead of what the file says")
+    _add_workers(parser, "trials")
+    _add_engine(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
+    config = parse(parser, arguments)
+    at_once = _at_once(config)
+    engine = Wanted(config.engine, config.scheduler)
+
+    from polyinv.search.search import search as run_search
+    from polyinv.search.spec import read_search
+
+    wanted = read_search(shipped_or(config.search, SEARCHES), config.trials)
+    output = Path(config.output or Path("runs", "searches", wanted.name))
+    if config.dry_run:
+        from polyinv.search.plan import plan
+
+        _say(plan(wanted, output, **at_once))
+        return
+    run_search(wanted, output, **at_once, engine=engine, say=_say)
+
+
+def _add_workers(parser: Parser, what: str) -> None:
+    parser.add_argument(
+        "--workers", type=int | None, help=f"{what} at once; by default one per GPU, or without GPUs one per core"
+    )
+    parser.add_argument("--workers-per-device", type=int | None, help=f"{what} at once on each GPU; 1 by default")
+
+
+def _at_once(config: Namespace) -> dict[str, Any]:
+    """How many jobs run at once, as the options of `_add_workers` say."""
+    for option in ("workers", "workers_per_device"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
+    if config.workers is not None and config.workers_per_device is not None:
+        raise InputError("--workers and --workers-per-device both say how many run at once; give one of them")
+    return {"workers": config.workers, "per_device": config.workers_per_device or 1}
 
 
 def _add_engine(parser: Parser) -> None:
@@ -644,6 +684,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "design": design,
     "reproduce": reproduce,
     "ablate": ablate,
+    "search": search,
     "systems": systems,
 }
 FLAGS = {
@@ -651,6 +692,7 @@ FLAGS = {
     "train": ("--resume",),
     "predict": ("--normalize", "--sharpen", "--no-sharpen", "--advise"),
     "ablate": ("--retry", "--dry-run"),
+    "search": ("--dry-run",),
     "design": ("--robust",),
 }
 """Options without a value, whose old spellings (``--resume true``) are still understood."""
