@@ -158,7 +158,7 @@ class _Lock:
     """Lock of the operating system for Optuna's journal: its own would be waited for when its owner is killed."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
+        self._lock = FileLock(_lock_of(path))
 
     def acquire(self) -> bool:
         self._lock.acquire()
@@ -168,6 +168,11 @@ class _Lock:
         self._lock.release()
 
 
+def _lock_of(path: Path) -> Path:
+    """File that is locked: not the one by which Optuna locks, which a dashboard would take away."""
+    return path.with_name(f".{path.name}.lock")
+
+
 @lru_cache(maxsize=1)
 def _storage(path: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(path), _Lock(path)))  # type: ignore[arg-type]
@@ -175,7 +180,7 @@ def _storage(path: Path) -> JournalStorage:
 
 def _mend(path: Path) -> None:
     """Cut off a last line that a power cut, or a full disk, has left half-written: what follows would spoil it."""
-    with FileLock(path.with_name(f"{path.name}.lock")), path.open("r+b") as file:
+    with FileLock(_lock_of(path)), path.open("r+b") as file:
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):

@@ -69,4 +69,4 @@ def run_trial(experiment: Experiment, search_folder: Path, number: int, pruner: 
 
 def validation_of(folder: Path) -> Any:
     """Best validation loss of each member, by a run folder."""
-    return pd.read_csv(folder / VALIDATION, float_precision="round_trip")
+    return pd.read_csv(folder / VALIDATION)
