@@ -32,12 +32,14 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import Parser, add_experiment, configs_first, data_config, experiment_of, parse
 from polyinv.reactions import Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
-from polyinv.runtime.engines import ENGINES, Wanted
+from polyinv.runtime.engines import ENGINES, LOCAL, Places, Wanted
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
-from polyinv.runtime.progress import counted
+from polyinv.runtime.progress import Advance, counted
 from polyinv.runtime.resources import SEARCHES, STUDIES, shipped_or
+from polyinv.runtime.slurm import PRINT, SUBMIT, Array, called_again, submit
+from polyinv.runtime.threads import available_cores
 
 INTERRUPTED = 130
 LISTED = 50
@@ -98,7 +100,8 @@ def simulate(arguments: list[str]) -> None:
         type=float | None,
         help="time in s that --chains refers to; the last snapshot of each reaction by default",
     )
-    parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
+    parser.add_argument("--workers", type=int | None, help="kmc, or --engine dask: how many at once")
+    _add_engine(parser)
     parser.add_argument("--allow-few", action="store_true", help="kmc: simulate volumes with too few radicals, too")
     config = parse(parser, arguments)
     out = check_new_table(config.out)
@@ -106,7 +109,10 @@ def simulate(arguments: list[str]) -> None:
         raise InputError("--recipes and --random both say what to simulate; give one of them")
     if config.random is not None and config.random < 1:
         raise InputError(f"--random is {config.random}; needs 1 or more")
+    engine = Wanted(config.engine, config.scheduler)
     shard = None if config.shard is None else Shard.parse(config.shard)
+    if shard is not None and engine != LOCAL:
+        raise InputError("--shard and --engine both divide the reactions; give one of them")
     system = load_system(config.system)
     recipes = _recipes(config, system)
     run = run_numbers(recipes, system)
@@ -115,24 +121,32 @@ def simulate(arguments: list[str]) -> None:
         check_together(run)
     reactions = shard.of(total) if shard else range(total)
     options = _options_of_method(config)
+    options |= {"method": config.method, "chains": config.chains, "seed": config.seed, "replicates": config.replicates}
 
     from polyinv.simulate.recipes import part_to_simulate
 
     simulated = len(part_to_simulate(config.method, reactions, total))
-    with _finished_runs(out, config.method) as store, counted("simulating", "reactions", simulated) as advance:
-        table = simulate_table(
-            recipes,
-            method=config.method,
-            chains=config.chains,
-            seed=config.seed,
-            replicates=config.replicates,
-            system=system,
-            shard=shard,
-            progress=advance,
-            **options | store,
-        )
+    with _finished_runs(out, config.method, engine) as store, counted("simulating", "reactions", simulated) as advance:
+        if engine == LOCAL:
+            table = simulate_table(recipes, system=system, shard=shard, progress=advance, **options | store)
+        else:
+            table = _simulated_on(
+                engine, recipes, store["store"], config.workers, advance, options | {"system": system}
+            )
         log.info("writing %d rows of %d reactions to %s", len(table), len(reactions), out)
         write_table(table, out, system)
+
+
+def _simulated_on(
+    engine: Wanted, recipes: pd.DataFrame, store: Path, workers: int | None, advance: Advance, options: dict[str, Any]
+) -> pd.DataFrame:
+    """Simulate on an engine that is not this process."""
+    from polyinv.data.in_parts import simulate_in_parts
+
+    options.pop("workers", None)
+    with engine.start(Places(workers or available_cores()), [store]) as started:
+        log.info("%s", started.said)
+        return simulate_in_parts(recipes, started, store, progress=advance, **options)
 
 
 def _recipes(config: Namespace, system: System) -> pd.DataFrame:
@@ -154,6 +168,8 @@ def _recipes(config: Namespace, system: System) -> pd.DataFrame:
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
     known = {"deterministic": (), "kmc": ("horizon", "workers", "allow_few")}
+    if config.engine != LOCAL.name:
+        known = {method: (*known.get(method, ("horizon",)), "workers") for method in (*known, config.method)}
     options = {name: config[name] for name in ("horizon", "workers") if config[name] is not None}
     options |= {"allow_few": True} if config.allow_few else {}
     for name in options:
@@ -163,9 +179,9 @@ def _options_of_method(config: Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
-    """Folder that keeps finished kinetic Monte Carlo reactions until the table is written."""
-    if method != "kmc":
+def _finished_runs(out: Path, method: str, engine: Wanted) -> Iterator[dict[str, Path]]:
+    """Folder that keeps finished kinetic Monte Carlo reactions, or parts, until the table is written."""
+    if method != "kmc" and engine == LOCAL:
         yield {}
         return
 
@@ -233,6 +249,7 @@ def ablate(arguments: list[str]) -> None:
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; finished cells stay")
     _add_workers(parser, "cells")
     _add_engine(parser)
+    _add_slurm(parser)
     parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
@@ -240,7 +257,7 @@ def ablate(arguments: list[str]) -> None:
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
     at_once = _at_once(config)
-    engine = Wanted(config.engine, config.scheduler)
+    engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study
@@ -260,6 +277,10 @@ def ablate(arguments: list[str]) -> None:
         check_same_study(study, output)
         _say(plan(study, output, **at_once))
         return
+    if array is not None:
+        check_same_study(study, output)
+        _send(array, ["ablate", *arguments], study.name, config.slurm)
+        return
     run_study(study, output, **at_once, engine=engine, retry=config.retry, say=_say)
 
 
@@ -276,10 +297,11 @@ def search(arguments: list[str]) -> None:
     parser.add_argument("--trials", type=int | None, help="how many in all, instead of what the file says")
     _add_workers(parser, "trials")
     _add_engine(parser)
+    _add_slurm(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     config = parse(parser, arguments)
     at_once = _at_once(config)
-    engine = Wanted(config.engine, config.scheduler)
+    engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
     from polyinv.search.search import search as run_search
     from polyinv.search.spec import read_search
@@ -290,6 +312,9 @@ def search(arguments: list[str]) -> None:
         from polyinv.search.plan import plan
 
         _say(plan(wanted, output, **at_once))
+        return
+    if array is not None:
+        _send(array, ["search", *arguments], wanted.name, config.slurm)
         return
     run_search(wanted, output, **at_once, engine=engine, say=_say)
 
@@ -319,6 +344,35 @@ def _add_engine(parser: Parser) -> None:
         metavar="ADDRESS",
         help="of a Dask cluster, tcp://head:8786, with --engine dask; by default it starts one on this machine",
     )
+
+
+def _add_slurm(parser: Parser) -> None:
+    parser.add_argument(
+        "--slurm",
+        type=str | None,
+        nargs="?",
+        const=PRINT,
+        metavar="submit",
+        help="print the script of a SLURM array whose tasks make this call, or with submit send it",
+    )
+    parser.add_argument("--tasks", type=int, default=Array.tasks, help="with --slurm: tasks of the array")
+    parser.add_argument("--time", default=Array.time, help="with --slurm: time limit of a task, which goes on after it")
+
+
+def _array(config: Namespace) -> Array | None:
+    """Array that the options of `_add_slurm` ask for."""
+    if config.slurm is None:
+        return None
+    if config.slurm not in (PRINT, SUBMIT):
+        raise InputError(f"--slurm is {config.slurm!r}; needs nothing behind it, or {SUBMIT}")
+    if config.engine != "local":
+        raise InputError("--slurm and --engine both say what runs the jobs; give one of them")
+    return Array(config.tasks, config.time, config.workers or 1)
+
+
+def _send(array: Array, arguments: Sequence[str], name: str, what: str) -> None:
+    script = array.script(called_again(arguments), name)
+    _say(submit(script) if what == SUBMIT else script.rstrip())
 
 
 def predict(arguments: list[str]) -> None:
