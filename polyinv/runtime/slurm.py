@@ -41,8 +41,8 @@ SCRIPT = """\
 
 {command} &
 call=$!
-trap 'kill -TERM "$call"' TERM
-trap 'limit=near; kill -TERM "$call"' USR1
+trap 'kill -TERM "$call" 2> /dev/null' TERM
+trap 'limit=near; kill -TERM "$call" 2> /dev/null' USR1
 wait "$call"; code=$?
 while kill -0 "$call" 2> /dev/null; do wait "$call"; code=$?; done
 if [ "${{limit:-}}" = near ] && [ "$code" -ne 0 ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {restarts} ]; then
