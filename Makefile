@@ -5,13 +5,17 @@ BIN := .venv/bin
 # Files side by side, one thread each: on two cores half the time of one process.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: reproduce test slow lint docs wheel data install clean
+.PHONY: reproduce test test-slurm slow lint docs wheel data install clean
 
 reproduce: .venv/installed
 	$(BIN)/polyinv reproduce --output runs/reproduce
 
 test: .venv/installed
 	$(TEST)
+
+# A study on a real SLURM of one node, started for it: as root, with apt-get install slurm-wlm munge.
+test-slurm: .venv/installed
+	$(BIN)/python scripts/check_slurm.py
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow

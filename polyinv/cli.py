@@ -40,12 +40,15 @@ from polyinv.experiment.configuration import (
 from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
+from polyinv.runtime.engines import ENGINES, LOCAL, Places, Wanted
 from polyinv.runtime.files import at_home
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import interruptible
 from polyinv.runtime.plugins import import_files, taken_out
-from polyinv.runtime.progress import counted
-from polyinv.runtime.resources import STUDIES, shipped_or
+from polyinv.runtime.progress import Advance, counted
+from polyinv.runtime.resources import SEARCHES, STUDIES, shipped_or
+from polyinv.runtime.slurm import PRINT, SUBMIT, Array, called_again, submit
+from polyinv.runtime.threads import available_cores
 
 INTERRUPTED = 130
 MOST_STREAMED = 1_000_000_000
@@ -111,7 +114,8 @@ def simulate(arguments: list[str]) -> None:
         type=float | None,
         help="time in s that --chains refers to; the last snapshot of each reaction by default",
     )
-    parser.add_argument("--workers", type=int | None, help="kmc: threads, one per core by default")
+    parser.add_argument("--workers", type=int | None, help="kmc, or --engine dask: how many at once")
+    _add_engine(parser)
     parser.add_argument("--allow-few", action="store_true", help="kmc: simulate volumes with too few radicals, too")
     config = parse(parser, arguments)
     out = check_new_table(config.out)
@@ -121,7 +125,10 @@ def simulate(arguments: list[str]) -> None:
         raise InputError(f"--random is {config.random}; needs 1 to {MOST_ROWS}")
     if not 1 <= config.replicates <= MOST_ROWS:
         raise InputError(f"--replicates is {config.replicates}; needs 1 to {MOST_ROWS}")
+    engine = Wanted(config.engine, config.scheduler)
     shard = None if config.shard is None else Shard.parse(config.shard)
+    if shard is not None and engine != LOCAL:
+        raise InputError("--shard and --engine both divide the reactions; give one of them")
     system = load_system(config.system)
     recipes = _recipes(config, system)
     run = run_numbers(recipes, system)
@@ -133,24 +140,32 @@ def simulate(arguments: list[str]) -> None:
     if rows > MOST_ROWS:
         raise InputError(f"{rows:.3g} rows; needs {MOST_ROWS:g} at most in one table: --shard I/N makes parts")
     options = _options_of_method(config)
+    options |= {"method": config.method, "chains": config.chains, "seed": config.seed, "replicates": config.replicates}
 
     from polyinv.simulate.recipes import part_to_simulate
 
     simulated = len(part_to_simulate(config.method, reactions, total))
-    with _finished_runs(out, config.method) as store, counted("simulating", "reactions", simulated) as advance:
-        table = simulate_table(
-            recipes,
-            method=config.method,
-            chains=config.chains,
-            seed=config.seed,
-            replicates=config.replicates,
-            system=system,
-            shard=shard,
-            progress=advance,
-            **options | store,
-        )
+    with _finished_runs(out, config.method, engine) as store, counted("simulating", "reactions", simulated) as advance:
+        if engine == LOCAL:
+            table = simulate_table(recipes, system=system, shard=shard, progress=advance, **options | store)
+        else:
+            table = _simulated_on(
+                engine, recipes, store["store"], config.workers, advance, options | {"system": system}
+            )
         log.info("writing %d rows of %d reactions to %s", len(table), len(reactions), out)
         write_table(table, out, system)
+
+
+def _simulated_on(
+    engine: Wanted, recipes: pd.DataFrame, store: Path, workers: int | None, advance: Advance, options: dict[str, Any]
+) -> pd.DataFrame:
+    """Simulate on an engine that is not this process."""
+    from polyinv.data.in_parts import simulate_in_parts
+
+    options.pop("workers", None)
+    with engine.start(Places(workers or available_cores()), [store]) as started:
+        log.info("%s", started.said)
+        return simulate_in_parts(recipes, started, store, progress=advance, **options)
 
 
 def _recipes(config: Namespace, system: System) -> pd.DataFrame:
@@ -172,6 +187,8 @@ def _recipes(config: Namespace, system: System) -> pd.DataFrame:
 
 def _options_of_method(config: Namespace) -> dict[str, Any]:
     known = {"deterministic": (), "kmc": ("horizon", "workers", "allow_few")}
+    if config.engine != LOCAL.name:
+        known = {method: (*known.get(method, ("horizon",)), "workers") for method in (*known, config.method)}
     options = {name: config[name] for name in ("horizon", "workers") if config[name] is not None}
     options |= {"allow_few": True} if config.allow_few else {}
     for name in options:
@@ -181,9 +198,9 @@ def _options_of_method(config: Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def _finished_runs(out: Path, method: str) -> Iterator[dict[str, Path]]:
-    """Folder that keeps finished kinetic Monte Carlo reactions until the table is written."""
-    if method != "kmc":
+def _finished_runs(out: Path, method: str, engine: Wanted) -> Iterator[dict[str, Path]]:
+    """Folder that keeps finished kinetic Monte Carlo reactions, or parts, until the table is written."""
+    if method != "kmc" and engine == LOCAL:
         yield {}
         return
 
@@ -252,21 +269,17 @@ def ablate(arguments: list[str]) -> None:
         "by split, with that which has the first value of the first axis",
     )
     parser.add_argument("--output", type=str | None, help="folder, runs/ablations/NAME by default; finished cells stay")
-    parser.add_argument(
-        "--workers", type=int | None, help="cells at once; by default one per GPU, or without GPUs one per core"
-    )
-    parser.add_argument("--workers-per-device", type=int | None, help="cells at once on each GPU; 1 by default")
+    _add_workers(parser, "cells")
+    _add_engine(parser)
+    _add_slurm(parser)
     parser.add_argument("--retry", action="store_true", help="run the cells again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     parser.add_argument("--summarize", type=str | None, metavar="DIR", help="only summarize what DIR holds so far")
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    for option in ("workers", "workers_per_device"):
-        if config[option] is not None and config[option] < 1:
-            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
-    if config.workers is not None and config.workers_per_device is not None:
-        raise InputError("--workers and --workers-per-device both say how many cells run at once; give one of them")
+    at_once = _at_once(config)
+    engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study
@@ -280,14 +293,108 @@ def ablate(arguments: list[str]) -> None:
     study = read_study(shipped_or(config.study, STUDIES))
     check_inputs_of(study)
     output = Path(config.output or Path("runs", "ablations", study.name))
-    at_once = {"workers": config.workers, "per_device": config.workers_per_device or 1}
     if config.dry_run:
         from polyinv.ablation.estimate import plan
 
         check_same_study(study, output)
         _say(plan(study, output, **at_once))
         return
-    run_study(study, output, **at_once, retry=config.retry, say=_say)
+    if array is not None:
+        check_same_study(study, output)
+        _send(array, ["ablate", *arguments], study.name, config.slurm)
+        return
+    run_study(study, output, **at_once, engine=engine, retry=config.retry, say=_say)
+
+
+def search(arguments: list[str]) -> None:
+    """Search for the hyper-parameters of a network by their loss on validation rows; test rows are not looked at."""
+    parser = _parser("search", search)
+    parser.add_argument(
+        "search",
+        type=str,
+        metavar="SEARCH",
+        help="file, or one that comes along (mlp.yaml): base, axes with ranges or values, trials",
+    )
+    parser.add_argument("--output", type=str | None, help="folder, runs/searches/NAME by default; its trials stay")
+    parser.add_argument("--trials", type=int | None, help="how many in all, instead of what the file says")
+    _add_workers(parser, "trials")
+    _add_engine(parser)
+    _add_slurm(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
+    config = parse(parser, arguments)
+    at_once = _at_once(config)
+    engine, array = Wanted(config.engine, config.scheduler), _array(config)
+
+    from polyinv.search.search import search as run_search
+    from polyinv.search.spec import read_search
+
+    wanted = read_search(shipped_or(config.search, SEARCHES), config.trials)
+    output = Path(config.output or Path("runs", "searches", wanted.name))
+    if config.dry_run:
+        from polyinv.search.plan import plan
+
+        _say(plan(wanted, output, **at_once))
+        return
+    if array is not None:
+        _send(array, ["search", *arguments], wanted.name, config.slurm)
+        return
+    run_search(wanted, output, **at_once, engine=engine, say=_say)
+
+
+def _add_workers(parser: Parser, what: str) -> None:
+    parser.add_argument(
+        "--workers", type=int | None, help=f"{what} at once; by default one per GPU, or without GPUs one per core"
+    )
+    parser.add_argument("--workers-per-device", type=int | None, help=f"{what} at once on each GPU; 1 by default")
+
+
+def _at_once(config: Namespace) -> dict[str, Any]:
+    """How many jobs run at once, as the options of `_add_workers` say."""
+    for option in ("workers", "workers_per_device"):
+        if config[option] is not None and config[option] < 1:
+            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
+    if config.workers is not None and config.workers_per_device is not None:
+        raise InputError("--workers and --workers-per-device both say how many run at once; give one of them")
+    return {"workers": config.workers, "per_device": config.workers_per_device or 1}
+
+
+def _add_engine(parser: Parser) -> None:
+    parser.add_argument("--engine", default="local", help=f"what runs the jobs: {' or '.join(ENGINES)}")
+    parser.add_argument(
+        "--scheduler",
+        type=str | None,
+        metavar="ADDRESS",
+        help="of a Dask cluster, tcp://head:8786, with --engine dask; by default it starts one on this machine",
+    )
+
+
+def _add_slurm(parser: Parser) -> None:
+    parser.add_argument(
+        "--slurm",
+        type=str | None,
+        nargs="?",
+        const=PRINT,
+        metavar="submit",
+        help="print the script of a SLURM array whose tasks make this call, or with submit send it",
+    )
+    parser.add_argument("--tasks", type=int, default=Array.tasks, help="with --slurm: tasks of the array")
+    parser.add_argument("--time", default=Array.time, help="with --slurm: time limit of a task, which goes on after it")
+
+
+def _array(config: Namespace) -> Array | None:
+    """Array that the options of `_add_slurm` ask for."""
+    if config.slurm is None:
+        return None
+    if config.slurm not in (PRINT, SUBMIT):
+        raise InputError(f"--slurm is {config.slurm!r}; needs nothing behind it, or {SUBMIT}")
+    if config.engine != "local":
+        raise InputError("--slurm and --engine both say what runs the jobs; give one of them")
+    return Array(config.tasks, config.time, config.workers or 1)
+
+
+def _send(array: Array, arguments: Sequence[str], name: str, what: str) -> None:
+    script = array.script(called_again(arguments), name)
+    _say(submit(script) if what == SUBMIT else script.rstrip())
 
 
 def predict(arguments: list[str]) -> None:
@@ -698,6 +805,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "design": design,
     "reproduce": reproduce,
     "ablate": ablate,
+    "search": search,
     "systems": systems,
 }
 FLAGS = {
@@ -705,6 +813,7 @@ FLAGS = {
     "train": ("--resume",),
     "predict": ("--normalize", "--sharpen", "--no-sharpen", "--advise"),
     "ablate": ("--retry", "--dry-run"),
+    "search": ("--dry-run",),
     "design": ("--robust",),
 }
 """Options without a value, whose old spellings (``--resume true``) are still understood."""

@@ -67,7 +67,7 @@ def here(monkeypatch):
     """Cells and trainings run in this process, one after the other: a process of its own imports for six seconds."""
     from tests.ablation.studies import work_here
 
-    for module in ("polyinv.ablation.ablate", "polyinv.experiment.reproduce"):
+    for module in ("polyinv.runtime.engines", "polyinv.experiment.reproduce"):
         monkeypatch.setattr(f"{module}.work", work_here)
     yield
     logging.basicConfig(force=True)

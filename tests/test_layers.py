@@ -31,6 +31,7 @@ LAYERS = (
     "predict",
     "design",
     "ablation",
+    "search",
     "cli",
 )
 PACKAGE = Path(polyinv.__file__).parent

@@ -31,14 +31,15 @@ from polyinv.ablation.folder import (
     states_of,
     take_for_unfinished,
 )
-from polyinv.ablation.places import Places, places
+from polyinv.ablation.places import places
 from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.tables import gather, write_summary
 from polyinv.errors import InputError
 from polyinv.experiment.run import SCORES, Experiment, run
 from polyinv.report.tables import global_r2
+from polyinv.runtime.engines import LOCAL, Wanted, Work
 from polyinv.runtime.files import discard_unfinished, locked, written
-from polyinv.runtime.workers import Job, Outcome, work
+from polyinv.runtime.workers import Job, Outcome
 
 ORPHAN = 60.0
 """Longest time in s that a process goes on without the one that has started it."""
@@ -52,6 +53,7 @@ def ablate(
     *,
     workers: int | None = None,
     per_device: int = 1,
+    engine: Wanted = LOCAL,
     retry: bool = False,
     say: Callable[[str], None] = print,
 ) -> pd.DataFrame:
@@ -62,6 +64,7 @@ def ablate(
         output: Folder; new, or of another call, whose cells are kept. Values and seeds may be added between calls.
         workers: Cells at once; by default ``per_device`` on each GPU, or one per core.
         per_device: Cells at once on one GPU.
+        engine: What runs them; of another one than the local, ``workers`` are those of a cluster that is started here.
         retry: Run the cells again that failed before.
         say: Called with each line of progress and result.
 
@@ -81,14 +84,16 @@ def ablate(
             _begin(study, output, claims, retry=retry)
         call = _Call(study, output, claims, say)
         at = places([cell.experiment for cell in call.waiting.values()], workers, per_device)
-        say(f"{_beginning(study, output)}{f'; {at}' if call.waiting else ''}")
-        while True:
-            call.run(at)
-            with claims.exclusive():
-                states = {cell.name: current_state(cell.name, output) for cell in study.cells}
-                if not call.wait_for(states) or claims.others():
-                    claims.leave()
-                    return _end(states, call, say)
+        inputs = {path for cell in study.cells for path in (cell.experiment.data.path, cell.experiment.init) if path}
+        with (engine if call.waiting else LOCAL).start(at, [output, *map(Path, sorted(inputs))]) as started:
+            say(f"{_beginning(study, output)}{f'; {started.said}' if call.waiting else ''}")
+            while True:
+                call.run(started.work)
+                with claims.exclusive():
+                    states = {cell.name: current_state(cell.name, output) for cell in study.cells}
+                    if not call.wait_for(states) or claims.others():
+                        claims.leave()
+                        return _end(states, call, say)
 
 
 def _begin(study: Study, output: Path, claims: Claims, *, retry: bool) -> None:
@@ -150,9 +155,9 @@ class _Call:
         self.unrecorded: set[str] = set()
         self.count, self.finished, self.start = len(self.waiting), 0, time.monotonic()
 
-    def run(self, at: Places) -> None:
+    def run(self, work: Work) -> None:
         """Run the cells that nobody else does."""
-        with closing(work(run_cell, self.next_job, at.workers, at.devices)) as outcomes:
+        with closing(work(run_cell, self.next_job)) as outcomes:
             for outcome in outcomes:
                 self.take_in(outcome)
                 self.claims.give_back(outcome.name)

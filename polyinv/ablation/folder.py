@@ -158,13 +158,14 @@ def _sha256(study: Study) -> str:
     """Fingerprint of all that decides the results of a study."""
     digest, files = hashlib.sha256(__version__.encode()), {cell.experiment.data.path for cell in study.cells}
     for cell in study.cells:
-        digest.update(f"{cell.name} {_decisive(cell.experiment)}\n".encode())
+        digest.update(f"{cell.name} {decisive(cell.experiment)}\n".encode())
     for path in sorted(str(file) for file in files if file and Path(file).is_file()):
         digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _decisive(experiment: Experiment) -> list[str]:
+def decisive(experiment: Experiment) -> list[str]:
+    """List the values of an experiment that decide its result, as text."""
     values = plain(asdict(experiment))
     entries = dotted({**values, "model": {"name": values["model"], **values.pop("options")}})
     return sorted(f"{key}: {value!r}" for key, value in entries if not key.startswith(IDLE))

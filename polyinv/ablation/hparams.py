@@ -24,7 +24,7 @@ def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> Non
     from torch.utils.tensorboard.summary import hparams as tell
 
     keys = [*axes, GIVEN] if found[GIVEN].any() else list(axes)
-    plain = found.assign(**{key: _of_one_type(found[key]) for key in keys})
+    plain = found.assign(**{key: of_one_type(found[key]) for key in keys})
     domains = {_name(key): list(dict.fromkeys(plain[key].tolist())) for key in keys}
     # TensorBoard takes the list of scores from any run: all of them list all, defined or not. The first five are shown.
     order = found.sort_values("target", key=lambda target: target != "global", kind="stable")
@@ -39,7 +39,7 @@ def write_hparams(found: pd.DataFrame, axes: Sequence[str], folder: Path) -> Non
                 writer.add_scalar(f"{row.subset}/r2/{row.target}", found.at[row.Index, "mean"])
 
 
-def _of_one_type(values: pd.Series) -> pd.Series:
+def of_one_type(values: pd.Series) -> pd.Series:
     """Numbers if all are numbers, else text: a column of TensorBoard has one type."""
     if pd.api.types.is_numeric_dtype(values):
         return values.astype(float)

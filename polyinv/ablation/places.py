@@ -1,30 +1,12 @@
 """Processes and devices for the cells of a study: how many at once, and on which GPUs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.devices import devices
+from polyinv.runtime.engines import Places
 from polyinv.runtime.threads import available_cores
-
-
-@dataclass(frozen=True)
-class Places:
-    """Number of processes and the devices that they take in turn.
-
-    Example:
-        >>> print(Places(3, ("0", "1")), Places(1, ("0", "1")), Places(2), sep=" | ")
-        3 processes on devices 0, 1 | 1 process on device 0 | 2 processes on the CPU
-    """
-
-    workers: int
-    devices: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        used = self.devices[: self.workers]
-        where = f"device{'s' * (len(used) > 1)} {', '.join(used)}" if used else "the CPU"
-        return f"{self.workers} process{'es' * (self.workers > 1)} on {where}"
 
 
 def places(experiments: Sequence[Experiment], workers: int | None = None, per_device: int = 1) -> Places:

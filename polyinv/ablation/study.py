@@ -21,10 +21,10 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
+from polyinv.ablation.axes import MOST_STEPS, SEED, Option, axes_of, files_of, options_of
 from polyinv.ablation.summary import GIVEN, GLOBAL, text
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
@@ -32,23 +32,16 @@ from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, read_yaml, value_of, with_value
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
-from polyinv.runtime.files import at_home, folder_name
+from polyinv.runtime.files import folder_name
 from polyinv.runtime.nested import dotted
 
 KEYS = ("base", "axes", "seeds", "also_seeded", "members")
-RANGE = ("from", "to", "steps", "scale")
-SCALES = ("linear", "log")
-MOST_STEPS, LONGEST_NAME = 1000, 200
+LONGEST_NAME = 200
 MOST_CELLS = 100_000
 TAKEN = (GLOBAL, GIVEN, "seeds", "seed", "done", "failed", "left", "a cell")
 """Columns of the tables that an axis would stand in the way of."""
-SEED = "split.seed"
 ALSO_SEEDED = {"model.seed": None, "data.simulated.seed": "simulated", "data.grid.seed": "grid"}
 """What may take the seed of a cell beside its split, and the data source without which it decides nothing."""
-SECTIONS = {"model": "model.name", "data": "data.source", "split": "split.name"}
-"""Of a configuration, and a key of each."""
-CONFIG = "config"
-"""Key of a label's config files."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +99,8 @@ def read_study(path: Path | str) -> Study:
         if key not in KEYS:
             raise InputError(f"{path}: {unknown('key of a study', key, KEYS)}")
     try:
-        base = _files(given.get("base"), path.parent, "base")
-        options = {axis: _options(axis, values, path.parent) for axis, values in _axes(given).items()}
+        base = files_of(given.get("base"), path.parent, "base")
+        options = {axis: options_of(axis, values, path.parent) for axis, values in axes_of(given, TAKEN).items()}
         seeds, members = _seeds(given.get("seeds")), _members(given.get("members"))
         also = _also_seeded(given.get("also_seeded"), options)
         check_cells(math.prod(map(len, options.values())) * len(seeds))
@@ -118,100 +111,6 @@ def read_study(path: Path | str) -> Study:
         return _study(path.stem, list(options), seeds, also, resolved)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-@dataclass(frozen=True)
-class _Option:
-    """One value of an axis: its label, and the keys of the configuration that it changes."""
-
-    label: Any
-    files: tuple[Path, ...]
-    values: Mapping[str, Any]
-    typed: bool = False
-
-
-def _axes(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    axes = given.get("axes")
-    if not isinstance(axes, Mapping) or not axes:
-        raise InputError(f"axes are {axes}; needs a key of the configuration, or a name, with its values")
-    for axis in axes:
-        if not isinstance(axis, str) or not axis.strip() or axis in (*TAKEN, CONFIG):
-            raise InputError(
-                f"{axis!r} cannot be the name of an axis; needs a key of the configuration or another name"
-            )
-        if axis in SECTIONS and not _has_labels(axes[axis]):
-            raise InputError(f"{axis} is a section; needs a key of it, such as {SECTIONS[axis]}, or labels")
-    if SEED in axes:
-        raise InputError(f"{SEED} is no axis; the splits are said by seeds")
-    return axes
-
-
-def _has_labels(given: Any) -> bool:
-    return isinstance(given, Mapping) and "from" not in given
-
-
-def _options(axis: str, given: Any, folder: Path) -> list[_Option]:
-    if isinstance(given, Mapping) and "from" in given:
-        given = _range(axis, given)
-    if isinstance(given, Mapping) and given:
-        if any(label is None or not str(label).strip() for label in given):
-            raise InputError(f"the axis {axis} has a label without a name")
-        return [_labelled(axis, str(label), changes, folder) for label, changes in given.items()]
-    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-        raise InputError(
-            f"the axis {axis} has {given or 'no values'}; needs a list, a range (from, to, steps) or labels"
-        )
-    return [_Option(value, (), {axis: value}, typed=True) for value in given]
-
-
-def _labelled(axis: str, label: str, changes: Any, folder: Path) -> _Option:
-    if changes is not None and not isinstance(changes, Mapping):
-        raise InputError(f"the axis {axis} has under {label} {changes}; needs what it changes, {{}} for nothing")
-    values = dict(changes or {})
-    if SEED in dict(dotted(values)):
-        raise InputError(f"the axis {axis}, {label}: {SEED} is no axis; the splits are said by seeds")
-    files = _files(values.pop(CONFIG), folder, f"{axis}, {label}") if CONFIG in values else ()
-    return _Option(label, files, values)
-
-
-def _files(given: Any, folder: Path, where: str) -> tuple[Path, ...]:
-    if given is None:
-        raise InputError(f"{where} is missing; needs a config file or a list of them")
-    names = [given] if isinstance(given, str) else given
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{where} is {given}; needs a config file or a list of them")
-    files = tuple(folder / at_home(name) for name in names)
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{where}: {file}: no such file")
-    return files
-
-
-def _range(axis: str, given: Mapping[str, Any]) -> list[float]:
-    for key in given:
-        if key not in RANGE:
-            raise InputError(f"the axis {axis}: {unknown('key of a range', key, RANGE)}")
-    low, high, steps = (_number(axis, key, given.get(key)) for key in RANGE[:3])
-    scale = given.get("scale", "linear")
-    if scale not in SCALES:
-        raise InputError(f"the axis {axis}: {unknown('scale', scale, SCALES)}")
-    if not (2 <= steps <= MOST_STEPS and steps == int(steps)):
-        raise InputError(f"the axis {axis} has {steps:g} steps; needs a whole number from 2 to {MOST_STEPS}")
-    if scale == "log" and min(low, high) <= 0:
-        raise InputError(f"the axis {axis} goes from {low:g} to {high:g}; a log scale needs positive ends")
-    on, back = (log, exp) if scale == "log" else (float, float)
-    values = [back(on(low) + (on(high) - on(low)) * at / (int(steps) - 1)) for at in range(int(steps))]
-    whole = float(low).is_integer() and float(high).is_integer()
-    return [round(value) for value in values] if whole else [float(f"{value:.10g}") for value in values]
-
-
-def _number(axis: str, key: str, given: Any) -> float:
-    try:
-        if isinstance(given, bool) or not isfinite(number := float(given)):  # YAML takes 1e5 for text
-            raise ValueError
-        return number
-    except (TypeError, ValueError):
-        raise InputError(f"the axis {axis} has {key} {given}; needs a number") from None
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
@@ -231,7 +130,7 @@ def _seeds(given: Any) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _also_seeded(given: Any, options: Mapping[str, Sequence[_Option]]) -> tuple[str, ...]:
+def _also_seeded(given: Any, options: Mapping[str, Sequence[Option]]) -> tuple[str, ...]:
     keys = [] if given is None else given
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise InputError(f"also_seeded is {given}; needs a list of {', '.join(ALSO_SEEDED)}")
@@ -284,7 +183,7 @@ def _members(given: Any) -> int | None:
     return given
 
 
-def _resolve(base: Sequence[Path], options: Mapping[str, _Option], members: int | None) -> tuple[dict, Experiment]:
+def _resolve(base: Sequence[Path], options: Mapping[str, Option], members: int | None) -> tuple[dict, Experiment]:
     """Resolve one combination: its values, typed, and its experiment."""
     files = [*base, *(file for option in options.values() for file in option.files)]
     changed = [(key, value, axis) for axis, option in options.items() for key, value in dotted(option.values)]

@@ -236,6 +236,25 @@ def _off_grid(system: System) -> pd.DataFrame:
     return simulate_table(table, seed=OFF_GRID_SEED, system=system, horizon=system.horizon)
 
 
+def check_simulation(recipes: pd.DataFrame, method: str, seed: int, replicates: int, system: System) -> None:
+    """Refuse what `simulate_table` cannot simulate, before anything is.
+
+    Raises:
+        InputError: An unknown method, recipes without a column, a seed or replicates that cannot be.
+    """
+    from polyinv.simulate import SIMULATORS
+
+    if method not in SIMULATORS:
+        raise unknown("simulator", method, SIMULATORS)
+    missing = [name for name in system.targets if name not in recipes]
+    if missing:
+        raise InputError(f"the recipes have no column {missing[0]!r}; {system.name} needs {', '.join(system.targets)}")
+    if replicates < 1 or (replicates > 1 and method == "deterministic"):
+        reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
+        raise InputError(f"replicates is {replicates}; {reason}")
+    check_seed(seed)
+
+
 def check_seed(seed: int, called: str = "seed") -> None:
     """Refuse a seed that a simulation cannot take.
 
@@ -254,7 +273,7 @@ def simulate_table(
     seed: int = 1,
     replicates: int = 1,
     system: AnySystem = DEFAULT,
-    shard: Shard | None = None,
+    shard: Shard | range | None = None,
     progress: Callable[[int], None] = lambda reactions: None,
     **options: Any,
 ) -> pd.DataFrame:
@@ -267,8 +286,8 @@ def simulate_table(
         seed: Of the random numbers.
         replicates: Independent reactions of each recipe, R.
         system: What is polymerized, as `polyinv.chemistry.load_system` takes it.
-        shard: Simulate this part of the reactions only. The shards, one after the other, are bit for bit the whole
-            table, whose random streams they draw from.
+        shard: Simulate this part of the reactions only, or a range of them. The parts, one after the other, are bit for
+            bit the whole table, whose random streams they draw from.
         progress: Called with the number of reactions just done.
         options: What only this method takes.
 
@@ -286,16 +305,8 @@ def simulate_table(
     from polyinv.simulate import DRAWN, SIMULATORS
     from polyinv.simulate.recipes import part_to_simulate, runs
 
-    if method not in SIMULATORS:
-        raise unknown("simulator", method, SIMULATORS)
     system = load_system(system)
-    missing = [name for name in system.targets if name not in recipes]
-    if missing:
-        raise InputError(f"the recipes have no column {missing[0]!r}; {system.name} needs {', '.join(system.targets)}")
-    if replicates < 1 or (replicates > 1 and method == "deterministic"):
-        reason = "a reaction without noise has no replicates" if method == "deterministic" else "needs 1 or more"
-        raise InputError(f"replicates is {replicates}; {reason}")
-    check_seed(seed)
+    check_simulation(recipes, method, seed, replicates, system)
     physical = torch.from_numpy(recipes[list(system.targets)].to_numpy(dtype=float, copy=True))
     for line in system.outside(physical):
         log.warning(line)
@@ -304,7 +315,7 @@ def simulate_table(
     if shard is not None:
         check_together(run.numpy())
     total = len(conditions) * replicates
-    reactions = shard.of(total) if shard else range(total)
+    reactions = shard.of(total) if isinstance(shard, Shard) else range(total) if shard is None else shard
     part = part_to_simulate(method, reactions, total)
     polymer = SIMULATORS[method](
         conditions.repeat(replicates, 1)[part.start : part.stop],

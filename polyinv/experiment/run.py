@@ -3,6 +3,7 @@ out."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,8 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     """Run one experiment: fit, score, and write its run folder.
 
     The folder then holds ``config.yaml`` as resolved, ``system.yaml``, ``split.csv``, TensorBoard events, ``model/``,
-    ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder without scores is unfinished.
+    ``validation.csv`` (of networks), ``predictions.csv``, parity figures and, written last, ``scores.csv``: a folder
+    without scores is unfinished.
 
     Args:
         experiment: What to run.
@@ -110,17 +112,52 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     Raises:
         InputError: Bad data or options, or a folder that holds something else.
     """
-    folder = Path(folder)
+    with _begun(experiment, Path(folder), resume=resume) as begun:
+        if (begun.folder / SCORES).is_file():
+            return pd.read_csv(begun.folder / SCORES, dtype={"member": str})
+        return _scored(begun, *_fitted(begun))
+
+
+def fit(experiment: Experiment, folder: Path | str, callbacks: Sequence[Any] = ()) -> None:
+    """Do the first half of `run`: fit the model in a run folder, or go on with it, and score nothing.
+
+    Test and off-grid rows are not looked at. ``run`` with ``resume`` does the rest.
+
+    Args:
+        experiment: What to run.
+        folder: New, or left behind by a killed call.
+        callbacks: Lightning callbacks that watch the training.
+
+    Raises:
+        InputError: Bad data or options, or a folder that holds something else.
+    """
+    with _begun(experiment, Path(folder), resume=True) as begun:
+        begun.model.callbacks = callbacks
+        _fitted(begun)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Experiment whose run folder is locked: its model, which may have been fitted there, and its rows."""
+
+    experiment: Experiment
+    folder: Path
+    model: InverseModel
+    table: pd.DataFrame
+    split: Split
+    config: dict[str, Any]
+
+
+@contextmanager
+def _begun(experiment: Experiment, folder: Path, *, resume: bool) -> Iterator[_Begun]:
     model = _new_model(experiment)
     table = _table(experiment)
     split = split_rows(table, **asdict(experiment.split), system=experiment.data.of)
     config = _resolved(experiment, model, table)
     is_new = _claim(folder, config, experiment.data.of, resume=resume)
     with locked(folder):
-        if (folder / SCORES).is_file():
-            return pd.read_csv(folder / SCORES, dtype={"member": str})
         try:
-            return _fit_and_score(experiment, model, table, split, config, folder)
+            yield _Begun(experiment, folder, model, table, split, config)
         except InputError:  # what was asked for cannot be; the folder must not stand in the way of the next try
             if is_new and not (folder / "model").exists() and not (folder / "checkpoints").exists():
                 empty(folder)
@@ -154,27 +191,31 @@ def _table(experiment: Experiment) -> pd.DataFrame:
     return load_table(experiment.data, tuple(dict.fromkeys(columns)))
 
 
-def _fit_and_score(
-    experiment: Experiment, model: InverseModel, table: pd.DataFrame, split: Split, config: dict[str, Any], folder: Path
-) -> pd.DataFrame:
+def _fitted(begun: _Begun) -> "tuple[InverseModel, RecipeDataModule]":
+    """Fit the model, or load the one that is there already."""
+    experiment, folder = begun.experiment, begun.folder
+    discard_unfinished(folder)
+    data = _prepared(experiment, begun.table)
+    _keep_csv(_assignment(begun.split, len(begun.table), experiment.data.source), folder / "split.csv")
+    if (folder / "model").is_dir():
+        return load_model(folder / "model"), data
+    begun.model.fit(data, folder)
+    begun.model.save(folder / "model")
+    return begun.model, data
+
+
+def _scored(begun: _Begun, model: InverseModel, data: "RecipeDataModule") -> pd.DataFrame:
     # torch takes seconds to import: not before bad input has been refused.
     from polyinv.evaluation.evaluated import Evaluated
 
-    discard_unfinished(folder)
-    data = _prepared(experiment, table)
-    _keep_csv(_assignment(split, len(table), experiment.data.source), folder / "split.csv")
-    if (folder / "model").is_dir():
-        model = load_model(folder / "model")
-    else:
-        model.fit(data, folder)
-        model.save(folder / "model")
+    experiment, folder = begun.experiment, begun.folder
     evaluated = [
         Evaluated(subset, given, rows.y, model.predict_members(x), numbers, _densities(model, rows.y, x))
-        for subset, rows, numbers in _tests(experiment, data, split)
+        for subset, rows, numbers in _tests(experiment, data, begun.split)
         for given, x in _given(experiment, data.columns, rows.x)
     ]
     scores = _score(experiment, evaluated)
-    _show(experiment, evaluated, scores, config, folder)
+    _show(experiment, evaluated, scores, begun.config, folder)
     _keep_csv(_predictions(evaluated, experiment.data.of), folder / "predictions.csv")
     _keep_csv(scores, folder / SCORES)
     return scores

@@ -6,7 +6,7 @@ libraries that take seconds to import (torch, lightning, scikit-learn) are impor
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -69,6 +69,8 @@ class InverseModel(ABC):
     logger: Any = "tensorboard"
     """One of ``polyinv.models.options.LOGGERS``, a mapping with ``class_path`` and ``init_args`` of one of Lightning's,
     or a list of such."""
+    callbacks: Sequence[Any] = ()
+    """Lightning callbacks that watch the training of this model, beside its own."""
     columns: tuple[str, ...] = ()
     _system: System | None = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as L
+import pandas as pd
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
@@ -28,13 +29,14 @@ from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training, is_single
 from polyinv.models.scaled import ScaledNetwork
+from polyinv.runtime.files import written
 from polyinv.runtime.interrupts import between_steps
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     from polyinv.models.neural import NeuralModel
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, VALIDATION = "checkpoints", "validation.csv"
 
 
 def train(
@@ -45,8 +47,8 @@ def train(
     Args:
         model: Holds the options.
         data: Rows to learn from and to choose on.
-        folder: Keeps the logger's files and the last checkpoint; found with one in it, training goes on from there.
-            None keeps nothing.
+        folder: Keeps the logger's files, the last checkpoint, from which a training goes on that finds one, and at the
+            end ``validation.csv``: the best validation loss of each member, and its epoch. None keeps nothing.
         start: Networks and scaling to go on from; None starts from nothing.
 
     Raises:
@@ -71,7 +73,7 @@ def train(
         last.discard_damaged()
         resumed = last.path if last.path.is_file() else None
         loggers = _loggers(model, folder, is_new=resumed is None)
-        callbacks = [EndWhenAsked(), EpochSeeds(model.seed), best, last, EpochProgress(best)]
+        callbacks = [EndWhenAsked(), EpochSeeds(model.seed), best, last, EpochProgress(best), *model.callbacks]
         trainer = _trainer(model, callbacks, loggers, Path(passing))
         _fit(trainer, module, data, resumed)
         if not best.loss.isfinite().all():
@@ -79,6 +81,8 @@ def train(
                 "no epoch was validated, so that none is the best; see trainer.limit_val_batches, "
                 "trainer.limit_train_batches and trainer.check_val_every_n_epoch"
             )
+    if folder is not None:
+        _keep_validation(best, folder / VALIDATION)
     module.network.load_state_dict(best.weights)
     return ScaledNetwork(module.network, module.scaling).cpu()
 
@@ -119,6 +123,13 @@ def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resum
             f"trainer.max_time is over after {trainer.current_epoch} of {trainer.max_epochs} epochs; "
             "the same command with --resume goes on from there"
         )
+
+
+def _keep_validation(best: BestOfEachMember, path: Path) -> None:
+    """Write the best validation loss of each member, and when that was."""
+    values = {"member": range(len(best.loss)), "epoch": best.epoch.tolist(), "loss": best.loss.double().tolist()}
+    with written(path, overwrite=True) as passing:
+        pd.DataFrame(values).to_csv(passing, index=False, lineterminator="\n")
 
 
 def check_device(options: Training) -> None:
@@ -204,6 +215,8 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Raised by torch 2.13 from inside Lightning.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        # A training is one process, which needs no srun; Lightning advises it wherever SLURM is installed.
+        warnings.filterwarnings("ignore", ".*`srun` command is available")
         # The device is stated; Lightning advises another one.
         warnings.filterwarnings("ignore", ".*GPU available but not used.*")
         yield

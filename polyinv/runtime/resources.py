@@ -9,7 +9,7 @@ INSIDE = Path(__file__).parents[1] / "shipped"
 """Made by ``setup.py`` in a wheel, where nothing stands beside the package."""
 SHIPPED = INSIDE if INSIDE.is_dir() else Path(__file__).parents[2]
 CONFIGS = SHIPPED / "configs"
-STUDIES = CONFIGS / "ablations"
+STUDIES, SEARCHES = CONFIGS / "ablations", CONFIGS / "searches"
 CONDITIONAL = SHIPPED / "checkpoints" / "conditional"
 """The conditional model, which answers from any missing inputs with one recipe."""
 RELEASED = SHIPPED / "checkpoints" / "posterior"
@@ -21,7 +21,7 @@ def shipped_or(given: Path | str, folder: Path) -> Path:
 
     Args:
         given: As a user writes it.
-        folder: ``CONFIGS`` or ``STUDIES``.
+        folder: ``CONFIGS``, ``STUDIES`` or ``SEARCHES``.
 
     Raises:
         InputError: A bare name that is in neither place.

@@ -78,12 +78,12 @@ def work(
     come_and_go = not isinstance(jobs, Mapping)
     next_job = partial(next, iter(jobs.items()), None) if isinstance(jobs, Mapping) else jobs
     places = list(itertools.islice(itertools.cycle(devices or (None,)), min(count, MOST)))[::-1]
-    idle: list[_Worker] = []
-    busy: list[_Worker] = []
+    idle: list[Worker] = []
+    busy: list[Worker] = []
 
     def start_all() -> None:
         while (idle or places) and (job := next_job()):
-            worker = idle.pop() if idle else _Worker(task, places.pop())
+            worker = idle.pop() if idle else Worker(task, places.pop())
             busy.append(worker)
             worker.start(*job)
 
@@ -105,7 +105,7 @@ def work(
             worker.end()
 
 
-class _Worker:
+class Worker:
     """Worker process on a device, and the pipe to it."""
 
     def __init__(self, task: Callable[..., Any], device: str | None) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-import polyinv.ablation.ablate
+import polyinv.runtime.engines
 from polyinv.ablation.claims import Claims
 from polyinv.ablation.folder import check_same_as_others, keep_study
 from polyinv.ablation.study import read_study
@@ -88,7 +88,7 @@ def run_at_once(whole, monkeypatch):
             shutil.copytree(whole / "cells" / name, folder)
             yield Outcome(name, "R² 0.5")
 
-    monkeypatch.setattr(polyinv.ablation.ablate, "work", work)
+    monkeypatch.setattr(polyinv.runtime.engines, "work", work)
 
 
 def start(study, out, seconds):

@@ -5,13 +5,14 @@ import os
 import pytest
 import yaml
 
-import polyinv.ablation.ablate
 import polyinv.ablation.estimate
-from polyinv.ablation.places import Places, places
+import polyinv.runtime.engines
+from polyinv.ablation.places import places
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
 from polyinv.runtime.devices import NONE, VISIBLE
+from polyinv.runtime.engines import Places
 from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import Outcome
 
@@ -85,7 +86,7 @@ def test_the_first_line_of_a_study_says_its_devices(study, tmp_path, monkeypatch
         while job := jobs():
             yield Outcome(job[0], error="asked to end", is_ended=True)
 
-    monkeypatch.setattr(polyinv.ablation.ablate, "work", work)
+    monkeypatch.setattr(polyinv.runtime.engines, "work", work)
     main(["ablate", str(study), "--output", str(tmp_path / "out"), "--workers-per-device", "2"])
     assert capsys.readouterr().out.splitlines()[0].endswith("0 done, 2 to run; 2 processes on devices 0, MIG-4f")
     assert given == [(2, ("0", "MIG-4f"))]

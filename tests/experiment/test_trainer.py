@@ -144,6 +144,13 @@ def test_one_device_is_trained_on_by_one_process_inside_slurm(train, monkeypatch
     assert not several.auto_requeue
 
 
+def test_a_machine_that_has_slurm_is_no_reason_for_a_warning(train, tmp_path, monkeypatch):
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert train(*QUICK) == 0
+
+
 def test_a_network_of_ones_own_trains_evaluates_and_predicts(train, own, small, tmp_path, capsys):
     few = str(tmp_path / "few.csv")
     write_table(small.iloc[::10], few)
@@ -188,3 +195,32 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path, capsys, text, said
         (tmp_path / "bad.py").write_text(text, encoding="utf-8")
     assert main(["train", "--import", str(tmp_path / "bad.py"), "--output", str(tmp_path / "run")]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_first_half_of_an_experiment_is_watched_and_never_looks_at_test_rows(table, tmp_path, train, monkeypatch):
+    from polyinv.data.datamodule import RecipeDataModule
+    from polyinv.experiment import run as experiments
+    from polyinv.experiment.configuration import read_experiment
+
+    seen = []
+
+    class Watch(L.Callback):
+        def on_validation_end(self, trainer, module):
+            seen.append(trainer.callback_metrics["val/loss"].item())
+
+    values = {"model.name": "mlp", "model.hidden": [8], "model.dropout": [0.0], "model.training.max_epochs": 3}
+    experiment = read_experiment(values=values | {"data.path": table})
+    with monkeypatch.context() as patch:
+        refused = property(lambda data: pytest.fail("somebody has looked at the test rows"))
+        patch.setattr(RecipeDataModule, "test", refused)
+        patch.setattr(experiments, "load_off_grid", lambda system: pytest.fail("or off the grid"))
+        experiments.fit(experiment, tmp_path / "half", [Watch()])
+    best = pd.read_csv(tmp_path / "half" / "validation.csv")
+    assert best["loss"].tolist() == [min(seen)]
+    assert best["epoch"].tolist() == [seen.index(min(seen))]
+    assert not (tmp_path / "half" / "scores.csv").exists()
+
+    assert train(*QUICK) == 0
+    assert train(*QUICK, "--resume", output="half") == 0  # does the rest
+    for name in ("validation.csv", "scores.csv"):
+        assert (tmp_path / "half" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()

@@ -1,0 +1,316 @@
+"""Jobs on a Dask cluster: each thread of a Dask worker runs its job in a process of its own, as the local engine does.
+
+So a job computes what it computes locally, one that crashes is told and leaves the Dask worker alone, and one whose
+Dask worker or host is lost is run again by another. A job nobody waits for any more is ended.
+"""
+
+import itertools
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from logging import CRITICAL, getLogger
+from multiprocessing import connection, current_process
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import distributed
+
+from polyinv.errors import InputError
+from polyinv.runtime.devices import devices, environment
+from polyinv.runtime.plugins import IMPORTED
+from polyinv.runtime.workers import Job, Outcome, Worker
+
+MATCHED = ("polyinv", "torch", "lightning", "numpy", "scikit-learn", "scipy", "numba", "pandas", "distributed")
+"""Packages whose version has to be the same everywhere: results depend on it, or messages."""
+SECONDS_TO_CONNECT = 20.0
+SECONDS_BETWEEN_LOOKS = 2.0
+"""After which workers that have come are given jobs, and those that nobody waits for are ended."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a job has to find where it is run: folder, files, packages and plug-ins of the process that asks for it."""
+
+    folder: str
+    shared: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...]
+    imported: str
+
+    @classmethod
+    def here(cls, shared: Sequence[Path]) -> "Surroundings":
+        """Those of this process."""
+        plugins = os.environ.get(IMPORTED, "")
+        files = [*map(os.path.abspath, shared), *filter(None, plugins.split(os.pathsep))]
+        return cls(os.getcwd(), tuple(files), tuple(_versions().items()), plugins)
+
+    def fault(self) -> str | None:
+        """Say what is missing or different in the process that asks; None if nothing is."""
+        ours = _versions()
+        for name, theirs in self.versions:
+            if ours.get(name) != theirs:
+                return f"has {name} {ours.get(name, 'not at all')}, and here it is {theirs}"
+        for path in (self.folder, *self.shared):
+            if not Path(path).exists():
+                return f"does not see {path}; needs a file system that is shared"
+        return None
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:2]))}
+    for name in MATCHED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name).partition("+")[0]  # not the build for a device
+    return found
+
+
+@contextmanager
+def connected(count: int, scheduler: str | None, shared: Sequence[Path]) -> Iterator[tuple[distributed.Client, str]]:
+    """Connect to a scheduler, or start a cluster of ``count`` places here; and say in a few words where jobs run.
+
+    Args:
+        count: Places of a cluster that is started here.
+        scheduler: Address such as ``tcp://head:8786``.
+        shared: Files and folders that every worker has to see.
+
+    Raises:
+        InputError: Nobody answers, no worker is there, or one has other versions or does not see the files.
+    """
+    getLogger("distributed").setLevel(CRITICAL)  # what matters is told by whoever asked
+    if scheduler is None:
+        with (
+            distributed.LocalCluster(
+                n_workers=1, threads_per_worker=count, processes=False, dashboard_address="127.0.0.1:0"
+            ) as cluster,
+            _client(cluster) as client,
+        ):
+            yield client, _said(client, "a Dask cluster on this machine")
+        return
+    with _client(scheduler) as client:
+        _check(client, scheduler, shared)
+        yield client, _said(client, scheduler)
+
+
+@contextmanager
+def _client(address: Any) -> Iterator[distributed.Client]:
+    try:
+        client = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"--scheduler {address}: no scheduler answers ({reason}); needs an address such as tcp://head:8786"
+        ) from None
+    try:
+        yield client
+    finally:
+        with suppress(TimeoutError, OSError):
+            client.close(timeout=5)
+
+
+def _said(client: distributed.Client, where: str) -> str:
+    threads = client.nthreads()
+    count = sum(threads.values())
+    places = f"{count} place{'s' * (count > 1)} of {len(threads)} worker{'s' * (len(threads) > 1)}"
+    return f"{places} of {where}, dashboard {client.dashboard_link}"
+
+
+def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -> None:
+    """Refuse a cluster without workers, and one where a process has other versions or does not see the files."""
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
+    except TimeoutError:
+        raise InputError(
+            f"{scheduler} has no worker; start some by: dask worker {scheduler} --nthreads PROCESSES"
+        ) from None
+    marks = [_marked(path) for path in shared if path.is_dir()]
+    surroundings = Surroundings.here([*shared, *marks])
+    try:
+        found = client.run(_fault_of, surroundings, on_error="return")
+        found["scheduler"] = client.run_on_scheduler(_fault_of, replace(surroundings, shared=(), folder="/"))
+    except Exception as error:  # whatever a scheduler without polyinv raises
+        found = {"scheduler": error}
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+    for address, fault in found.items():
+        called = f"the scheduler {scheduler}" if address == "scheduler" else f"the worker {address}"
+        if isinstance(fault, BaseException):
+            raise InputError(f"{called} cannot run polyinv: {_line(fault)}")
+        if fault is not None:
+            raise InputError(f"{called} {fault}")
+
+
+def _marked(folder: Path) -> Path:
+    """Make a file in a folder by which others tell whether theirs is the same."""
+    mark = folder / f".look.{uuid4().hex}.partial"
+    mark.touch()
+    return mark
+
+
+def _fault_of(surroundings: Surroundings) -> str | None:
+    return surroundings.fault()
+
+
+def work(
+    client: distributed.Client,
+    shared: Sequence[Path],
+    task: Callable[..., Any],
+    jobs: Mapping[str, tuple[Any, ...]] | Callable[[], Job | None],
+    /,
+) -> Generator[Outcome]:
+    """Call ``task`` with the arguments of each job on the workers of a cluster, and yield the outcomes as they come.
+
+    As many jobs are asked for as the workers have threads; workers may come and go. Whoever stops taking outcomes ends
+    all jobs.
+
+    Args:
+        client: See `connected`.
+        shared: Files and folders that every worker has to see.
+        task, jobs: See `polyinv.runtime.workers.work`.
+
+    Raises:
+        InputError: The scheduler is gone, or a worker has come that cannot do the work.
+    """
+    next_job = partial(next, iter(jobs.items()), None) if isinstance(jobs, Mapping) else jobs
+    surroundings = Surroundings.here(shared)
+    running: dict[Any, tuple[str, distributed.Future]] = {}
+    done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
+
+    def start_all() -> None:
+        places = sum(client.nthreads().values())
+        while len(running) < places and (job := next_job()):
+            name, arguments = job
+            future = client.submit(_run, task, arguments, surroundings, key=f"polyinv-{name}-{uuid4().hex}", pure=False)
+            running[future.key] = name, future
+            future.add_done_callback(done.put)
+
+    try:
+        with _told_if_gone(client):
+            start_all()
+        while running:
+            try:
+                future = done.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                with _told_if_gone(client):
+                    start_all()
+                continue
+            with _told_if_gone(client):
+                name, _ = running.pop(future.key)
+                outcome = replace(_outcome(future), name=name)
+                start_all()
+            yield outcome
+    finally:
+        with suppress(Exception):  # it may be the scheduler that is gone
+            client.cancel([future for _, future in running.values()], force=True)
+
+
+@contextmanager
+def _told_if_gone(client: distributed.Client) -> Iterator[None]:
+    try:
+        if client.status != "running":
+            raise distributed.CancelledError
+        yield
+    except (distributed.CancelledError, OSError):  # a comm that is closed, or a time that is over, is one
+        raise InputError(
+            f"the scheduler {client.scheduler.address if client.scheduler else ''} does not answer any more; "
+            "the same command goes on with what is left"
+        ) from None
+
+
+def _outcome(future: distributed.Future) -> Outcome:
+    if future.status == "cancelled":
+        raise distributed.CancelledError
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, InputError):  # of a worker that cannot do the work
+        raise error
+    if isinstance(error, distributed.KilledWorker):
+        return Outcome("", error=f"{error.allowed_failures + 1} workers that ran it were killed or lost")
+    return Outcome("", error=_line(f"{type(error).__name__}: {error}"))
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+class _Pool:
+    """Processes of a Dask worker that run jobs, each on a device of its own, and live on between jobs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free: list[str | None] = []
+        self._devices = itertools.cycle(devices() or (None,))
+        self._idle: dict[Any, list[Worker]] = {}
+
+    def take(self, task: Callable[..., Any], surroundings: Surroundings) -> Worker:
+        """Take a process that does nothing, or start one."""
+        key = (task, surroundings)
+        with self._lock:
+            for others in [other for other in self._idle if other != key]:  # of somebody who has asked before
+                for worker in self._idle.pop(others):
+                    worker.end()
+                    self._free.append(worker.device)
+            if self._idle.get(key):
+                return self._idle[key].pop()
+            fault = surroundings.fault()
+            if fault is not None:
+                raise InputError(f"the worker {distributed.get_worker().address} {fault}")
+            with environment({IMPORTED: surroundings.imported}), _allowed_children():
+                device = self._free.pop() if self._free else next(self._devices)
+                return Worker(partial(_in_folder, surroundings.folder, task), device)
+
+    def give_back(self, task: Callable[..., Any], surroundings: Surroundings, worker: Worker) -> None:
+        """Keep a process for the next job, or the device of one that has ended for the next process."""
+        with self._lock:
+            if worker.process.is_alive():
+                self._idle.setdefault((task, surroundings), []).append(worker)
+            else:
+                self._free.append(worker.device)
+
+
+@contextmanager
+def _allowed_children() -> Iterator[None]:
+    """Let a process have children that its parent has made daemonic, as Dask's nanny does: ours end with it."""
+    config: dict[str, Any] = current_process()._config  # type: ignore[attr-defined]
+    before = config.get("daemon")
+    config["daemon"] = False
+    try:
+        yield
+    finally:
+        config["daemon"] = before
+
+
+_pool: _Pool | None = None
+_making = threading.Lock()
+
+
+def _run(task: Callable[..., Any], arguments: tuple[Any, ...], surroundings: Surroundings) -> Outcome:
+    """Run a job in a process of its own; in a thread of a Dask worker."""
+    global _pool
+    with _making:
+        _pool = _pool or _Pool()
+    dask_worker = distributed.get_worker()
+    key = dask_worker.get_current_task()
+    worker = _pool.take(task, surroundings)
+    worker.start("", arguments)
+    while not connection.wait(worker.handles, SECONDS_BETWEEN_LOOKS):
+        state = dask_worker.state.tasks.get(key)
+        if state is None or state.state != "executing" or dask_worker.status.name not in ("running", "paused"):
+            worker.end()
+            _pool.give_back(task, surroundings, worker)
+            raise distributed.CancelledError
+    outcome = worker.outcome()
+    _pool.give_back(task, surroundings, worker)
+    return outcome
+
+
+def _in_folder(folder: str, task: Callable[..., Any], *arguments: Any) -> Any:
+    os.chdir(folder)
+    return task(*arguments)
