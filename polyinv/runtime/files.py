@@ -1,11 +1,15 @@
 """Atomic writing, locks and the cache: what stands under its final name is complete."""
 
+import glob
+import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +18,9 @@ from platformdirs import user_cache_path
 
 from polyinv.errors import InputError
 
+STEM = 40
+"""Characters of a name that its passing one begins with."""
+PASSING = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}\.partial")
 LOCK = ".lock"
 """File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
@@ -37,13 +44,41 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     check_new(path, overwrite=overwrite)
-    # The suffix stays last: pandas and numpy choose the format by it.
-    passing = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    _remove_left_behind(path)
+    # The suffix stays last: pandas and numpy choose the format by it. Nobody can have put a link under such a name.
+    passing = path.with_name(f".{path.stem[:STEM]}.{_host()}-{os.getpid()}-{uuid4().hex[:12]}.partial{path.suffix}")
     try:
         yield passing
         os.replace(passing, path)
     finally:
         _remove(passing)
+
+
+@cache
+def _host() -> str:
+    """This machine, in eight digits."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Remove what killed processes of this machine have left half-written of a file."""
+    if not hasattr(os, "fork"):  # Windows has no way to ask whether a process lives that does not end it
+        return
+    for other in path.parent.glob(f".{glob.escape(path.stem[:STEM])}.*.partial{glob.escape(path.suffix)}"):
+        owner = PASSING.search(other.name)
+        if owner and owner["host"] == _host() and not _is_alive(int(owner["process"])):
+            with suppress(OSError):
+                _remove(other)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def at_home(path: Path | str) -> Path:
@@ -169,7 +204,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -179,7 +214,7 @@ def folder_name(text: str) -> str:
     """Make text safe as part of the name of a folder.
 
     Example:
-        >>> folder_name("MLP, 1e3 recipes"), folder_name("mmd+Mn")
-        ('MLP-1e3-recipes', 'mmd+Mn')
+        >>> folder_name("MLP, 1e3 recipes"), folder_name("mmd+Mn"), folder_name(".x.partial")
+        ('MLP-1e3-recipes', 'mmd+Mn', '-x.partial')
     """
-    return re.sub(r"[^\w.+-]+", "-", text)
+    return re.sub(r"^\.+", "-", re.sub(r"[^\w.+-]+", "-", text))  # hidden names are our own

@@ -9,7 +9,7 @@ import pytest
 
 from polyinv.errors import InputError
 from polyinv.runtime import files
-from polyinv.runtime.files import LOCK, cache_folder, discard_unfinished, empty, locked, written
+from polyinv.runtime.files import LOCK, PASSING, cache_folder, discard_unfinished, empty, locked, written
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -148,3 +148,40 @@ def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
         monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path / "passing"))
     assert cache_folder() == tmp_path / "passing" / "polyinv"
+
+
+@pytest.mark.linux
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "answers.csv"
+    script = (
+        "import os, sys\nfrom polyinv.runtime.files import written\n"
+        "with written(sys.argv[1]) as passing:\n    passing.write_text('half')\n    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    (other,) = [tmp_path / left.name.replace(PASSING.search(left.name)["host"], "0" * 8)]
+    other.write_text("of another host")
+    with written(path) as passing:
+        alive = passing
+        with written(tmp_path / "answers.txt") as second:  # of a process that is at work
+            second.write_text("done")
+        passing.write_text("whole")
+    assert sorted(tmp_path.iterdir()) == sorted([path, other, tmp_path / "answers.txt"])
+    assert alive.name != left.name
+
+
+@pytest.mark.linux
+def test_a_passing_name_is_not_to_be_guessed(tmp_path):
+    names = set()
+    for _ in range(2):
+        with written(tmp_path / "a.csv", overwrite=True) as passing:
+            names.add(passing.name)
+            passing.write_text("")
+    assert len(names) == 2
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    path = tmp_path / ("x" * 240 + ".csv")
+    with written(path) as passing:
+        passing.write_text("done")
+    assert path.read_text() == "done"
