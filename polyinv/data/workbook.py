@@ -104,9 +104,8 @@ def read_table(
     sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     cache = _cache_file(path, columns, system)
-    if sheet and cache.is_file():
-        table = _read_arrays(cache)
-    else:
+    table = _cached(cache, columns) if sheet else None
+    if table is None:
         raw = _read_raw(path, sheet, place, system)
         check_stated(raw, system, place)
         table = numbers_in(raw, columns, place, system)
@@ -372,6 +371,22 @@ def _cache_file(path: Path, columns: Sequence[str], system: System) -> Path:
     read_as = ",".join([system.fingerprint, *columns])
     content = hashlib.sha256(path.read_bytes() + read_as.encode()).hexdigest()
     return cache_folder() / f"{content}.npz"
+
+
+def _cached(cache: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    """The numbers of a workbook that were kept; None where there are none, or they are damaged, which is said."""
+    if not cache.is_file():
+        return None
+    try:
+        table = _read_arrays(cache)
+        if list(table.columns) != list(columns) or any(kind != np.float64 for kind in table.dtypes):
+            raise InputError(f"{cache} has other columns")
+        if not np.isfinite(table.to_numpy()).all():
+            raise InputError(f"{cache} holds what is no number")
+    except InputError as error:
+        log.warning("the numbers that were kept of the workbook are damaged, and read again (%s)", error)
+        return None
+    return table
 
 
 def _store(table: pd.DataFrame, cache: Path) -> None:

@@ -1,5 +1,6 @@
 """A table survives the disk; one that cannot be used is refused with a line that says where and why."""
 
+import io
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
 from polyinv.data.workbook import checksum, read_table, sheets, write_table
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
+from polyinv.runtime.files import cache_folder
 
 
 @pytest.fixture
@@ -199,3 +201,37 @@ def test_the_checksum_sees_every_number_and_name(table):
     assert checksum(table) == checksum(table.copy())
     assert checksum(table) != checksum(table.assign(Mn=table["Mn"] * (1 + 1e-15)))
     assert checksum(table) != checksum(table.rename(columns={"Mn": "Mw", "Mw": "Mn"}))
+
+
+DAMAGE = {
+    "cut": lambda content, path: content[: len(content) // 2],
+    "another file": lambda content, path: b"no archive",
+    "empty": lambda content, path: b"",
+    "numbers that are none": lambda content, path: _arrays(path, lambda values: values * np.nan),
+    "fewer columns": lambda content, path: _arrays(path, lambda values: values[:, :-1], fewer=1),
+}
+
+
+def _arrays(path, change, fewer=0):
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    kept["values"], kept["columns"] = change(kept["values"]), kept["columns"][: len(kept["columns"]) - fewer]
+    packed = io.BytesIO()
+    np.savez(packed, **kept)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_cache_is_read_again_and_said(damage, table, tmp_path, caplog):
+    path = tmp_path / "table.xlsx"
+    write_table(table, path)
+    for other in cache_folder().glob("*.npz"):
+        other.unlink()
+    read = read_table(path)
+    (cache,) = cache_folder().glob("*.npz")
+    cache.write_bytes(damage(cache.read_bytes(), cache))
+    pd.testing.assert_frame_equal(read_table(path), read)
+    assert "are damaged, and read again" in caplog.text
+    caplog.clear()
+    pd.testing.assert_frame_equal(read_table(path), read)
+    assert not caplog.text
