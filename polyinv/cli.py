@@ -80,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("command", name, COMMANDS)
         with _speaking(), interruptible():
             import_files(imported)
-            COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
+            with naming(config_files(rest)):
+                COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
             if sys.stdout:
                 sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
@@ -216,14 +217,13 @@ def train(arguments: list[str]) -> None:
     parser = _parser("train", train)
     parser.add_argument("--output", type=str, required=True, help="new run folder")
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run folder")
-    with naming(config_files(arguments)):
-        add_experiment(parser, arguments)
-        config = parse(parser, arguments)
-        experiment = experiment_of(config)
+    add_experiment(parser, arguments)
+    config = parse(parser, arguments)
+    experiment = experiment_of(config)
 
-        from polyinv.experiment.run import run
+    from polyinv.experiment.run import run
 
-        scores = run(experiment, config.output, resume=config.resume)
+    scores = run(experiment, config.output, resume=config.resume)
 
     from polyinv.report.tables import score_table
 

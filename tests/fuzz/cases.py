@@ -1,10 +1,14 @@
 """Formats that polyinv reads: a valid instance of each, the command that reads it, and how it may be mutated."""
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests.ablation.studies import work_here
 from tests.fuzz.mutations import ARCHIVE, ARRAYS, JSON, TEXT, YAML, Mutation
 
 CLONE = Path(__file__).parents[2]
@@ -19,6 +23,17 @@ STUDY = """\
 base: config.yaml
 axes: {features: [mmd, composite], model.max_depth: [2, 3]}
 seeds: [1, 2]
+"""
+
+
+WISHES = """\
+wishes: [Mn=25000±5%, D<2.6]
+minimize: time
+"""
+SEARCH = """\
+base: MLP
+axes: {model.training.learning_rate: {from: 0.001, to: 0.01, scale: log}}
+trials: 3
 """
 
 
@@ -69,7 +84,23 @@ FORMATS = {
         YAML,
     ),
     "laboratory": Format(("lab.yaml",), f"{PREDICT} --system lab.yaml short.csv", YAML),
-    "wishes": Format(("system.yaml",), "design Mn=25000±5% --count 2 --system system.yaml --out {out}.csv", YAML),
+    "wishes": Format(("wishes.yaml",), "design --config wishes.yaml --count 2 --out {out}.csv", YAML),
+    "search": Format(("search.yaml",), "search search.yaml --dry-run", YAML),
+    "finished study": Format(
+        (
+            "kept/study.yaml",
+            "kept/cells/composite-1/scores.csv",
+            "kept/cells/composite-1/config.yaml",
+            "kept/cells/composite-1/seconds.json",
+        ),
+        "ablate --summarize kept",
+        (*JSON, *TEXT),
+    ),
+    "run to evaluate": Format(
+        ("run/split.csv", "run/config.yaml", "run/model/model.json"),
+        "evaluate run --data table.npz --output {out}",
+        (*JSON, *TEXT),
+    ),
     "model": Format(
         ("model/model.json", "model/weights.pt"), f"{PREDICT} model polymers_whole.csv", (*JSON, *ARCHIVE), sealed=True
     ),
@@ -103,11 +134,19 @@ def make_instances(folder: Path) -> None:
     bundled = (CLONE / "polyinv" / "chemistry" / "systems" / "butyl_acrylate.yaml").read_text(encoding="utf-8")
     own = "".join(line for line in bundled.splitlines(keepends=True) if not line.startswith("bundled:"))
     (folder / "system.yaml").write_text(own, encoding="utf-8")
+    (folder / "wishes.yaml").write_text(WISHES, encoding="utf-8")
+    (folder / "search.yaml").write_text(SEARCH.replace("MLP", str(CLONE / "configs" / "mlp.yaml")), encoding="utf-8")
     (folder / "config.yaml").write_text(CONFIG.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
     (folder / "study.yaml").write_text(STUDY.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
     _done(main(["calibrate", str(folder / "runs.csv"), "--out", str(folder / "lab.yaml")]))
     shutil.copytree(CLONE / "checkpoints" / "mlp", folder / "model")
     _done(main(["train", "--config", str(folder / "config.yaml"), "--output", str(folder / "run")]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyinv.runtime.engines.work", work_here)
+        study = folder / "small.yaml"
+        study.write_text("base: config.yaml\naxes: {features: [composite, scalars]}\nseeds: [1]\n", encoding="utf-8")
+        _done(main(["ablate", str(study), "--output", str(folder / "kept"), "--workers", "1"]))
+    logging.basicConfig(force=True)
 
 
 def _done(code: int) -> None:
