@@ -146,14 +146,14 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         ),
         (["simulate", "--out", "{tmp}/a.csv", "--recipes", ""], "no table format ''"),
         (["simulate", "--ou", "{tmp}/a.csv"], "out"),
-        (["simulate", "--out", "{tmp}/a.csv", "--replicates", "0"], "replicates is 0; needs 1 or more"),
+        (["simulate", "--out", "{tmp}/a.csv", "--replicates", "0"], "replicates is 0; needs 1 to 10000000"),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--replicates", "2", "--method", "deterministic"],
             "a reaction without noise has no replicates",
         ),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--random", "0"],
-            "--random is 0; needs 1 or more",
+            "--random is 0; needs 1 to 10000000",
         ),
         (
             ["simulate", "--out", "{tmp}/a.csv", "--random", "5", "--recipes", "{tmp}/r.csv"],
@@ -169,11 +169,11 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         ),
         (
             ["train", "--output", "{tmp}/run", "--data.source", "simulated", "--data.simulated.rows", "0"],
-            "data.simulated.rows is 0; needs 2 or more",
+            "data.simulated.rows is 0; needs 2 to 100000000",
         ),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "mlp", "--model.members", "0"],
-            "model.members is 0; needs 1 or more",
+            "model.members is 0; needs 1 to 1000",
         ),
         (
             ["train", "--output", "{tmp}/run", "--init", "{tmp}"],
@@ -202,8 +202,8 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["simulate"], "out"),
         (
             ["simulat"],
-            "no command 'simulat'; known: ablate, calibrate, compare, design, evaluate, predict, reproduce, simulate, "
-            "systems",
+            "no command 'simulat'; known: ablate, calibrate, compare, design, evaluate, predict, reproduce, search, "
+            "simulate, systems",
         ),
         (
             ["train", "--output", "{tmp}/run", "--model.name", "forrest"],

@@ -35,6 +35,7 @@ from polyinv.ablation.places import places
 from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.tables import gather, write_summary
 from polyinv.errors import InputError
+from polyinv.experiment.kept import read_scores
 from polyinv.experiment.run import SCORES, Experiment, run
 from polyinv.report.tables import global_r2
 from polyinv.runtime.engines import LOCAL, Wanted, Work
@@ -207,7 +208,7 @@ class _Call:
 
 def _result(name: str, output: Path) -> str:
     scores = output / CELLS / name / SCORES
-    return global_r2(pd.read_csv(scores, dtype={"member": str})) if scores.is_file() else "failed"
+    return global_r2(read_scores(scores)) if scores.is_file() else "failed"
 
 
 def run_cell(experiment: Experiment, folder: Path) -> str:

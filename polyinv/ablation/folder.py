@@ -6,7 +6,6 @@ scores), and the summary: see `polyinv.ablation.tables`. Everything but the run 
 """
 
 import hashlib
-import json
 import shutil
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,8 +16,9 @@ import yaml
 
 from polyinv import __version__
 from polyinv.ablation.study import Cell, Study
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import read_yaml
+from polyinv.experiment.kept import read_seconds
 from polyinv.experiment.run import CONFIG, SCORES, Experiment, check_goes_on_with
 from polyinv.runtime.files import look_again, written
 from polyinv.runtime.nested import dotted, plain
@@ -110,8 +110,7 @@ def reason_of(name: str, output: Path) -> str | None:
 
 def spent_on(folder: Path) -> dict[str, Any]:
     """Seconds of a finished cell; of one that was resumed, those since it was."""
-    path = folder / SECONDS
-    spent = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    spent = read_seconds(folder / SECONDS)
     return {"cpu_seconds": spent.get("cpu"), "wall_seconds": spent.get("wall"), "resumed": spent.get("resumed")}
 
 
@@ -144,6 +143,17 @@ def kept_study(output: Path) -> dict[str, Any]:
     kept = read_yaml(path, "axes, cells")
     if not (isinstance(kept.get("axes"), dict) and isinstance(kept.get("cells"), dict)):
         raise InputError(f"{path} is not what `ablate` keeps of a study: it has no axes or no cells")
+    axes, cells = kept["axes"], kept["cells"]
+    for key in ("seeds", "seeded"):
+        if not isinstance(kept.get(key), list):
+            raise InputError(f"{path} is damaged: its {key} are {quoted(kept.get(key))}")
+    for axis, values in axes.items():
+        if not isinstance(axis, str) or not isinstance(values, list) or not values:
+            raise InputError(f"{path} is damaged: the values of the axis {quoted(axis)} are {quoted(values)}")
+    for name, cell in cells.items():
+        whole = isinstance(cell, dict) and isinstance(cell.get("seed"), int) and isinstance(cell.get("values"), dict)
+        if not whole or list(cell["values"]) != list(axes) or Path(str(name)).name != name:
+            raise InputError(f"{path} is damaged: its cell {quoted(name)} is {quoted(cell)}")
     return kept
 
 

@@ -15,8 +15,7 @@ from polyinv.data.features import MISSING_INPUTS, current_name
 from polyinv.errors import InputError
 from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
-from polyinv.experiment.configuration import read_yaml
-from polyinv.experiment.kept import read_kept
+from polyinv.experiment.kept import read_kept, read_scores
 from polyinv.experiment.run import CONFIG, SCORES
 from polyinv.runtime.files import written
 
@@ -92,7 +91,7 @@ def gather(output: Path | str) -> pd.DataFrame:
         at = {f"{AXIS}{axis}": _scalar(value) for axis, value in cell["values"].items()}
         state = state_of(name, output)
         if state == DONE:
-            scores = _with_given(_scores(output / CELLS / name / SCORES), output / CELLS / name / CONFIG)
+            scores = _with_given(read_scores(output / CELLS / name / SCORES), output / CELLS / name / CONFIG)
             parts.append(pd.concat([pd.DataFrame(at, index=scores.index), scores], axis=1))
         cells.append({"cell": name, **at, "seed": cell["seed"], "state": state, **spent_on(output / CELLS / name)})
         cells[-1]["error"] = reason_of(name, output) if state == BROKEN else None
@@ -103,16 +102,9 @@ def gather(output: Path | str) -> pd.DataFrame:
     return table
 
 
-def _scores(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype={"member": str})
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}; remove its folder to run the cell again") from None
-
-
 def _with_given(scores: pd.DataFrame, config: Path) -> pd.DataFrame:
     """Add to scores the pattern of inputs that each is of, empty unless the model is conditional."""
-    is_conditional = current_name(read_yaml(config)["features"], load_system()) in MISSING_INPUTS
+    is_conditional = current_name(read_kept(config)["features"], load_system()) in MISSING_INPUTS
     return scores.assign(**{GIVEN: scores["features"] if is_conditional else ""})
 
 

@@ -1,7 +1,11 @@
-"""Configuration that a run folder keeps, read with checks."""
+"""What a run folder keeps, read with checks: its configuration, its scores, and the seconds it took."""
 
+import json
+import logging
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from polyinv.errors import InputError, quoted
 from polyinv.runtime.yaml_files import read_mapping
@@ -24,3 +28,56 @@ def read_kept(path: Path) -> dict[str, Any]:
         if not isinstance(config[key].get(part, "table" if key == "data" else None), str):
             raise InputError(f"{path} is damaged: its {key}.{part} is {quoted(config[key].get(part))}")
     return config
+
+
+SCORED = {
+    **dict.fromkeys(("features", "member", "subset", "target", "metric"), str),
+    "seed": "int64",
+    "value": "float64",
+}
+"""Columns that scores have, and of which type."""
+SECONDS = {"wall": (int, float), "cpu": (int, float), "resumed": (bool,)}
+"""What is kept of the seconds of a run, and of which types."""
+
+log = logging.getLogger(__name__)
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read the ``scores.csv`` of a run folder.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    try:
+        scores = pd.read_csv(path, dtype=SCORED)
+        missing = [name for name in SCORED if name not in scores]
+        if missing:
+            raise ValueError(f"it has no column {missing[0]}")
+        if scores.empty:
+            raise ValueError("it has no rows")
+        if scores[["member", "subset", "target", "metric"]].isna().any(axis=None):
+            raise ValueError("a cell is empty")
+        doubled = scores.duplicated(["member", "subset", "features", "target", "metric"])
+        if doubled.any():
+            raise ValueError(f"row {doubled.idxmax() + 2} stands there twice")
+    except (ValueError, KeyError, OverflowError) as error:
+        said = quoted(error)
+        raise InputError(f"{path} is damaged: {said}; remove its folder, and the next call runs it again") from None
+    return scores
+
+
+def read_seconds(path: Path) -> dict[str, Any]:
+    """Read how long a run took; nothing where that is not kept, or damaged, which is said."""
+    if not path.is_file():
+        return {}
+    try:
+        spent = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(spent, dict):
+            raise ValueError("it holds no keys")
+        for key, kinds in SECONDS.items():
+            if key in spent and type(spent[key]) not in kinds:
+                raise ValueError(f"its {key} is {quoted(spent[key])}")
+    except (ValueError, RecursionError) as error:
+        log.warning("%s is damaged, and its seconds are left out: %s", path, quoted(error))
+        return {}
+    return spent

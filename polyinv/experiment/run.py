@@ -21,7 +21,7 @@ from polyinv.data.splits import Split, split_columns, split_rows
 from polyinv.data.workbook import checksum
 from polyinv.errors import InputError, unknown
 from polyinv.evaluation import ENSEMBLE
-from polyinv.experiment.kept import read_kept
+from polyinv.experiment.kept import read_kept, read_scores
 from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
@@ -114,7 +114,7 @@ def run(experiment: Experiment, folder: Path | str, *, resume: bool = False) -> 
     """
     with _begun(experiment, Path(folder), resume=resume) as begun:
         if (begun.folder / SCORES).is_file():
-            return pd.read_csv(begun.folder / SCORES, dtype={"member": str})
+            return read_scores(begun.folder / SCORES)
         return _scored(begun, *_fitted(begun))
 
 

@@ -62,7 +62,7 @@ def _host() -> str:
 
 def _remove_left_behind(path: Path) -> None:
     """Remove what killed processes of this machine have left half-written of a file."""
-    if not hasattr(os, "fork"):  # Windows has no way to ask whether a process lives that does not end it
+    if os.name == "nt":  # Windows has no way to ask whether a process lives that does not end it
         return
     for other in path.parent.glob(f".{glob.escape(path.stem[:STEM])}.*.partial{glob.escape(path.suffix)}"):
         owner = PASSING.search(other.name)

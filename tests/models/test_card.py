@@ -156,7 +156,7 @@ def test_a_spread_of_zero_is_refused(folder):
 
 def test_a_forest_of_another_number_of_trees_is_refused(forest):
     options = read_card(forest)["options"]
-    unsealed(forest, options=options | {"n_estimators": 10**12})
+    unsealed(forest, options=options | {"n_estimators": 99_999})
     with pytest.raises(InputError, match="another number of trees"):
         load_model(forest)
 

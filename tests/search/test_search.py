@@ -100,6 +100,7 @@ def test_other_test_rows_change_no_trial(plain, small, tmp_path, here):
     poisoned.loc[test] = small.loc[np.roll(test, len(test) // 2)].to_numpy()
     conditions = ["cBA_0", "cAIBN_0", "temp", "time"]
     poisoned[conditions] = small[conditions]  # by which it is divided
+    poisoned["cBA_time"] = poisoned["cBA_time"].clip(upper=poisoned["cBA_0"])  # no reactor has more
     path = write_search(tmp_path, poisoned, trials=4)
     run_search(read_search(path), tmp_path / "out", workers=1, say=lambda line: None)
     found, expected = (table_of(folder).drop(columns="cpu_seconds").head(4) for folder in (tmp_path / "out", plain[1]))
