@@ -54,8 +54,9 @@ MODELS["forest"] = Watched
 """
 """Forests that write down when they are fitted, and whether they should not have been."""
 BASE = {"model": {"name": "forest", "n_estimators": 3}, "features": "scalars"}
-STUDY = {"base": "base.yaml", "axes": {"model.max_depth": [4, 8, 12]}, "seeds": {"from": 1, "count": 16}}
-SIMULATE = ["simulate", "--recipes", "recipes.csv", "--method", "kmc", "--chains", "2e6", "--seed", "3"]
+STUDY = {"base": "base.yaml", "axes": {"model.max_depth": [4, 8, 12]}, "seeds": {"from": 1, "count": 8}}
+REACTIONS = 80
+SIMULATE = ["simulate", "--recipes", "recipes.csv", "--method", "kmc", "--chains", "1e6", "--seed", "3"]
 
 
 def inside(host: str, *command: str) -> list[str]:
@@ -77,10 +78,10 @@ def network() -> Iterator[None]:
         call(*inside(HEAD, "ip", "address", "add", f"{ADDRESS[HEAD]}/24", "dev", "bridge"))
         call(*inside(HEAD, "ip", "link", "set", "bridge", "up"))
         for host in HOSTS:
-            call("ip", "link", "add", "link", "netns", host, "type", "veth", "peer", "name", host, "netns", HEAD)
+            call("ip", "link", "add", "name", "out", "netns", host, "type", "veth", "peer", "name", host, "netns", HEAD)
             call(*inside(HEAD, "ip", "link", "set", host, "master", "bridge", "up"))
-            call(*inside(host, "ip", "address", "add", f"{ADDRESS[host]}/24", "dev", "link"))
-            call(*inside(host, "ip", "link", "set", "link", "up"))
+            call(*inside(host, "ip", "address", "add", f"{ADDRESS[host]}/24", "dev", "out"))
+            call(*inside(host, "ip", "link", "set", "out", "up"))
         yield
     finally:
         for host in (HEAD, *HOSTS):
@@ -204,16 +205,16 @@ def simulation(folder: Path, environment: dict[str, str], kills: int) -> None:
     command = [sys.executable, "-m", "polyinv.cli", *SIMULATE, "--out"]
     rows = ["cBA_0,cAIBN_0,temp,time"]
     generator = random.Random(1)
-    for _ in range(200):
+    for _ in range(REACTIONS):
         rows.append(
             f"{generator.uniform(1, 3):.4f},{generator.uniform(0.005, 0.02):.5f},{generator.uniform(60, 80):.2f},3600"
         )
     (folder / "recipes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     subprocess.run([*command, "local.csv"], cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
-    is_half = Progress(folder, "dask.csv.runs/*.npz", 2 * 200)  # a reaction and its part
+    is_half = Progress(folder, "dask.csv.runs/*.npz", 2 * REACTIONS)  # a reaction and its part
     disturb([*command, "dask.csv"], folder, environment, kills, is_half, (5, 15))
     assert same(folder / "local.csv", folder / "dask.csv"), "the tables differ"
-    print("simulation: 200 reactions; the table is that of the local engine")
+    print(f"simulation: {REACTIONS} reactions; the table is that of the local engine")
 
 
 def same(one: Path, other: Path) -> bool:

@@ -125,8 +125,9 @@ def test_text_is_the_same_on_every_system():
             where = f"{path.relative_to(PACKAGE)}, line {call.lineno}"
             if name in ("read_text", "write_text"):
                 assert "encoding" in words, f"{where}: the encoding is the system's"
-            if name == "open" and "rb" not in ast.unparse(call) and "wb" not in ast.unparse(call):
-                assert "encoding" in words or "O_" in ast.unparse(call), f"{where}: the encoding is the system's"
+            said = ast.unparse(call)
+            if name == "open" and not said.startswith("archive.open") and "rb" not in said and "wb" not in said:
+                assert "encoding" in words or "O_" in said, f"{where}: the encoding is the system's"
             if name == "to_csv":
                 assert "lineterminator" in words, f"{where}: the ends of the lines are the system's"
 

@@ -7,13 +7,12 @@ Dask worker or host is lost is run again by another. A job nobody waits for any 
 import itertools
 import os
 import queue
-import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from logging import CRITICAL, getLogger
 from multiprocessing import connection, current_process
 from pathlib import Path
@@ -25,49 +24,12 @@ import distributed
 from polyinv.errors import InputError
 from polyinv.runtime.devices import devices, environment
 from polyinv.runtime.plugins import IMPORTED
+from polyinv.runtime.surroundings import Surroundings
 from polyinv.runtime.workers import Job, Outcome, Worker
 
-MATCHED = ("polyinv", "torch", "lightning", "numpy", "scikit-learn", "scipy", "numba", "pandas", "distributed")
-"""Packages whose version has to be the same everywhere: results depend on it, or messages."""
 SECONDS_TO_CONNECT = 20.0
 SECONDS_BETWEEN_LOOKS = 2.0
 """After which workers that have come are given jobs, and those that nobody waits for are ended."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a job has to find where it is run: folder, files, packages and plug-ins of the process that asks for it."""
-
-    folder: str
-    shared: tuple[str, ...]
-    versions: tuple[tuple[str, str], ...]
-    imported: str
-
-    @classmethod
-    def here(cls, shared: Sequence[Path]) -> "Surroundings":
-        """Those of this process."""
-        plugins = os.environ.get(IMPORTED, "")
-        files = [*map(os.path.abspath, shared), *filter(None, plugins.split(os.pathsep))]
-        return cls(os.getcwd(), tuple(files), tuple(_versions().items()), plugins)
-
-    def fault(self) -> str | None:
-        """Say what is missing or different in the process that asks; None if nothing is."""
-        ours = _versions()
-        for name, theirs in self.versions:
-            if ours.get(name) != theirs:
-                return f"has {name} {ours.get(name, 'not at all')}, and here it is {theirs}"
-        for path in (self.folder, *self.shared):
-            if not Path(path).exists():
-                return f"does not see {path}; needs a file system that is shared"
-        return None
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:2]))}
-    for name in MATCHED:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name).partition("+")[0]  # not the build for a device
-    return found
 
 
 @contextmanager
@@ -181,9 +143,12 @@ def work(
     surroundings = Surroundings.here(shared)
     running: dict[Any, tuple[str, distributed.Future]] = {}
     done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
+    places, looked = 0, -SECONDS_BETWEEN_LOOKS
 
     def start_all() -> None:
-        places = sum(client.nthreads().values())
+        nonlocal places, looked
+        if time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # to ask costs as much as a job
+            places, looked = sum(client.nthreads().values()), time.monotonic()
         while len(running) < places and (job := next_job()):
             name, arguments = job
             future = client.submit(_run, task, arguments, surroundings, key=f"polyinv-{name}-{uuid4().hex}", pure=False)

@@ -79,8 +79,6 @@ def test_the_best_configuration_retrained_gives_the_stored_score(plain, tmp_path
     _, out, _ = plain
     assert main(["train", "--config", str(out / "best.yaml"), "--output", str(tmp_path / "again")]) == 0
     assert (tmp_path / "again" / "validation.csv").read_bytes() == (out / "best" / "validation.csv").read_bytes()
-    assert main(["train", "--config", str(out / "best.yaml"), "--output", str(out / "best"), "--resume"]) == 0
-    assert (out / "best" / "scores.csv").read_bytes() == (tmp_path / "again" / "scores.csv").read_bytes()
 
 
 def test_tensorboard_lists_the_axes_and_the_score_once(plain):
@@ -101,9 +99,9 @@ def test_other_test_rows_change_no_trial(plain, small, tmp_path, here):
     conditions = ["cBA_0", "cAIBN_0", "temp", "time"]
     poisoned[conditions] = small[conditions]  # by which it is divided
     poisoned["cBA_time"] = poisoned["cBA_time"].clip(upper=poisoned["cBA_0"])  # no reactor has more
-    path = write_search(tmp_path, poisoned, trials=4)
+    path = write_search(tmp_path, poisoned, trials=3)
     run_search(read_search(path), tmp_path / "out", workers=1, say=lambda line: None)
-    found, expected = (table_of(folder).drop(columns="cpu_seconds").head(4) for folder in (tmp_path / "out", plain[1]))
+    found, expected = (table_of(folder).drop(columns="cpu_seconds").head(3) for folder in (tmp_path / "out", plain[1]))
     pd.testing.assert_frame_equal(found, expected)
 
 

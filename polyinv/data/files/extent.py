@@ -93,8 +93,7 @@ def _check_repeated(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo)
 
 def _chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
     """A file of an archive in pieces that overlap by the length of a tag; more than it says it holds is refused."""
-    stream = archive.open
-    with stream(part) as file:
+    with archive.open(part) as file:
         before = b""
         while read := file.read(CHUNK):
             yield before + read
