@@ -144,9 +144,12 @@ def kept_study(output: Path) -> dict[str, Any]:
     if not (isinstance(kept.get("axes"), dict) and isinstance(kept.get("cells"), dict)):
         raise InputError(f"{path} is not what `ablate` keeps of a study: it has no axes or no cells")
     axes, cells = kept["axes"], kept["cells"]
-    for key in ("seeds", "seeded"):
-        if not isinstance(kept.get(key), list):
-            raise InputError(f"{path} is damaged: its {key} are {quoted(kept.get(key))}")
+    for key, kind in (("seeds", int), ("seeded", str)):
+        values = kept.get(key)
+        if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
+            raise InputError(f"{path} is damaged: its {key} are {quoted(values)}")
+    if not isinstance(kept.get("study"), str):
+        raise InputError(f"{path} is damaged: its study is called {quoted(kept.get('study'))}")
     for axis, values in axes.items():
         if not isinstance(axis, str) or not isinstance(values, list) or not values:
             raise InputError(f"{path} is damaged: the values of the axis {quoted(axis)} are {quoted(values)}")

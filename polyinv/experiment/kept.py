@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,10 @@ def read_scores(path: Path) -> pd.DataFrame:
         InputError: It is damaged.
     """
     try:
-        scores = pd.read_csv(path, dtype=SCORED)
+        text = path.read_text(encoding="utf-8")
+        if not text.endswith("\n") or len({line.count(",") for line in text.splitlines()}) > 1:
+            raise ValueError("it does not end where a line ends, or a line has other cells than the first")
+        scores = pd.read_csv(StringIO(text), dtype=SCORED)
         missing = [name for name in SCORED if name not in scores]
         if missing:
             raise ValueError(f"it has no column {missing[0]}")
