@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dask
 import distributed
 
 from polyinv.errors import InputError
@@ -47,6 +48,7 @@ def connected(count: int, scheduler: str | None, shared: Sequence[Path]) -> Iter
     getLogger("distributed").setLevel(CRITICAL)  # what matters is told by whoever asked
     if scheduler is None:
         with (
+            dask.config.set({"distributed.worker.profile.enabled": False}),  # of threads that only wait
             distributed.LocalCluster(
                 n_workers=1, threads_per_worker=count, processes=False, dashboard_address="127.0.0.1:0"
             ) as cluster,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from polyinv.ablation.summary import text
 from polyinv.report.figures import BLUE, GREY, INK, ORANGE
@@ -13,6 +14,8 @@ from polyinv.search.spec import Search, Span
 
 ACROSS = 4
 """Panels in a row."""
+WIDE = 5
+"""Ratio of the largest to the smallest loss from which the losses are drawn on a logarithmic scale."""
 
 
 def figure(search: Search, table: pd.DataFrame) -> Figure:
@@ -34,7 +37,7 @@ def figure(search: Search, table: pd.DataFrame) -> Figure:
         panel.set_visible(False)
     for row in panels[::ACROSS]:
         row.set_ylabel("validation loss")
-    if len(complete) and (complete["value"] > 0).all():
+    if len(complete) and 0 < WIDE * complete["value"].min() < complete["value"].max():
         panels[0].set_yscale("log")
     return shape
 
@@ -52,6 +55,7 @@ def _slice(panel: Axes, name: str, axis: Any, complete: pd.DataFrame) -> None:
     if isinstance(axis, Span):
         panel.plot(complete[name], complete["value"], "o", color=BLUE, markersize=4)
         panel.set_xscale("log" if axis.range.is_log else "linear")
+        panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         labels = [*axis]
         places = complete[name].map({label: at for at, label in enumerate(labels)})

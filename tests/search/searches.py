@@ -11,12 +11,12 @@ AXES = {
 TRAINING = {"max_epochs": 4, "batch_size": 64}
 
 
-def write_search(folder, small, **changes):
+def write_search(folder, small, training=TRAINING, **changes):
     """A search of tiny networks on a small table."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "table.npz").exists():
         write_table(small, folder / "table.npz")
-    model = {"name": "mlp", "hidden": [8], "dropout": [0.0], "training": TRAINING}
+    model = {"name": "mlp", "hidden": [8], "dropout": [0.0], "training": training}
     base = {"model": model, "data": {"path": str(folder / "table.npz")}}
     (folder / "base.yaml").write_text(yaml.safe_dump(base), encoding="utf-8")
     search = {"base": "base.yaml", "axes": AXES, "trials": 8} | changes

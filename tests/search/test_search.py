@@ -195,7 +195,8 @@ def test_proposals_are_those_of_the_trials_before_whoever_asks(plain, tmp_path):
 @pytest.mark.linux
 def test_three_processes_share_sixty_trials_and_are_killed(tmp_path, small):
     """None is lost, none is run twice, and the best one retrained gives the stored score."""
-    path, out, generator = write_search(tmp_path / "search", small, trials=60), tmp_path / "out", random.Random(1)
+    path = write_search(tmp_path / "search", small, {"max_epochs": 60, "batch_size": 16}, trials=60)
+    out, generator = tmp_path / "out", random.Random(1)
     command = [sys.executable, "-m", "polyinv.cli", "search", path, "--output", out, "--workers", "1"]
     command = [str(each) for each in command]
 
@@ -204,7 +205,7 @@ def test_three_processes_share_sixty_trials_and_are_killed(tmp_path, small):
 
     calls, kills, said = [start() for _ in range(3)], 0, []
     while calls:
-        time.sleep(generator.uniform(2, 12))
+        time.sleep(generator.uniform(2, 15))
         for call in [call for call in calls if call.poll() is not None]:
             said.append(call.communicate()[0])
             assert call.returncode == 0, said[-1]
