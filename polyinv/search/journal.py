@@ -180,7 +180,7 @@ def _storage(path: Path) -> JournalStorage:
 
 def _mend(path: Path) -> None:
     """Cut off a last line that a power cut, or a full disk, has left half-written: what follows would spoil it."""
-    with FileLock(_lock_of(path)), path.open("r+b") as file:
+    with FileLock(_lock_of(path)), path.open("rb+") as file:
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
