@@ -278,7 +278,7 @@ def ablate(arguments: list[str]) -> None:
     config = parse(parser, arguments)
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
-    at_once = _at_once(config)
+    at_once = _at_once(config, "cells")
     engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
     from polyinv.ablation.ablate import ablate as run_study
@@ -322,7 +322,7 @@ def search(arguments: list[str]) -> None:
     _add_slurm(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     config = parse(parser, arguments)
-    at_once = _at_once(config)
+    at_once = _at_once(config, "trials")
     engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
     from polyinv.search.search import search as run_search
@@ -348,13 +348,13 @@ def _add_workers(parser: Parser, what: str) -> None:
     parser.add_argument("--workers-per-device", type=int | None, help=f"{what} at once on each GPU; 1 by default")
 
 
-def _at_once(config: Namespace) -> dict[str, Any]:
+def _at_once(config: Namespace, what: str) -> dict[str, Any]:
     """How many jobs run at once, as the options of `_add_workers` say."""
     for option in ("workers", "workers_per_device"):
         if config[option] is not None and config[option] < 1:
             raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
     if config.workers is not None and config.workers_per_device is not None:
-        raise InputError("--workers and --workers-per-device both say how many run at once; give one of them")
+        raise InputError(f"--workers and --workers-per-device both say how many {what} run at once; give one of them")
     return {"workers": config.workers, "per_device": config.workers_per_device or 1}
 
 

@@ -39,10 +39,10 @@ SCRIPT = """\
 #SBATCH --chdir={folder}
 # Partition, account, memory, GPUs: further lines here, or the variables SBATCH_PARTITION, SBATCH_ACCOUNT, ... of sbatch
 
-{command} &
-call=$!
 trap 'kill -TERM "$call" 2> /dev/null' TERM
 trap 'limit=near; kill -TERM "$call" 2> /dev/null' USR1
+{command} &
+call=$!
 wait "$call"; code=$?
 while kill -0 "$call" 2> /dev/null; do wait "$call"; code=$?; done
 if [ "${{limit:-}}" = near ] && [ "$code" -ne 0 ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {restarts} ]; then
