@@ -96,7 +96,7 @@ def test_the_first_line_of_a_study_says_its_devices(study, tmp_path, monkeypatch
     ("options", "said"),
     [
         (["--workers-per-device", "0"], "--workers-per-device is 0; needs 1 or more"),
-        (["--workers", "2", "--workers-per-device", "2"], "both say how many run at once; give one of them"),
+        (["--workers", "2", "--workers-per-device", "2"], "both say how many cells run at once; give one of them"),
     ],
 )
 def test_refusals(study, capsys, options, said):
