@@ -359,7 +359,7 @@ def _at_once(config: Namespace, what: str) -> dict[str, Any]:
 
 
 def _add_engine(parser: Parser) -> None:
-    parser.add_argument("--engine", default="local", help=f"what runs the jobs: {' or '.join(ENGINES)}")
+    parser.add_argument("--engine", default=LOCAL.name, help=f"what runs the jobs: {' or '.join(ENGINES)}")
     parser.add_argument(
         "--scheduler",
         type=str | None,
@@ -387,7 +387,7 @@ def _array(config: Namespace) -> Array | None:
         return None
     if config.slurm not in (PRINT, SUBMIT):
         raise InputError(f"--slurm is {config.slurm!r}; needs nothing behind it, or {SUBMIT}")
-    if config.engine != "local":
+    if config.engine != LOCAL.name:
         raise InputError("--slurm and --engine both say what runs the jobs; give one of them")
     return Array(config.tasks, config.time, config.workers or 1)
 

@@ -211,6 +211,13 @@ def _result(name: str, output: Path) -> str:
     return global_r2(read_scores(scores)) if scores.is_file() else "failed"
 
 
+def wait_for_orphan(folder: Path) -> None:
+    """Wait for the process of a killed call that may be about to end in a folder, where there is one."""
+    if folder.is_dir():
+        with suppress(FileNotFoundError), locked(folder, ORPHAN):
+            pass
+
+
 def run_cell(experiment: Experiment, folder: Path) -> str:
     """Run one cell, or what is left of it, and keep its seconds; returns its global R² as text."""
     logging.basicConfig(level=logging.WARNING, format=f"{folder.name}: %(message)s", force=True)
@@ -219,9 +226,7 @@ def run_cell(experiment: Experiment, folder: Path) -> str:
     import polyinv.models.training  # noqa: F401  seconds of importing are not the cell's
 
     torch.set_num_threads(1)
-    if folder.is_dir():
-        with suppress(FileNotFoundError), locked(folder, ORPHAN):  # the process of a killed call may be about to end
-            pass
+    wait_for_orphan(folder)
     is_finished, is_resumed = (folder / SCORES).is_file(), folder.exists()
     start, cpu = time.monotonic(), time.process_time()
     scores = run(experiment, folder, resume=True)

@@ -302,7 +302,7 @@ class Problem:
         """Points (B, V) and nuisances (B, K) after one damped step, from slopes (B, 103, V + K)."""
         unit, count = found.unit, found.unit.shape[1]
         weight = self.weight_at(found.fitted, of_slopes=True)
-        slopes = torch.cat([slopes[:, : CURVE.start], slopes_of_root(found.fitted, slopes)], 1) * weight[..., None]
+        slopes = with_root_of_curve(found.fitted, slopes) * weight[..., None]
         free = torch.cat([~self.held, torch.ones_like(found.nuisances, dtype=torch.bool)], dim=-1)
         deviation = self.deviation(found)
         # Known values and nuisances deviate by what they move.
@@ -336,6 +336,11 @@ def _logarithmic_mean(left: Tensor, right: Tensor) -> Tensor:
     t = (left / right).log()
     near = t.abs() < 1e-4
     return (left * right).sqrt() * torch.where(near, 1.0, torch.sinh(t / 2) / torch.where(near, 1.0, t / 2))
+
+
+def with_root_of_curve(fitted: Tensor, slopes: Tensor) -> Tensor:
+    """Slopes (B, 103, *) of observed numbers with the root of the curve in its place."""
+    return torch.cat([slopes[:, : CURVE.start], slopes_of_root(fitted, slopes)], 1)
 
 
 def slopes_of_root(fitted: Tensor, slopes: Tensor) -> Tensor:

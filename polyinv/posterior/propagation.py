@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.data.observations import Observations
-from polyinv.domain.least_squares import Forward, Found, Problem, slopes_of_root
+from polyinv.domain.least_squares import Forward, Found, Problem, with_root_of_curve
 from polyinv.instrument.expected import CURVE
 from polyinv.posterior.kinetics import Kinetics
 from polyinv.runtime.blocks import blocks
@@ -76,14 +76,14 @@ def _added(observations: Observations, recipes: Tensor) -> Tensor:
     kinetics = Kinetics.of(observations, at, problem.expected, nuisances, nodes, literature=True)
     weight = problem.weight_at(fitted, of_slopes=True)[..., None]
     free = torch.cat([~problem.held, torch.ones_like(nuisances, dtype=torch.bool)], -1)
-    J = _rooted(fitted, slopes) * weight * free[:, None]
+    J = with_root_of_curve(fitted, slopes) * weight * free[:, None]
     prior = torch.cat([OF_BOX + problem.known_weight.square(), torch.ones_like(nuisances)], -1)
     exact = torch.linalg.inv(J.mT @ J + torch.diag_embed(prior))
     gain = (exact @ J.mT * weight.mT)[:, : unit.shape[1]]  # of the observed numbers on the answer, (B, V, 103)
-    moved = gain @ _rooted(fitted, kinetics.root)
+    moved = gain @ with_root_of_curve(fitted, kinetics.root)
     variance = moved.square().sum(-1)
     if kinetics.laboratory is not None:
-        scatter = _rooted(fitted, _rooted(fitted, kinetics.scatter).mT)
+        scatter = with_root_of_curve(fitted, with_root_of_curve(fitted, kinetics.scatter).mT)
         scatter[:, 0, 0] += _beyond(problem, kinetics, at, fitted)
         variance = variance + torch.einsum("bvo,bop,bvp->bv", gain, scatter, gain)
     added = variance.sqrt() * unit_slopes(at, system) * ~problem.held
@@ -96,8 +96,3 @@ def _beyond(problem: Problem, kinetics: Kinetics, recipes: Tensor, fitted: Tenso
     stated = problem.conversion
     beyond = kinetics.conversion(stated).square() - stated.square()
     return beyond.nan_to_num(0.0) * (recipes[:, 0] / fitted[:, 0].exp()).square()
-
-
-def _rooted(fitted: Tensor, slopes: Tensor) -> Tensor:
-    """Slopes (B, 103, *) of observed numbers with the root of the curve in its place."""
-    return torch.cat([slopes[:, : CURVE.start], slopes_of_root(fitted, slopes)], 1)

@@ -14,8 +14,9 @@ from polyinv.chemistry import System
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
 from polyinv.models import InverseModel, Posterior
+from polyinv.models.coverage import SHARES
 from polyinv.predict.answers import with_warnings
-from polyinv.predict.kinetics import LITERATURE, SAID, has_learned
+from polyinv.predict.kinetics import LITERATURE, has_learned
 from polyinv.quantities import CHAINS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.progress import counted
@@ -131,7 +132,7 @@ class Fits:
         given = self.observations.recipe[self.sharpen]
         samples = torch.stack([each.samples for each in self.sharpened if each is not None], dim=1)
         mean = samples.mean(0).where(given.isnan(), given)
-        shares = torch.tensor(SAID, dtype=torch.float64)
+        shares = torch.tensor(SHARES, dtype=torch.float64)
         errors = (samples - mean).abs().quantile(shares, dim=0).masked_fill(~given.isnan(), torch.nan)
         return _named(torch.cat([mean[None], errors]), ("", "rmse", "error_95"), self.observations[self.sharpen])
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.models import InverseModel
+from polyinv.models.coverage import SHARES
 from polyinv.predict.answers import recipes_of, with_warnings
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ KINETICS = "kinetics"
 """Column that says which ones."""
 LITERATURE = "rmse_literature"
 """Ends the columns of errors with coefficients as uncertain as in the literature."""
-
-SAID = (0.68, 0.95)
-"""Shares of the answers that the errors which are stated hold of."""
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ def _with_literature(answers: pd.DataFrame, observations: "Observations") -> pd.
 
     system = observations.system
     rmse = torch.from_numpy(answers[[f"{name}_rmse" for name in system.targets]].to_numpy(dtype=float, copy=True))
-    larger = widened(rmse, added_by_kinetics(observations, recipes_of(answers, system)), SAID[0], system)
+    larger = widened(rmse, added_by_kinetics(observations, recipes_of(answers, system)), SHARES[0], system)
     order = list(answers.columns)
     for at, name in enumerate(system.targets):
         order.insert(order.index(f"{name}_rmse") + 1, f"{name}_{LITERATURE}")
@@ -142,7 +140,7 @@ def _widened(answers: pd.DataFrame, observations: "Observations", alone: "Tensor
     def of(end: str) -> "Tensor":
         return torch.from_numpy(answers.loc[rows, columns(end)].to_numpy(dtype=float, copy=True))
 
-    for end, of_answers in zip(("rmse", "error_95"), SAID, strict=True):
+    for end, of_answers in zip(("rmse", "error_95"), SHARES, strict=True):
         answers.loc[rows, columns(end)] = widened(of(end), added, of_answers, system).numpy()
     if columns("median")[0] in answers:
         median, low, high = of("median"), of("low"), of("high")

@@ -3,16 +3,14 @@
 import logging
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from polyinv.ablation.ablate import ORPHAN
+from polyinv.ablation.ablate import wait_for_orphan
 from polyinv.experiment.run import Experiment, fit
-from polyinv.runtime.files import locked
 
 TRIALS, VALIDATION = "trials", "validation.csv"
 
@@ -54,9 +52,7 @@ def run_trial(experiment: Experiment, search_folder: Path, number: int, pruner: 
     from polyinv.search.pruning import Prune, Pruned
 
     torch.set_num_threads(1)
-    if folder.is_dir():
-        with suppress(FileNotFoundError), locked(folder, ORPHAN):  # the process of a killed call may be about to end
-            pass
+    wait_for_orphan(folder)
     start = time.process_time()
     try:
         fit(experiment, folder, [Prune(Reports(search_folder, number, pruner))])
