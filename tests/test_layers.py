@@ -32,6 +32,7 @@ LAYERS = (
     "design",
     "ablation",
     "search",
+    "commands",
     "cli",
 )
 PACKAGE = Path(polyinv.__file__).parent

@@ -4,6 +4,7 @@ from argparse import Action
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from jsonargparse import ArgumentParser
 
@@ -30,17 +31,15 @@ def parser_of(command: str) -> ArgumentParser:
     """Get the parser of a command, which the command makes only when it is called."""
     reached: list[ArgumentParser] = []
 
-    def stop(parser: ArgumentParser, arguments: list[str]) -> None:
+    def stop(parser: ArgumentParser, *arguments: Any, **options: Any) -> None:
         reached.append(parser)
         raise _Reached
 
-    parse, cli.parse = cli.parse, stop
     try:
-        cli.COMMANDS[command]([])
+        with patch.object(Parser, "parse_args", stop):
+            cli.COMMANDS[command]([])
     except _Reached:
         return reached[0]
-    finally:
-        cli.parse = parse
     raise RuntimeError(f"polyinv {command} parses nothing")
 
 

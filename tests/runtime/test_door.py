@@ -42,9 +42,9 @@ def test_every_error_is_one_line(error, code, said, monkeypatch, capsys):
 
 
 def test_a_fault_says_where_it_is_and_debug_shows_all(monkeypatch, capsys):
-    monkeypatch.setattr(polyinv.cli, "load_system", lambda name: 1 / 0)
+    monkeypatch.setattr("polyinv.commands.systems.load_system", lambda name: 1 / 0)
     assert main(["systems", "show", "styrene"]) == FAULT
-    assert "ZeroDivisionError in cli.py, line " in capsys.readouterr().err
+    assert "ZeroDivisionError in commands/systems.py, line " in capsys.readouterr().err
     assert main(["systems", "show", "styrene", DEBUG]) == FAULT
     shown = capsys.readouterr().err
     assert "Traceback (most recent call last)" in shown
