@@ -75,9 +75,25 @@ def quoted(value: Any) -> str:
         >>> quoted("80 to\\n60 °C"), quoted([1, [2, [3, [4]]]]), quoted("x" * 1000)[70:]
         ('80 to 60 °C', '[1, [2, [...]]]', 'xxxxxxxxx…')
     """
-    line = " ".join(_text(value)[: 10 * QUOTED].split())
-    line = "".join(sign if sign.isprintable() else "?" for sign in line)
-    return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
+    return one_line(_text(value)[: 10 * QUOTED])
+
+
+def one_line(text: object, longest: int = QUOTED, end: int = 0) -> str:
+    """Write text of others as one line that can be shown: short, with nothing that a terminal would obey.
+
+    Args:
+        text: What is written.
+        longest: Characters that the line has at most; of a longer one, some are left out.
+        end: So many of them are those of its end.
+
+    Example:
+        >>> one_line("a  b\\n\\x1b[2J"), one_line("x" * 100, 5), one_line("a " * 40, 20, 5)
+        ('a b ?[2J', 'xxxx…', 'a a a a a a … a a a')
+    """
+    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(text).split()))
+    if len(line) <= longest:
+        return line
+    return f"{line[: longest - end - 3].rstrip()} … {line[-end:].lstrip()}" if end else f"{line[: longest - 1]}…"
 
 
 def _text(value: Any) -> str:

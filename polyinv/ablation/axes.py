@@ -6,7 +6,8 @@ from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, quoted, unknown
+from polyinv.experiment.configuration import read_yaml
 from polyinv.runtime.files import at_home
 from polyinv.runtime.nested import dotted
 
@@ -37,6 +38,21 @@ class Option:
     typed: bool = False
 
 
+def read_keys(path: Path, what: str, keys: Sequence[str]) -> dict[str, Any]:
+    """Read the file of a study or search, as ``what`` says.
+
+    Raises:
+        InputError: There is none, or it has other keys.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such {what} file")
+    given = read_yaml(path, ", ".join(keys))
+    for key in given:
+        if key not in keys:
+            raise InputError(f"{path}: {unknown(f'key of a {what}', key, keys)}")
+    return given
+
+
 def axes_of(given: Mapping[str, Any], taken: Sequence[str] = ()) -> Mapping[str, Any]:
     """Check the names of the axes of a file, none of which may be one of ``taken``.
 
@@ -51,6 +67,8 @@ def axes_of(given: Mapping[str, Any], taken: Sequence[str] = ()) -> Mapping[str,
             raise InputError(
                 f"{axis!r} cannot be the name of an axis; needs a key of the configuration or another name"
             )
+        if not axis.isprintable():
+            raise InputError(f"the axis {quoted(axis)} has a sign in its name that cannot be printed; leave it out")
         if axis in SECTIONS and not _has_labels(axes[axis]):
             raise InputError(f"{axis} is a section; needs a key of it, such as {SECTIONS[axis]}, or labels")
     if SEED in axes:
@@ -78,6 +96,10 @@ def options_of(axis: str, given: Any, folder: Path) -> list[Option]:
     if isinstance(given, Mapping) and given:
         if any(label is None or not str(label).strip() for label in given):
             raise InputError(f"the axis {axis} has a label without a name")
+        if unprintable := [label for label in map(str, given) if not label.isprintable()]:
+            raise InputError(
+                f"the axis {axis}: the label {quoted(unprintable[0])} has a sign that cannot be printed; leave it out"
+            )
         return [_labelled(axis, str(label), changes, folder) for label, changes in given.items()]
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise InputError(

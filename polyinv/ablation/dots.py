@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from polyinv.ablation.summary import GIVEN, targets_of, text
-from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
+from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE, Figure
 
 MARKS = {"test": ("test rows of the split", BLUE, "o", -0.16), "off_grid": ("off the grid", DARK, "D", 0.16)}
 """Name, colour, marker and shift of a subset."""

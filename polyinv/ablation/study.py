@@ -19,17 +19,18 @@ all others, so that the first axis is the question and the others are where it i
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyinv.ablation.axes import MOST_STEPS, SEED, Option, axes_of, files_of, options_of
+from polyinv.ablation.axes import MOST_STEPS, SEED, Option, axes_of, files_of, options_of, read_keys
 from polyinv.ablation.summary import GIVEN, GLOBAL, text
 from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import read_experiment, read_yaml, value_of, with_value
+from polyinv.experiment.configuration import read_experiment, value_of, with_value
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.files import folder_name
@@ -92,12 +93,7 @@ def read_study(path: Path | str) -> Study:
         InputError: There is none, or something in it cannot be: the line says what and where.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such study file")
-    given = read_yaml(path, ", ".join(KEYS))
-    for key in given:
-        if key not in KEYS:
-            raise InputError(f"{path}: {unknown('key of a study', key, KEYS)}")
+    given = read_keys(path, "study", KEYS)
     try:
         base = files_of(given.get("base"), path.parent, "base")
         options = {axis: options_of(axis, values, path.parent) for axis, values in axes_of(given, TAKEN).items()}
@@ -250,10 +246,9 @@ def _study(
         raise InputError(
             f"a cell would be called {longest[:40]}..., which is too long for a folder; needs shorter labels"
         )
-    folders = [cell.name for cell in cells]
-    for cell in cells:
-        if folders.count(cell.name) > 1:
-            raise InputError(f"two cells would be called {cell.name}; needs values that differ")
+    (called, count), *_ = Counter(cell.name for cell in cells).most_common(1)
+    if count > 1:
+        raise InputError(f"two cells would be called {called}; needs values that differ")
     kept = {axis: tuple(values) for axis, values in found.items()}
     return Study(name, kept, tuple(seeds), (SEED, *also), tuple(cells))
 

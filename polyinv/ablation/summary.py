@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from polyinv.errors import one_line
 from polyinv.evaluation import ENSEMBLE
 from polyinv.report.tables import markdown
 
@@ -101,7 +102,7 @@ def in_words(
         densities: Summaries of what else was scored, as those of posterior models, by what they are called.
     """
     parts = [
-        f"# {name}",
+        f"# {one_line(name)}",
         "R²; ± is half the width of the 95 % interval of the mean over the seeds (quantile of Student's t). "
         f"It is about what they decide ({', '.join(seeded)}), and about nothing else.",
         *_sections(found, axes, reference),

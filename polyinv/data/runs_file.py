@@ -102,7 +102,7 @@ def _own(path: Path, system: System) -> pd.DataFrame:
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path} is a table of polyinv's own; needs .csv, or a table as people write it")
     raw = pd.concat(list(csv_chunks(path, system))).rename(columns=lambda name: str(name).strip())
-    check_doubled(list(raw), [name for name in raw if list(raw).count(name) > 1], str(path))
+    check_doubled(list(raw), list(raw), str(path))
     return raw
 
 

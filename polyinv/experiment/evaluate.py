@@ -22,14 +22,14 @@ from polyinv.data.patterns import inputs_of, pattern_of
 from polyinv.data.source import DataConfig, GridConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
 from polyinv.data.workbook import read_table
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, one_line, unknown
 from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.kept import read_kept
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
-from polyinv.runtime.files import refuse_existing, written
+from polyinv.runtime.files import folder_name, refuse_existing, written
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,8 @@ SEED = 42
 """Of the by_recipe split of the bundled grid that gives the test rows, unless the experiment had another."""
 CHAINS = 1e6
 """Of the reactions that the local estimate is given for: those of the bundled rows."""
+NAMED = 200
+"""Characters of a path in a title, at most."""
 LIMIT = (
     "The local estimate is the R² that rows with the noise of a million chains allow a model that has learned the "
     "whole box, from the slopes of the rate equations; of butyl acrylate, where little is known, too high for cAIBN_0 "
@@ -154,7 +156,7 @@ def _test_rows(split: Path, rows: int) -> np.ndarray:
 def _tables(path: Path, data: str | None, system: System) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows to evaluate on, by name."""
     if data is not None:
-        yield Path(data).name, read_table(data, system=system)
+        yield one_line(Path(data).name), read_table(data, system=system)
         return
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():
@@ -209,7 +211,7 @@ def _write_report(
     measured = [] if is_exact else [f"inputs measured with errors ({named}), {told}"]
     lines = [f"{row.subset}: global R² {row.value:.3f} ({len(tables[row.subset])} rows)" for row in r2.itertuples()]
     (output / "report.html").write_text(
-        report(f"{model.name} from {what}: {folder}", [*measured, *lines], sections), encoding="utf-8"
+        report(f"{model.name} from {what}: {one_line(folder, NAMED)}", [*measured, *lines], sections), encoding="utf-8"
     )
     scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
     _keep_figures(sections, output)
@@ -464,7 +466,8 @@ def _keep_figures(sections: "list[Section]", output: Path) -> None:
     with SummaryWriter(output) as writer:
         for section in sections:
             for number, (_, figure) in enumerate(section.figures, start=1):
-                name = "-".join("".join(sign if sign.isalnum() else " " for sign in section.title.lower()).split())
+                words = "".join(sign if sign.isalnum() else " " for sign in section.title.lower()).split()
+                name = folder_name("-".join(words))
                 file = output / f"{name}-{number}.png"
                 file.write_bytes(png(figure))
                 writer.add_image(f"evaluation/{name}-{number}", imread(file)[..., :3], dataformats="HWC")

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from polyinv.posterior.calibration import DENSITY, JOINT
-from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
+from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE, Figure
 from polyinv.report.panels import WIDTH
 
 STYLES = ("-", "--", ":")

@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.evaluation.simulated import simulated
 from polyinv.mmd import LOG_M
 from polyinv.quantities import MMD
-from polyinv.report.figures import GREY, INK, ORANGE
+from polyinv.report.figures import DENSITY, GREY, INK, LOG_MASS, ORANGE, Figure
 
 MOST = 12
 """Panels of a picture; further rows are left out."""
@@ -52,8 +51,8 @@ def _panel(panel: Axes, observed, made, answer: pd.Series, row: object, system: 
     there = LOG_M[(observed > SHOWN * observed.max()) | (made > SHOWN * made.max())]
     panel.set_xlim(there[0] - 0.2, there[-1] + 0.2)
     panel.set_ylim(bottom=0)
-    panel.set_xlabel("log$_{10}$(M / g mol$^{-1}$)")
-    panel.set_ylabel("w(log$_{10}$ M)")
+    panel.set_xlabel(LOG_MASS)
+    panel.set_ylabel(DENSITY)
     recipe = ", ".join(f"{quantity.name} {answer[quantity.name]:.4g}" for quantity in system.recipe)
     said = [f"row {row}: {recipe}"]
     if "applicability" in answer:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from polyinv.chemistry import System
 from polyinv.mmd import LOG_M
-from polyinv.report.figures import BLUE, GREY, ORANGE
+from polyinv.report.figures import BLUE, DENSITY, GREY, LOG_MASS, ORANGE, Figure
 from polyinv.report.html import Section, report
 from polyinv.report.scatter import Axis, scatter
 
@@ -113,7 +112,7 @@ def _curves(curves: np.ndarray, wanted: np.ndarray | None, names: pd.Series) -> 
     there = LOG_M[(both > SHOWN * both.max()).any(0)]
     axes.set_xlim(there[0] - 0.2, there[-1] + 0.2)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("log$_{10}$(M / g mol$^{-1}$)")
-    axes.set_ylabel("w(log$_{10}$ M)")
+    axes.set_xlabel(LOG_MASS)
+    axes.set_ylabel(DENSITY)
     axes.legend(frameon=False, fontsize=8)
     return figure

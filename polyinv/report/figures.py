@@ -1,11 +1,15 @@
 """Figures: drawn on their own canvas, so that no display and no global state is needed."""
 
+from typing import Any
+
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from polyinv.chemistry import DEFAULT, load_system
+from polyinv.errors import one_line
 from polyinv.report.tables import by_chance
 
 INK, BLUE, DARK, ORANGE, GREY = "#222222", "#4393c3", "#053061", "#d6604d", "#bbbbbb"
@@ -15,6 +19,23 @@ LINES = {
     "ours, off the grid (where true values vary less)": (("by_recipe", "off_grid"), DARK),
 }
 """Split, subset and colour of the bars beside the published ones."""
+LOG_MASS, DENSITY = "log₁₀(M / g mol⁻¹)", "w(log₁₀ M)"
+"""Axes of a molar mass distribution."""
+LONGEST = 200
+"""Characters of a line in a figure."""
+
+
+class Figure(matplotlib.figure.Figure):
+    """Figure whose texts stand there as they are written: labels of others may hold ``$``, which is no formula."""
+
+    def draw(self, renderer: Any) -> None:
+        """See `matplotlib.figure.Figure`."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+            lines = text.get_text().split("\n")
+            if not all(line.isprintable() and len(line) <= LONGEST for line in lines):
+                text.set_text("\n".join(one_line(line, LONGEST) for line in lines))
+        super().draw(renderer)
 
 
 def honest_scores(scores: pd.DataFrame, published: dict[tuple[str, str], dict[tuple[str, str], float]]) -> Figure:

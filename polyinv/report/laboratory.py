@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 
 from polyinv.calibrate.calibrate import Calibration
 from polyinv.calibrate.left_out import summary
@@ -13,7 +12,7 @@ from polyinv.calibrate.scatter import KINDS
 from polyinv.chemistry import System
 from polyinv.chemistry.kinetics import FRACTIONS, Arrhenius
 from polyinv.mmd import LOG_M
-from polyinv.report.figures import BLUE, GREY, ORANGE
+from polyinv.report.figures import BLUE, GREY, ORANGE, Figure
 from polyinv.report.html import Section, report
 from polyinv.report.panels import WIDTH
 from polyinv.report.tables import markdown

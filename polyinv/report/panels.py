@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from polyinv.evaluation.importance import WHOLE_CURVE
 from polyinv.evaluation.metrics import GLOBAL, score
 from polyinv.quantities import Quantity
 from polyinv.reactions import HIGH_CONVERSION, at_last_time, conversion
-from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
+from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE, Figure
 
 RED, YELLOW = "#c8281e", "#e6a93c"
 GRADES = {"inside": (BLUE, ""), "edge": (YELLOW, "//"), "outside": (DARK, "xx")}

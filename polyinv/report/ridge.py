@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from polyinv.chemistry import System
 from polyinv.quantities import Quantity
-from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE
+from polyinv.report.figures import BLUE, DARK, GREY, INK, ORANGE, Figure
 
 SIZE = 2.3
 """Of a panel, in inches."""

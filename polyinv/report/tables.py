@@ -1,10 +1,12 @@
 """Tables of scores, published numbers beside ours, as Markdown."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, load_system
+from polyinv.errors import one_line
 from polyinv.evaluation import ENSEMBLE
 
 PROTOCOLS = {
@@ -19,6 +21,10 @@ STUDIED = load_system(DEFAULT)
 UNITS = {quantity.name: quantity.unit for quantity in STUDIED.recipe}
 RMSE_DIGITS = dict(zip((*STUDIED.targets, "global"), (3, 5, 2, 0, 0), strict=True))
 """Decimals of an error in the unit of its target."""
+MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?])|\](?=\()")
+"""What text of others must not begin in a cell of Markdown."""
+LONGEST = 200
+"""Characters of a cell."""
 _GLOBALS = {"r2": [("global", "r2"), ("global", "mse")], "r2_box": [("global", "r2_box")]}
 
 
@@ -139,12 +145,22 @@ def markdown(table: pd.DataFrame) -> str:
         |--------|------|
         | forest | 0.57 |
     """
-    cells = [list(table.columns), *table.astype(str).to_numpy().tolist()]
+    cells = [[_cell_text(cell) for cell in row] for row in (table.columns, *table.astype(str).to_numpy())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in cells
     ]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def _cell_text(cell: object) -> str:
+    r"""Text of a cell, in one line, which neither ends the cell nor begins a tag or a link.
+
+    Example:
+        >>> print(_cell_text("a|b\\ <script> D<2.4\n[x](y)"))
+        a\|b\\ \<script> D<2.4 [x\](y)
+    """
+    return MARKUP.sub(r"\\\g<0>", one_line(cell, LONGEST))
 
 
 def _with_rmse(scores: pd.DataFrame) -> pd.DataFrame:

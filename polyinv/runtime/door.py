@@ -6,12 +6,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 
 FAULT, REFUSED = 1, 2
 """Exit codes: a fault of polyinv's own, and input that cannot be used."""
-LONGEST = 400
-"""Characters of a line."""
+LONGEST, END = 400, 100
+"""Characters of a line at most, and of its end where the middle is left out."""
 DEBUG = "--debug"
 """Option that shows where an error comes from."""
 NO_MEMORY = "can't allocate memory"
@@ -42,22 +42,8 @@ def refused(error: BaseException, debug: bool = False) -> int:
         traceback.print_exception(error)
     code, line = _told(error)
     if sys.stderr:
-        print(f"polyinv: {shortened(line)}", file=sys.stderr)
+        print(f"polyinv: {one_line(line, LONGEST, END)}", file=sys.stderr)
     return code
-
-
-def shortened(line: str, longest: int = LONGEST) -> str:
-    """Write text as one line, its middle left out where it is too long, with nothing that a terminal would obey.
-
-    Example:
-        >>> shortened("a " * 40, 20)
-        'a a a a a a … a a a'
-    """
-    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(line.split()))
-    if len(line) <= longest:
-        return line
-    end = longest // 4
-    return f"{line[: longest - end - 3].rstrip()} … {line[-end:].lstrip()}"
 
 
 def _told(error: BaseException) -> tuple[int, str]:

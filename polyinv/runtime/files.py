@@ -21,6 +21,8 @@ from polyinv.errors import InputError
 STEM = 40
 """Characters of a name that its passing one begins with."""
 PASSING = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}\.partial")
+LONGEST_NAME = 220
+"""Bytes of a name that is made from text; file systems take 255."""
 LOCK = ".lock"
 """File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
@@ -76,8 +78,8 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # it is another user's
-        return True
+    except PermissionError:  # it lives, and is another user's
+        pass
     return True
 
 
@@ -211,10 +213,11 @@ def _remove(path: Path) -> None:
 
 
 def folder_name(text: str) -> str:
-    """Make text safe as part of the name of a folder.
+    """Make text safe as part of the name of a folder or file; the end of what is too long for one is left out.
 
     Example:
         >>> folder_name("MLP, 1e3 recipes"), folder_name("mmd+Mn"), folder_name(".x.partial")
         ('MLP-1e3-recipes', 'mmd+Mn', '-x.partial')
     """
-    return re.sub(r"^\.+", "-", re.sub(r"[^\w.+-]+", "-", text))  # hidden names are our own
+    name = re.sub(r"^\.+", "-", re.sub(r"[^\w.+-]+", "-", text))  # hidden names are our own
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")

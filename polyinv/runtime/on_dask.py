@@ -22,7 +22,7 @@ from uuid import uuid4
 import dask
 import distributed
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 from polyinv.runtime.devices import devices, environment
 from polyinv.runtime.plugins import IMPORTED
 from polyinv.runtime.surroundings import Surroundings
@@ -204,7 +204,7 @@ def _outcome(future: distributed.Future) -> Outcome:
 
 
 def _line(error: object) -> str:
-    return " ".join(str(error).split())[:300]
+    return one_line(error, 300)
 
 
 class _Pool:

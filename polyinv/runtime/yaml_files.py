@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 
 MOST_BYTES, MOST_NODES, DEEPEST = 2_000_000, 200_000, 40
 """Of a file: its bytes, its values when all aliases are written out, and its levels."""
@@ -17,10 +17,11 @@ class EachKeyOnce(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """See `yaml.composer.Composer`."""
         node = super().compose_mapping_node(anchor)  # as it is written: nothing is merged into it yet
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} stands there twice, {str(node.start_mark).strip()}")
+        seen: set[str] = set()
+        for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key in seen:
+                raise yaml.YAMLError(f"{quoted(key)} stands there twice, {str(node.start_mark).strip()}")
+            seen.add(key)
         return node
 
     def get_single_node(self) -> yaml.Node | None:
@@ -75,18 +76,26 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     Raises:
         InputError: It is no YAML, or no mapping.
     """
+    written = _read(path, what.partition(";")[0])
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, too many for a {what.partition(';')[0]}")
-        content = yaml.load(path.read_text(encoding="utf-8"), EachKeyOnce)
+        content = yaml.load(written.decode("utf-8"), EachKeyOnce)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8 (byte {error.object[error.start]:#x}); save it as such") from None
     except RecursionError:
         raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
-    except InputError:
-        raise
     except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {what}")
+    return content
+
+
+def _read(path: Path, what: str) -> bytes:
+    """Read no more of a file than one may have; pipes and devices, which never end or can be read once, are none."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file but a folder, a pipe or a device; needs the file of a {what}")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path} has more than {MOST_BYTES / 1e6:g} MB, too many for a {what}")
     return content

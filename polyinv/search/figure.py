@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from polyinv.ablation.summary import text
-from polyinv.report.figures import BLUE, GREY, INK, ORANGE
+from polyinv.report.figures import BLUE, GREY, INK, ORANGE, Figure
 from polyinv.search.spec import Search, Span
 
 ACROSS = 4
@@ -39,6 +38,7 @@ def figure(search: Search, table: pd.DataFrame) -> Figure:
         row.set_ylabel("validation loss")
     if len(complete) and 0 < WIDE * complete["value"].min() < complete["value"].max():
         panels[0].set_yscale("log")
+        panels[0].yaxis.set_major_formatter("{x:g}")
     return shape
 
 
@@ -55,6 +55,7 @@ def _slice(panel: Axes, name: str, axis: Any, complete: pd.DataFrame) -> None:
     if isinstance(axis, Span):
         panel.plot(complete[name], complete["value"], "o", color=BLUE, markersize=4)
         panel.set_xscale("log" if axis.range.is_log else "linear")
+        panel.xaxis.set_major_formatter("{x:g}")  # matplotlib's own writes powers as formulas
         panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         labels = [*axis]

@@ -10,7 +10,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from polyinv.ablation.summary import text
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run import CONFIG
 from polyinv.report.tables import markdown
@@ -102,7 +102,7 @@ def in_words(search: Search, table: pd.DataFrame) -> str:
         | {"epoch": f"{row['epoch']:.0f}", "CPU s": f"{row['cpu_seconds']:.0f}"}
         for row in complete.to_dict("records")
     ]
-    return f"# {search.name}\n\n{markdown(pd.DataFrame(lines))}"
+    return f"# {one_line(search.name)}\n\n{markdown(pd.DataFrame(lines))}"
 
 
 def _told(search: Search, table: pd.DataFrame) -> str:

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from polyinv import __version__
-from polyinv.ablation.axes import Option, Range, axes_of, files_of, options_of, range_of
+from polyinv.ablation.axes import Option, Range, axes_of, files_of, options_of, range_of, read_keys
 from polyinv.ablation.folder import decisive
 from polyinv.ablation.summary import text
 from polyinv.data.source import check_seed
 from polyinv.errors import InputError, unknown
-from polyinv.experiment.configuration import read_experiment, read_yaml, value_of
+from polyinv.experiment.configuration import read_experiment, value_of
 from polyinv.experiment.run import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.nested import dotted
@@ -151,12 +151,7 @@ def read_search(path: Path | str, trials: int | None = None) -> Search:
         InputError: There is none, or something in it cannot be: the line says what and where.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such search file")
-    given = read_yaml(path, ", ".join(KEYS))
-    for key in given:
-        if key not in KEYS:
-            raise InputError(f"{path}: {unknown('key of a search', key, KEYS)}")
+    given = read_keys(path, "search", KEYS)
     try:
         files = files_of(given.get("base"), path.parent, "base")
         base = read_experiment(files)

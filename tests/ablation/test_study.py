@@ -37,6 +37,14 @@ def write(tmp_path):
     return _write
 
 
+@pytest.mark.parametrize("label", ["a\nb", "\u202ea", "a\x1b[2J"])
+def test_labels_are_what_can_be_printed(label, write):
+    with pytest.raises(InputError, match="cannot be printed"):
+        read_study(write(axes={"form": {"plain": {}, label: {"features": "mmd"}}}))
+    with pytest.raises(InputError, match="cannot be printed"):
+        read_study(write(axes={f"form{label}": {"plain": {}, "other": {"features": "mmd"}}}))
+
+
 def test_cells_are_all_combinations_with_all_seeds(write):
     study = read_study(write(axes={"features": ["composite", "mmd"], "split.share": [1, "5e-1"]}))
     assert len(study.cells) == len({cell.name for cell in study.cells}) == 8

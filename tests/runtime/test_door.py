@@ -7,8 +7,8 @@ import pytest
 
 import polyinv.cli
 from polyinv.cli import main
-from polyinv.errors import InputError
-from polyinv.runtime.door import DEBUG, FAULT, LONGEST, REFUSED, refused, shortened
+from polyinv.errors import InputError, one_line
+from polyinv.runtime.door import DEBUG, END, FAULT, LONGEST, REFUSED, refused
 
 RAISED = {
     "input": (InputError("a.csv, row 2: no number"), REFUSED, "error: a.csv, row 2: no number"),
@@ -75,5 +75,5 @@ def test_closed_streams_are_no_fault():
 
 
 def test_a_line_that_fits_is_left_alone():
-    assert shortened("a  b\nc") == "a b c"
-    assert len(shortened("word " * 1000)) <= LONGEST
+    assert one_line("a  b\nc") == "a b c"
+    assert len(one_line("word " * 1000, LONGEST, END)) <= LONGEST

@@ -9,7 +9,7 @@ import pytest
 
 from polyinv.errors import InputError
 from polyinv.runtime import files
-from polyinv.runtime.files import LOCK, PASSING, cache_folder, discard_unfinished, empty, locked, written
+from polyinv.runtime.files import LOCK, PASSING, cache_folder, discard_unfinished, empty, folder_name, locked, written
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -43,6 +43,14 @@ def test_what_a_killed_process_left_is_discarded_and_nothing_else(tmp_path):
     (tmp_path / "scores.csv").write_text("whole")
     discard_unfinished(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "測" * 200, "../../a", "a\nb\0c", ".x.1-2.partial", "..", "/", "\u202eb"])
+def test_text_becomes_a_name_that_stays_in_its_folder(text, tmp_path):
+    name = f"{folder_name(text)}-12.png"
+    (tmp_path / name).touch()
+    assert [path.name for path in tmp_path.glob("[!.]*")] == [name]
+    assert name.isprintable()
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from polyinv.cli import main
 from polyinv.runtime.resources import CONFIGS
+from polyinv.runtime.yaml_files import EachKeyOnce
 
 FILES = Path(__file__).parents[2] / "examples" / "files"
 RECIPES = str(FILES / "recipes.csv")
@@ -52,6 +54,32 @@ def test_what_no_machine_could_do_is_refused_at_once(command, said, folder, caps
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert said in line
     assert not Path("run").exists()
+
+
+def test_many_keys_take_no_longer_than_they_are_many(monkeypatch):
+    keys = [(yaml.ScalarNode("", f"key{k}"), yaml.ScalarNode("", "1")) for k in range(50_000)]
+    node = yaml.MappingNode("", keys)
+    monkeypatch.setattr(yaml.SafeLoader, "compose_mapping_node", lambda loader, anchor: node)
+    started = time.process_time()
+    assert EachKeyOnce("").compose_mapping_node(None) is node
+    assert time.process_time() - started < 5  # to compare each with each takes a minute
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train --output run --config",
+        "ablate",
+        "search",
+        "design Mn=20000 --config",
+        "simulate --random 2 --out a.csv --system",
+    ],
+)
+def test_a_pipe_is_no_configuration(command, folder, capsys):
+    os.mkfifo("pipe.yaml")
+    assert main([*command.split(), "./pipe.yaml"]) == 2  # without waiting for who would write
+    assert "pipe.yaml" in capsys.readouterr().err
 
 
 @pytest.mark.linux
