@@ -325,17 +325,18 @@ def search(arguments: list[str]) -> None:
     at_once = _at_once(config, "trials")
     engine, array = Wanted(config.engine, config.scheduler), _array(config)
 
+    from polyinv.search.plan import kept_trials, plan
     from polyinv.search.search import search as run_search
-    from polyinv.search.spec import read_search
+    from polyinv.search.spec import check_inputs_of, read_search
 
     wanted = read_search(shipped_or(config.search, SEARCHES), config.trials)
+    check_inputs_of(wanted)
     output = Path(config.output or Path("runs", "searches", wanted.name))
     if config.dry_run:
-        from polyinv.search.plan import plan
-
         _say(plan(wanted, output, **at_once))
         return
     if array is not None:
+        kept_trials(wanted, output)  # refuses those of another search
         _send(array, ["search", *arguments], wanted.name, config.slurm)
         return
     run_search(wanted, output, **at_once, engine=engine, say=_say)

@@ -6,7 +6,7 @@ from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
 
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, quoted, unknown
 from polyinv.runtime.files import at_home
 from polyinv.runtime.nested import dotted
 
@@ -157,5 +157,5 @@ def _number(axis: str, key: str, given: Any) -> float:
         if isinstance(given, bool) or not isfinite(number := float(given)):  # YAML takes 1e5 for text
             raise ValueError
         return number
-    except (TypeError, ValueError):
-        raise InputError(f"the axis {axis} has {key} {given}; needs a number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"the axis {axis} has {key} {quoted(given)}; needs a number") from None
