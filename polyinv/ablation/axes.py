@@ -179,5 +179,5 @@ def _number(axis: str, key: str, given: Any) -> float:
         if isinstance(given, bool) or not isfinite(number := float(given)):  # YAML takes 1e5 for text
             raise ValueError
         return number
-    except (TypeError, ValueError):
-        raise InputError(f"the axis {axis} has {key} {given}; needs a number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"the axis {axis} has {key} {quoted(given)}; needs a number") from None

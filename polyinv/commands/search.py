@@ -28,17 +28,18 @@ def search(arguments: list[str]) -> None:
     at_once = jobs_at_once(config, "trials")
     engine, array = Wanted(config.engine, config.scheduler), array_of(config)
 
+    from polyinv.search.plan import kept_trials, plan
     from polyinv.search.search import search as run_search
-    from polyinv.search.spec import read_search
+    from polyinv.search.spec import check_inputs_of, read_search
 
     wanted = read_search(shipped_or(config.search, SEARCHES), config.trials)
+    check_inputs_of(wanted)
     output = Path(config.output or Path("runs", "searches", wanted.name))
     if config.dry_run:
-        from polyinv.search.plan import plan
-
         say(plan(wanted, output, **at_once))
         return
     if array is not None:
+        kept_trials(wanted, output)  # refuses those of another search
         send(array, ["search", *arguments], wanted.name, config.slurm)
         return
     run_search(wanted, output, **at_once, engine=engine, say=say)

@@ -4,6 +4,7 @@ So a job computes what it computes locally, one that crashes is told and leaves 
 Dask worker or host is lost is run again by another. A job nobody waits for any more is ended.
 """
 
+import asyncio
 import itertools
 import os
 import queue
@@ -24,9 +25,11 @@ import distributed
 
 from polyinv.errors import InputError, one_line
 from polyinv.runtime.devices import devices, environment
-from polyinv.runtime.plugins import IMPORTED
-from polyinv.runtime.surroundings import Surroundings
+from polyinv.runtime.plugins import of_files
+from polyinv.runtime.surroundings import MARK, Surroundings
 from polyinv.runtime.workers import Job, Outcome, Worker
+
+log = getLogger(__name__)
 
 SECONDS_TO_CONNECT = 20.0
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -64,9 +67,12 @@ def connected(count: int, scheduler: str | None, shared: Sequence[Path]) -> Iter
 @contextmanager
 def _client(address: Any) -> Iterator[distributed.Client]:
     try:
+        if isinstance(address, str):
+            asyncio.run(_shake_hands(address))
         client = distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # Dask takes what another server says for lengths and numbers of its own
+        reason = _line(error) if isinstance(error, OSError | ValueError | TypeError) else ""
+        reason = reason or "what is there is no Dask scheduler, or does not say anything"
         raise InputError(
             f"--scheduler {address}: no scheduler answers ({reason}); needs an address such as tcp://head:8786"
         ) from None
@@ -75,6 +81,13 @@ def _client(address: Any) -> Iterator[distributed.Client]:
     finally:
         with suppress(TimeoutError, OSError):
             client.close(timeout=5)
+
+
+async def _shake_hands(address: str) -> None:
+    """Connect and part again: `distributed.Client` waits for ever for a server of something else."""
+    security = distributed.Security().get_connection_args("client")
+    comm = await asyncio.wait_for(distributed.comm.connect(address, SECONDS_TO_CONNECT, **security), SECONDS_TO_CONNECT)
+    await comm.close()
 
 
 def _said(client: distributed.Client, where: str) -> str:
@@ -92,11 +105,13 @@ def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -
         raise InputError(
             f"{scheduler} has no worker; start some by: dask worker {scheduler} --nthreads PROCESSES"
         ) from None
-    marks = [_marked(path) for path in shared if path.is_dir()]
+    marks = [_marked(path) for path in shared[:1] if path.is_dir()]
     surroundings = Surroundings.here([*shared, *marks])
     try:
         found = client.run(_fault_of, surroundings, on_error="return")
-        found["scheduler"] = client.run_on_scheduler(_fault_of, replace(surroundings, shared=(), folder="/"))
+        found["scheduler"] = client.run_on_scheduler(
+            _fault_of, replace(surroundings, shared=(), output=None, folder="/")
+        )
     except Exception as error:  # whatever a scheduler without polyinv raises
         found = {"scheduler": error}
     finally:
@@ -112,7 +127,7 @@ def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -
 
 def _marked(folder: Path) -> Path:
     """Make a file in a folder by which others tell whether theirs is the same."""
-    mark = folder / f".look.{uuid4().hex}.partial"
+    mark = folder / f"{MARK}{uuid4().hex}.partial"
     mark.touch()
     return mark
 
@@ -145,13 +160,16 @@ def work(
     surroundings = Surroundings.here(shared)
     running: dict[Any, tuple[str, distributed.Future]] = {}
     done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
-    places, looked = 0, -SECONDS_BETWEEN_LOOKS
+    places, looked = 1, -SECONDS_BETWEEN_LOOKS
 
     def start_all() -> None:
         nonlocal places, looked
         if time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # to ask costs as much as a job
-            places, looked = sum(client.nthreads().values()), time.monotonic()
-        while len(running) < places and (job := next_job()):
+            found = sum(client.nthreads().values())
+            if places and not found:
+                log.warning("no worker is left; waiting for one")
+            places, looked = found, time.monotonic()
+        while len(running) < max(1, places) and (job := next_job()):
             name, arguments = job
             future = client.submit(_run, task, arguments, surroundings, key=f"polyinv-{name}-{uuid4().hex}", pure=False)
             running[future.key] = name, future
@@ -200,7 +218,8 @@ def _outcome(future: distributed.Future) -> Outcome:
         raise error
     if isinstance(error, distributed.KilledWorker):
         return Outcome("", error=f"{error.allowed_failures + 1} workers that ran it were killed or lost")
-    return Outcome("", error=_line(f"{type(error).__name__}: {error}"))
+    # What a job raises is part of its outcome. Such a worker would soon have failed all the jobs there are.
+    raise InputError(f"a worker that has come cannot run polyinv: {_line(f'{type(error).__name__}: {error}')}")
 
 
 def _line(error: object) -> str:
@@ -229,7 +248,7 @@ class _Pool:
             fault = surroundings.fault()
             if fault is not None:
                 raise InputError(f"the worker {distributed.get_worker().address} {fault}")
-            with environment({IMPORTED: surroundings.imported}), _allowed_children():
+            with environment(of_files(surroundings.imported)), _allowed_children():
                 device = self._free.pop() if self._free else next(self._devices)
                 return Worker(partial(_in_folder, surroundings.folder, task), device)
 

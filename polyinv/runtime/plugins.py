@@ -4,6 +4,7 @@ They are named on the command line and nowhere else: no configuration and no sav
 """
 
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -54,12 +55,22 @@ def import_files(files: Sequence[Path | str]) -> None:
             raise InputError(f"--import {file}: no such Python file")
         _import(path)
     if paths:
-        os.environ[IMPORTED] = os.pathsep.join(map(str, paths))
+        os.environ |= of_files([str(path) for path in paths])
+
+
+def of_files(paths: Sequence[str]) -> dict[str, str]:
+    """Variable of the environment by which processes import these files; any sign may be part of a name."""
+    return {IMPORTED: json.dumps(paths)}
+
+
+def imported_files() -> list[str]:
+    """Paths of the files that this process, or the one that started it, has imported."""
+    return json.loads(os.environ.get(IMPORTED, "[]"))
 
 
 def import_again() -> None:
     """Run the files that the process that started this one has imported."""
-    for path in filter(None, os.environ.get(IMPORTED, "").split(os.pathsep)):
+    for path in imported_files():
         _import(Path(path))
 
 

@@ -5,7 +5,6 @@ into the queue, where it goes on with what is left. The signal is SIGUSR1: SIGTE
 that was cancelled must not come back.
 """
 
-import os
 import re
 import shlex
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from polyinv.errors import InputError, quoted
 from polyinv.runtime.files import folder_name
-from polyinv.runtime.plugins import IMPORTED
+from polyinv.runtime.plugins import imported_files
 
 PRINT, SUBMIT = "print", "submit"
 GRACE = 30
@@ -26,7 +25,9 @@ RESTARTS = 100
 """How often a task is put back into the queue at most: one whose time limit allows no progress would come for ever."""
 MOST_TASKS = 1000
 """In an array; SLURM's own limit is 1001 unless it was raised."""
-_TIME = re.compile(r"(\d+-)?\d+(:\d{1,2}){0,2}")
+LEAST_TIME = 180
+"""Seconds of a time limit: with less a task is asked to end before it has got anywhere."""
+_TIME = re.compile(r"(\d+-)?\d+(:\d{1,2}){0,2}", re.ASCII)
 SCRIPT = """\
 #!/bin/bash
 #SBATCH --job-name={name}
@@ -37,11 +38,11 @@ SCRIPT = """\
 #SBATCH --signal=B:USR1@{grace}
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --chdir={folder}
 # Partition, account, memory, GPUs: further lines here, or the variables SBATCH_PARTITION, SBATCH_ACCOUNT, ... of sbatch
 
 trap 'kill -TERM "$call" 2> /dev/null' TERM
 trap 'limit=near; kill -TERM "$call" 2> /dev/null' USR1
+cd {folder} || exit
 {command} &
 call=$!
 wait "$call"; code=$?
@@ -75,6 +76,8 @@ class Array:
             raise InputError(f"--tasks is {self.tasks}; needs 1 to {MOST_TASKS}")
         if not _TIME.fullmatch(self.time):
             raise InputError(f"--time is {self.time!r}; needs minutes, HH:MM:SS or D-HH:MM:SS")
+        if 0 < _seconds(self.time) < LEAST_TIME:
+            raise InputError(f"--time is {self.time!r}; needs {LEAST_TIME // 60} minutes or more, or 0 for no limit")
 
     def script(self, command: Sequence[str], name: str) -> str:
         """Write the script.
@@ -103,6 +106,19 @@ def _here() -> str:
     return here
 
 
+def _seconds(time: str) -> int:
+    """Seconds of a time limit as SLURM takes it.
+
+    Example:
+        >>> [_seconds(time) for time in ("3", "2:30", "0:02:30", "1-0", "1-00:01")]
+        [180, 150, 150, 86400, 86460]
+    """
+    days, _, rest = time.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    units = (3600, 60, 1) if days or len(parts) == 3 else (60, 1)
+    return 86400 * int(days or 0) + sum(part * unit for part, unit in zip(parts, units, strict=False))
+
+
 def called_again(arguments: Sequence[str]) -> list[str]:
     """Command that calls polyinv as this process was called, by this Python, without the options of the array.
 
@@ -117,7 +133,7 @@ def called_again(arguments: Sequence[str]) -> list[str]:
             kept.append(option)
         elif "=" not in option and left and (option != "--slurm" or left[0] in (PRINT, SUBMIT)):
             left.pop(0)
-    plugins = [f"--import={file}" for file in os.environ.get(IMPORTED, "").split(os.pathsep) if file]
+    plugins = [f"--import={file}" for file in imported_files()]
     return [sys.executable, "-m", "polyinv.cli", *kept, *plugins]
 
 

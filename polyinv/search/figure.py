@@ -59,7 +59,7 @@ def _slice(panel: Axes, name: str, axis: Any, complete: pd.DataFrame) -> None:
         panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         labels = [*axis]
-        places = complete[name].map({label: at for at, label in enumerate(labels)})
+        places = [labels.index(value) for value in complete[name]]
         panel.plot(places, complete["value"], "o", color=BLUE, markersize=4)
         panel.set_xticks(range(len(labels)), [text(label) for label in labels], fontsize=8, rotation=20)
         panel.set_xlim(-0.5, len(labels) - 0.5)

@@ -5,6 +5,7 @@ one. Who runs it is said by a claim (`polyinv.ablation.claims`): a trial that is
 nobody, was left behind, and is taken over.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from polyinv.errors import InputError
@@ -45,18 +46,20 @@ class Journal:
     Args:
         search: What is searched.
         folder: Where the journal lies, or is made.
+        is_kept: Whether nothing is written: what is, stays in memory.
 
     Raises:
         InputError: It is one of another search, or damaged.
     """
 
-    def __init__(self, search: Search, folder: Path) -> None:
+    def __init__(self, search: Search, folder: Path, *, is_kept: bool = False) -> None:
         self._search, self._path = search, folder / JOURNAL
         self.space = {name: _distribution(axis) for name, axis in search.axes.items()}
-        if self._path.exists():
+        if self._path.exists() and not is_kept:
             _mend(self._path)
         with _told_if_damaged(self._path):
-            self._study = optuna.create_study(storage=_storage(self._path), study_name=STUDY, load_if_exists=True)
+            storage = JournalStorage(_Kept(self._path)) if is_kept else _storage(self._path)
+            self._study = optuna.create_study(storage=storage, study_name=STUDY, load_if_exists=True)
             attributes = self._study.user_attrs
         if SHA256 not in attributes and not self._study.trials:
             self._study.set_user_attr(SHA256, search.sha256)
@@ -71,7 +74,10 @@ class Journal:
     def trials(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
         with _told_if_damaged(self._path):
-            return self._study.get_trials(deepcopy=False)
+            trials = self._study.get_trials(deepcopy=False)
+            for trial in trials:
+                _ = trial.value  # raises where there are several
+        return trials
 
     @property
     def running(self) -> list[FrozenTrial]:
@@ -173,6 +179,20 @@ def _lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+class _Kept(BaseJournalBackend):
+    """Journal as it is now, which nothing is appended to."""
+
+    def __init__(self, path: Path) -> None:
+        content = path.read_bytes()
+        self._logs = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        yield from self._logs[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self._logs += logs
+
+
 @lru_cache(maxsize=1)
 def _storage(path: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(path), _Lock(path)))  # type: ignore[arg-type]
@@ -192,7 +212,7 @@ def _mend(path: Path) -> None:
 def _told_if_damaged(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, AssertionError, TypeError) as error:
+    except (ValueError, KeyError, AssertionError, TypeError, RuntimeError) as error:
         raise InputError(
             f"{path} is damaged, or no journal of a search ({' '.join(str(error).split())[:100]}); "
             "choose another --output"

@@ -1,6 +1,7 @@
 """Plan of a search: what is tried, how much is done, and about how long the rest takes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +12,9 @@ from polyinv.report.tables import markdown
 from polyinv.runtime.extras import needed
 from polyinv.search.search import check_folder
 from polyinv.search.spec import Search, Span
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 
 def plan(search: Search, output: Path, workers: int | None = None, per_device: int = 1) -> str:
@@ -27,11 +31,7 @@ def plan(search: Search, output: Path, workers: int | None = None, per_device: i
     Raises:
         InputError: The folder holds something else, or its journal is one of another search.
     """
-    needed("optuna", "search", "polyinv search")
-    from polyinv.search.journal import JOURNAL, Journal
-
-    check_folder(output)
-    trials = Journal(search, output).trials if (output / JOURNAL).is_file() else []
+    trials = kept_trials(search, output)
     base = search.base_values or {}
     lines = [
         {"axis": name, "from": _said(axis), "base": text(base[name]) if name in base else ""}
@@ -47,6 +47,19 @@ def plan(search: Search, output: Path, workers: int | None = None, per_device: i
         f"{markdown(pd.DataFrame(lines))}\n\n{search.trials} trials by {search.sampler}, pruner {search.pruner}; "
         f"{first}\n{left} of them not done, in {at}{time}"
     )
+
+
+def kept_trials(search: Search, output: Path) -> "list[FrozenTrial]":
+    """Read the trials that a folder holds so far, and write nothing.
+
+    Raises:
+        InputError: The folder holds something else, or its journal is one of another search.
+    """
+    needed("optuna", "search", "polyinv search")
+    from polyinv.search.journal import JOURNAL, Journal
+
+    check_folder(output)
+    return Journal(search, output, is_kept=True).trials if (output / JOURNAL).is_file() else []
 
 
 def _said(axis: object) -> str:

@@ -39,7 +39,7 @@ def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 def table_of(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
     """Make a table of trials: trial, state, value (validation loss), the axes, epoch, cpu_seconds, error."""
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "trial": trial.number,
@@ -51,6 +51,10 @@ def table_of(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
             for trial in trials
         ]
     )
+    without = {name for trial in trials for name, value in trial.params.items() if value is None}
+    # pandas makes NaN of None among numbers, which is no value of the axis any more.
+    values = {name: pd.Series([trial.params[name] for trial in trials], dtype=object) for name in without}
+    return table.assign(**values)
 
 
 def write_result(

@@ -30,7 +30,7 @@ from polyinv.ablation.summary import text
 from polyinv.data.source import check_seed
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, value_of
-from polyinv.experiment.run import Experiment
+from polyinv.experiment.run import Experiment, check_inputs
 from polyinv.models import MODELS
 from polyinv.runtime.nested import dotted
 
@@ -62,6 +62,11 @@ class Span:
     range: Range
     is_whole: bool
     in_list: bool
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value, which need not be a number, is one of these."""
+        is_number = type(value) is int or (type(value) is float and not self.is_whole)
+        return is_number and self.range.low <= value <= self.range.high
 
 
 Axis = Span | Mapping[Any, Option]
@@ -124,15 +129,18 @@ class Search:
             return [label for label in axis if decisive(self.experiment({name: label})) == unchanged][:1]
         value = value_of(self.base, axis.key)
         values = set(value) if axis.in_list else {value}
-        return [each for each in values if len(values) == 1 and axis.range.low <= each <= axis.range.high]
+        return [each for each in values if len(values) == 1 and axis.holds(each)]
 
     @property
     def sha256(self) -> str:
         """Fingerprint of all that decides what trials are and how they are compared; not of their number."""
         digest = hashlib.sha256(f"{__version__} {self.sampler} {self.pruner} {self.seed}".encode())
         digest.update(repr(decisive(self.base)).encode())
+        digest.update(self.base.data.of.fingerprint.encode())
         for name, axis in self.axes.items():
-            options = axis if isinstance(axis, Span) else [(key, sorted(each.values)) for key, each in axis.items()]
+            options = (
+                axis if isinstance(axis, Span) else [(key, decisive(self.experiment({name: key}))) for key in axis]
+            )
             digest.update(f"{name} {options!r}".encode())
         path = self.base.data.path
         if path is not None and Path(path).is_file():
@@ -208,12 +216,34 @@ def _axis(name: str, given: Any, folder: Path, base: Experiment) -> Axis:
     return labelled
 
 
+def check_inputs_of(search: Search) -> None:
+    """Refuse tables and models to start from that cannot be read, before a trial is run.
+
+    Raises:
+        InputError: The first of them.
+    """
+    options = [{name: label} for name, axis in search.axes.items() if not isinstance(axis, Span) for label in axis]
+    experiments = [search.base, *map(search.experiment, options)]
+    for experiment in {(each.features, each.split.name): each for each in experiments}.values():
+        check_inputs(experiment)
+
+
+def _compares(key: str) -> bool:
+    """Whether trials that differ in a key cannot be compared."""
+    return (key in COMPARED_BY or key.partition(".")[0] in COMPARED_BY) and key not in ALLOWED
+
+
 def _check_compared(axis: str, key: str) -> None:
-    section = key.partition(".")[0]
-    if (key in COMPARED_BY or section in COMPARED_BY) and key not in ALLOWED:
+    if _compares(key):
         raise InputError(
             f"the axis {axis} changes {key}, by which trials are compared (rows or loss); needs another key"
         )
+
+
+def _differing(one: Experiment, other: Experiment) -> set[str]:
+    """Keys in which two experiments differ; of the data, also the file."""
+    lines = {*decisive(one)} ^ {*decisive(other)}
+    return {line.partition(": ")[0] for line in lines} | ({"data.path"} if one.data.path != other.data.path else set())
 
 
 def _is_simple(value: Any) -> bool:
@@ -233,6 +263,8 @@ def _try_each(search: Search) -> None:
         for end in ends:
             whole = isinstance(axis, Span) and axis.is_whole
             try:
-                search.experiment({name: int(end) if whole else end})
+                tried = search.experiment({name: int(end) if whole else end})
+                for key in _differing(search.base, tried):
+                    _check_compared(name, key)
             except InputError as error:
                 raise InputError(f"{name} {text(end)}: {error}") from None

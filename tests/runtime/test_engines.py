@@ -2,17 +2,24 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from polyinv.errors import InputError
+from polyinv.runtime import surroundings
 from polyinv.runtime.engines import ENGINES, Places, Wanted
+from polyinv.runtime.workers import Outcome
 
 with_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="asks for the extra `cluster`")
 pytestmark = pytest.mark.linux
@@ -72,7 +79,7 @@ def scheduler():
     import distributed
 
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -90,10 +97,129 @@ def test_a_worker_with_other_versions_or_files_is_refused_in_one_line(scheduler,
         patch.setattr(on_dask.Surroundings, "fault", lambda self: "has torch 1.0, and here it is 2.13.0")
         with pytest.raises(InputError, match=r"^the worker tcp://\S+ has torch 1.0, and here it is 2.13.0$"):
             wanted.start(Places(1), [tmp_path]).__enter__()
-    surroundings = on_dask.Surroundings.here([tmp_path / "gone"])
-    assert surroundings.fault() == f"does not see {tmp_path / 'gone'}; needs a file system that is shared"
-    other = on_dask.Surroundings(os.getcwd(), (), (("torch", "1.0"),), "")
+    gone = surroundings.Surroundings.here([tmp_path / "gone"])
+    assert gone.fault() == f"does not see {tmp_path / 'gone'}; needs a file system that is shared"
+    other = replace(gone, versions=(("torch", "1.0"),))
     assert "and here it is 1.0" in other.fault()
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A file of the package, which has no other."""
+    (tmp_path / "package" / "inside").mkdir(parents=True)
+    monkeypatch.setattr(surroundings, "PACKAGE", tmp_path / "package")
+    file = tmp_path / "package" / "inside" / "a.py"
+    file.write_text("a = 1")
+    return file
+
+
+def test_other_code_of_the_same_version_is_found(code):
+    here = surroundings.Surroundings.here([])
+    for folder in ("shipped", "__pycache__"):  # which are in some installations only
+        (code.parents[1] / folder).mkdir()
+        (code.parents[1] / folder / "b.py").touch()
+    assert here.fault() is None
+    code.write_text("a = 2")
+    assert here.fault() == f"has other code of polyinv {version('polyinv')}, in {code.parents[1]}; needs the same " + (
+        "installation"
+    )
+
+
+def test_another_file_under_the_same_path_is_found_and_a_folder_that_cannot_be_written(code, tmp_path, monkeypatch):
+    out, table, mark = tmp_path / "out", tmp_path / "table.csv", tmp_path / "out" / f"{surroundings.MARK}7.partial"
+    out.mkdir()
+    table.write_text("1")
+    mark.touch()
+    here = surroundings.Surroundings.here([out, table, mark])
+    assert here.fault() is None
+    table.write_text("2")
+    assert here.fault() == f"sees another {table}; needs a file system that is shared"
+    table.write_text("1")
+    mark.unlink()
+    assert here.fault() == f"sees another {out}; needs a file system that is shared"
+    mark.touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    assert here.fault() == f"cannot write in {out}; needs the right to"
+    assert surroundings.Surroundings.here([table]).fault() is None  # which is only read
+
+
+@with_dask
+def test_models_that_are_started_from_are_only_read(scheduler, tmp_path):
+    """They may lie where nobody may write."""
+    from polyinv.runtime import on_dask
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "model").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(on_dask, "_marked", partial(_marked_but, tmp_path / "model", on_dask._marked))
+        with Wanted("dask", scheduler).start(Places(1), [tmp_path / "out", tmp_path / "model"]):
+            pass
+
+
+def _marked_but(read_only, marked, folder):
+    if folder == read_only:
+        raise PermissionError(folder)
+    return marked(folder)
+
+
+@with_dask
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2p1\r\n", bytes(64)], ids=["silent", "ssh", "zeros"])
+def test_a_server_of_something_else_is_one_line(greeting, monkeypatch):
+    """One that says nothing at all, too, as a server of HTTP that waits for a line."""
+    from polyinv.runtime import on_dask
+
+    monkeypatch.setattr(on_dask, "SECONDS_TO_CONNECT", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=_greet, args=(server, greeting), daemon=True)
+        answering.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=r"^--scheduler \S+ no scheduler answers \(.+\); needs an address such"):
+            Wanted("dask", address).start(Places(1)).__enter__()
+        answering.join(10)
+
+
+def _greet(server, greeting):
+    peer, _ = server.accept()
+    with peer:
+        peer.sendall(greeting)
+        while peer.recv(1000):
+            pass
+
+
+@with_dask
+def test_a_worker_that_cannot_run_anything_does_not_fail_all_the_jobs(scheduler, tmp_path, monkeypatch):
+    """One that comes late is not asked at the start; what it raises is no outcome of a job."""
+    from polyinv.runtime import on_dask
+
+    def raises(*given):
+        raise ModuleNotFoundError("No module named 'polyinv'")
+
+    jobs = {name: (name,) for name in "abc"}
+    with Wanted("dask", scheduler).start(Places(1), [tmp_path]) as engine:
+        monkeypatch.setattr(on_dask, "_run", raises)
+        with pytest.raises(InputError, match="a worker that has come cannot run polyinv: ModuleNotFoundError: No mod"):
+            next(engine.work(job, jobs))
+
+
+@with_dask
+def test_jobs_wait_for_a_worker_and_say_so(tmp_path, monkeypatch, caplog):
+    import distributed
+
+    from polyinv.runtime import on_dask
+
+    monkeypatch.setattr(on_dask, "_run", lambda task, arguments, surroundings: Outcome("", task(*arguments)))
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        later = threading.Timer(0.5, cluster.scale, [1])
+        later.start()
+        outcomes = on_dask.work(client, [tmp_path], job, {name: (name,) for name in "ab"})
+        assert sorted(outcome.name for outcome in outcomes) == ["a", "b"]
+        later.join()
+    assert "no worker is left; waiting for one" in caplog.text
 
 
 @with_dask

@@ -68,12 +68,31 @@ def test_the_call_is_asked_to_end_and_only_the_time_limit_brings_it_back(sent, t
 
 
 @pytest.mark.parametrize(
+    "name", ["it's", "$(touch hit)", "`touch hit`", "a;touch hit", "a\ntouch hit\nb", '"x', "%A", "-x", "ünï 日本"]
+)
+def test_no_name_of_a_study_or_folder_is_run_as_a_command(name, tmp_path, monkeypatch):
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    call = "import os, sys; open('kept', 'w', encoding='utf-8').write(sys.argv[1])"
+    script = Array().script([sys.executable, "-c", call, name], name)
+    monkeypatch.chdir(tmp_path)
+    assert subprocess.run(["bash", "-c", script]).returncode == 0
+    assert (folder / "kept").read_text(encoding="utf-8") == name
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert [*tmp_path.iterdir()] == [folder]
+    assert [line[:1] for line in script.partition("\n\n")[0].splitlines()] == ["#"] * 10  # all of it comments
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--slurm", "now"], "--slurm is 'now'; needs nothing behind it, or submit"),
         (["--slurm", "--tasks", "0"], f"--tasks is 0; needs 1 to {MOST_TASKS}"),
         (["--slurm", "--tasks", "100000"], f"--tasks is 100000; needs 1 to {MOST_TASKS}"),
         (["--slurm", "--time", "soon"], "--time is 'soon'; needs minutes, HH:MM:SS or D-HH:MM:SS"),
+        (["--slurm", "--time", "１"], "--time is '１'; needs minutes"),
+        (["--slurm", "--time", "0:02:59"], "--time is '0:02:59'; needs 3 minutes or more, or 0 for no limit"),
         (["--slurm", "--engine", "dask"], "--slurm and --engine both say what runs the jobs"),
     ],
 )

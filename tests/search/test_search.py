@@ -145,7 +145,31 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(plain, tmp_path, here, 
     assert table_of(tmp_path / "out")["state"].tolist() == ["failed"]
 
 
-@pytest.mark.parametrize("damage", ["other", "middle", "nonsense", "foreign", "folder"])
+def test_none_is_a_value_of_an_axis_to_the_end(small, tmp_path, here):
+    """Among numbers pandas makes NaN of it, which is none of the labels."""
+    path = write_search(tmp_path, small, axes={"model.training.clip": [None, 1e-9]}, trials=3)
+    lines = []
+    table = run_search(read_search(path), tmp_path / "out", workers=1, say=lines.append)
+    best = table.loc[table["value"].idxmin()]
+    assert best["model.training.clip"] is None
+    assert "| none " in "\n".join(lines)
+    assert (tmp_path / "out" / "best.yaml").is_file()
+
+
+@pytest.mark.parametrize("rest", [b"", b'{"op_code":8,"wor', None])
+def test_a_dry_run_writes_nothing(plain, tmp_path, capsys, rest):
+    """Nor into the journal, whose last line somebody may be about to write, or which is begun."""
+    path, out, _ = plain
+    shutil.copytree(out, tmp_path / "out")
+    journal = tmp_path / "out" / JOURNAL
+    journal.write_bytes(b"" if rest is None else journal.read_bytes() + rest)
+    before = {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()}
+    assert main(["search", str(path), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
+    assert f"{8 if rest is None else 0} of them not done" in capsys.readouterr().out
+    assert {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("damage", ["other", "middle", "nonsense", "foreign", "values", "deep", "folder"])
 def test_a_journal_that_is_damaged_or_of_another_search_is_one_line(plain, tmp_path, capsys, damage, here):
     path, out, _ = plain
     shutil.copytree(out, tmp_path / "out")
@@ -160,14 +184,23 @@ def test_a_journal_that_is_damaged_or_of_another_search_is_one_line(plain, tmp_p
         journal.write_bytes(content[:1000] + b"#" * 100 + content[1100:])
     elif damage == "nonsense":
         journal.write_bytes(b"[1]\n" + content)
+    elif damage == "values":
+        journal.write_bytes(content.replace(b'"values":[', b'"values":[0.5,'))
+    elif damage == "deep":
+        journal.write_bytes(content + b"[" * 100_000 + b"\n")
     elif damage == "foreign":
         journal.unlink()
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
         optuna.create_study(storage=storage, study_name="polyinv").add_trial(optuna.trial.create_trial(value=1.0))
     else:
         journal.unlink()
-    assert main(command) == 2
-    err = capsys.readouterr().err
+    for option in ("--workers=1", "--dry-run", "--slurm"):
+        assert main([*command, option]) == 2
+        err = capsys.readouterr().err
+        _check_refusal(err, damage)
+
+
+def _check_refusal(err, damage):
     said = {"other": "is the journal of another search", "foreign": "is the journal of another search"}
     assert said.get(damage, "holds no search" if damage == "folder" else "is damaged") in err
     assert err.count("\n") == 1

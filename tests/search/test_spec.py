@@ -45,8 +45,16 @@ def test_the_fingerprint_is_of_what_decides(tmp_path, small):
     def sha256(**changes):
         return read_search(write_search(tmp_path, small, **changes)).sha256
 
+    def labelled(changes):
+        return sha256(axes={"form": {"plain": {}, "other": changes}})
+
     same = sha256()
     assert sha256(trials=99) == same
+    labels = [labelled({"model.transform": "moments"}), labelled({"model.transform": "root_log"})]
+    for hidden in (9, 10):  # under the same label in the same file
+        (tmp_path / "other.yaml").write_text(f"model: {{hidden: [{hidden}]}}\n", encoding="utf-8")
+        labels.append(labelled({"config": "other.yaml"}))
+    assert len({*labels}) == 4
     assert len({same, sha256(seed=2), sha256(sampler="random"), sha256(axes={"model.hidden": [[8], [9]]})}) == 4
 
 
@@ -68,6 +76,7 @@ def test_the_fingerprint_is_of_what_decides(tmp_path, small):
         ({"axes": {"model.training.loss": ["mse", "huber"]}}, "by which trials are compared"),
         ({"axes": {"loss": {"a": {"model": {"training": {"loss": "huber"}}}}}}, "by which trials are compared"),
         ({"axes": {"data.path": ["a", "b"]}}, "by which trials are compared"),
+        ({"axes": {LR: {"from": 1, "to": 10**400}}}, "needs a number"),
         ({"trials": 0}, f"trials are 0; needs a whole number, 1 to {MOST_TRIALS}"),
         ({"trials": 10**9}, "trials are 1000000000"),
         ({"trials": "many"}, "trials are many"),
@@ -85,6 +94,40 @@ def test_what_cannot_be_searched_is_one_line(tmp_path, small, capsys, changes, s
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ("split: {seed: 7}", "split.seed"),
+        ("model: {training: {loss: huber}}", "model.training.loss"),
+        ("data: {path: other.npz}", "data.path"),
+    ],
+)
+def test_the_config_of_a_label_cannot_change_what_trials_are_compared_by(tmp_path, small, content, key):
+    path = write_search(tmp_path, small, axes={"form": {"plain": {}, "other": {"config": "other.yaml"}}})
+    (tmp_path / "other.yaml").write_text(f"{content}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"form other: the axis form changes {key}, by which trials are compared"):
+        read_search(path)
+
+
+@pytest.mark.parametrize("axis", [{"from": 0.1, "to": 2.0}, {"from": 1, "to": 2}])
+def test_a_base_without_a_number_lies_outside_of_a_range(tmp_path, small, axis):
+    search = read_search(write_search(tmp_path, small, axes={"model.training.clip": axis}))
+    assert search.base_values is None
+    assert not search.axes["model.training.clip"].holds(True)
+    assert search.axes["model.training.clip"].holds(1.5) == (not search.axes["model.training.clip"].is_whole)
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",), ("--slurm",)])
+def test_a_table_that_cannot_be_read_is_one_line_and_no_failed_trials(tmp_path, small, capsys, option):
+    path = write_search(tmp_path, small)
+    (tmp_path / "table.npz").unlink()
+    assert main(["search", str(path), "--output", str(tmp_path / "out"), *option]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == f"polyinv: error: {tmp_path / 'table.npz'}: no such file\n"
+    assert not captured.out
     assert not (tmp_path / "out").exists()
 
 
