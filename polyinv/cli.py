@@ -8,7 +8,6 @@ import io
 import logging
 import os
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -41,16 +40,15 @@ from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
 from polyinv.runtime.engines import ENGINES, LOCAL, Places, Wanted
-from polyinv.runtime.files import at_home
+from polyinv.runtime.files import at_home, claims, passing_folder
 from polyinv.runtime.flags import bare
-from polyinv.runtime.interrupts import interruptible
+from polyinv.runtime.interrupts import INTERRUPTED, SAID, end_as_it_is, interruptible
 from polyinv.runtime.plugins import import_files, taken_out
 from polyinv.runtime.progress import Advance, counted
 from polyinv.runtime.resources import SEARCHES, STUDIES, shipped_or
 from polyinv.runtime.slurm import PRINT, SUBMIT, Array, called_again, submit
 from polyinv.runtime.threads import available_cores
 
-INTERRUPTED = 130
 MOST_STREAMED = 1_000_000_000
 """Bytes of standard input."""
 LISTED = 50
@@ -78,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        with _speaking(), interruptible():
+        with _speaking(), interruptible(), claims():
             import_files(imported)
             with naming(config_files(rest)):
                 COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
@@ -87,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("polyinv: interrupted", file=sys.stderr)
+        if sys.stderr:
+            print(SAID, file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return refused(error, debug)
@@ -520,13 +519,15 @@ def _files_or_standard_input(files: list[str]) -> Iterator[list[Path]]:
     if not any(file == "-" or Path(file).is_fifo() for file in files):
         yield [Path(file) for file in files]
         return
-    with tempfile.TemporaryDirectory() as folder:
+    if "-" in files and sys.stdin is None:
+        raise InputError("standard input is closed; needs a file")
+    with passing_folder() as folder:
         paths, called = [], {}
         for at, file in enumerate(files):
             if file != "-" and not Path(file).is_fifo():
                 paths.append(Path(file))
                 continue
-            paths.append(Path(folder, "input.csv" if file == "-" else f"{at}.csv"))
+            paths.append(folder / ("input.csv" if file == "-" else f"{at}.csv"))
             called[str(paths[-1])] = "standard input" if file == "-" else file
             with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
                 _copy(stream, paths[-1], called[str(paths[-1])])
@@ -858,6 +859,7 @@ def _speaking() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
+            warnings.simplefilter("ignore", ResourceWarning)  # of a file that an interrupt has left to Python to close
             warnings.showwarning = lambda message, *where: log.warning("%s", message)
             yield
     finally:
@@ -876,6 +878,7 @@ def entry() -> NoReturn:
             # Windows' own encoding lacks half of what is printed: a pipe or file gets UTF-8, a terminal what it shows.
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     code = main()
+    end_as_it_is()
     if code == INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # a compiled simulation under way in a thread would be waited for
     uncollected_at_exit()

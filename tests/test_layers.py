@@ -33,6 +33,7 @@ LAYERS = (
     "ablation",
     "search",
     "cli",
+    "start",
 )
 PACKAGE = Path(polyinv.__file__).parent
 FRONT_DOOR = "polyinv"
