@@ -31,11 +31,10 @@ from polyinv.errors import naming, unknown
 from polyinv.experiment.configuration import config_files
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import REFUSED, refused, without_debug
+from polyinv.runtime.files import claims
 from polyinv.runtime.flags import bare
-from polyinv.runtime.interrupts import interruptible
+from polyinv.runtime.interrupts import INTERRUPTED, SAID, end_as_it_is, interruptible
 from polyinv.runtime.plugins import import_files, taken_out
-
-INTERRUPTED = 130
 
 log = logging.getLogger("polyinv")
 
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, *rest = arguments
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        with _speaking(), interruptible():
+        with _speaking(), interruptible(), claims():
             import_files(imported)
             with naming(config_files(rest)):
                 COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
@@ -67,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("polyinv: interrupted", file=sys.stderr)
+        if sys.stderr:
+            print(SAID, file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return refused(error, debug)
@@ -123,6 +123,7 @@ def _speaking() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
+            warnings.simplefilter("ignore", ResourceWarning)  # of a file that an interrupt has left to Python to close
             warnings.showwarning = lambda message, *where: log.warning("%s", message)
             yield
     finally:
@@ -137,6 +138,7 @@ def entry() -> NoReturn:
             # Windows' own encoding lacks half of what is printed: a pipe or file gets UTF-8, a terminal what it shows.
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     code = main()
+    end_as_it_is()
     if code == INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # a compiled simulation under way in a thread would be waited for
     uncollected_at_exit()

@@ -34,6 +34,7 @@ LAYERS = (
     "search",
     "commands",
     "cli",
+    "start",
 )
 PACKAGE = Path(polyinv.__file__).parent
 FRONT_DOOR = "polyinv"

@@ -1,7 +1,6 @@
 """Plan of a study: a table of its cells, and an estimate of the time of those that are left."""
 
 import logging
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from polyinv.experiment.run import Experiment, run
 from polyinv.models import MODELS
 from polyinv.report.tables import markdown
 from polyinv.runtime.devices import NONE, VISIBLE, environment
+from polyinv.runtime.files import passing_folder
 
 SHORT, *LONGER = (1, 4, 24, 120)
 """Lengths (epochs, trees) that are tried until one takes `ENOUGH` more than the first: the time is linear in them."""
@@ -154,11 +154,11 @@ def _try(experiment: Experiment) -> float | None:
     if not key or experiment.options.get("search"):
         return None
     whole = value_of(experiment, key)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        _seconds(with_value(experiment, key, SHORT), Path(folder, "first"))  # loads what is loaded once
-        base = _seconds(with_value(experiment, key, SHORT), Path(folder, str(SHORT)))
+    with passing_folder() as folder, _quiet():
+        _seconds(with_value(experiment, key, SHORT), folder / "first")  # loads what is loaded once
+        base = _seconds(with_value(experiment, key, SHORT), folder / str(SHORT))
         for length in LONGER:
-            more = _seconds(with_value(experiment, key, length), Path(folder, str(length))) - base
+            more = _seconds(with_value(experiment, key, length), folder / str(length)) - base
             if more > ENOUGH or length >= whole:
                 break
     return base + max(0.0, more) * (whole - SHORT) / (length - SHORT)

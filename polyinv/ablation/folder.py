@@ -6,7 +6,6 @@ scores), and the summary: see `polyinv.ablation.tables`. Everything but the run 
 """
 
 import hashlib
-import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.kept import read_seconds
 from polyinv.experiment.run import CONFIG, SCORES, Experiment, check_goes_on_with
-from polyinv.runtime.files import look_again, written
+from polyinv.runtime.files import discard, look_again, written
 from polyinv.runtime.nested import dotted, plain
 
 STUDY, CELLS, FAILED, SECONDS = "study.yaml", "cells", "failed", "seconds.json"
@@ -121,7 +120,7 @@ def take_for_unfinished(cell: Cell, output: Path) -> None:
         if (folder / CONFIG).is_file():
             check_goes_on_with(cell.experiment, folder)
     except InputError:
-        shutil.rmtree(folder)
+        discard(folder)
     report_of(cell.name, output).unlink(missing_ok=True)
 
 

@@ -1,6 +1,5 @@
 """Tables and summary of a study, made from the run folders of its cells."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.kept import read_kept, read_scores
 from polyinv.experiment.run import CONFIG, SCORES
-from polyinv.runtime.files import written
+from polyinv.runtime.files import discard, written
 
 TABLE, STATES = "table.csv", "cells.csv"
 DENSITIES = {
@@ -69,7 +68,7 @@ def write_summary(output: Path, *, say: Callable[[str], None] = print) -> pd.Dat
         passing.write_text(words + "\n", encoding="utf-8")
     with written(output / "summary.png", overwrite=True) as passing:
         dots(found, axes, kept["study"]).savefig(passing, dpi=150)
-    shutil.rmtree(output / "tensorboard", ignore_errors=True)
+    discard(output / "tensorboard")
     write_hparams(found, axes, output / "tensorboard")
     say(f"\n{words}\n\nIn {output}: {TABLE}, {STATES}, summary.csv, summary.md, summary.png, tensorboard/")
     return table

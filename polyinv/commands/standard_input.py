@@ -1,13 +1,13 @@
 """Standard input and pipes, which can be read once only, as files."""
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
 from polyinv.errors import InputError
+from polyinv.runtime.files import passing_folder
 
 MOST_STREAMED = 1_000_000_000
 """Bytes of standard input."""
@@ -19,13 +19,15 @@ def files_or_standard_input(files: list[str]) -> Iterator[list[Path]]:
     if not any(file == "-" or Path(file).is_fifo() for file in files):
         yield [Path(file) for file in files]
         return
-    with tempfile.TemporaryDirectory() as folder:
+    if "-" in files and sys.stdin is None:
+        raise InputError("standard input is closed; needs a file")
+    with passing_folder() as folder:
         paths, called = [], {}
         for at, file in enumerate(files):
             if file != "-" and not Path(file).is_fifo():
                 paths.append(Path(file))
                 continue
-            paths.append(Path(folder, "input.csv" if file == "-" else f"{at}.csv"))
+            paths.append(folder / ("input.csv" if file == "-" else f"{at}.csv"))
             called[str(paths[-1])] = "standard input" if file == "-" else file
             with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
                 _copy(stream, paths[-1], called[str(paths[-1])])

@@ -29,7 +29,7 @@ from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_err
 from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
-from polyinv.runtime.files import folder_name, refuse_existing, written
+from polyinv.runtime.files import check_new, folder_name, refuse_existing, written
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,6 +100,7 @@ def evaluate(
     if method not in METHODS:
         raise unknown("method of a closed loop", method, METHODS)
     output.parent.mkdir(parents=True, exist_ok=True)
+    check_new(output)
     with _loop_by(method, output) as loop, written(output) as passing:
         passing.mkdir()
         return _write_report(model, folder, Path(path), tables, given or "composite", level, loop, passing)

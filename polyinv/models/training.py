@@ -1,6 +1,5 @@
 """Train the members of an ensemble with early stopping per member, in a folder that a killed training goes on in."""
 
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import Training, is_single
 from polyinv.models.scaled import ScaledNetwork
-from polyinv.runtime.files import written
+from polyinv.runtime.files import passing_folder, written
 from polyinv.runtime.interrupts import between_steps
 from polyinv.runtime.threads import one_thread
 
@@ -67,14 +66,14 @@ def train(
         batch_seed=model.seed,
         steps_per_call=options.steps_per_call,
     )
-    with tempfile.TemporaryDirectory() as passing, _alone(options), _quiet():
+    with passing_folder() as passing, _alone(options), _quiet():
         best = BestOfEachMember(options.patience)
-        last = KeepLast((folder or Path(passing)) / CHECKPOINTS / "last.ckpt")
+        last = KeepLast((folder or passing) / CHECKPOINTS / "last.ckpt")
         last.discard_damaged()
         resumed = last.path if last.path.is_file() else None
         loggers = _loggers(model, folder, is_new=resumed is None)
         callbacks = [EndWhenAsked(), EpochSeeds(model.seed), best, last, EpochProgress(best), *model.callbacks]
-        trainer = _trainer(model, callbacks, loggers, Path(passing))
+        trainer = _trainer(model, callbacks, loggers, passing)
         _fit(trainer, module, data, resumed)
         if not best.loss.isfinite().all():
             raise InputError(

@@ -12,7 +12,7 @@ from polyinv.errors import InputError
 from polyinv.models import InverseModel, Posterior
 from polyinv.predict.alternatives import alternatives, check_alternatives
 from polyinv.predict.fits import INTERVAL, Fits, fits, fitting_nothing, samples_table, share_of, with_names
-from polyinv.predict.writing import check_new_answers, write_answers
+from polyinv.predict.writing import check_new_files, write_answers
 from polyinv.runtime.files import written
 from polyinv.runtime.threads import one_thread
 
@@ -84,7 +84,7 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
         check_alternatives(wanted.alternatives)
         if wanted.advise:
             raise InputError("--alternatives and --advise both print something instead of the answers; give one")
-    check_new_answers(wanted.out_samples, wanted.ridge)
+    check_new_files(wanted.out_samples, wanted.ridge)
     places = [options.get(name) for name in ("out", "plot", "out_samples", "ridge")]
     named = [str(place) for place in places if place not in (None, "-")]
     if twice := [place for place in named if named.count(place) > 1]:

@@ -19,7 +19,18 @@ WRITTEN = 4096
 
 
 def check_new_answers(path: Path | str | None, plot: Path | str | None = None) -> None:
-    """Check that answers and a picture can be written there, before they are made.
+    """Check that answers and a picture can be written there, before they are made; no path is standard output.
+
+    Raises:
+        InputError: One cannot.
+    """
+    if path is None and sys.stdout is None:
+        raise InputError("standard output is closed; needs --out with the name of a new file")
+    check_new_files(path, plot)
+
+
+def check_new_files(path: Path | str | None, plot: Path | str | None) -> None:
+    """Check that a table and a picture can be written, where there is to be one.
 
     Raises:
         InputError: One cannot.

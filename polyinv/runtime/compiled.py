@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 import numba
 from numba import njit
 
-from polyinv.runtime.files import cache_folder
+from polyinv.runtime.files import cache_folder, is_writable
 
 __all__ = ["njit", "slow_the_first_time"]
 
@@ -30,7 +29,7 @@ def _cache() -> Path:
     the home can be.
     """
     sources = b"".join(file.read_bytes() for file in sorted((PACKAGE / "simulate").glob("*.py")))
-    beside = PACKAGE / "__pycache__" if os.access(PACKAGE, os.W_OK) else cache_folder()
+    beside = PACKAGE / "__pycache__" if is_writable(PACKAGE / "__pycache__") else cache_folder()
     return beside / f"numba-{hashlib.sha256(sources).hexdigest()[:16]}"
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,12 +18,15 @@ from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from polyinv.errors import InputError
+from polyinv.runtime.interrupts import check_interrupt
 
 STEM = 40
 """Characters of a name that its passing one begins with."""
 PASSING = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}\.partial")
 LONGEST_NAME = 220
 """Bytes of a name that is made from text; file systems take 255."""
+OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+"""Bits of a mode by which others may write."""
 LOCK = ".lock"
 """File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
@@ -45,13 +49,35 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
         done
     """
     path = Path(path)
-    check_new(path, overwrite=overwrite)
+    check_interrupt()
+    _check_free(path, overwrite=overwrite)
     _remove_left_behind(path)
-    # The suffix stays last: pandas and numpy choose the format by it. Nobody can have put a link under such a name.
-    passing = path.with_name(f".{path.stem[:STEM]}.{_host()}-{os.getpid()}-{uuid4().hex[:12]}.partial{path.suffix}")
+    passing = _passing(path)
     try:
         yield passing
+        refuse_existing(path, overwrite=overwrite)  # somebody may have put something there meanwhile
         os.replace(passing, path)
+    finally:
+        _remove(passing)
+
+
+def _passing(path: Path) -> Path:
+    """Passing name beside ``path``; nobody can have put a link under it, as it cannot be guessed.
+
+    The suffix stays last: pandas and numpy choose the format by it.
+    """
+    return path.with_name(f".{path.stem[:STEM]}.{_host()}-{os.getpid()}-{uuid4().hex[:12]}.partial{path.suffix}")
+
+
+@contextmanager
+def passing_folder() -> Iterator[Path]:
+    """Make a folder in the temporary one that lasts as long as the block; those of killed processes are removed."""
+    place = Path(tempfile.gettempdir(), "polyinv")
+    _remove_left_behind(place)
+    passing = _passing(place)
+    passing.mkdir(0o700)
+    try:
+        yield passing
     finally:
         _remove(passing)
 
@@ -101,15 +127,63 @@ def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
         raise InputError(f"{path} exists already; choose another name or remove it")
 
 
-def check_new(path: Path | str, *, overwrite: bool = False) -> None:
-    """Check that something can be written at ``path``, before it is made.
+def check_new(path: Path | str) -> None:
+    """Check that something can be written at ``path``, before it is made; inside `claims`, keep others from there.
 
     Raises:
-        InputError: Something stands there that must not be replaced, or its folder does not exist.
+        InputError: Something stands there that must not be replaced, its folder does not exist or cannot be written
+            in, or another process is about to write there.
     """
+    path = Path(path)
+    _check_free(path)
+    if _claims is not None:
+        _claim(path, _claims)
+        refuse_existing(path)  # another process may have written it and ended meanwhile
+
+
+def _check_free(path: Path, *, overwrite: bool = False) -> None:
     refuse_existing(path, overwrite=overwrite)
-    if not Path(path).parent.is_dir():
-        raise InputError(f"{path}: there is no folder {Path(path).parent}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+
+
+_claims: dict[Path, BaseFileLock] | None = None
+
+
+@contextmanager
+def claims() -> Iterator[None]:
+    """Let `check_new` claim what it is asked for until the block ends, so that a second process is told at once.
+
+    A claim is a lock of the operating system on a file beside, which is removed. A killed process leaves that file,
+    which locks nobody out; the next one that writes there removes it.
+    """
+    global _claims
+    before, _claims = _claims, {}
+    try:
+        yield
+    finally:
+        held, _claims = _claims, before
+        for path, lock in held.items():
+            with suppress(OSError):
+                path.unlink()
+            lock.release()
+
+
+def _claim(path: Path, held: dict[Path, BaseFileLock]) -> None:
+    absolute = path.absolute()
+    file = absolute.with_name(f".{path.stem[:STEM]}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}{LOCK}")
+    if file in held:
+        return
+    try:
+        lock = FileLock(file)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{path}: another process is about to write there; choose another name") from None
+    except NotImplementedError:  # a file system without locks: `written` looks again at the end
+        return
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    held[file] = lock
 
 
 @contextmanager
@@ -190,19 +264,42 @@ def discard_unfinished(folder: Path) -> None:
 def cache_folder() -> Path:
     """Folder of the cache, for what can be computed again.
 
-    That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or the temporary
-    one for a user without a home or with one that cannot be written.
+    That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or one of the
+    user's own in the temporary folder, for a user without a home or with one that cannot be written.
     """
     folder = user_cache_path("polyinv", appauthor=False)
-    return folder if folder.is_absolute() and _is_writable(folder) else Path(tempfile.gettempdir(), "polyinv")
+    return folder if folder.is_absolute() and is_writable(folder) else _temporary_cache()
 
 
-def _is_writable(folder: Path) -> bool:
+@cache
+def _temporary_cache() -> Path:
+    """Cache in the temporary folder, which others can write in: compiled code is executed as it is found there."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    folder = Path(tempfile.gettempdir(), "polyinv" if user is None else f"polyinv-{user}")
+    with suppress(OSError):
+        folder.mkdir(0o700, exist_ok=True)
+        found = folder.lstat()
+        if user is None or (stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & OF_OTHERS):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="polyinv-"))
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made and read in a folder, which is made where it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    return os.access(folder, os.W_OK | os.X_OK)
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder, if it is there: under a passing name, so that a kill leaves no half of it."""
+    _remove_left_behind(path)
+    passing = _passing(path)
+    with suppress(FileNotFoundError):
+        os.replace(path, passing)
+    _remove(passing)
 
 
 def _remove(path: Path) -> None:

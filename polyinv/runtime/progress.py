@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from polyinv.runtime.interrupts import check_interrupt
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -33,15 +35,24 @@ def counted(what: str, unit: str, total: int, done: int = 0) -> Iterator[Advance
         unit: What is counted, in the plural.
         total: How many there are.
         done: How many were done before.
+
+    Raises:
+        KeyboardInterrupt: By the `Advance`, if it was asked for: see `polyinv.runtime.interrupts`.
     """
     console = _terminal()
     with _lines(what, unit, total, done) if console is None else _bar(what, unit, total, done, console) as advance:
-        yield advance
+
+        def advance_unless_interrupted(count: int, text: str = "", /) -> None:
+            advance(count, text)
+            check_interrupt()
+
+        yield advance_unless_interrupted
 
 
 def _terminal() -> "Console | None":
     """Terminal or notebook that a bar is shown on; None where there is none, which takes no import."""
-    if not sys.stderr.isatty() and not os.environ.keys() & SHOWN_ANYWAY and "IPython" not in sys.modules:
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not is_terminal and not os.environ.keys() & SHOWN_ANYWAY and "IPython" not in sys.modules:
         return None
     from rich.console import Console
 

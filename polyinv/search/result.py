@@ -14,7 +14,7 @@ from polyinv.errors import InputError, one_line
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run import CONFIG
 from polyinv.report.tables import markdown
-from polyinv.runtime.files import written
+from polyinv.runtime.files import discard, written
 from polyinv.search.spec import Search
 from polyinv.search.trial import TRIALS, name_of
 
@@ -75,7 +75,7 @@ def write_result(
         raise InputError(f"none of {len(trials)} trials is complete; {output / TABLE} says why")
     with written(output / FIGURE, overwrite=True) as passing:
         figure(search, table).savefig(passing, dpi=150)
-    shutil.rmtree(output / "tensorboard", ignore_errors=True)
+    discard(output / "tensorboard")
     write_hparams(table, list(search.axes), output / "tensorboard")
     _keep_best(output, best.number)
     say(f"\n{in_words(search, table)}\n\n{_told(search, table)}")
@@ -89,7 +89,7 @@ def write_result(
 def _keep_best(output: Path, number: int) -> None:
     """Copy the run folder of the best trial, and write its configuration as `polyinv train` takes it."""
     source, place = output / TRIALS / name_of(number), output / BEST
-    shutil.rmtree(place, ignore_errors=True)
+    discard(place)
     with written(place) as passing:
         shutil.copytree(source, passing, ignore=shutil.ignore_patterns("checkpoints", ".lock"))
     config = {key: value for key, value in read_yaml(source / CONFIG).items() if key not in NOT_READ}

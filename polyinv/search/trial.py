@@ -1,7 +1,6 @@
 """One trial of a search, in a process of its own: a training that is watched, and ended when it falls behind."""
 
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 
 from polyinv.ablation.ablate import wait_for_orphan
 from polyinv.experiment.run import Experiment, fit
+from polyinv.runtime.files import discard
 
 TRIALS, VALIDATION = "trials", "validation.csv"
 
@@ -57,7 +57,7 @@ def run_trial(experiment: Experiment, search_folder: Path, number: int, pruner: 
     try:
         fit(experiment, folder, [Prune(Reports(search_folder, number, pruner))])
     except Pruned as pruned:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        discard(folder / "checkpoints")
         return Ended("pruned", None, pruned.epoch, time.process_time() - start)
     best = validation_of(folder)
     return Ended("complete", float(best["loss"].mean()), float(best["epoch"].mean()), time.process_time() - start)

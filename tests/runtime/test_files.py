@@ -9,7 +9,20 @@ import pytest
 
 from polyinv.errors import InputError
 from polyinv.runtime import files
-from polyinv.runtime.files import LOCK, PASSING, cache_folder, discard_unfinished, empty, folder_name, locked, written
+from polyinv.runtime.files import (
+    LOCK,
+    PASSING,
+    cache_folder,
+    check_new,
+    claims,
+    discard,
+    discard_unfinished,
+    empty,
+    folder_name,
+    locked,
+    passing_folder,
+    written,
+)
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -154,8 +167,35 @@ def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
     else:
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path)
         monkeypatch.setattr(os, "access", lambda path, mode: False)
-    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path / "passing"))
-    assert cache_folder() == tmp_path / "passing" / "polyinv"
+    (tmp_path / "passing").mkdir()
+    temporary_is(tmp_path / "passing", monkeypatch)
+    assert cache_folder().parent == tmp_path / "passing"
+    assert cache_folder() == cache_folder()
+
+
+def temporary_is(folder, monkeypatch):
+    monkeypatch.setattr(files.tempfile, "tempdir", str(folder))
+    files._temporary_cache.cache_clear()
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("put_there", ["a link", "a folder of everybody", "a file"])
+def test_a_cache_that_another_user_has_put_there_is_not_used(tmp_path, monkeypatch, put_there):
+    temporary_is(tmp_path, monkeypatch)
+    monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
+    theirs = tmp_path / f"polyinv-{os.getuid()}"
+    if put_there == "a link":
+        (tmp_path / "theirs").mkdir()
+        theirs.symlink_to(tmp_path / "theirs")
+    elif put_there == "a file":
+        theirs.touch()
+    else:
+        theirs.mkdir()
+        theirs.chmod(0o777)
+    found = cache_folder()
+    assert found != theirs
+    assert found.stat().st_mode & 0o777 == 0o700
+    files._temporary_cache.cache_clear()
 
 
 @pytest.mark.linux
@@ -193,3 +233,87 @@ def test_a_long_name_can_be_written(tmp_path):
     with written(path) as passing:
         passing.write_text("done")
     assert path.read_text() == "done"
+
+
+def killed(work):
+    """Do some work in a process that is killed in it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.linux
+def test_whatever_a_killed_command_left_is_gone_after_the_next(tmp_path, monkeypatch):
+    path = tmp_path / "answers.csv"
+    (tmp_path / "temporary").mkdir()
+    temporary_is(tmp_path / "temporary", monkeypatch)
+
+    def work(end=lambda: None):
+        with claims():
+            check_new(path)
+            with passing_folder() as folder, written(path) as passing:
+                (folder / "input.csv").write_text("half")
+                passing.write_text("half")
+                end()
+
+    killed(lambda: work(lambda: os._exit(9)))
+    assert len(list(tmp_path.rglob(".*"))) == 3
+    work()
+    assert sorted(tmp_path.rglob("*")) == [path, tmp_path / "temporary"]
+
+
+@pytest.mark.linux
+def test_the_second_who_would_write_there_is_told_at_once(tmp_path):
+    path = tmp_path / "answers.csv"
+
+    def refused():
+        with claims(), pytest.raises(InputError, match=r"answers\.csv: another process is about to write there"):
+            check_new(path)
+        os._exit(9)
+
+    with claims():
+        check_new(path)
+        check_new(path)  # by the same process: it is
+        killed(refused)
+        with written(path) as passing:
+            passing.write_text("done")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_appears_meanwhile_is_not_replaced(tmp_path):
+    path = tmp_path / "answers.csv"
+    with pytest.raises(InputError, match="exists already"), written(path) as passing:
+        passing.write_text("ours")
+        path.write_text("theirs")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["theirs"]
+
+
+@pytest.mark.linux
+def test_a_link_in_place_of_a_claim_is_refused_and_not_followed(tmp_path):
+    path, theirs = tmp_path / "answers.csv", tmp_path / "theirs"
+    theirs.write_text("whole")
+    with claims():
+        check_new(path)
+        (claim,) = tmp_path.glob(".answers*")
+    claim.symlink_to(theirs)
+    with claims(), pytest.raises(InputError, match=r"answers\.csv cannot be written"):
+        check_new(path)
+    assert theirs.read_text() == "whole"
+
+
+@pytest.mark.linux
+def test_a_folder_is_discarded_as_a_whole(tmp_path, monkeypatch):
+    folder = tmp_path / "best"
+    folder.mkdir()
+    (folder / "a.csv").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(files.shutil, "rmtree", lambda path: os._exit(9))
+        killed(lambda: discard(folder))
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".best.")
+    discard(folder)
+    assert list(tmp_path.iterdir()) == []

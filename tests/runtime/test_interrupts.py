@@ -1,10 +1,20 @@
 """Requests to end: raised at once, or held back between steps."""
 
+import os
+import random
 import signal
+import subprocess
+import sys
+import time
+import weakref
 
+import numba
+import numpy as np
 import pytest
 
+from polyinv.runtime.files import written
 from polyinv.runtime.interrupts import between_steps, check_interrupt, interruptible
+from polyinv.runtime.progress import counted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -45,3 +55,122 @@ def test_after_a_block_an_interrupt_is_forgotten():
     check_interrupt()
     with interruptible(), between_steps():
         check_interrupt()
+
+
+class Interrupting:
+    """Asks to end while it is being deleted, where nobody can catch what that raises."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def interrupting_by_callback():
+    thing = type("Thing", (), {})()
+    kept = weakref.ref(thing, lambda reference: signal.raise_signal(signal.SIGTERM))
+    del thing
+    return kept
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("swallowed", [Interrupting, interrupting_by_callback])
+def test_an_interrupt_in_a_callback_is_sent_again(swallowed, capsys):
+    steps = 0
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        swallowed()
+        for steps in range(1000):  # noqa: B007  the loop asks nothing
+            time.sleep(0.01)
+    assert steps < 999
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.linux
+def test_an_interrupt_wakes_who_waits(capsys):
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        Interrupting()
+        time.sleep(10)
+    assert time.monotonic() < started + 5
+
+
+def test_another_error_of_a_callback_is_said(capsys, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+
+    class Failing:
+        def __del__(self):
+            raise ValueError
+
+    with interruptible():
+        Failing()
+    assert [each.exc_type for each in said] == [ValueError]
+
+
+def swallow():
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_a_library_has_swallowed_ends_the_next_step(tmp_path):
+    with pytest.raises(KeyboardInterrupt), interruptible(), counted("counting", "rows", 2) as advance:
+        swallow()
+        advance(1)
+        pytest.fail("it goes on")
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        swallow()
+        with written(tmp_path / "a.csv"):
+            pytest.fail("it writes")
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        swallow()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_that_a_library_has_made_another_error_of_is_none():
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        swallow()
+        raise RuntimeError("the callback has failed")
+
+
+@numba.njit
+def _squares(count):
+    total = 0.0
+    for each in range(count):
+        total += each * each
+    return total
+
+
+@pytest.mark.linux
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # between the opening of a file and the block that closes it
+def test_no_interrupt_of_three_hundred_is_lost(tmp_path, capsys):
+    _squares(1)  # compiled
+    moments = random.Random(1)
+    for _ in range(300):
+        ended = False
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+            signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-5, 3e-3))
+            for step in range(10_000):
+                with written(tmp_path / f"{step}.csv", overwrite=True) as passing:
+                    passing.write_text("done")
+                weakref.ref(np.empty(3), lambda reference: sorted(range(50)))
+                _squares(10_000)
+            ended = True
+        assert not ended
+        assert not list(tmp_path.glob(".*"))
+    assert capsys.readouterr().err == ""
+
+
+COLD = """
+import os, signal, sys, threading
+from polyinv.start import start
+sys.argv[1:] = ["systems"]
+threading.Timer(0.2, os.kill, [os.getpid(), signal.{name}]).start()
+start()
+"""
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_libraries_are_imported_is_one_line(name):
+    script = [sys.executable, "-c", COLD.format(name=name)]
+    done = subprocess.run(script, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert (done.returncode, done.stderr) == (130, "polyinv: interrupted\n")
