@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import polyinv
 from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.source import SimulatedConfig
+from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.configuration import read_experiment
-from polyinv.experiment.run import ENSEMBLE, Experiment, run
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import run
 
 if TYPE_CHECKING:
     from polyinv.data.rows import Rows

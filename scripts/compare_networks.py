@@ -19,7 +19,8 @@ import yaml
 from polyinv.chemistry.butyl_acrylate import RECIPE, TARGETS
 from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.configuration import read_experiment
-from polyinv.experiment.run import Experiment, run
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import run
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(42, 47)

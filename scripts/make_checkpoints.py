@@ -24,8 +24,10 @@ from polyinv.data.patterns import every_pattern, named_patterns
 from polyinv.data.source import DataConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
 from polyinv.domain.expectations import FILE
+from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.configuration import read_experiment
-from polyinv.experiment.run import ENSEMBLE, Experiment, run
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import run
 from polyinv.instrument.errors import LEVELS
 from polyinv.models.card import seal
 from polyinv.runtime.files import written

@@ -19,7 +19,8 @@ from polyinv.ablation.costs import _rows, _weights, probe
 from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.features import feature_columns
 from polyinv.experiment.configuration import read_experiment
-from polyinv.experiment.run import Experiment, run
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import run
 from polyinv.runtime.resources import CONFIGS
 
 ON_CPU = {"model.training.accelerator": "cpu"}

@@ -35,8 +35,10 @@ from polyinv.ablation.places import places
 from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.tables import gather, write_summary
 from polyinv.errors import InputError
+from polyinv.experiment.experiment import Experiment
 from polyinv.experiment.kept import read_scores
-from polyinv.experiment.run import SCORES, Experiment, run
+from polyinv.experiment.run import run
+from polyinv.experiment.run_folder import SCORES
 from polyinv.report.tables import global_r2
 from polyinv.runtime.engines import LOCAL, Wanted, Work
 from polyinv.runtime.files import discard_unfinished, locked, written

@@ -17,7 +17,7 @@ from polyinv.chemistry import System
 from polyinv.data.features import feature_columns
 from polyinv.data.source import DataConfig, load_table
 from polyinv.data.splits import Split, split_columns, split_rows
-from polyinv.experiment.run import Experiment
+from polyinv.experiment.experiment import Experiment
 
 PROBE = 0.048
 """Seconds of `probe` on that machine."""

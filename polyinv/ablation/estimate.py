@@ -16,7 +16,8 @@ from polyinv.ablation.study import Cell, Study
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import value_of, with_value
-from polyinv.experiment.run import Experiment, run
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import run
 from polyinv.models import MODELS
 from polyinv.report.tables import markdown
 from polyinv.runtime.devices import NONE, VISIBLE, environment

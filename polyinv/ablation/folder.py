@@ -17,8 +17,10 @@ from polyinv import __version__
 from polyinv.ablation.study import Cell, Study
 from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import read_yaml
+from polyinv.experiment.experiment import Experiment
 from polyinv.experiment.kept import read_seconds
-from polyinv.experiment.run import CONFIG, SCORES, Experiment, check_goes_on_with
+from polyinv.experiment.run import check_goes_on_with
+from polyinv.experiment.run_folder import CONFIG, SCORES
 from polyinv.runtime.files import discard, look_again, written
 from polyinv.runtime.nested import dotted, plain
 

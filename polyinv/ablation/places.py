@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polyinv.experiment.run import Experiment
+from polyinv.experiment.experiment import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.devices import devices
 from polyinv.runtime.engines import Places

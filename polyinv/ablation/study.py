@@ -31,7 +31,7 @@ from polyinv.data.features import feature_columns
 from polyinv.data.splits import check_split
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, value_of, with_value
-from polyinv.experiment.run import Experiment
+from polyinv.experiment.experiment import Experiment
 from polyinv.models import MODELS
 from polyinv.runtime.files import folder_name
 from polyinv.runtime.nested import dotted

@@ -15,7 +15,7 @@ from polyinv.errors import InputError
 from polyinv.evaluation import COVERAGE, NLL
 from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.kept import read_kept, read_scores
-from polyinv.experiment.run import CONFIG, SCORES
+from polyinv.experiment.run_folder import CONFIG, SCORES
 from polyinv.runtime.files import discard, written
 
 TABLE, STATES = "table.csv", "cells.csv"

@@ -23,7 +23,7 @@ from polyinv.runtime.resources import CONFIGS, shipped_or
 from polyinv.runtime.yaml_files import read_mapping
 
 if TYPE_CHECKING:
-    from polyinv.experiment.run import Experiment
+    from polyinv.experiment.experiment import Experiment
 
 PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
 MODEL = "forest"
@@ -105,7 +105,7 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
         InputError: The model is unknown, or the one to start from is none.
     """
     from polyinv.data.features import FEATURES
-    from polyinv.experiment.run import SplitConfig
+    from polyinv.experiment.experiment import SplitConfig
     from polyinv.models import MODELS, check_goes_on
     from polyinv.models.card import model_of_run, read_card
 
@@ -213,7 +213,7 @@ def config_files(arguments: Sequence[str]) -> list[str]:
 def experiment_of(config: Namespace) -> "Experiment":
     """Make the experiment that the parser of `add_experiment` has read."""
     from polyinv.data.features import current_name
-    from polyinv.experiment.run import Experiment, SplitConfig
+    from polyinv.experiment.experiment import Experiment, SplitConfig
 
     for section in ("model", "split", "data", "data.simulated", "data.grid"):
         if not isinstance(config.get(section), Namespace | dict):

@@ -15,7 +15,8 @@ from polyinv.errors import InputError
 from polyinv.evaluation import ENSEMBLE
 from polyinv.evaluation.published import PUBLISHED
 from polyinv.experiment.configuration import read_experiment
-from polyinv.experiment.run import Experiment, SplitConfig, run
+from polyinv.experiment.experiment import Experiment, SplitConfig
+from polyinv.experiment.run import run
 from polyinv.report.tables import global_r2, markdown, reproduction_table
 from polyinv.runtime.devices import NONE
 from polyinv.runtime.files import written

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from polyinv.ablation.summary import text
 from polyinv.errors import InputError, one_line
 from polyinv.experiment.configuration import read_yaml
-from polyinv.experiment.run import CONFIG
+from polyinv.experiment.run_folder import CONFIG
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import discard, written
 from polyinv.search.spec import Search

@@ -30,7 +30,8 @@ from polyinv.ablation.summary import text
 from polyinv.data.source import check_seed
 from polyinv.errors import InputError, unknown
 from polyinv.experiment.configuration import read_experiment, value_of
-from polyinv.experiment.run import Experiment, check_inputs
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import check_inputs
 from polyinv.models import MODELS
 from polyinv.runtime.nested import dotted
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from polyinv.ablation.ablate import wait_for_orphan
-from polyinv.experiment.run import Experiment, fit
+from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.run import fit
 from polyinv.runtime.files import discard
 
 TRIALS, VALIDATION = "trials", "validation.csv"

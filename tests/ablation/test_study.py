@@ -12,7 +12,7 @@ from polyinv.ablation.study import read_study
 from polyinv.cli import main
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import read_experiment, read_yaml
-from polyinv.experiment.run import SplitConfig
+from polyinv.experiment.experiment import SplitConfig
 from polyinv.models import MODELS
 
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"

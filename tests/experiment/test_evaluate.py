@@ -10,7 +10,8 @@ from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import write_table
 from polyinv.evaluation import closed_loop
-from polyinv.experiment.run import Experiment, SplitConfig, run
+from polyinv.experiment.experiment import Experiment, SplitConfig
+from polyinv.experiment.run import run
 from polyinv.simulate.run_store import RunStore
 
 FOREST = {"n_estimators": 5, "jobs": 1}

@@ -18,7 +18,8 @@ from polyinv.data.splits import split_rows
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
-from polyinv.experiment.run import Experiment, SplitConfig, run
+from polyinv.experiment.experiment import Experiment, SplitConfig
+from polyinv.experiment.run import run
 from polyinv.models import RandomForest, load_model
 
 
@@ -133,7 +134,7 @@ def test_a_finished_run_is_read_and_not_repeated(finished, experiment, monkeypat
     pd.testing.assert_frame_equal(run(experiment, folder, resume=True), scores)
 
 
-@pytest.mark.parametrize("fatal", ["fit", "_save", "predict_members", "_show", "_predictions"])
+@pytest.mark.parametrize("fatal", ["fit", "_save", "predict_members", "show", "predictions_of"])
 def test_killed_anywhere_it_looks_unfinished_and_resumes_to_the_same_end(
     whole, experiment, tmp_path, monkeypatch, fatal
 ):

@@ -12,7 +12,7 @@ import polyinv
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
 from polyinv.data.workbook import checksum
-from polyinv.experiment.run import SCORES
+from polyinv.experiment.run_folder import SCORES
 
 FROZEN = Path(__file__).parents[1] / "data" / "frozen" / "run"
 ANSWERS = [[1.14351, 0.01202372, 1759.408], [1.785027, 0.01144942, 1949.357], [2.36506, 0.01025247, 2184.154]]

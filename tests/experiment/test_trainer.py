@@ -199,8 +199,9 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path, capsys, text, said
 
 def test_the_first_half_of_an_experiment_is_watched_and_never_looks_at_test_rows(table, tmp_path, train, monkeypatch):
     from polyinv.data.datamodule import RecipeDataModule
-    from polyinv.experiment import run as experiments
+    from polyinv.experiment import results
     from polyinv.experiment.configuration import read_experiment
+    from polyinv.experiment.run import fit
 
     seen = []
 
@@ -213,8 +214,8 @@ def test_the_first_half_of_an_experiment_is_watched_and_never_looks_at_test_rows
     with monkeypatch.context() as patch:
         refused = property(lambda data: pytest.fail("somebody has looked at the test rows"))
         patch.setattr(RecipeDataModule, "test", refused)
-        patch.setattr(experiments, "load_off_grid", lambda system: pytest.fail("or off the grid"))
-        experiments.fit(experiment, tmp_path / "half", [Watch()])
+        patch.setattr(results, "load_off_grid", lambda system: pytest.fail("or off the grid"))
+        fit(experiment, tmp_path / "half", [Watch()])
     best = pd.read_csv(tmp_path / "half" / "validation.csv")
     assert best["loss"].tolist() == [min(seen)]
     assert best["epoch"].tolist() == [seen.index(min(seen))]

@@ -18,7 +18,7 @@ from polyinv.cli import main
 from polyinv.data.datamodule import RecipeDataModule
 from polyinv.data.splits import split_rows
 from polyinv.errors import InputError
-from polyinv.experiment import run as experiments
+from polyinv.experiment import results
 from tests.ablation.studies import work_here
 from tests.search.searches import write_search
 
@@ -46,7 +46,7 @@ def plain(small, tmp_path_factory):
         patch.setattr(polyinv.runtime.engines, "work", work_here)
         refused = property(lambda data: pytest.fail("somebody has looked at the test rows"))
         patch.setattr(RecipeDataModule, "test", refused)
-        patch.setattr(experiments, "load_off_grid", lambda system: pytest.fail("or off the grid"))
+        patch.setattr(results, "load_off_grid", lambda system: pytest.fail("or off the grid"))
         lines = []
         run_search(read_search(path), folder / "out", workers=1, say=lines.append)
     logging.basicConfig(force=True)
