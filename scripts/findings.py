@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from polyinv.ablation.summary import mean_interval
-from polyinv.chemistry.butyl_acrylate import TARGETS
+from polyinv.chemistry.butyl_acrylate import SYSTEM, TARGETS
 from polyinv.data.splits import EARLY
 from polyinv.evaluation import ENSEMBLE
 from polyinv.evaluation.metrics import score
@@ -54,8 +54,8 @@ def other_side(folder: Path) -> pd.DataFrame:
         for cut in ("early", "late", "low_conversion"):
             pairs = [_pair(folder / "cells", cut, model, seed) for seed in SEEDS]
             learned, not_learned = (pd.DataFrame([_r2(pair[at]) for pair in pairs]) for at in range(2))
-            late = [(pair[1]["time_predicted"] > EARLY).mean() for pair in pairs]
-            crossed = {"early": np.mean(late), "late": 1 - np.mean(late)}.get(cut)
+            late = np.mean([is_late(pair[1]["time_predicted"]).mean() for pair in pairs])
+            crossed = {"early": late, "late": 1 - late}.get(cut)
             for target in TARGETS:
                 means = {"all rows": f"{learned[target].mean():.3f}", "one side": f"{not_learned[target].mean():.3f}"}
                 said = {"model": model, "learned from": cut, "R² of": target, **means}
@@ -63,6 +63,11 @@ def other_side(folder: Path) -> pd.DataFrame:
                 said["on the other side"] = f"{crossed:.0%}" if target == "time" and crossed is not None else ""
                 lines.append(said)
     return pd.DataFrame(lines)
+
+
+def is_late(time: pd.Series) -> pd.Series:
+    """Whether times, in s, lie after the cut of ``early`` and ``late``."""
+    return time > EARLY * SYSTEM.horizon
 
 
 def _pair(cells: Path, cut: str, model: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -27,3 +27,12 @@ def test_without_the_library_one_line_says_what_to_install(monkeypatch, capsys, 
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert command in said
+
+
+def test_the_other_side_of_a_cut_is_where_its_split_has_its_test_rows(grid):
+    from polyinv.data.splits import split_rows
+
+    is_late = runpy.run_path(str(SCRIPTS / "findings.py"))["is_late"]
+    split = split_rows(grid, "early", 42)
+    assert is_late(grid["time"].iloc[split.test]).all()
+    assert not is_late(grid["time"].iloc[split.train]).any()
