@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyinv.errors import InputError, quoted
+from polyinv.errors import InputError
 from polyinv.runtime.files import folder_name
 from polyinv.runtime.plugins import imported_files
 
@@ -87,23 +87,15 @@ class Array:
             name: Of the job.
         """
         return SCRIPT.format(
-            name=folder_name(name),  # in a comment: a second line of it would be run
+            name=folder_name(name),  # a second line of it would be run
             tasks=self.tasks,
             cores=self.cores,
             time=self.time,
             grace=GRACE,
             restarts=RESTARTS,
-            folder=shlex.quote(_here()),
+            folder=shlex.quote(str(Path.cwd())),
             command=shlex.join(command),
         )
-
-
-def _here() -> str:
-    """The folder of this process; one whose name has lines would end the comment that it is written in."""
-    here = str(Path.cwd())
-    if not here.isprintable():
-        raise InputError(f"{quoted(here)} has a sign in its name that cannot be printed; needs another folder")
-    return here
 
 
 def _seconds(time: str) -> int:

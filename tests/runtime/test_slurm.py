@@ -32,18 +32,6 @@ def test_a_study_prints_a_script_whose_tasks_make_the_same_call(tmp_path, small,
     assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
 
 
-def test_a_name_with_lines_runs_none_of_them(tmp_path, monkeypatch):
-    """It stands in a comment, which ends where its first line does."""
-    script = Array().script(["true"], "a\ntouch touched\n")
-    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True)
-    assert not (tmp_path / "touched").exists()
-    place = tmp_path / "b\ntouch touched\n"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    with pytest.raises(InputError, match="cannot be printed"):
-        Array().script(["true"], "a")
-
-
 @pytest.mark.parametrize("sent", [signal.SIGUSR1, signal.SIGTERM])
 def test_the_call_is_asked_to_end_and_only_the_time_limit_brings_it_back(sent, tmp_path):
     """By bash alone, with a call that ends as polyinv does."""
