@@ -8,6 +8,7 @@ from torch import Tensor
 from polyinv.design.preferences import Preference
 from polyinv.design.properties import Polymers, polymers_with_slopes
 from polyinv.design.search import CURVE, INSIDE, MOVED, Task, least_squares
+from polyinv.design.wishes import DISTANCE
 from polyinv.runtime.threads import one_thread
 
 ROUNDS, STEPS, BACK = 10, 6, 8
@@ -63,7 +64,7 @@ def _beyond(task: Task, limits: Sequence[tuple[Preference, Tensor]], found: Poly
     parts = [((values - high + margin) / tolerance)[:, above], ((low + margin - values) / tolerance)[:, below]]
     by = [slopes[:, above], -slopes[:, below]]
     if task.curve is not None and task.within < float("inf"):
-        near = Preference("mmd_distance", curve=task.curve)
+        near = Preference(DISTANCE, curve=task.curve)
         parts.append(((near.amounts(found, task.system) - task.within) / CURVE)[:, None])
         by.append(near.slopes(found, task.system)[:, None] / CURVE)
     for each, level in limits:

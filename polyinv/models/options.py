@@ -15,6 +15,8 @@ SPREADING = ("nll", "beta_nll", DENSITY)
 """Losses whose networks predict how far they err as well."""
 PRECISIONS = ("32", "bf16-mixed", "16-mixed")
 LOGGERS = ("tensorboard", "csv", "mlflow", "wandb")
+VALIDATION = "validation.csv"
+"""File in the run folder of networks: the best validation loss of each member, and its epoch."""
 TRAINER_OPTIONS = (
     "accumulate_grad_batches",
     "benchmark",

@@ -26,7 +26,7 @@ from polyinv.models.callbacks import (
 )
 from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
-from polyinv.models.options import Training, is_single
+from polyinv.models.options import VALIDATION, Training, is_single
 from polyinv.models.scaled import ScaledNetwork
 from polyinv.runtime.files import passing_folder, written
 from polyinv.runtime.interrupts import between_steps
@@ -35,7 +35,7 @@ from polyinv.runtime.threads import one_thread
 if TYPE_CHECKING:
     from polyinv.models.neural import NeuralModel
 
-CHECKPOINTS, VALIDATION = "checkpoints", "validation.csv"
+CHECKPOINTS = "checkpoints"
 
 
 def train(

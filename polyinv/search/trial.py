@@ -11,9 +11,10 @@ import pandas as pd
 from polyinv.ablation.ablate import wait_for_orphan
 from polyinv.experiment.experiment import Experiment
 from polyinv.experiment.run import fit
+from polyinv.models.options import VALIDATION
 from polyinv.runtime.files import discard
 
-TRIALS, VALIDATION = "trials", "validation.csv"
+TRIALS = "trials"
 
 
 @dataclass(frozen=True)
