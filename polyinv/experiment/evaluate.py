@@ -30,6 +30,7 @@ from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
 from polyinv.runtime.files import folder_name, refuse_existing, written
+from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -213,7 +214,7 @@ def _write_report(
     (output / "report.html").write_text(
         report(f"{model.name} from {what}: {one_line(folder, NAMED)}", [*measured, *lines], sections), encoding="utf-8"
     )
-    scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
+    write_csv(scores, output / "scores.csv")
     _keep_figures(sections, output)
     return scores
 
@@ -312,7 +313,7 @@ def _calibration(
     log.info("calibration of the posterior")
     levels = CHECKED if is_exact else (asdict(errors),)
     table = calibration(model, pattern, levels=levels)
-    table.to_csv(output / "calibration.csv", index=False, lineterminator="\n")
+    write_csv(table, output / "calibration.csv")
     text = (
         "Intervals that claim 90 % are to hold 90 % of the true values, whatever the errors and the number of chains, "
         "which the model is told. So are regions of highest density of all values together, and ranks by the distance "
@@ -349,7 +350,7 @@ def _loop(
             lines.append(summary(part).assign(subset=subset.subset, answer=answer))
         caption = f"Ratio to the distance of two replicates of the true recipe; {subset.subset}, {len(loop)} rows"
         figures.append((caption, picture(loop, subset.subset)))
-    pd.concat(loops).to_csv(output / "closed_loop.csv", index=False, lineterminator="\n")
+    write_csv(pd.concat(loops), output / "closed_loop.csv")
     table = pd.concat(lines)
     first = ["subset", "answer"]
     text = (
@@ -371,7 +372,7 @@ def _assessments(observations: "Mapping[str, Observations]", output: Path) -> di
         log.info("applicability domain: %s", name)
         found[name] = assess(rows.forgetting(load_system(rows.system).targets))
     parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
-    pd.concat(parts).to_csv(output / "assessments.csv", index=False, lineterminator="\n")
+    write_csv(pd.concat(parts), output / "assessments.csv")
     return found
 
 
