@@ -116,7 +116,7 @@ BAD = {
         lambda t: t.assign(conversion=0.5, cMMA_time=1.9),
         "row 2: the conversion is 0.5, and by cMMA_time 0",
     ),
-    "a misspelt error": (lambda t: t.assign(tmep_error=0.5), "no column of an error 'tmep_error'; known: "),
+    "a misspelt error": (lambda t: t.assign(tmep_error=0.5), "no column of an error 'tmep_error'; nearest: temp_error"),
     "a curve of zeros": (
         lambda t: t.assign(**{name: 0.0 for name in t if name.startswith("w_at_")}),
         "row 2: its curve is zero from",
