@@ -17,6 +17,7 @@ from polyinv.evaluation.published import PUBLISHED, repeated_case
 from polyinv.experiment.kept import read_kept, read_scores
 from polyinv.experiment.run_folder import CONFIG, SCORES
 from polyinv.runtime.files import discard, written
+from polyinv.runtime.spreadsheets import write_csv
 
 TABLE, STATES = "table.csv", "cells.csv"
 DENSITIES = {
@@ -62,8 +63,7 @@ def write_summary(output: Path, *, say: Callable[[str], None] = print) -> pd.Dat
         if (table["metric"] == metric).any()
     }
     words = in_words(found, axes, reference, kept["study"], kept.get("seeded", ["split.seed"]), densities)
-    with written(output / "summary.csv", overwrite=True) as passing:
-        found.to_csv(passing, index=False, lineterminator="\n")
+    write_csv(found, output / "summary.csv")
     with written(output / "summary.md", overwrite=True) as passing:
         passing.write_text(words + "\n", encoding="utf-8")
     with written(output / "summary.png", overwrite=True) as passing:
@@ -96,8 +96,7 @@ def gather(output: Path | str) -> pd.DataFrame:
         cells[-1]["error"] = reason_of(name, output) if state == BROKEN else None
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     for name, frame in {TABLE: table, STATES: pd.DataFrame(cells)}.items():
-        with written(output / name, overwrite=True) as passing:
-            frame.to_csv(passing, index=False, lineterminator="\n")
+        write_csv(frame, output / name)
     return table
 
 

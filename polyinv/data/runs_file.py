@@ -17,6 +17,7 @@ from polyinv.data.files.results import read_results
 from polyinv.data.files.tables import table_in
 from polyinv.data.files.units import split_unit
 from polyinv.data.measured import read_curve
+from polyinv.data.runs_checks import check_curves, check_error_columns, check_numbers, warn_of_falling
 from polyinv.data.stated import stated_errors
 from polyinv.data.stated_system import check_stated
 from polyinv.data.table_checks import check_doubled
@@ -57,6 +58,7 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     path = Path(path)
     raw = _own(path, system) if is_own_table(path, system) else _as_people_write(path, system)
     check_stated(raw, system, str(path))
+    check_error_columns(raw, system, str(path))
     beside = _beside(raw, system)
     if CURVE_FILE in raw:
         raw = _with_curves(raw, path)
@@ -65,11 +67,15 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
     numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
     _check_recipes(numbers, system, path)
+    check_numbers(numbers, numbers[CONVERSION], system, str(path))
     table = numbers[[*system.targets, CONVERSION, *MEANS]].copy()
     table[CONVERSION] = table[CONVERSION].fillna(conversion(numbers, system))
     _check_conversion(table[CONVERSION], path)
+    warn_of_falling(table.join(beside), [*system.conditions, *({RUN} & set(beside))], CONVERSION, str(path))
     curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
-    return table.join(pd.DataFrame(_measured(curves), table.index, list(MMD))).join(beside)
+    curves = pd.DataFrame(curves, table.index, list(MMD))
+    check_curves(curves, str(path))
+    return table.join(pd.DataFrame(_measured(curves.to_numpy()), table.index, list(MMD))).join(beside)
 
 
 def _beside(raw: pd.DataFrame, system: System) -> pd.DataFrame:

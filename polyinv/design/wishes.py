@@ -99,7 +99,7 @@ def known_name(written: str, system: System) -> str:
     roles = dict(zip(("monomer", "initiator", "temp", *system.chemistry.extras), system.targets, strict=False))
     known = (*PROPERTIES, *system.targets, DISTANCE, COST)
     names = {name.lower(): name for name in known} | SAME | roles
-    found = names.get(written.strip().lower())
+    found = "temp" if written.strip() == "T" else names.get(written.strip().lower())  # t is the time
     if found is None:
         raise unknown("property or value of the recipe", written.strip(), known)
     return found
@@ -131,6 +131,8 @@ def _wish(text: str, system: System) -> Wish:
         value, error = _number(name, numbers, text)
         if math.isnan(error):
             error = WITHIN.get(name, 0.0) * (1.0 if name == "conversion" else abs(value))
+        if error >= (1.0 if name == CONVERSION else abs(value)) and name not in system.targets:
+            raise InputError(f"{text}: a band as wide as the number says nothing; needs less behind ±")
         low, high = value - error, value + error
     _check(name, low, high, text, system)
     return Wish(name, low, high, text)
@@ -170,11 +172,13 @@ def _number(name: str, text: str, whole: str) -> tuple[float, float]:
 def _plain(name: str, value: Part, error: Part, whole: str) -> tuple[float, float]:
     if value.unit or error.unit or value.value is None or (name == "D" and value.percent):
         raise InputError(f"{whole}: needs a number without a unit")
+    if "," in whole:  # 2,400 may be 2.4
+        raise InputError(f"{whole}: needs a number, decimals with a point")
     number = value.value / 100 if value.percent else value.value
     if error.value is None:
         return number, math.nan
     if name in (CONVERSION, DISTANCE):
-        return number, error.value / 100 if error.percent else error.value
+        return number, error.value / 100 if error.percent or value.percent else error.value
     return number, number * error.value / 100 if error.percent else error.value
 
 

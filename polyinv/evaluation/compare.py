@@ -1,5 +1,7 @@
 """Comparison of measured reactions with what a system predicts for their recipes, without adjusting anything."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,6 +14,8 @@ from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import run_numbers
 from polyinv.simulate import solvers
 from polyinv.simulate.recipes import runs
+
+log = logging.getLogger(__name__)
 
 
 def compare(measured: pd.DataFrame, system: System) -> pd.DataFrame:
@@ -27,6 +31,8 @@ def compare(measured: pd.DataFrame, system: System) -> pd.DataFrame:
         same of the logarithms; ``mmd_distance``, the total variation distance of the curves above 1000 g/mol. NaN where
         nothing was measured.
     """
+    for line in system.outside(torch.from_numpy(measured[list(system.targets)].to_numpy(dtype=float, copy=True))):
+        log.warning("%s", line)
     conditions, times, reaction, snapshot = runs(measured, system)
     polymer = solvers.simulate(conditions, times, system.chemistry)
     residual, Mn, Mw = (part[reaction, snapshot] for part in polymer.scalars)

@@ -8,36 +8,73 @@ import argparse
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, get_loader, set_dumper, set_loader
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, choices, quoted, unknown
 from polyinv.runtime.files import at_home
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
-from polyinv.runtime.yaml_files import read_mapping
+from polyinv.runtime.yaml_files import EachKeyOnce, read_mapping
 
 if TYPE_CHECKING:
     from polyinv.experiment.experiment import Experiment
 
 PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
+OF_THE_LINE = ("import", "debug")
+"""Options that are taken from the command line before the rest is parsed: no file can say them."""
 MODEL = "forest"
 """Where nobody names one."""
+
+
+CHECKED = "checked"
+"""Name, for jsonargparse, of YAML as it is read here."""
+
+
+def _load(text: str) -> Any:
+    """Load YAML as jsonargparse does, after a check that it ends, and has each key once and plain numbers."""
+    _check(text)
+    return get_loader("yaml")(text)
+
+
+@lru_cache(maxsize=1024)
+def _check(text: str) -> None:
+    yaml.load(text, EachKeyOnce)
+
+
+set_loader(CHECKED, _load, (yaml.YAMLError,))
+set_dumper(CHECKED, yaml.safe_dump)
 
 
 class Parser(ArgumentParser):
     """Argument parser that reads config files as UTF-8, whatever the system's own encoding is."""
 
+    def __init__(self, *options: Any, **named: Any) -> None:
+        super().__init__(*options, **named, parser_mode=CHECKED)
+
     def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
         """See `ArgumentParser.parse_path`."""
         path = Path(path)
-        read_yaml(path)  # which refuses what jsonargparse would never come to an end with
+        self.check_sections(dotted(read_yaml(path)))
         return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
+
+    def check_sections(self, given: Iterable[tuple[str, Any]]) -> None:
+        """Refuse text for a section, which jsonargparse takes for the path of another file, and reads.
+
+        Raises:
+            InputError: Names the first.
+        """
+        sections = {action.dest.rpartition(".")[0] for action in self._actions}
+        for key, value in given:
+            if key in sections and isinstance(value, str):
+                raise InputError(f"{key} is {quoted(value)}; needs keys with values")
 
 
 class ConfigFile(ActionConfigFile):
@@ -166,6 +203,9 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     """
     if "data.system" in parser.get_defaults():
         arguments = [re.sub(r"^--system(?==|$)", "--data.system", each) for each in arguments]
+    if isinstance(parser, Parser):
+        given = (each.removeprefix("--").partition("=") for each in arguments if each.startswith("--"))
+        parser.check_sections((key, value) for key, _, value in given)
     try:
         config = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
@@ -175,6 +215,12 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
             *_, asked = re.findall(r"(?:--|')([\w.-]+)", text) or [text]
             text += f"; {choices([asked], known)}"
         raise InputError(text) from None
+    for key in (action.dest for action in parser._actions if isinstance(action.default, bool)):
+        if not isinstance(config.get(key), bool):  # only a file can say it in another way
+            raise InputError(f"{key} is {quoted(config.get(key))}; needs true or false")
+    for key in OF_THE_LINE:
+        if config.get(key):
+            raise InputError(f"{key} is no key of a configuration; needs --{key} on the command line")
     for key in PATHS:
         if config.get(key) is not None:
             config[key] = str(at_home(config[key]))

@@ -33,6 +33,7 @@ from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_err
 from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
 from polyinv.runtime.files import check_new, folder_name, refuse_existing, written
+from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,7 +156,7 @@ def _write_report(
     (output / "report.html").write_text(
         report(f"{model.name} from {what}: {one_line(folder, NAMED)}", [*measured, *lines], sections), encoding="utf-8"
     )
-    scores.to_csv(output / "scores.csv", index=False, lineterminator="\n")
+    write_csv(scores, output / "scores.csv")
     _keep_figures(sections, output)
     return scores
 

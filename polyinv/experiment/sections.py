@@ -15,6 +15,7 @@ from polyinv.evaluation import ENSEMBLE
 from polyinv.instrument.errors import MeasurementErrors
 from polyinv.models import InverseModel, Posterior
 from polyinv.reactions import conversion
+from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -112,7 +113,7 @@ def calibration_sections(
     log.info("calibration of the posterior")
     levels = CHECKED if is_exact else (asdict(errors),)
     table = calibration(model, pattern, levels=levels)
-    table.to_csv(output / "calibration.csv", index=False, lineterminator="\n")
+    write_csv(table, output / "calibration.csv")
     text = (
         "Intervals that claim 90 % are to hold 90 % of the true values, whatever the errors and the number of chains, "
         "which the model is told. So are regions of highest density of all values together, and ranks by the distance "
@@ -149,7 +150,7 @@ def closed_loop_section(
             lines.append(summary(part).assign(subset=subset.subset, answer=answer))
         caption = f"Ratio to the distance of two replicates of the true recipe; {subset.subset}, {len(loop)} rows"
         figures.append((caption, picture(loop, subset.subset)))
-    pd.concat(loops).to_csv(output / "closed_loop.csv", index=False, lineterminator="\n")
+    write_csv(pd.concat(loops), output / "closed_loop.csv")
     table = pd.concat(lines)
     first = ["subset", "answer"]
     text = (
@@ -171,7 +172,7 @@ def assessments_of(observations: "Mapping[str, Observations]", output: Path) -> 
         log.info("applicability domain: %s", name)
         found[name] = assess(rows.forgetting(load_system(rows.system).targets))
     parts = [assessments.assign(subset=name, row=np.arange(len(assessments))) for name, assessments in found.items()]
-    pd.concat(parts).to_csv(output / "assessments.csv", index=False, lineterminator="\n")
+    write_csv(pd.concat(parts), output / "assessments.csv")
     return found
 
 

@@ -1,18 +1,26 @@
 """Text of others that is written for a spreadsheet, which takes some of it for a formula and executes it."""
 
 import contextlib
+import re
+from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_object_dtype, is_string_dtype
+
+from polyinv.runtime.files import written
 
 EXECUTED = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that spreadsheets execute [OWASP, CSV injection]."""
 QUOTE = "'"
 """What makes text of it."""
+UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""What no workbook holds, no UTF-8 has, or a terminal obeys."""
+LONGEST = 32_000
+"""Characters of a cell; workbooks take 32 767."""
 
 
 def harmless(text: object) -> object:
-    """Put a quote before text that a spreadsheet would execute; numbers stay, and so does what is no text.
+    """Put a quote before text that a spreadsheet would execute, and ? for what it cannot hold; what is no text stays.
 
     Example:
         >>> harmless("=1+1"), harmless("-3.5"), harmless("BA-01")
@@ -20,6 +28,7 @@ def harmless(text: object) -> object:
     """
     if not isinstance(text, str):
         return text
+    text = UNWRITTEN.sub("?", text[:LONGEST])
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # a writer of CSV does not quote the old Mac's end of a line
     if not text.lstrip(" ").startswith(EXECUTED):
         return text
@@ -37,5 +46,14 @@ def harmless_table(table: pd.DataFrame) -> pd.DataFrame:
         return table
     table = table.copy(deep=False)
     for at in of_text:
-        table.isetitem(at, table.iloc[:, at].map(harmless))
+        column = table.iloc[:, at]
+        changed = {text: safe for text in column.unique() if (safe := harmless(text)) is not text and safe != text}
+        if changed:
+            table.isetitem(at, column.map(lambda text, changed=changed: changed.get(text, text)))
     return table
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whose text is harmless in the place of an older one."""
+    with written(path, overwrite=True) as passing:
+        harmless_table(table).to_csv(passing, index=False, lineterminator="\n")

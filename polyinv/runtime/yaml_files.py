@@ -1,5 +1,6 @@
 """YAML files as mappings: read safely, each key once."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from polyinv.errors import InputError, quoted
 
 MOST_BYTES, MOST_NODES, DEEPEST = 2_000_000, 200_000, 40
 """Of a file: its bytes, its values when all aliases are written out, and its levels."""
+
+
+PLAIN = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*([eE][-+]?\d+)?|\.(inf|Inf|INF|nan|NaN|NAN))")
+"""Numbers as everybody reads them: for YAML 7_0 is 70, 010 is 8, 0x10 is 16, and 1:30 is 90."""
 
 
 class EachKeyOnce(yaml.SafeLoader):
@@ -24,12 +29,24 @@ class EachKeyOnce(yaml.SafeLoader):
             seen.add(key)
         return node
 
+    def construct_scalar_number(self, node: yaml.ScalarNode) -> Any:
+        """Construct a number as it is written; what YAML takes for one in its own way is refused."""
+        if not PLAIN.fullmatch(node.value):
+            at = str(node.start_mark).strip()
+            raise yaml.YAMLError(f"{quoted(node.value)} is no plain number, such as 70 or 1.5; or needs quotes, {at}")
+        is_whole = node.tag.endswith(":int")
+        return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
+
     def get_single_node(self) -> yaml.Node | None:
         """See `yaml.composer.Composer`; refuses what names itself, and few lines that stand for millions."""
         node = super().get_single_node()
         if node is not None:
             _check_size(node)
         return node
+
+
+for kind in ("int", "float"):
+    EachKeyOnce.add_constructor(f"tag:yaml.org,2002:{kind}", EachKeyOnce.construct_scalar_number)
 
 
 def _check_size(root: yaml.Node) -> None:

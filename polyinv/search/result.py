@@ -15,6 +15,7 @@ from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.run_folder import CONFIG
 from polyinv.report.tables import markdown
 from polyinv.runtime.files import discard, written
+from polyinv.runtime.spreadsheets import write_csv
 from polyinv.search.spec import Search
 from polyinv.search.trial import TRIALS, name_of
 
@@ -69,8 +70,7 @@ def write_result(
     from polyinv.search.hparams import write_hparams
 
     table, best = table_of(trials), best_of(trials)
-    with written(output / TABLE, overwrite=True) as passing:
-        table.to_csv(passing, index=False, lineterminator="\n")
+    write_csv(table, output / TABLE)
     if best is None:
         raise InputError(f"none of {len(trials)} trials is complete; {output / TABLE} says why")
     with written(output / FIGURE, overwrite=True) as passing:

@@ -109,6 +109,22 @@ BAD = {
         "curves of 5 points; needs 10",
     ),
     "another system": (lambda t: t.assign(system="styrene"), "is of the system styrene, not of methyl_methacrylate"),
+    "Mw below Mn": (lambda t: t.assign(Mn=t["Mw"], Mw=t["Mn"]), "is less than Mn, which cannot be"),
+    "kilograms in one row": (lambda t: t.assign(Mn=[1e5, 22.0, 1e5], Mw=2e5), "row 3: Mn is 22 g/mol, less than a mol"),
+    "what no computer holds": (lambda t: t.assign(Mw=[1e308, 1e5, 1e5], Mn=5e4), "row 2.*which no unit explains"),
+    "contradiction": (
+        lambda t: t.assign(conversion=0.5, cMMA_time=1.9),
+        "row 2: the conversion is 0.5, and by cMMA_time 0",
+    ),
+    "a misspelt error": (lambda t: t.assign(tmep_error=0.5), "no column of an error 'tmep_error'; nearest: temp_error"),
+    "a curve of zeros": (
+        lambda t: t.assign(**{name: 0.0 for name in t if name.startswith("w_at_")}),
+        "row 2: its curve is zero from",
+    ),
+    "a curve beyond all units": (
+        lambda t: t.assign(**{name: 1e308 for name in t if name.startswith("w_at_")}),
+        "row 2: its curve has values above",
+    ),
     "no rows": (lambda t: t.head(0), "has no rows below names of columns such as cMMA_0"),
 }
 
@@ -117,6 +133,25 @@ BAD = {
 def test_what_is_no_such_table_is_refused(written, change, said):
     with pytest.raises(InputError, match=said):
         read_runs(written(change), SYSTEM)
+
+
+SAID = {
+    "a gap": (lambda t: t.assign(**{"w_at_4.50": [1.0, None, 1.0]}), "the curve of row 3 has gaps and is left out"),
+    "below zero": (lambda t: t.assign(**{f"w_at_{at:.2f}": -3.0 for at in (4.5, 4.55, 4.6)}), "below zero"),
+    "backwards": (lambda t: t.assign(conversion=[0.6, 0.2, 0.5]), "falls from 0.6 in row 2 to 0.2 in row 3"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), SAID.values(), ids=SAID)
+def test_what_is_left_out_or_cannot_be_is_said(written, change, said, caplog):
+    read_runs(written(change), SYSTEM)
+    assert said in caplog.text
+
+
+def test_recipes_outside_of_what_was_checked_are_said(written, caplog):
+    table = read_runs(written(lambda table: table.assign(temp=[70.0, 70.0, 150.0])), SYSTEM)
+    compare(table, SYSTEM)
+    assert "temp 150 is outside the range" in caplog.text
 
 
 def test_reactions_are_read_as_people_write_them(polymers, tmp_path):

@@ -27,6 +27,9 @@ SYSTEM = load_system()
         ("conversion=0.4±2%", "conversion", 0.38, 0.42),
         ("time<=1 h", "time", -math.inf, 3600),
         ("temp=343.15 K", "temp", 70, 70),
+        ("T=70", "temp", 70, 70),
+        ("t=600", "time", 600, 600),
+        ("conversion=90%±2", "conversion", 0.88, 0.92),
         ("initiator<=10 mmol/L", "cAIBN_0", -math.inf, 0.01),
     ],
 )
@@ -56,6 +59,9 @@ def test_two_wishes_for_one_thing_hold_together():
         (["temp=95"], "no recipe has it; needs temp from 60 to 80 °C, the box of butyl_acrylate"),
         (["Mw=60000 to 40000"], "needs the smaller number first"),
         (["D<2±0.1"], "needs a single number behind <"),
+        (["D<2,400"], "decimals with a point"),
+        (["Mn=25000±500%"], "a band as wide as the number says nothing"),
+        (["conversion=0.9±50"], "a band as wide as the number says nothing"),
         (["Mn=25000", "Mn>30000"], "contradict each other"),
     ],
 )

@@ -27,6 +27,7 @@ HUGE = {
     "cells": ("ablate study.yaml", "a study of 3e+09 cells; up to 100000 are run"),
     "aliases": ("train --config bomb.yaml", "bomb.yaml is not YAML: it stands for more than 200000 values"),
     "a mapping in itself": ("train --config itself.yaml", "itself.yaml is not YAML: it contains itself"),
+    "aliases in a file that a section names": ("train --config section.yaml", "model is bomb.yaml; needs keys"),
     "depth": ("systems show deep.yaml", "deep.yaml is not YAML"),
 }
 
@@ -41,6 +42,7 @@ def folder(tmp_path, monkeypatch):
     Path("study.yaml").write_text(f"base: {CONFIGS / 'forest.yaml'}\naxes:\n{axes}seeds: [1, 2, 3]\n")
     Path("bomb.yaml").write_text(BOMB)
     Path("itself.yaml").write_text("model: {name: forest}\nself: &self {me: *self}\n")
+    Path("section.yaml").write_text("model: bomb.yaml\n")
     Path("deep.yaml").write_text("name: " + "[" * 5000 + "]" * 5000)
     return tmp_path
 
@@ -63,6 +65,24 @@ def test_many_keys_take_no_longer_than_they_are_many(monkeypatch):
     started = time.process_time()
     assert EachKeyOnce("").compose_mapping_node(None) is node
     assert time.process_time() - started < 5  # to compare each with each takes a minute
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import: evil.py", "import is no key of a configuration; needs --import on the command line"),
+        ("debug: true", "debug is no key of a configuration"),
+        ("robust: maybe", "robust is maybe; needs true or false"),
+        ("count: 1_0", "1_0 is no plain number"),
+        ("count: 010", "010 is no plain number"),
+        ("chains: 1:30", "1:30 is no plain number"),
+    ],
+)
+def test_what_a_configuration_cannot_say_is_refused_rather_than_ignored(line, said, folder, capsys):
+    Path("evil.py").write_text("raise SystemExit(7)")
+    Path("own.yaml").write_text(f"wishes: [Mn=25000]\n{line}\n")
+    assert main(["design", "--config", "./own.yaml"]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.linux

@@ -1,11 +1,13 @@
 """Text that a spreadsheet would execute is written harmless."""
 
+import os
+
 import openpyxl
 import pandas as pd
 import pytest
 
 from polyinv.predict.writing import write_answers
-from polyinv.runtime.spreadsheets import harmless, harmless_table
+from polyinv.runtime.spreadsheets import harmless, harmless_table, write_csv
 
 BAD = ["=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3+cmd|x!A0", "@SUM(1+1)*cmd|x!A0", "\t=1+1", " =1+1", "\r=1"]
 
@@ -30,6 +32,22 @@ def test_answers_hold_no_formula_in_cells_or_names(tmp_path):
     cells = list(openpyxl.load_workbook(tmp_path / "answers.xlsx").active.iter_rows(values_only=False))
     assert all(cell.data_type != "f" for row in cells for cell in row)
     assert cells[1][0].value == "'" + BAD[0]
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1b[2J", "a\u202eb", os.fsdecode(b"a\xffb"), "x" * 40_000])
+def test_what_no_workbook_holds_is_written_otherwise(text, tmp_path):
+    for name in ("answers.csv", "answers.xlsx"):
+        write_answers(pd.DataFrame({"sample": [text], text: 1.0}), tmp_path / name)
+    (names, (sample, _)) = openpyxl.load_workbook(tmp_path / "answers.xlsx").active.iter_rows(values_only=True)
+    assert names[1] == sample == pd.read_csv(tmp_path / "answers.csv")["sample"][0]
+    assert sample.isprintable()
+    assert len(sample) <= 32_767
+
+
+def test_tables_of_studies_hold_no_formula(tmp_path):
+    write_csv(pd.DataFrame({"axis.form": BAD, "seed": 1}), tmp_path / "table.csv")
+    kept = pd.read_csv(tmp_path / "table.csv")
+    assert kept["axis.form"].str.startswith("'").all()
 
 
 def test_a_table_of_numbers_is_left_as_it_is():
