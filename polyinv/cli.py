@@ -126,7 +126,7 @@ def simulate(arguments: list[str]) -> None:
         raise InputError(f"--random is {config.random}; needs 1 to {MOST_ROWS}")
     if not 1 <= config.replicates <= MOST_ROWS:
         raise InputError(f"--replicates is {config.replicates}; needs 1 to {MOST_ROWS}")
-    engine = Wanted(config.engine, config.scheduler)
+    engine = _engine(config)
     shard = None if config.shard is None else Shard.parse(config.shard)
     if shard is not None and engine != LOCAL:
         raise InputError("--shard and --engine both divide the reactions; give one of them")
@@ -279,7 +279,7 @@ def ablate(arguments: list[str]) -> None:
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
     at_once = _at_once(config, "cells")
-    engine, array = Wanted(config.engine, config.scheduler), _array(config)
+    engine, array = _engine(config), _array(config)
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study
@@ -323,7 +323,7 @@ def search(arguments: list[str]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     config = parse(parser, arguments)
     at_once = _at_once(config, "trials")
-    engine, array = Wanted(config.engine, config.scheduler), _array(config)
+    engine, array = _engine(config), _array(config)
 
     from polyinv.search.plan import kept_trials, plan
     from polyinv.search.search import search as run_search
@@ -351,9 +351,6 @@ def _add_workers(parser: Parser, what: str) -> None:
 
 def _at_once(config: Namespace, what: str) -> dict[str, Any]:
     """How many jobs run at once, as the options of `_add_workers` say."""
-    for option in ("workers", "workers_per_device"):
-        if config[option] is not None and config[option] < 1:
-            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
     if config.workers is not None and config.workers_per_device is not None:
         raise InputError(f"--workers and --workers-per-device both say how many {what} run at once; give one of them")
     return {"workers": config.workers, "per_device": config.workers_per_device or 1}
@@ -367,6 +364,17 @@ def _add_engine(parser: Parser) -> None:
         metavar="ADDRESS",
         help="of a Dask cluster, tcp://head:8786, with --engine dask; by default it starts one on this machine",
     )
+
+
+def _engine(config: Namespace) -> Wanted:
+    """Engine that the options ask for, and how many jobs it may run at once."""
+    for option in ("workers", "workers_per_device"):
+        given, called = config.get(option), f"--{option.replace('_', '-')}"
+        if given is not None and given < 1:
+            raise InputError(f"{called} is {given}; needs 1 or more")
+        if given is not None and config.scheduler is not None:
+            raise InputError(f"{called} is of this machine; with --scheduler, `dask worker --nthreads` says how many")
+    return Wanted(config.engine, config.scheduler)
 
 
 def _add_slurm(parser: Parser) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from logging import CRITICAL, getLogger
+from logging import CRITICAL, getLogger, root
 from multiprocessing import connection, current_process
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from polyinv.errors import InputError
 from polyinv.runtime.devices import devices, environment
 from polyinv.runtime.plugins import of_files
 from polyinv.runtime.surroundings import MARK, Surroundings
-from polyinv.runtime.workers import Job, Outcome, Worker
+from polyinv.runtime.workers import MOST, Job, Outcome, Worker
 
 log = getLogger(__name__)
 
@@ -48,20 +48,29 @@ def connected(count: int, scheduler: str | None, shared: Sequence[Path]) -> Iter
     Raises:
         InputError: Nobody answers, no worker is there, or one has other versions or does not see the files.
     """
-    getLogger("distributed").setLevel(CRITICAL)  # what matters is told by whoever asked
+    _silence()
     if scheduler is None:
         with (
             dask.config.set({"distributed.worker.profile.enabled": False}),  # of threads that only wait
             distributed.LocalCluster(
-                n_workers=1, threads_per_worker=count, processes=False, dashboard_address="127.0.0.1:0"
+                n_workers=1, threads_per_worker=min(count, MOST), processes=False, dashboard_address="127.0.0.1:0"
             ) as cluster,
             _client(cluster) as client,
         ):
-            yield client, _said(client, "a Dask cluster on this machine")
+            port = client.scheduler_info()["services"]["dashboard"]
+            # Dask names the address of this machine in a network, to which nothing of this listens.
+            yield client, _said(client, "a Dask cluster on this machine", f"http://127.0.0.1:{port}/status")
         return
     with _client(scheduler) as client:
         _check(client, scheduler, shared)
-        yield client, _said(client, scheduler)
+        yield client, _said(client, scheduler, client.dashboard_link)
+
+
+def _silence() -> None:
+    """Let Dask log nothing: what matters is told by whoever asked. Its parts have levels of their own."""
+    for name in [*root.manager.loggerDict]:
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            getLogger(name).setLevel(CRITICAL + 1)
 
 
 @contextmanager
@@ -90,11 +99,11 @@ async def _shake_hands(address: str) -> None:
     await comm.close()
 
 
-def _said(client: distributed.Client, where: str) -> str:
+def _said(client: distributed.Client, where: str, dashboard: str) -> str:
     threads = client.nthreads()
     count = sum(threads.values())
     places = f"{count} place{'s' * (count > 1)} of {len(threads)} worker{'s' * (len(threads) > 1)}"
-    return f"{places} of {where}, dashboard {client.dashboard_link}"
+    return f"{places} of {where}, dashboard {dashboard}"
 
 
 def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -> None:

@@ -12,14 +12,16 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from logging import CRITICAL, getLogger
 from pathlib import Path
 
 import pytest
 
+from polyinv.cli import main
 from polyinv.errors import InputError
 from polyinv.runtime import surroundings
 from polyinv.runtime.engines import ENGINES, Places, Wanted
-from polyinv.runtime.workers import Outcome
+from polyinv.runtime.workers import MOST, Outcome
 
 with_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="asks for the extra `cluster`")
 pytestmark = pytest.mark.linux
@@ -220,6 +222,44 @@ def test_jobs_wait_for_a_worker_and_say_so(tmp_path, monkeypatch, caplog):
         assert sorted(outcome.name for outcome in outcomes) == ["a", "b"]
         later.join()
     assert "no worker is left; waiting for one" in caplog.text
+
+
+SIMULATE = ("simulate", "--random", "2", "--out", "out.npz")
+
+
+@with_dask
+@pytest.mark.parametrize(
+    "command", [("ablate", "features.yaml"), ("search", "mlp.yaml"), SIMULATE], ids=lambda command: command[0]
+)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--workers", "0"), "--workers is 0; needs 1 or more"),
+        (("--workers", "-1", "--engine", "dask"), "--workers is -1; needs 1 or more"),
+        (
+            ("--workers", "2", "--engine", "dask", "--scheduler", "tcp://a:1"),
+            "--workers is of this machine; with --sched",
+        ),
+    ],
+)
+def test_a_number_of_workers_that_cannot_be_is_one_line(command, options, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, *options]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"polyinv: error: {said}")
+    assert err.count("\n") == 1
+    assert not [*tmp_path.iterdir()]
+
+
+@with_dask
+def test_a_cluster_of_this_machine_names_a_dashboard_that_answers_and_has_no_more_places_than_processes(tmp_path):
+    with Wanted("dask").start(Places(10**9)) as engine:
+        assert engine.said.startswith(f"{MOST} places")
+        host, port = engine.said.partition("dashboard http://")[2].partition("/")[0].split(":")
+        socket.create_connection((host, int(port)), 5).close()
+        assert not [
+            name for name in ("distributed.client", "distributed.worker") if getLogger(name).isEnabledFor(CRITICAL)
+        ]
 
 
 @with_dask
