@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, jobs_at_once, send
+from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, engine_of, jobs_at_once, send
 from polyinv.commands.options import command_parser, say
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import parse
-from polyinv.runtime.engines import Wanted
 from polyinv.runtime.resources import STUDIES, shipped_or
 
 
@@ -32,7 +31,7 @@ def ablate(arguments: list[str]) -> None:
     if (config.study is None) == (config.summarize is None):
         raise InputError("ablate takes a study file, configs/ablations/NAME.yaml, or --summarize with its folder")
     at_once = jobs_at_once(config, "cells")
-    engine, array = Wanted(config.engine, config.scheduler), array_of(config)
+    engine, array = engine_of(config), array_of(config)
 
     from polyinv.ablation.ablate import ablate as run_study
     from polyinv.ablation.folder import check_same_study

@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 from polyinv.commands.options import say
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import Parser
-from polyinv.runtime.engines import ENGINES, LOCAL
+from polyinv.runtime.engines import ENGINES, LOCAL, Wanted
 from polyinv.runtime.slurm import PRINT, SUBMIT, Array, called_again, submit
 
 
@@ -21,9 +21,6 @@ def add_workers(parser: Parser, what: str) -> None:
 
 def jobs_at_once(config: Namespace, what: str) -> dict[str, Any]:
     """How many jobs run at once, as the options of `add_workers` say."""
-    for option in ("workers", "workers_per_device"):
-        if config[option] is not None and config[option] < 1:
-            raise InputError(f"--{option.replace('_', '-')} is {config[option]}; needs 1 or more")
     if config.workers is not None and config.workers_per_device is not None:
         raise InputError(f"--workers and --workers-per-device both say how many {what} run at once; give one of them")
     return {"workers": config.workers, "per_device": config.workers_per_device or 1}
@@ -37,6 +34,17 @@ def add_engine(parser: Parser) -> None:
         metavar="ADDRESS",
         help="of a Dask cluster, tcp://head:8786, with --engine dask; by default it starts one on this machine",
     )
+
+
+def engine_of(config: Namespace) -> Wanted:
+    """Engine that the options ask for, and how many jobs it may run at once."""
+    for option in ("workers", "workers_per_device"):
+        given, called = config.get(option), f"--{option.replace('_', '-')}"
+        if given is not None and given < 1:
+            raise InputError(f"{called} is {given}; needs 1 or more")
+        if given is not None and config.scheduler is not None:
+            raise InputError(f"{called} is of this machine; with --scheduler, `dask worker --nthreads` says how many")
+    return Wanted(config.engine, config.scheduler)
 
 
 def add_slurm(parser: Parser) -> None:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, jobs_at_once, send
+from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, engine_of, jobs_at_once, send
 from polyinv.commands.options import command_parser, say
 from polyinv.experiment.configuration import parse
-from polyinv.runtime.engines import Wanted
 from polyinv.runtime.resources import SEARCHES, shipped_or
 
 
@@ -26,7 +25,7 @@ def search(arguments: list[str]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate of the time")
     config = parse(parser, arguments)
     at_once = jobs_at_once(config, "trials")
-    engine, array = Wanted(config.engine, config.scheduler), array_of(config)
+    engine, array = engine_of(config), array_of(config)
 
     from polyinv.search.plan import kept_trials, plan
     from polyinv.search.search import search as run_search

@@ -11,7 +11,7 @@ import pandas as pd
 from jsonargparse import Namespace
 
 from polyinv.chemistry import DEFAULT, System, load_system
-from polyinv.commands.jobs import add_engine
+from polyinv.commands.jobs import add_engine, engine_of
 from polyinv.commands.options import SYSTEM_HELP, command_parser
 from polyinv.data.source import check_seed, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
@@ -57,7 +57,7 @@ def simulate(arguments: list[str]) -> None:
         raise InputError(f"--random is {config.random}; needs 1 to {MOST_ROWS}")
     if not 1 <= config.replicates <= MOST_ROWS:
         raise InputError(f"--replicates is {config.replicates}; needs 1 to {MOST_ROWS}")
-    engine = Wanted(config.engine, config.scheduler)
+    engine = engine_of(config)
     shard = None if config.shard is None else Shard.parse(config.shard)
     if shard is not None and engine != LOCAL:
         raise InputError("--shard and --engine both divide the reactions; give one of them")

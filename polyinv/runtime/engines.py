@@ -83,7 +83,7 @@ class Wanted:
 
         Args:
             at: Places of this machine, if it is this machine that works.
-            shared: Files and folders that every machine has to have.
+            shared: Files and folders that every machine has to have; the first one is written to if it is a folder.
         """
         return ENGINES[self.name](at, self.scheduler, shared)
 

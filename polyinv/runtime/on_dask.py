@@ -7,6 +7,7 @@ Dask worker or host is lost is run again by another. A job nobody waits for any 
 import asyncio
 import itertools
 import os
+import platform
 import queue
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from logging import CRITICAL, getLogger
+from logging import CRITICAL, getLogger, root
 from multiprocessing import connection, current_process
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,15 @@ from polyinv.errors import InputError, one_line
 from polyinv.runtime.devices import devices, environment
 from polyinv.runtime.plugins import of_files
 from polyinv.runtime.surroundings import MARK, Surroundings
-from polyinv.runtime.workers import Job, Outcome, Worker
+from polyinv.runtime.workers import MOST, Job, Outcome, Worker
 
 log = getLogger(__name__)
 
 SECONDS_TO_CONNECT = 20.0
 SECONDS_BETWEEN_LOOKS = 2.0
 """After which workers that have come are given jobs, and those that nobody waits for are ended."""
+SECONDS_IDLE = 60.0
+"""After which a process that has no job is ended; to start one takes a tenth of that."""
 
 
 @contextmanager
@@ -48,20 +51,29 @@ def connected(count: int, scheduler: str | None, shared: Sequence[Path]) -> Iter
     Raises:
         InputError: Nobody answers, no worker is there, or one has other versions or does not see the files.
     """
-    getLogger("distributed").setLevel(CRITICAL)  # what matters is told by whoever asked
+    _silence()
     if scheduler is None:
         with (
             dask.config.set({"distributed.worker.profile.enabled": False}),  # of threads that only wait
             distributed.LocalCluster(
-                n_workers=1, threads_per_worker=count, processes=False, dashboard_address="127.0.0.1:0"
+                n_workers=1, threads_per_worker=min(count, MOST), processes=False, dashboard_address="127.0.0.1:0"
             ) as cluster,
             _client(cluster) as client,
         ):
-            yield client, _said(client, "a Dask cluster on this machine")
+            port = client.scheduler_info()["services"]["dashboard"]
+            # Dask names the address of this machine in a network, to which nothing of this listens.
+            yield client, _said(client, "a Dask cluster on this machine", f"http://127.0.0.1:{port}/status")
         return
     with _client(scheduler) as client:
         _check(client, scheduler, shared)
-        yield client, _said(client, scheduler)
+        yield client, _said(client, scheduler, client.dashboard_link)
+
+
+def _silence() -> None:
+    """Let Dask log nothing: what matters is told by whoever asked. Its parts have levels of their own."""
+    for name in [*root.manager.loggerDict]:
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            getLogger(name).setLevel(CRITICAL + 1)
 
 
 @contextmanager
@@ -90,11 +102,11 @@ async def _shake_hands(address: str) -> None:
     await comm.close()
 
 
-def _said(client: distributed.Client, where: str) -> str:
+def _said(client: distributed.Client, where: str, dashboard: str) -> str:
     threads = client.nthreads()
     count = sum(threads.values())
     places = f"{count} place{'s' * (count > 1)} of {len(threads)} worker{'s' * (len(threads) > 1)}"
-    return f"{places} of {where}, dashboard {client.dashboard_link}"
+    return f"{places} of {where}, dashboard {dashboard}"
 
 
 def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -> None:
@@ -123,6 +135,33 @@ def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -
             raise InputError(f"{called} cannot run polyinv: {_line(fault)}")
         if fault is not None:
             raise InputError(f"{called} {fault}")
+    _warn_of_shared_devices(client.run(_devices_here))
+
+
+def _devices_here() -> tuple[str, tuple[str, ...]]:
+    return platform.node(), devices()
+
+
+def _warn_of_shared_devices(found: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+    """Warn of workers of one host that would each begin with its first GPU.
+
+    Args:
+        found: Host and devices by the address of a worker.
+    """
+    owners: dict[tuple[str, str], str] = {}
+    for address, (host, seen) in found.items():
+        for device in seen:
+            other = owners.setdefault((host, device), address)
+            if other != address:
+                log.warning(
+                    "the workers %s and %s both use device %s of %s; start one worker for each machine, with "
+                    "--nthreads, or give each a CUDA_VISIBLE_DEVICES of its own",
+                    other,
+                    address,
+                    device,
+                    host,
+                )
+                return
 
 
 def _marked(folder: Path) -> Path:
@@ -165,30 +204,31 @@ def work(
     def start_all() -> None:
         nonlocal places, looked
         if time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:  # to ask costs as much as a job
-            found = sum(client.nthreads().values())
+            with _told_if_gone(client):
+                found = sum(client.nthreads().values())
             if places and not found:
                 log.warning("no worker is left; waiting for one")
             places, looked = found, time.monotonic()
         while len(running) < max(1, places) and (job := next_job()):
             name, arguments = job
-            future = client.submit(_run, task, arguments, surroundings, key=f"polyinv-{name}-{uuid4().hex}", pure=False)
+            key = f"polyinv-{name}-{uuid4().hex}"
+            with _told_if_gone(client):
+                future = client.submit(_run, task, arguments, surroundings, key=key, pure=False)
             running[future.key] = name, future
             future.add_done_callback(done.put)
 
     try:
-        with _told_if_gone(client):
-            start_all()
+        start_all()
         while running:
             try:
                 future = done.get(timeout=SECONDS_BETWEEN_LOOKS)
             except queue.Empty:
-                with _told_if_gone(client):
-                    start_all()
-                continue
-            with _told_if_gone(client):
-                name, _ = running.pop(future.key)
-                outcome = replace(_outcome(future), name=name)
                 start_all()
+                continue
+            name, _ = running.pop(future.key)
+            with _told_if_gone(client):
+                outcome = replace(_outcome(future), name=name)
+            start_all()
             yield outcome
     finally:
         with suppress(Exception):  # it may be the scheduler that is gone
@@ -233,18 +273,18 @@ class _Pool:
         self._lock = threading.Lock()
         self._free: list[str | None] = []
         self._devices = itertools.cycle(devices() or (None,))
-        self._idle: dict[Any, list[Worker]] = {}
+        self._idle: dict[Any, list[tuple[Worker, float]]] = {}
 
     def take(self, task: Callable[..., Any], surroundings: Surroundings) -> Worker:
         """Take a process that does nothing, or start one."""
         key = (task, surroundings)
         with self._lock:
             for others in [other for other in self._idle if other != key]:  # of somebody who has asked before
-                for worker in self._idle.pop(others):
+                for worker, _ in self._idle.pop(others):
                     worker.end()
                     self._free.append(worker.device)
             if self._idle.get(key):
-                return self._idle[key].pop()
+                return self._idle[key].pop()[0]
             fault = surroundings.fault()
             if fault is not None:
                 raise InputError(f"the worker {distributed.get_worker().address} {fault}")
@@ -255,10 +295,23 @@ class _Pool:
     def give_back(self, task: Callable[..., Any], surroundings: Surroundings, worker: Worker) -> None:
         """Keep a process for the next job, or the device of one that has ended for the next process."""
         with self._lock:
-            if worker.process.is_alive():
-                self._idle.setdefault((task, surroundings), []).append(worker)
-            else:
+            if not worker.process.is_alive():
                 self._free.append(worker.device)
+                return
+            self._idle.setdefault((task, surroundings), []).append((worker, time.monotonic()))
+        later = threading.Timer(SECONDS_IDLE, self._end_idle)
+        later.daemon = True
+        later.start()
+
+    def _end_idle(self) -> None:
+        """End processes that nobody has needed for a while: they keep memory, and that of a device."""
+        with self._lock:
+            for key, kept in self._idle.items():
+                old = [worker for worker, since in kept if time.monotonic() - since >= SECONDS_IDLE]
+                for worker in old:
+                    worker.end()
+                    self._free.append(worker.device)
+                self._idle[key] = [(worker, since) for worker, since in kept if worker not in old]
 
 
 @contextmanager

@@ -12,14 +12,16 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from logging import CRITICAL, getLogger
 from pathlib import Path
 
 import pytest
 
+from polyinv.cli import main
 from polyinv.errors import InputError
 from polyinv.runtime import surroundings
 from polyinv.runtime.engines import ENGINES, Places, Wanted
-from polyinv.runtime.workers import Outcome
+from polyinv.runtime.workers import MOST, Outcome
 
 with_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="asks for the extra `cluster`")
 pytestmark = pytest.mark.linux
@@ -202,6 +204,70 @@ def test_a_worker_that_cannot_run_anything_does_not_fail_all_the_jobs(scheduler,
 
 
 @with_dask
+def test_workers_that_would_share_a_device_are_named(caplog):
+    from polyinv.runtime.on_dask import _warn_of_shared_devices
+
+    _warn_of_shared_devices(
+        {"tcp://a:1": ("a", ("0", "1")), "tcp://b:1": ("b", ("0", "1")), "tcp://a:2": ("a", ("2",))}
+    )
+    assert not caplog.text
+    _warn_of_shared_devices({"tcp://a:1": ("a", ("0", "1")), "tcp://a:2": ("a", ("1",)), "tcp://a:3": ("a", ("1",))})
+    assert (
+        "the workers tcp://a:1 and tcp://a:2 both use device 1 of a; start one worker for each machine" in caplog.text
+    )
+    assert len(caplog.records) == 1
+
+
+class _Idle:
+    """A process, as a pool of processes sees it."""
+
+    def __init__(self, *given):
+        self.device, self.process, self.is_ended = "0", self, False
+
+    def is_alive(self):
+        return not self.is_ended
+
+    def end(self):
+        self.is_ended = True
+
+
+@with_dask
+def test_a_process_that_nobody_needs_any_more_is_ended_and_gives_its_device_back(monkeypatch):
+    from polyinv.runtime import on_dask
+
+    monkeypatch.setattr(on_dask, "SECONDS_IDLE", 0.3)
+    pool, here = on_dask._Pool(), surroundings.Surroundings.here([])
+    pool._free, process = ["1"], _Idle()
+    for _ in range(3):  # one that is needed again and again lives on
+        pool.give_back(job, here, process)
+        time.sleep(0.2)
+        assert pool.take(job, here) is process
+        assert process.is_alive()
+    pool.give_back(job, here, process)
+    for _ in range(100):
+        if process.is_ended:
+            break
+        time.sleep(0.05)
+    time.sleep(0.05)
+    assert process.is_ended
+    assert pool._free == ["1", "0"]
+
+
+@with_dask
+def test_what_fails_here_is_not_told_of_the_scheduler(scheduler, tmp_path):
+    """A job is asked for where the claims lie, on a disk that may be full."""
+
+    def next_job():
+        raise OSError("No space left on device")
+
+    with (
+        Wanted("dask", scheduler).start(Places(1), [tmp_path]) as engine,
+        pytest.raises(OSError, match="No space left on device"),
+    ):
+        next(engine.work(job, next_job))
+
+
+@with_dask
 def test_jobs_wait_for_a_worker_and_say_so(tmp_path, monkeypatch, caplog):
     import distributed
 
@@ -220,6 +286,44 @@ def test_jobs_wait_for_a_worker_and_say_so(tmp_path, monkeypatch, caplog):
         assert sorted(outcome.name for outcome in outcomes) == ["a", "b"]
         later.join()
     assert "no worker is left; waiting for one" in caplog.text
+
+
+SIMULATE = ("simulate", "--random", "2", "--out", "out.npz")
+
+
+@with_dask
+@pytest.mark.parametrize(
+    "command", [("ablate", "features.yaml"), ("search", "mlp.yaml"), SIMULATE], ids=lambda command: command[0]
+)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--workers", "0"), "--workers is 0; needs 1 or more"),
+        (("--workers", "-1", "--engine", "dask"), "--workers is -1; needs 1 or more"),
+        (
+            ("--workers", "2", "--engine", "dask", "--scheduler", "tcp://a:1"),
+            "--workers is of this machine; with --sched",
+        ),
+    ],
+)
+def test_a_number_of_workers_that_cannot_be_is_one_line(command, options, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, *options]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"polyinv: error: {said}")
+    assert err.count("\n") == 1
+    assert not [*tmp_path.iterdir()]
+
+
+@with_dask
+def test_a_cluster_of_this_machine_names_a_dashboard_that_answers_and_has_no_more_places_than_processes(tmp_path):
+    with Wanted("dask").start(Places(10**9)) as engine:
+        assert engine.said.startswith(f"{MOST} places")
+        host, port = engine.said.partition("dashboard http://")[2].partition("/")[0].split(":")
+        socket.create_connection((host, int(port)), 5).close()
+        assert not [
+            name for name in ("distributed.client", "distributed.worker") if getLogger(name).isEnabledFor(CRITICAL)
+        ]
 
 
 @with_dask
