@@ -38,7 +38,7 @@ from polyinv.experiment.configuration import (
 )
 from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.collection import uncollected_at_exit
-from polyinv.runtime.door import DEBUG, REFUSED, refused, without_debug
+from polyinv.runtime.door import DEBUG, REFUSED, flushed, refused, told, without_debug
 from polyinv.runtime.engines import ENGINES, LOCAL, Places, Wanted
 from polyinv.runtime.files import at_home, claims, passing_folder
 from polyinv.runtime.flags import bare
@@ -78,15 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("command", name, COMMANDS)
         with _speaking(), interruptible(), claims():
             import_files(imported)
-            with naming(config_files(rest)):
+            with naming(config_files(rest)), flushed():
                 COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
-            if sys.stdout:
-                sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        if sys.stderr:
-            print(SAID, file=sys.stderr)
+        told(SAID)
         return INTERRUPTED
     except Exception as error:
         return refused(error, debug)

@@ -52,11 +52,23 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     _remove_left_behind(path)
     passing = _passing(path)
     try:
-        yield passing
-        refuse_existing(path, overwrite=overwrite)  # somebody may have put something there meanwhile
-        os.replace(passing, path)
+        with naming_place(path, passing):
+            yield passing
+            refuse_existing(path, overwrite=overwrite)  # somebody may have put something there meanwhile
+            os.replace(passing, path)
     finally:
         _remove(passing)
+
+
+@contextmanager
+def naming_place(path: Path, passing: Path | None = None) -> Iterator[None]:
+    """Name the file or folder that is written in errors of the system: a full disk says none, or the passing one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, str(passing)):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
 
 
 def _passing(path: Path) -> Path:
@@ -265,7 +277,10 @@ def cache_folder() -> Path:
     That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or one of the
     user's own in the temporary folder, for a user without a home or with one that cannot be written.
     """
-    folder = user_cache_path("polyinv", appauthor=False)
+    try:
+        folder = user_cache_path("polyinv", appauthor=False)
+    except RuntimeError:  # of a user number without a name, where $HOME is not set
+        return _temporary_cache()
     return folder if folder.is_absolute() and is_writable(folder) else _temporary_cache()
 
 

@@ -147,7 +147,7 @@ def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
         assert cache_folder() == tmp_path / ".cache" / "polyinv"
 
 
-@pytest.mark.parametrize("home", ["a file", "no home", "not writable"])
+@pytest.mark.parametrize("home", ["a file", "no home", "no user", "not writable"])
 def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
     monkeypatch.delenv("XDG_CACHE_HOME")
     if home == "a file":
@@ -155,6 +155,9 @@ def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path / "file" / "polyinv")
     elif home == "no home":  # of a user number without a name: "~" stays as it is
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
+    elif home == "no user":
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr("os.getuid", lambda: 54321)
     else:
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path)
         monkeypatch.setattr(os, "access", lambda path, mode: False)
@@ -307,4 +310,14 @@ def test_a_folder_is_discarded_as_a_whole(tmp_path, monkeypatch):
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".best.")
     discard(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.linux
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(tmp_path):
+    path = tmp_path / "answers.csv"
+    with pytest.raises(OSError, match=r"No space left on device: '\S+answers\.csv'$"), written(path):
+        Path("/dev/full").write_text("more than it holds")
+    with pytest.raises(FileNotFoundError, match=r"'\S+answers\.csv'$"), written(path):
+        pass
     assert list(tmp_path.iterdir()) == []
