@@ -29,7 +29,7 @@ from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_err
 from polyinv.models import InverseModel, Posterior, load_model
 from polyinv.models.released import model_folder
 from polyinv.reactions import conversion
-from polyinv.runtime.files import check_new, refuse_existing, written
+from polyinv.runtime.files import check_new, claim, refuse_existing, written
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +80,7 @@ def evaluate(
         InputError: No model, rows that it cannot answer from, or a folder that exists.
     """
     output = Path(output)
+    claim(output)
     refuse_existing(output)
     from polyinv.evaluation.simulated import METHODS
 

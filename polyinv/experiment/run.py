@@ -25,7 +25,7 @@ from polyinv.experiment.kept import read_kept, read_scores
 from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
-from polyinv.runtime.files import check_new, discard_unfinished, empty, locked, written
+from polyinv.runtime.files import check_new, claim, discard_unfinished, empty, locked, written
 from polyinv.runtime.nested import dotted, plain
 
 if TYPE_CHECKING:
@@ -318,12 +318,13 @@ def _claim(folder: Path, config: dict[str, Any], system: System, *, resume: bool
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        check_new(folder)
+        check_new(folder)  # so that two do not make it
         with written(folder) as passing:
             passing.mkdir()
             (passing / CONFIG).write_text(_yaml(config), encoding="utf-8")
             (passing / SYSTEM).write_text(_yaml(system.as_dict()), encoding="utf-8")
         return True
+    claim(folder)  # so that what a killed process has left of its claim goes with it
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:
