@@ -30,7 +30,7 @@ from polyinv.commands.train import train
 from polyinv.errors import naming, unknown
 from polyinv.experiment.configuration import config_files
 from polyinv.runtime.collection import uncollected_at_exit
-from polyinv.runtime.door import REFUSED, refused, without_debug
+from polyinv.runtime.door import REFUSED, flushed, refused, told, without_debug
 from polyinv.runtime.files import claims
 from polyinv.runtime.flags import bare
 from polyinv.runtime.interrupts import INTERRUPTED, SAID, end_as_it_is, interruptible
@@ -59,15 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("command", name, COMMANDS)
         with _speaking(), interruptible(), claims():
             import_files(imported)
-            with naming(config_files(rest)):
+            with naming(config_files(rest)), flushed():
                 COMMANDS[name](list(bare(rest, FLAGS.get(name, ()))))
-            if sys.stdout:
-                sys.stdout.flush()  # here, where a full disk gets its line
     except BrokenPipeError:  # who reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        if sys.stderr:
-            print(SAID, file=sys.stderr)
+        told(SAID)
         return INTERRUPTED
     except Exception as error:
         return refused(error, debug)

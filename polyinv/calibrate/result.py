@@ -89,8 +89,7 @@ def write_system(fit: Fit, source: str | Path, out: str | Path) -> System:
     text = yaml.safe_dump(whole, allow_unicode=True, sort_keys=False, width=200, default_flow_style=None)
     with written(out) as passing:
         passing.write_text(f"# Written by polyinv calibrate.\n{text}", encoding="utf-8")
-        load_system(passing)  # what cannot be read is not written
-    return load_system(out)
+        return load_system(passing)  # what cannot be read is not written
 
 
 def _coefficients(system: System) -> dict[str, Any]:

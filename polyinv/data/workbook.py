@@ -22,6 +22,7 @@ from polyinv.data.table_checks import check_doubled, check_physical, check_table
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
 from polyinv.runtime.files import cache_folder, check_new, written
+from polyinv.runtime.spreadsheets import workbook
 
 SHEETS = ("compuesta", "mmd_raw_data")
 """Sheets of the published workbook: with all columns, and without residual monomer and means."""
@@ -333,15 +334,12 @@ def _counted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_workbook(table: pd.DataFrame, path: Path, system: System) -> None:
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    for sheet, columns in sheets(system).items():
-        page, part = book.create_sheet(sheet), stating(table[list(columns)], system)
-        page.append(list(part.columns))
-        for row in part.to_numpy(dtype=object).tolist():
-            page.append(row)
-    book.save(path)
+    with workbook(path) as book:
+        for sheet, columns in sheets(system).items():
+            page, part = book.create_sheet(sheet), stating(table[list(columns)], system)
+            page.append(list(part.columns))
+            for row in part.to_numpy(dtype=object).tolist():
+                page.append(row)
 
 
 def _write_arrays(table: pd.DataFrame, path: Path, system: str) -> None:

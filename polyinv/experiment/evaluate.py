@@ -32,7 +32,7 @@ from polyinv.experiment.sections import (
 from polyinv.instrument.errors import LEVELS, MeasurementErrors, measurement_errors
 from polyinv.models import InverseModel, load_model
 from polyinv.models.released import model_folder
-from polyinv.runtime.files import check_new, folder_name, refuse_existing, written
+from polyinv.runtime.files import check_new, claim, folder_name, refuse_existing, written
 from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def evaluate(
         InputError: No model, rows that it cannot answer from, or a folder that exists.
     """
     output = Path(output)
+    claim(output)
     refuse_existing(output)
     from polyinv.evaluation.simulated import METHODS
 

@@ -18,7 +18,7 @@ from polyinv.experiment.experiment import Experiment, SplitConfig
 from polyinv.experiment.kept import read_kept
 from polyinv.models import InverseModel
 from polyinv.models.options import LOGGERS
-from polyinv.runtime.files import check_new, written
+from polyinv.runtime.files import check_new, claim, written
 from polyinv.runtime.nested import dotted, plain
 
 if TYPE_CHECKING:
@@ -67,12 +67,13 @@ def claim_folder(folder: Path, config: dict[str, Any], system: System, *, resume
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        check_new(folder)
+        check_new(folder)  # so that two do not make it
         with written(folder) as passing:
             passing.mkdir()
             (passing / CONFIG).write_text(as_yaml(config), encoding="utf-8")
             (passing / SYSTEM).write_text(as_yaml(system.as_dict()), encoding="utf-8")
         return True
+    claim(folder)  # so that what a killed process has left of its claim goes with it
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} exists already and is no run folder; choose another --output")
     if not resume:

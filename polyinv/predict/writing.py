@@ -8,7 +8,7 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.runtime.files import check_new, written
-from polyinv.runtime.spreadsheets import harmless_table
+from polyinv.runtime.spreadsheets import harmless_table, workbook
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
@@ -64,16 +64,13 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
 
 def _write_workbook(answers: pd.DataFrame, path: Path) -> None:
     """Write rows one after the other: the cells of a workbook in memory take half a kilobyte each."""
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    page = book.create_sheet("Sheet1")
-    page.append([str(name) for name in answers.columns])
-    for start in range(0, len(answers), WRITTEN):
-        cells = answers.iloc[start : start + WRITTEN].astype(object)
-        for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
-            page.append(row)
-    book.save(path)
+    with workbook(path) as book:
+        page = book.create_sheet("Sheet1")
+        page.append([str(name) for name in answers.columns])
+        for start in range(0, len(answers), WRITTEN):
+            cells = answers.iloc[start : start + WRITTEN].astype(object)
+            for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
+                page.append(row)
 
 
 def plot_answers(observations: "Observations", answers: pd.DataFrame, path: Path | str) -> None:

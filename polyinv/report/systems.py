@@ -38,10 +38,18 @@ FRACTIONS = {
 LEFT_OUT = "β-scission, transfer to polymer, gel effect, depropagation, volume contraction"
 
 
+class _Standard(Console):
+    """Standard output of rich, which would end with exit code 1 where its reader has read enough."""
+
+    def on_broken_pipe(self) -> None:
+        """See `rich.console.Console`."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output, as wide as the terminal; of a fixed width where there is none."""
-    found = Console(highlight=False, soft_wrap=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH)
+    found = _Standard(highlight=False, soft_wrap=False)
+    return found if found.is_terminal else _Standard(highlight=False, width=WIDTH)
 
 
 def listed() -> RenderableType:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numba
 from numba import njit
+from numba.core import caching, dispatcher
 
 from polyinv.runtime.files import cache_folder, is_writable
 
@@ -34,10 +35,38 @@ def _cache() -> Path:
 
 
 config: Any = numba.config
-if not config.CACHE_DIR:
+if not config.CACHE_DIR or not is_writable(Path(config.CACHE_DIR)):  # of which numba would make an error
     config.CACHE_DIR = str(_cache())
 
 log = logging.getLogger(__name__)
+
+
+class _Kept(caching.FunctionCache):
+    """Cache of numba without which a function is compiled again: a full disk, or a file of others, is no error."""
+
+    is_said = False
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """See `numba.core.caching.Cache`."""
+        with self._warned():
+            super().save_overload(sig, data)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """See `numba.core.caching.Cache`."""
+        with self._warned():
+            return super().load_overload(sig, target_context)
+
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not _Kept.is_said:
+                log.warning("what is compiled is not kept in %s: %s", self.cache_path, error.strerror)
+            _Kept.is_said = True
+
+
+dispatcher.FunctionCache = _Kept  # type: ignore[attr-defined]
 _called: set[str] = set()
 
 

@@ -3,7 +3,8 @@
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polyinv.errors import InputError, one_line
@@ -41,12 +42,48 @@ def refused(error: BaseException, debug: bool = False) -> int:
     if debug:
         traceback.print_exception(error)
     code, line = _told(error)
-    if sys.stderr:
-        print(f"polyinv: {one_line(line, LONGEST, END)}", file=sys.stderr)
+    told(f"polyinv: {one_line(line, LONGEST, END)}")
     return code
 
 
+def told(line: str) -> None:
+    """Print a line to standard error, where that takes one: the exit code says it, too."""
+    if sys.stderr:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Write out standard output at the end of the block, after ``--help``, too: a full disk gets its line.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        yield
+    except SystemExit:
+        _flush()
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"standard output cannot be written: {error.strerror}") from None
+
+
 def _told(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, OSError) and error.filename is None:
+        return (
+            REFUSED,
+            f"error: {error}; in standard output, the temporary folder, or a file that nobody names",
+        )
     if isinstance(error, InputError | argparse.ArgumentError | OSError):
         return REFUSED, f"error: {error}"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY in str(error)):

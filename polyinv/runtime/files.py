@@ -18,7 +18,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from platformdirs import user_cache_path
 
 from polyinv.errors import InputError
-from polyinv.runtime.interrupts import check_interrupt
+from polyinv.runtime.interrupts import between_steps, check_interrupt
 
 STEM = 40
 """Characters of a name that its passing one begins with."""
@@ -53,12 +53,28 @@ def written(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     _check_free(path, overwrite=overwrite)
     _remove_left_behind(path)
     passing = _passing(path)
+    is_left = False
     try:
-        yield passing
-        refuse_existing(path, overwrite=overwrite)  # somebody may have put something there meanwhile
-        os.replace(passing, path)
+        with naming_place(path, passing):
+            yield passing
+            refuse_existing(path, overwrite=overwrite)  # somebody may have put something there meanwhile
+            is_left = _claims is not None and _claims.takes(passing, path)
+            if not is_left:
+                os.replace(passing, path)
     finally:
-        _remove(passing)
+        if not is_left:
+            _remove(passing)
+
+
+@contextmanager
+def naming_place(path: Path, passing: Path | None = None) -> Iterator[None]:
+    """Name the file or folder that is written in errors of the system: a full disk says none, or the passing one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, str(passing)):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
 
 
 def _passing(path: Path) -> Path:
@@ -135,10 +151,20 @@ def check_new(path: Path | str) -> None:
             in, or another process is about to write there.
     """
     path = Path(path)
+    claim(path)  # first: what a killed process has left of its claim goes with it, though its file is whole
     _check_free(path)
+
+
+def claim(path: Path) -> None:
+    """Keep others from a place until `claims` ends, where something may stand already; outside of it do nothing.
+
+    Where its folder is still to be made there is nobody to keep from it.
+
+    Raises:
+        InputError: Another process has claimed it, or nothing can be written beside it.
+    """
     if _claims is not None:
-        _claim(path, _claims)
-        refuse_existing(path)  # another process may have written it and ended meanwhile
+        _claims.add(path)
 
 
 def _check_free(path: Path, *, overwrite: bool = False) -> None:
@@ -147,7 +173,61 @@ def _check_free(path: Path, *, overwrite: bool = False) -> None:
         raise InputError(f"{path}: there is no folder {path.parent}")
 
 
-_claims: dict[Path, BaseFileLock] | None = None
+class _Claims:
+    """Places where a command is about to write, and what it has written of several files, which appear together."""
+
+    def __init__(self) -> None:
+        self.locks: dict[Path, BaseFileLock] = {}
+        self.places: set[Path] = set()
+        self.finished: dict[Path, Path] = {}
+
+    def add(self, path: Path) -> None:
+        """Claim a path.
+
+        Raises:
+            InputError: Another process has, or nothing can be written beside it.
+        """
+        place = path.absolute()
+        name = f".{path.stem[:STEM]}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}{LOCK}"
+        if place in self.places or not place.parent.is_dir():
+            return
+        try:
+            lock = FileLock(place.with_name(name))
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"{path}: another process is at work there; choose another name") from None
+        except NotImplementedError:  # a file system without locks: `written` looks again at the end
+            return
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        self.locks[place.with_name(name)] = lock
+        self.places.add(place)
+
+    def takes(self, passing: Path, path: Path) -> bool:
+        """Whether the file is one of several, and gets its name when all are written."""
+        if len(self.places) == 1 or path.absolute() not in self.places or not passing.is_file():
+            return False
+        self.finished[passing.absolute()] = path.absolute()
+        return True
+
+    def finish(self) -> None:
+        """Give what is written its names."""
+        with between_steps():  # not some of them
+            for passing in [*self.finished]:
+                os.replace(passing, self.finished[passing])
+                del self.finished[passing]
+
+    def release(self) -> None:
+        """Let others write there."""
+        for passing in self.finished:
+            _remove(passing)
+        for path, lock in self.locks.items():
+            with suppress(OSError):
+                path.unlink()
+            lock.release()
+
+
+_claims: _Claims | None = None
 
 
 @contextmanager
@@ -155,35 +235,21 @@ def claims() -> Iterator[None]:
     """Let `check_new` claim what it is asked for until the block ends, so that a second process is told at once.
 
     A claim is a lock of the operating system on a file beside, which is removed. A killed process leaves that file,
-    which locks nobody out; the next one that writes there removes it.
+    which locks nobody out; the next one that writes there removes it. Several files that are claimed appear together,
+    at the end of the block, unless it is interrupted: the same command can be called again.
     """
     global _claims
-    before, _claims = _claims, {}
+    before, _claims = _claims, _Claims()
+    held = _claims
     try:
         yield
+        held.finish()
+    except Exception:  # what was written before is whole
+        held.finish()
+        raise
     finally:
-        held, _claims = _claims, before
-        for path, lock in held.items():
-            with suppress(OSError):
-                path.unlink()
-            lock.release()
-
-
-def _claim(path: Path, held: dict[Path, BaseFileLock]) -> None:
-    absolute = path.absolute()
-    file = absolute.with_name(f".{path.stem[:STEM]}.{hashlib.sha256(path.name.encode()).hexdigest()[:8]}{LOCK}")
-    if file in held:
-        return
-    try:
-        lock = FileLock(file)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{path}: another process is about to write there; choose another name") from None
-    except NotImplementedError:  # a file system without locks: `written` looks again at the end
-        return
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    held[file] = lock
+        _claims = before
+        held.release()
 
 
 @contextmanager
@@ -267,7 +333,10 @@ def cache_folder() -> Path:
     That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or one of the
     user's own in the temporary folder, for a user without a home or with one that cannot be written.
     """
-    folder = user_cache_path("polyinv", appauthor=False)
+    try:
+        folder = user_cache_path("polyinv", appauthor=False)
+    except RuntimeError:  # of a user number without a name, where $HOME is not set
+        return _temporary_cache()
     return folder if folder.is_absolute() and is_writable(folder) else _temporary_cache()
 
 

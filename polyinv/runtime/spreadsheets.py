@@ -1,13 +1,20 @@
-"""Text of others that is written for a spreadsheet, which takes some of it for a formula and executes it."""
+"""Workbooks that are written, and text of others in them, some of which a spreadsheet takes for a formula."""
 
 import contextlib
+import io
 import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pandas.api.types import is_object_dtype, is_string_dtype
 
-from polyinv.runtime.files import written
+from polyinv.runtime.files import naming_place, passing_folder, written
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 EXECUTED = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that spreadsheets execute [OWASP, CSV injection]."""
@@ -17,6 +24,32 @@ UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 """What no workbook holds, no UTF-8 has, or a terminal obeys."""
 LONGEST = 32_000
 """Characters of a cell; workbooks take 32 767."""
+
+
+@contextlib.contextmanager
+def workbook(path: Path) -> Iterator["Workbook"]:
+    """Workbook that takes rows one after the other, and is written at the end of the block.
+
+    openpyxl writes each sheet to a temporary file, which a killed process leaves behind, and cannot close a .xlsx file
+    on a full disk; so the one goes through a folder that is removed, the other through memory.
+    """
+    from openpyxl import Workbook
+
+    with passing_folder() as folder, _temporary(folder), naming_place(folder):
+        book, content = Workbook(write_only=True), io.BytesIO()
+        yield book
+        book.save(content)
+    path.write_bytes(content.getbuffer())
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path) -> Iterator[None]:
+    """Let a folder be the temporary one inside the block."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def harmless(text: object) -> object:

@@ -1,5 +1,6 @@
 """Whatever is raised inside leaves as one line and an exit code."""
 
+import os
 import subprocess
 import sys
 
@@ -66,12 +67,32 @@ def test_without_standard_error_there_is_the_exit_code(monkeypatch):
 
 
 @pytest.mark.linux
-def test_closed_streams_are_no_fault():
-    for streams in (">&-", "2>&-", "<&- >&- 2>&-"):
-        command = f'"{sys.executable}" -m polyinv.cli systems {streams}'
-        found = subprocess.run(command, shell=True, capture_output=True, text=True)
-        assert found.returncode in (0, 2), (streams, found)
-        assert "Traceback" not in found.stderr
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("systems <&- >&- 2>&-", 0, ""),
+        ("predict nowhere.csv >&-", 2, "standard output is closed; needs --out with the name of a new file"),
+        ("predict - --out a.csv <&-", 2, "standard input is closed; needs a file"),
+        ("systems >/dev/full", 2, "No space left on device; in standard output"),
+        ("systems show nowhere 2>/dev/full", 2, ""),
+    ],
+)
+def test_closed_and_full_streams_are_no_fault(command, code, said, tmp_path):
+    command = f'"{sys.executable}" -m polyinv.start {command}'
+    found = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == code
+    assert said in found.stderr
+    assert found.stderr.count("\n") == bool(said)
+
+
+@pytest.mark.linux
+def test_a_reader_that_has_read_enough_is_no_error(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", closefd=False) as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["systems"]) == 0
+    os.close(writing)
 
 
 def test_a_line_that_fits_is_left_alone():

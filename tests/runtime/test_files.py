@@ -156,7 +156,7 @@ def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
         assert cache_folder() == tmp_path / ".cache" / "polyinv"
 
 
-@pytest.mark.parametrize("home", ["a file", "no home", "not writable"])
+@pytest.mark.parametrize("home", ["a file", "no home", "no user", "not writable"])
 def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
     monkeypatch.delenv("XDG_CACHE_HOME")
     if home == "a file":
@@ -164,6 +164,9 @@ def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path / "file" / "polyinv")
     elif home == "no home":  # of a user number without a name: "~" stays as it is
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
+    elif home == "no user":
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr("os.getuid", lambda: 54321)
     else:
         monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path)
         monkeypatch.setattr(os, "access", lambda path, mode: False)
@@ -267,11 +270,28 @@ def test_whatever_a_killed_command_left_is_gone_after_the_next(tmp_path, monkeyp
 
 
 @pytest.mark.linux
+def test_a_claim_of_a_killed_process_goes_though_its_file_is_whole(tmp_path):
+    path = tmp_path / "answers.csv"
+
+    def work():
+        with claims():
+            check_new(path)
+            path.write_text("whole")
+            os._exit(9)
+
+    killed(work)
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(InputError, match="exists already"), claims():
+        check_new(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.linux
 def test_the_second_who_would_write_there_is_told_at_once(tmp_path):
     path = tmp_path / "answers.csv"
 
     def refused():
-        with claims(), pytest.raises(InputError, match=r"answers\.csv: another process is about to write there"):
+        with claims(), pytest.raises(InputError, match=r"answers\.csv: another process is at work there"):
             check_new(path)
         os._exit(9)
 
@@ -317,3 +337,38 @@ def test_a_folder_is_discarded_as_a_whole(tmp_path, monkeypatch):
     assert left.name.startswith(".best.")
     discard(folder)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.linux
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(tmp_path):
+    path = tmp_path / "answers.csv"
+    with pytest.raises(OSError, match=r"No space left on device: '\S+answers\.csv'$"), written(path):
+        Path("/dev/full").write_text("more than it holds")
+    with pytest.raises(FileNotFoundError, match=r"'\S+answers\.csv'$"), written(path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_files_of_a_command_appear_together_or_not_at_all(tmp_path):
+    paths = [tmp_path / name for name in ("lab.yaml", "lab.html")]
+
+    def write(end=None):
+        with claims():
+            for path in paths:
+                check_new(path)
+            for path in paths:
+                with written(path) as passing:
+                    passing.write_text("done")
+                assert not path.exists()
+                if end is not None:
+                    raise end
+
+    with pytest.raises(KeyboardInterrupt):
+        write(KeyboardInterrupt())
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="no recipe"):
+        write(InputError("no recipe meets these wishes"))
+    assert list(tmp_path.iterdir()) == paths[:1]
+    paths[0].unlink()
+    write()
+    assert sorted(tmp_path.iterdir()) == sorted(paths)

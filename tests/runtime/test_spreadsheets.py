@@ -1,13 +1,15 @@
 """Text that a spreadsheet would execute is written harmless."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
 import pytest
 
 from polyinv.predict.writing import write_answers
-from polyinv.runtime.spreadsheets import harmless, harmless_table, write_csv
+from polyinv.runtime.spreadsheets import harmless, harmless_table, workbook, write_csv
 
 BAD = ["=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3+cmd|x!A0", "@SUM(1+1)*cmd|x!A0", "\t=1+1", " =1+1", "\r=1"]
 
@@ -54,3 +56,14 @@ def test_a_table_of_numbers_is_left_as_it_is():
     table = pd.DataFrame({"a": [1.0, -2.0]})
     pd.testing.assert_frame_equal(harmless_table(table), table)
     assert list(table.columns) == ["a"]
+
+
+@pytest.mark.linux
+def test_a_workbook_on_a_full_disk_is_one_error_and_leaves_no_sheet(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No space left"), workbook(Path("/dev/full")) as book:
+        book.create_sheet("a").append(["Mn"])
+        (sheet,) = tmp_path.rglob("openpyxl.*")
+        assert ".partial" in sheet.parent.name  # which the next command removes, if this one is killed
+    assert list(tmp_path.iterdir()) == []
+    assert tempfile.tempdir == str(tmp_path)
