@@ -89,6 +89,8 @@ def write_result(
 def _keep_best(output: Path, number: int) -> None:
     """Copy the run folder of the best trial, and write its configuration as `polyinv train` takes it."""
     source, place = output / TRIALS / name_of(number), output / BEST
+    if not source.is_dir():
+        raise InputError(f"{source}, the run folder of the best trial, is gone; choose another --output")
     discard(place)
     with written(place) as passing:
         shutil.copytree(source, passing, ignore=shutil.ignore_patterns("checkpoints", ".lock"))

@@ -156,6 +156,15 @@ def test_none_is_a_value_of_an_axis_to_the_end(small, tmp_path, here):
     assert (tmp_path / "out" / "best.yaml").is_file()
 
 
+def test_the_best_run_folder_that_is_gone_is_one_line(plain, tmp_path, capsys, here):
+    path, out, _ = plain
+    shutil.copytree(out, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "trials")
+    assert main(["search", str(path), "--output", str(tmp_path / "out")]) == 2
+    assert "the run folder of the best trial, is gone; choose another --output" in capsys.readouterr().err
+    assert (tmp_path / "out" / "best").is_dir()  # what was kept of it is left alone
+
+
 @pytest.mark.parametrize("rest", [b"", b'{"op_code":8,"wor', None])
 def test_a_dry_run_writes_nothing(plain, tmp_path, capsys, rest):
     """Nor into the journal, whose last line somebody may be about to write, or which is begun."""
