@@ -274,6 +274,7 @@ def test_jobs_wait_for_a_worker_and_say_so(tmp_path, monkeypatch, caplog):
     from polyinv.runtime import on_dask
 
     monkeypatch.setattr(on_dask, "_run", lambda task, arguments, surroundings: Outcome("", task(*arguments)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # that the job asks for, here in this process
     with (
         distributed.LocalCluster(
             n_workers=0, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
