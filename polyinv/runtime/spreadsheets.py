@@ -37,9 +37,20 @@ def workbook(path: Path) -> Iterator["Workbook"]:
 
     with passing_folder() as folder, _temporary(folder), naming_place(folder):
         book, content = Workbook(write_only=True), io.BytesIO()
-        yield book
-        book.save(content)
+        try:
+            yield book
+            book.save(content)
+        except BaseException:
+            _close(book)
+            raise
     path.write_bytes(content.getbuffer())
+
+
+def _close(book: "Workbook") -> None:
+    """Close the sheets of a workbook that is not saved: Python would later, and complain that their files are gone."""
+    for page in book.worksheets:
+        with contextlib.suppress(Exception):
+            page.close()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """Text that a spreadsheet would execute is written harmless."""
 
+import gc
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -67,3 +69,16 @@ def test_a_workbook_on_a_full_disk_is_one_error_and_leaves_no_sheet(tmp_path, mo
         assert ".partial" in sheet.parent.name  # which the next command removes, if this one is killed
     assert list(tmp_path.iterdir()) == []
     assert tempfile.tempdir == str(tmp_path)
+
+
+def test_an_interrupted_workbook_leaves_nothing_to_complain_about(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), workbook(tmp_path / "a.xlsx") as book:
+        book.create_sheet("a").append(["Mn"])
+        raise KeyboardInterrupt
+    del book
+    gc.collect()
+    assert [str(each.exc_value) for each in said] == []
+    assert list(tmp_path.iterdir()) == []
