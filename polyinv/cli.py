@@ -106,7 +106,8 @@ def _usage() -> str:
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         mark = "polyinv: warning: " if record.levelno >= logging.WARNING else ""
-        return mark + super().format(record)
+        said = super().format(record)  # which may quote a file
+        return mark + "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in said)
 
 
 @contextmanager

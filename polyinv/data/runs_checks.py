@@ -18,6 +18,8 @@ APART = 0.05
 """Difference of a conversion from that by the residual monomer beside it that is no rounding."""
 FALLS = 0.1
 """Fall of the conversion from one sample of a reaction to the next that is no error of measurement."""
+LEAST_ERROR = 1e-3
+"""Relative error of a mean molar mass that no instrument has."""
 NEGATIVE = 0.01
 """Share of a curve below zero that is no noise of a baseline."""
 
@@ -68,6 +70,22 @@ def check_numbers(numbers: pd.DataFrame, stated: pd.Series, system: System, plac
         )
 
 
+def check_mean_errors(numbers: pd.DataFrame, stated: pd.DataFrame, place: str) -> None:
+    """Refuse errors of Mn and Mw that no instrument has: as a rule shares in a column of g/mol.
+
+    Raises:
+        InputError: Names the first.
+    """
+    for name in (each for each in MEANS if each + SUFFIX in stated):
+        small = stated[name + SUFFIX] < LEAST_ERROR * numbers[name]
+        if small.any():
+            row = small.idxmax()
+            raise InputError(
+                f"{place}, row {row}: {name}{SUFFIX} is {stated.loc[row, name + SUFFIX]:g} g/mol, less than a "
+                f"thousandth of {name}; is it a share?"
+            )
+
+
 def warn_of_falling(table: pd.DataFrame, keys: list[str], column: str, place: str) -> None:
     """Warn where the conversion of a reaction falls with time, which it does in no reactor.
 
@@ -83,7 +101,7 @@ def warn_of_falling(table: pd.DataFrame, keys: list[str], column: str, place: st
         if fall.any():
             at = int(fall.to_numpy().argmax())
             log.warning(
-                "%s: the conversion falls from %.3g in row %s to %.3g in row %s, which is later in the same reaction",
+                "%s: the conversion falls from %.3g in row %s to %.3g in row %s, no earlier in the same reaction",
                 place, in_time.iloc[at - 1], in_time.index[at - 1], in_time.iloc[at], in_time.index[at],
             )  # fmt: skip
 

@@ -17,7 +17,13 @@ from polyinv.data.files.results import read_results
 from polyinv.data.files.tables import table_in
 from polyinv.data.files.units import split_unit
 from polyinv.data.measured import read_curve
-from polyinv.data.runs_checks import check_curves, check_error_columns, check_numbers, warn_of_falling
+from polyinv.data.runs_checks import (
+    check_curves,
+    check_error_columns,
+    check_mean_errors,
+    check_numbers,
+    warn_of_falling,
+)
 from polyinv.data.stated import stated_errors
 from polyinv.data.stated_system import check_stated
 from polyinv.data.table_checks import check_doubled
@@ -68,6 +74,7 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
     _check_recipes(numbers, system, path)
     check_numbers(numbers, numbers[CONVERSION], system, str(path))
+    check_mean_errors(numbers, beside, str(path))
     table = numbers[[*system.targets, CONVERSION, *MEANS]].copy()
     table[CONVERSION] = table[CONVERSION].fillna(conversion(numbers, system))
     _check_conversion(table[CONVERSION], path)

@@ -232,6 +232,8 @@ def _check_format(path: Path) -> None:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
+UNPACKED, DENSEST = 10**9, 100
+"""Bytes that a table of arrays unpacks to without a question; and beyond them, how many times what it has."""
 _AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
 
 
@@ -349,8 +351,17 @@ def _write_arrays(table: pd.DataFrame, path: Path, system: str) -> None:
     np.savez_compressed(path, **arrays)
 
 
+def _check_unpacked(path: Path) -> None:
+    """Refuse a small file that unpacks to a large one: numbers of measurements and simulations do not."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > max(UNPACKED, DENSEST * path.stat().st_size):
+        raise ValueError(f"it unpacks to {unpacked / 1e6:.0f} MB, {DENSEST} times what it has and more")
+
+
 def _read_arrays(path: Path) -> pd.DataFrame:
     try:
+        _check_unpacked(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
             if not table.index.is_unique:

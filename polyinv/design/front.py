@@ -148,7 +148,7 @@ def _between(
     lead, others = _parted(preferences)
     several = len(others) > 1
     of_ends = _amounts(together(*ends), others, task)
-    shares = np.linspace(0, 1, max(2, count))[1:-1] if not several else np.linspace(0, 1, _levels(count))
+    shares = np.linspace(0, 1, max(3, count))[1:-1] if not several else np.linspace(0, 1, _levels(count))
     axes = [_axis(each, column, shares) for each, column in zip(others, of_ends.T, strict=True)]
     levels = torch.cartesian_prod(*(torch.tensor(axis, dtype=torch.float64) for axis in axes)).reshape(-1, len(others))
     known = together(*ends, near)

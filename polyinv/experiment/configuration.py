@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from polyinv.experiment.experiment import Experiment
 
 PATHS = ("out", "output", "recipes", "data.path", "init", "study", "summarize")
+NEEDED = {bool: "true or false", str: "text"}
+"""What an option without a stated type has to be, by the type of its default."""
 OF_THE_LINE = ("import", "debug")
 """Options that are taken from the command line before the rest is parsed: no file can say them."""
 MODEL = "forest"
@@ -215,9 +217,11 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
             *_, asked = re.findall(r"(?:--|')([\w.-]+)", text) or [text]
             text += f"; {choices([asked], known)}"
         raise InputError(text) from None
-    for key in (action.dest for action in parser._actions if isinstance(action.default, bool)):
-        if not isinstance(config.get(key), bool):  # only a file can say it in another way
-            raise InputError(f"{key} is {quoted(config.get(key))}; needs true or false")
+    for action in parser._actions:  # only a file can say another type where the parser knows of none
+        given, kind = config.get(action.dest, action.default), type(action.default)
+        is_plain = kind in NEEDED and action.default != argparse.SUPPRESS and not hasattr(action, "_typehint")
+        if is_plain and not isinstance(given, kind):
+            raise InputError(f"{action.dest} is {quoted(given)}; needs {NEEDED[kind]}")
     for key in OF_THE_LINE:
         if config.get(key):
             raise InputError(f"{key} is no key of a configuration; needs --{key} on the command line")

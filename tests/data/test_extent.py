@@ -2,6 +2,7 @@
 
 import zipfile
 
+import numpy as np
 import pytest
 from openpyxl import Workbook
 
@@ -85,3 +86,10 @@ def test_what_is_damaged_is_called_no_workbook(book):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"book\.xlsx"):
         check_extent(path)
+
+
+def test_a_small_file_of_arrays_that_unpacks_to_a_large_one_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("polyinv.data.workbook.UNPACKED", 10**6)
+    np.savez_compressed(tmp_path / "bomb.npz", values=np.zeros((10**6, 1)), columns=["temp"], rows=np.zeros(10**6))
+    assert main(["simulate", "--recipes", str(tmp_path / "bomb.npz"), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "bomb.npz is not a table written by polyinv: it unpacks to 16 MB" in capsys.readouterr().err

@@ -117,6 +117,10 @@ BAD = {
         "row 2: the conversion is 0.5, and by cMMA_time 0",
     ),
     "a misspelt error": (lambda t: t.assign(tmep_error=0.5), "no column of an error 'tmep_error'; nearest: temp_error"),
+    "a share for an error": (
+        lambda t: t.assign(Mn_error=0.05),
+        "Mn_error is 0.05 g/mol, less than a thousandth",
+    ),
     "a curve of zeros": (
         lambda t: t.assign(**{name: 0.0 for name in t if name.startswith("w_at_")}),
         "row 2: its curve is zero from",
@@ -146,6 +150,15 @@ SAID = {
 def test_what_is_left_out_or_cannot_be_is_said(written, change, said, caplog):
     read_runs(written(change), SYSTEM)
     assert said in caplog.text
+
+
+def test_what_is_said_of_a_file_has_nothing_that_a_terminal_obeys(written, capsys):
+    path = written(lambda table: table.assign(run="a\x1b[2J", conversion=[0.6, 0.2, 0.5], temp=70.0).head(2))
+    (path.parent / "evil\x1b[2J.csv").write_bytes(path.read_bytes())
+    assert main(["compare", str(path.parent / "evil\x1b[2J.csv"), "--system", "MMA"]) == 0
+    said = capsys.readouterr().err
+    assert "falls from 0.6" in said
+    assert "\x1b" not in said
 
 
 def test_recipes_outside_of_what_was_checked_are_said(written, caplog):

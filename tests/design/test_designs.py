@@ -101,6 +101,10 @@ def test_fewer_recipes_are_given_where_no_others_lie_apart():
     assert "1 of 5 recipes: others that meet the wishes lie within 5%" in found.notes[0]
 
 
+def test_a_trade_off_may_have_a_single_recipe():
+    assert len(design(["Mn=25000±5%"], minimize=["time", "cAIBN_0"], count=1).table()) == 1
+
+
 def test_a_front_of_three_is_better_than_the_best_of_many_recipes():
     curve = polymers(torch.zeros(1, 4, dtype=torch.float64), SYSTEM).curves[0]
     options = {"minimize": ["mmd_distance", "time"], "maximize": ["conversion"], "count": 20}

@@ -1,10 +1,12 @@
 """Formats that polyinv reads: a valid instance of each, the command that reads it, and how it may be mutated."""
 
 import logging
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,22 @@ seeds: [1, 2]
 """
 
 
+NETWORK = """\
+model: {name: mlp, hidden: [4], dropout: [0.0], members: 1, training: {max_epochs: 2, batch_size: 4}}
+features: composite
+split: {name: by_recipe, seed: 1}
+data: {source: table, path: TABLE}
+"""
+TRIALS = """\
+base: network.yaml
+axes: {model.training.learning_rate: {from: 0.001, to: 0.01, scale: log}}
+trials: 1
+"""
+PRICED = """\
+wishes: [Mn=25000±5%]
+minimize: [cost, time]
+prices: {monomer: 0.3, initiator: 20, time: 1e-4}
+"""
 WISHES = """\
 wishes: [Mn=25000±5%, D<2.6]
 minimize: time
@@ -84,6 +102,36 @@ FORMATS = {
         YAML,
     ),
     "laboratory": Format(("lab.yaml",), f"{PREDICT} --system lab.yaml short.csv", YAML),
+    "measured errors": Format(("errors.csv",), f"{PREDICT} errors.csv", TEXT),
+    "wanted curve": Format(("curve.txt",), "design --curve curve.txt --count 1 --out {out}.csv", TEXT),
+    "prices": Format(("priced.yaml",), "design --config priced.yaml --count 2 --out {out}.csv", YAML),
+    "runs with files of curves": Format(
+        ("runs_with_files.csv", "curve.txt"), "compare runs_with_files.csv --out {out}.csv", TEXT
+    ),
+    "GPC": Format(("curve.gpc",), f"{PREDICT} curve.gpc", TEXT),
+    "network": Format(("network.yaml", "network_study.yaml"), "ablate network_study.yaml --dry-run", YAML),
+    "model to start from": Format(
+        ("init/model.json", "init/weights.pt"),
+        "train --init init --config network.yaml --model.training.max_epochs 1 --output {out}",
+        (*JSON, *ARCHIVE),
+        sealed=True,
+    ),
+    "unfinished training": Format(
+        ("unfinished/checkpoints/last.ckpt", "unfinished/config.yaml"),
+        "train --config network.yaml --output unfinished --resume",
+        (*ARCHIVE, *YAML),
+    ),
+    "search that ran": Format(
+        ("searched/journal.log", "searched/trials/0000/config.yaml", "searched/trials/0000/validation.csv"),
+        "search trials.yaml --output searched",
+        (*JSON, *TEXT),
+    ),
+    "posterior": Format(
+        ("posterior/model.json", "posterior/weights.pt"),
+        f"{PREDICT} posterior polymers_whole.csv",
+        (*JSON, *ARCHIVE),
+        sealed=True,
+    ),
     "wishes": Format(("wishes.yaml",), "design --config wishes.yaml --count 2 --out {out}.csv", YAML),
     "search": Format(("search.yaml",), "search search.yaml --dry-run", YAML),
     "finished study": Format(
@@ -124,6 +172,8 @@ def make_instances(folder: Path) -> None:
         "short.csv": "formats/results_units.csv",
         "book.xlsx": "formats/two_samples.xlsx",
         "recipes.csv": "recipes.csv",
+        "errors.csv": "formats/results_errors.csv",
+        "curve.gpc": "formats/reptate.gpc",
     }
     for name, file in copied.items():
         shutil.copy(FILES / file, folder / name)
@@ -139,14 +189,45 @@ def make_instances(folder: Path) -> None:
     (folder / "config.yaml").write_text(CONFIG.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
     (folder / "study.yaml").write_text(STUDY.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
     _done(main(["calibrate", str(folder / "runs.csv"), "--out", str(folder / "lab.yaml")]))
+    (folder / "priced.yaml").write_text(PRICED, encoding="utf-8")
+    rows = recipes.read_text(encoding="utf-8").splitlines()[:3]
+    with_files = [f"{row},{'Mn,curve_file' if at == 0 else '20000,curve.txt'}" for at, row in enumerate(rows)]
+    (folder / "runs_with_files.csv").write_text("\n".join(with_files) + "\n", encoding="utf-8")
     shutil.copytree(CLONE / "checkpoints" / "mlp", folder / "model")
+    shutil.copytree(CLONE / "checkpoints" / "posterior", folder / "posterior")
     _done(main(["train", "--config", str(folder / "config.yaml"), "--output", str(folder / "run")]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("polyinv.runtime.engines.work", work_here)
         study = folder / "small.yaml"
         study.write_text("base: config.yaml\naxes: {features: [composite, scalars]}\nseeds: [1]\n", encoding="utf-8")
         _done(main(["ablate", str(study), "--output", str(folder / "kept"), "--workers", "1"]))
+        _make_networks(folder)
     logging.basicConfig(force=True)
+
+
+def _make_networks(folder: Path) -> None:
+    """Write what a training that ended, one that ran out of time, and a search leave behind."""
+    from polyinv.cli import INTERRUPTED, main
+    from polyinv.models.callbacks import KeepLast
+
+    network = folder / "network.yaml"
+    network.write_text(NETWORK.replace("TABLE", str(folder / "table.npz")), encoding="utf-8")
+    study = "base: network.yaml\naxes: {model.hidden: [[4], [8, 4]]}\nseeds: [1, 2]\n"
+    (folder / "network_study.yaml").write_text(study, encoding="utf-8")
+    (folder / "trials.yaml").write_text(TRIALS, encoding="utf-8")
+    _done(main(["search", str(folder / "trials.yaml"), "--output", str(folder / "searched"), "--workers", "1"]))
+    shutil.copytree(folder / "searched" / "best" / "model", folder / "init")
+    with pytest.MonkeyPatch.context() as patch:
+        keep = KeepLast.on_train_epoch_end
+        patch.setattr(KeepLast, "on_train_epoch_end", lambda *whole: _interrupted_after(keep, *whole))
+        assert main(["train", "--config", str(network), "--output", str(folder / "unfinished")]) == INTERRUPTED
+    assert (folder / "unfinished" / "checkpoints" / "last.ckpt").is_file()
+
+
+def _interrupted_after(keep: Callable, last: Any, *trained: Any) -> None:
+    last.saved = -math.inf
+    keep(last, *trained)
+    raise KeyboardInterrupt
 
 
 def _done(code: int) -> None:

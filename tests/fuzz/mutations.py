@@ -9,6 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 import numpy as np
+import yaml
 
 TOKENS = (
     *(
@@ -65,6 +66,8 @@ VALUES = (
     *("", "x", "nan", "1e308", "x" * 5000, "../x", "butyl_acrylate", [], {}, [[]], [1, 2], {"a": 1}, [None], {"": {}}),
 )
 """What nodes of YAML and JSON are replaced by."""
+UNITS = (" (K)", " (min)", " (kg/mol)", " (mmol/L)", " (%)", " [°F]", "_error", " ± 5 %", " (bananas)")
+"""What is added to names of columns."""
 NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 Mutation = Callable[[bytes, Random], bytes]
@@ -153,11 +156,86 @@ def nest_deeply(content: bytes, random: Random) -> bytes:
     return content + b"\n" + added
 
 
+def swap_columns(content: bytes, random: Random) -> bytes:
+    """Swap two columns in all lines, or write one of them twice, or give one the name of another."""
+    text = content.decode("utf-8", "replace")
+    sign = max(",;\t", key=text.count)
+    lines = [line.split(sign) for line in text.split("\n")]
+    width = max(map(len, lines))
+    if width < 2:
+        return move_line(content, random)
+    one, other = random.sample(range(width), 2)
+    kind = random.randrange(4)
+    for at, cells in enumerate(lines):
+        if len(cells) > max(one, other) and (kind or at == 0):  # names alone, or what stands below them, too
+            cells[one], cells[other] = (cells[other], cells[one]) if kind < 2 else (cells[one], cells[one])
+        if kind == 3 and len(cells) == width:
+            cells.append(cells[one])
+    return _encoded("\n".join(sign.join(cells) for cells in lines))
+
+
+def change_unit(content: bytes, random: Random) -> bytes:
+    """State another unit, or an error, in the name of a column."""
+    lines = content.decode("utf-8", "replace").split("\n")
+    names = list(re.finditer(r"[A-Za-zÀ-ÿ][\w. ]*", lines[0]))
+    if not names:
+        return replace_word(content, random)
+    at = random.choice(names)
+    unit = random.choice(
+        [" (K)", " (min)", " (kg/mol)", " (mmol/L)", " (%)", " [°F]", "_error", " ± 5 %", " (bananas)"]
+    )
+    lines[0] = lines[0][: at.end()] + unit + lines[0][at.end() :]
+    return _encoded("\n".join(lines))
+
+
+def scale_numbers(content: bytes, random: Random) -> bytes:
+    """Multiply all numbers of a line, or of the whole file, by one factor."""
+    lines, factor = (
+        content.decode("utf-8", "replace").split("\n"),
+        random.choice([-1, 0, 1e-3, 1e3, 1e6, 1e300, 1e-300]),
+    )
+    chosen = random.choice([None, random.randrange(len(lines))])
+    for at in range(len(lines)) if chosen is None else [chosen]:
+        lines[at] = NUMBER.sub(lambda found: f"{float(found[0]) * factor:.6g}", lines[at])
+    return _encoded("\n".join(lines))
+
+
+def change_lines(content: bytes, random: Random) -> bytes:
+    """Write another end of line, a byte order mark, NUL, or a very long line."""
+    kind = random.randrange(6)
+    if kind < 2:
+        return content.replace(b"\r\n", b"\n").replace(b"\n", (b"\r\n", b"\r")[kind])
+    if kind == 2:
+        return b"\xef\xbb\xbf" * random.choice([1, 2]) + content
+    if kind == 3:
+        return content + b"\x00" * random.choice([1, 1000])
+    if kind == 4:
+        return content + b"1," * 200_000
+    return content + b"\n" * 200_000
+
+
+def of_yaml(content: bytes, random: Random) -> bytes:
+    """Put another value in the place of some node, or rename a key, in what stays YAML."""
+    try:
+        document = yaml.safe_load(content.decode("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return flip(content, random)
+    if isinstance(document, dict) and document and random.random() < 0.25:
+        key, name = random.choice(list(document)), random.choice([*TOKENS[:20], *document, 1, None, True])
+        document = {name if each == key else each: value for each, value in document.items()}
+    else:
+        document = replaced(document, random)
+    try:
+        return yaml.safe_dump(document, allow_unicode=random.random() < 0.5, sort_keys=False).encode("utf-8")
+    except (yaml.YAMLError, UnicodeError):
+        return flip(content, random)
+
+
 TEXT: tuple[Mutation, ...] = (
     *(flip, cut, end_early, repeat, insert_token, replace_number, replace_number, replace_word, replace_word),
-    *(move_line, change_separator, change_encoding),
+    *(move_line, change_separator, change_encoding, swap_columns, change_unit, scale_numbers, change_lines),
 )
-YAML: tuple[Mutation, ...] = (*TEXT, nest_deeply)
+YAML: tuple[Mutation, ...] = (*TEXT, of_yaml, of_yaml, of_yaml, nest_deeply)
 
 
 def of_json(content: bytes, random: Random) -> bytes:

@@ -73,6 +73,7 @@ def test_many_keys_take_no_longer_than_they_are_many(monkeypatch):
         ("import: evil.py", "import is no key of a configuration; needs --import on the command line"),
         ("debug: true", "debug is no key of a configuration"),
         ("robust: maybe", "robust is maybe; needs true or false"),
+        ("system: [a]", "system is ['a']; needs text"),
         ("count: 1_0", "1_0 is no plain number"),
         ("count: 010", "010 is no plain number"),
         ("chains: 1:30", "1:30 is no plain number"),
