@@ -30,7 +30,10 @@ class Figure(matplotlib.figure.Figure):
 
     def draw(self, renderer: Any) -> None:
         """See `matplotlib.figure.Figure`."""
-        for text in self.findobj(Text):
+        scales = [axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)]
+        labels = {axis: axis.get_ticklabels(which="both") for axis in scales}  # makes those that are to be drawn
+        powers = {label for axis in scales if axis.get_scale() == "log" for label in labels[axis]}  # are formulas
+        for text in {*self.findobj(Text)} - powers:
             text.set_parse_math(False)
             lines = text.get_text().split("\n")
             if not all(line.isprintable() and len(line) <= LONGEST for line in lines):

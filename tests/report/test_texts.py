@@ -32,6 +32,17 @@ def test_no_text_in_a_figure_is_a_formula(text):
         assert shown == [text, text]
 
 
+def test_powers_of_ten_are_formulas():
+    figure = Figure(figsize=(4, 2))
+    panel = figure.subplots()
+    panel.plot([1e-5, 1e5], [0, 1])
+    panel.set_xscale("log")
+    figure.savefig(io.BytesIO(), format="png")
+    assert all(label.get_parse_math() for label in panel.get_xticklabels() if "$" in label.get_text())
+    assert any("$" in label.get_text() for label in panel.get_xticklabels())
+    assert not panel.xaxis.label.get_parse_math()
+
+
 def test_every_figure_is_one_of_those():
     """Else matplotlib would take what stands between two dollar signs for a formula, and fail at a wrong one."""
     files = [*Path(polyinv.__file__).parent.rglob("*.py")]
