@@ -19,6 +19,8 @@ from polyinv.runtime.interrupts import check_interrupt
 from polyinv.runtime.progress import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
+RESTORED = {"callbacks", "epoch", "global_step", "loops", "lr_schedulers", "optimizer_states", "state_dict"}
+"""What a training goes on from; where a part is missing, Lightning begins with that part anew and says nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +130,10 @@ class KeepLast(L.Callback):
     """Keep a checkpoint to resume from, written between two epochs and at most every few seconds."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.saved = path, time.monotonic()
+        self.path, self.saved, self.is_going = path, time.monotonic(), False
+
+    def on_train_batch_end(self, *arguments: Any) -> None:
+        self.is_going = True
 
     def discard_damaged(self) -> None:
         """Remove what a killed process has left half-written, and a checkpoint that cannot be resumed."""
@@ -137,11 +142,13 @@ class KeepLast(L.Callback):
         if not self.path.is_file():
             return
         try:
-            state = torch.load(self.path, weights_only=True)["state_dict"]
+            kept = torch.load(self.path, weights_only=True)
+            state = kept["state_dict"]
         except Exception:  # torch raises many kinds for a damaged file
             fault = "is damaged"
         else:
             fault = "" if "lr_scale" in state else "was written by another version of polyinv"
+            fault = fault or ("" if {*kept} >= RESTORED else "is damaged")
         if fault:
             log.warning("%s %s; the training starts over", self.path, fault)
             self.path.unlink()

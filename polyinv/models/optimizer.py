@@ -69,11 +69,24 @@ def adamw(module: nn.Module, training: Training, lr_scale: Tensor) -> torch.opti
     fused = first.device.type in ("cpu", "cuda") and training.precision != "16-mixed"
     # Without decay this is Adam, with the epsilon of Keras.
     options: dict[str, Any] = {"lr": training.learning_rate, "eps": 1e-7, "fused": fused}
-    return (
+    optimizer = (
         MemberAdamW(groups, lr_scale, **options)
         if training.schedule == "plateau"
         else torch.optim.AdamW(groups, **options)
     )
+    optimizer.register_load_state_dict_post_hook(_check_moments)
+    return optimizer
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse moments of another size than their parameter: the fused step would read and write beyond them.
+
+    Raises:
+        ValueError: There are such.
+    """
+    for parameter, moments in optimizer.state.items():
+        if any(isinstance(each, Tensor) and each.shape not in ((), parameter.shape) for each in moments.values()):
+            raise ValueError("moments of the optimizer have another size than their parameter")
 
 
 def cosine(steps: int) -> Callable[[int], float]:

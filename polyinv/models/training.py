@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
 from polyinv.data.datamodule import RecipeDataModule
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 from polyinv.models.callbacks import (
     BestOfEachMember,
     EndWhenAsked,
@@ -74,7 +74,8 @@ def train(
         loggers = _loggers(model, folder, is_new=resumed is None)
         callbacks = [EndWhenAsked(), EpochSeeds(model.seed), best, last, EpochProgress(best), *model.callbacks]
         trainer = _trainer(model, callbacks, loggers, passing)
-        _fit(trainer, module, data, resumed)
+        with _fitting(resumed, last):
+            _fit(trainer, module, data, resumed)
         if not best.loss.isfinite().all():
             raise InputError(
                 "no epoch was validated, so that none is the best; see trainer.limit_val_batches, "
@@ -103,6 +104,23 @@ def _module(model: "NeuralModel", data: RecipeDataModule, start: ScaledNetwork |
     if start is not None:
         model.take_over(module.network, module.scaling, start)
     return module
+
+
+@contextmanager
+def _fitting(resumed: Path | None, last: KeepLast) -> Iterator[None]:
+    """Refuse a checkpoint that a training cannot go on from: whatever is raised before its first batch.
+
+    It is not removed: the network may be one's own, and be at fault.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if resumed is None or last.is_going:
+            raise
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise InputError(f"{resumed} cannot be gone on from ({said}); remove it to start over") from error
 
 
 def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resumed: Path | None) -> None:

@@ -206,6 +206,40 @@ def test_a_damaged_checkpoint_is_started_over(data, tmp_path, caplog):
     assert torch.equal(again.predict(data.test.x), whole.predict(data.test.x))
 
 
+@pytest.fixture
+def checkpoint(data, tmp_path, monkeypatch):
+    """Checkpoint of the first epoch of two."""
+    monkeypatch.setattr("polyinv.models.callbacks.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    MLP(**TINY, training=Training(max_epochs=1)).fit(data, tmp_path)
+    return tmp_path / CHECKPOINTS / "last.ckpt"
+
+
+@pytest.mark.parametrize("part", ["optimizer_states", "loops", "callbacks"])
+def test_a_checkpoint_without_a_part_is_started_over(data, tmp_path, checkpoint, caplog, part):
+    """Without the loops, the first epoch would be trained again, on weights that have had it."""
+    kept = torch.load(checkpoint, weights_only=True)
+    del kept[part]
+    torch.save(kept, checkpoint)
+    again, whole = (MLP(**TINY, training=Training(max_epochs=2)) for _ in range(2))
+    again.fit(data, tmp_path)
+    whole.fit(data)
+    assert "is damaged; the training starts over" in caplog.text
+    assert torch.equal(again.predict(data.test.x), whole.predict(data.test.x))
+
+
+@pytest.mark.parametrize("part", ["weight", "moment"])
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_refused_and_stays(data, tmp_path, checkpoint, part):
+    kept = torch.load(checkpoint, weights_only=True)
+    if part == "weight":
+        kept["state_dict"].popitem()
+    else:
+        kept["optimizer_states"][0]["state"][0]["exp_avg"] = torch.ones(7)
+    torch.save(kept, checkpoint)
+    with pytest.raises(InputError, match=r"last\.ckpt cannot be gone on from .*; remove it to start over"):
+        MLP(**TINY, training=Training(max_epochs=2)).fit(data, tmp_path)
+    assert checkpoint.is_file()
+
+
 def test_fine_tuning_goes_on_from_a_saved_model(data, small, tmp_path):
     model = MLP(**TINY, members=2, transform="root_log", training=Training(**FAST))
     model.fit(data)
