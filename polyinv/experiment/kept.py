@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from polyinv.errors import InputError, quoted
@@ -68,6 +69,27 @@ def read_scores(path: Path) -> pd.DataFrame:
         said = quoted(error)
         raise InputError(f"{path} is damaged: {said}; remove its folder, and the next call runs it again") from None
     return scores
+
+
+VALIDATED = {"member": "int64", "epoch": "int64", "loss": "float64"}
+"""Columns of ``validation.csv``, and of which type."""
+
+
+def read_validation(path: Path) -> pd.DataFrame:
+    """Read the ``validation.csv`` of a run folder: the best validation loss of each member, and its epoch.
+
+    Raises:
+        InputError: It is missing or damaged.
+    """
+    try:
+        best = pd.read_csv(path, dtype=VALIDATED)[list(VALIDATED)]
+        if best.empty or not np.isfinite(best["loss"]).all():
+            raise ValueError("a loss is not finite, or there is none")
+    except (ValueError, KeyError, OverflowError, OSError) as error:
+        raise InputError(
+            f"{path} is damaged: {quoted(error)}; remove its folder, and the next call runs it again"
+        ) from None
+    return best
 
 
 def read_seconds(path: Path) -> dict[str, Any]:

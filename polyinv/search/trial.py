@@ -4,12 +4,10 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from polyinv.ablation.ablate import wait_for_orphan
 from polyinv.experiment.experiment import Experiment
+from polyinv.experiment.kept import read_validation
 from polyinv.experiment.run import fit
 from polyinv.models.options import VALIDATION
 from polyinv.runtime.files import discard
@@ -61,10 +59,5 @@ def run_trial(experiment: Experiment, search_folder: Path, number: int, pruner: 
     except Pruned as pruned:
         discard(folder / "checkpoints")
         return Ended("pruned", None, pruned.epoch, time.process_time() - start)
-    best = validation_of(folder)
+    best = read_validation(folder / VALIDATION)
     return Ended("complete", float(best["loss"].mean()), float(best["epoch"].mean()), time.process_time() - start)
-
-
-def validation_of(folder: Path) -> Any:
-    """Best validation loss of each member, by a run folder."""
-    return pd.read_csv(folder / VALIDATION)

@@ -19,6 +19,7 @@ from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.evaluation.metrics import score
 from polyinv.experiment.experiment import Experiment, SplitConfig
+from polyinv.experiment.kept import read_validation
 from polyinv.experiment.run import run
 from polyinv.models import RandomForest, load_model
 
@@ -232,3 +233,12 @@ def test_a_grid_has_no_path_and_no_impossible_noise():
         GridConfig(chains=0)
     with pytest.raises(InputError, match=r"data\.grid\.seed is -1"):
         GridConfig(seed=-1)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "member,epoch\n0,1\n", "member,epoch,loss\n", "member,epoch,loss\n0,1,nan\n", "\x00"]
+)
+def test_a_damaged_validation_loss_is_never_taken_for_one(text, tmp_path):
+    (tmp_path / "validation.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"validation\.csv is damaged: "):
+        read_validation(tmp_path / "validation.csv")

@@ -14,7 +14,7 @@ from tests.fuzz.cases import FORMATS, Format, make_instances
 
 pytestmark = pytest.mark.linux
 LONGEST = 400 + len("polyinv: ")
-CASES, MANY = 125, int(os.environ.get("POLYINV_FUZZ_CASES", "5000"))
+CASES, MANY = 150, int(os.environ.get("POLYINV_FUZZ_CASES", "5000"))
 
 
 @pytest.fixture(scope="module")
