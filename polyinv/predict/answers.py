@@ -18,6 +18,7 @@ from polyinv.instrument.errors import SUFFIX
 from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
+from polyinv.quantities import MEANS
 from polyinv.runtime.blocks import blocks
 from polyinv.runtime.resources import RELEASED
 
@@ -108,6 +109,20 @@ def from_what_is_known(
         answers = _of_pattern(model, part, pattern, errors)
         parts.append(answers.assign(**{WARNINGS: by_row(findings, len(part))}))
     return pd.concat(parts).loc[observations.labels]
+
+
+def warn_of_shares(observations: "Observations") -> None:
+    """Warn of stated errors of Mn and Mw below 1 g/mol, which no instrument has: as a rule they are shares."""
+    for name in MEANS:
+        error = observations.errors.get(name)
+        if error is None:
+            continue
+        small = (error > 0) & (error < 1)
+        if small.any():
+            log.warning(
+                "%s%s is %.3g in %d of %d rows, in g/mol; no instrument measures so well: is it a share of %s?",
+                name, SUFFIX, error[small].max(), small.sum(), len(error), name,
+            )  # fmt: skip
 
 
 def without_useless(observations: "Observations") -> "Observations":

@@ -19,6 +19,7 @@ from polyinv.predict.answers import (
     WARNINGS,
     from_all,
     from_what_is_known,
+    warn_of_shares,
     with_means,
     without_impossible,
     without_useless,
@@ -160,6 +161,7 @@ class Predictor:
         observations = observations.forgetting(ask).with_known(others_known, errors)
         if CONVERSION in known:
             observations = with_conversion(observations, known[CONVERSION])
+        warn_of_shares(observations)
         return without_useless(observations)
 
     @one_thread()

@@ -208,6 +208,14 @@ def test_errors_go_from_the_command_line_and_from_columns_to_the_observations(po
     assert outs[0]["sec_broadening"][0] == 0.03  # passed through
 
 
+def test_an_error_of_a_mean_that_looks_like_a_share_is_asked_about(polymers, caplog):
+    polyinv.load().predict(polymers.assign(Mn_error=0.05, Mw_error=500.0))
+    assert (
+        "Mn_error is 0.05 in 2 of 2 rows, in g/mol; no instrument measures so well: is it a share of Mn?" in caplog.text
+    )
+    assert "Mw_error" not in caplog.text
+
+
 def test_a_value_known_no_better_than_its_range_is_not_known(polymers, caplog):
     table = polymers.drop(columns=["temp", "cBA_time"])
     answers = polyinv.load().predict(table, known={"temp": "70 ± 1000"})
