@@ -449,7 +449,8 @@ def check(case: Case, folder: Path, count: int, generator: random.Random, say: C
     except AssertionError as error:
         return Result(faults=[f"undisturbed: {error}"])
     result = Result(seconds)
-    round_of = [SIGNALS[at % len(SIGNALS)] for at in range(count)] if count > 1 else [generator.choice(SIGNALS)]
+    first = generator.randrange(len(SIGNALS))
+    round_of = [SIGNALS[(first + at) % len(SIGNALS)] for at in range(count)]
     for at in range(2 * count):
         if sum(result.killed.values()) == count:
             break

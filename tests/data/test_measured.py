@@ -3,6 +3,7 @@
 import re
 import sys
 from subprocess import run
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scipy.interpolate import PchipInterpolator
 
 from polyinv.data.bundled import load_bundled
 from polyinv.data.files.names import read_name
+from polyinv.data.files.slices import over_slope
 from polyinv.data.measured import curve_of, is_curve, looks_like_curve, read_curve
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
@@ -441,3 +443,18 @@ def test_a_table_is_told_by_its_columns(header, curve):
 def test_reading_a_curve_is_quick_to_start():
     code = "import polyinv.data.measured, sys; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("far", [1e308, -1.7e308, np.inf])
+def test_elutions_that_nothing_has_divide_no_signal(far):
+    log_m = np.linspace(3.0, 6.0, 40)
+    w = np.exp(-((log_m - 4.5) ** 2))
+    volumes = 20 - 2 * log_m - 0.1 * log_m**2
+    rows = list(range(40))
+    divided = []
+    for cells in (volumes.tolist(), [*volumes[:-2], far, -1.7e308]):
+        run_of_points = SimpleNamespace(cells=[f"{cell:.17g}" for cell in cells], label="volume")
+        source = SimpleNamespace(run=run_of_points, block=SimpleNamespace(rows=rows))
+        divided.append(over_slope(source, SimpleNamespace(rows=rows, decimal="."), log_m, w))
+    assert "divided by the slope" in divided[0][1][0]
+    assert divided[1] == (w, [])

@@ -10,6 +10,8 @@ from polyinv.data.files.numbers import number
 from polyinv.data.files.points import NOISE, Points
 from polyinv.data.files.units import split_unit
 
+MOST = 1e6
+"""Elution time or volume, in any unit."""
 STRAIGHT = 1.03
 """Largest ratio of slopes of a calibration that passes for a straight line."""
 _SHARE = re.compile(
@@ -29,7 +31,7 @@ def over_slope(source: Source, points: Points, log_m: np.ndarray, w: np.ndarray)
     if any(value is None for value in values):
         return w, []
     v = np.array(values, dtype=float)
-    if len(np.unique(v)) < len(v):
+    if len(np.unique(v)) < len(v) or np.abs(v).max() > MOST:  # no elution takes so long
         return w, []
     v = (v - v.mean()) / np.ptp(v)
     high = w > NOISE * w.max()
