@@ -1,5 +1,6 @@
 """Mutated files of every format: an answer, or one line that names the file, in bounded time and memory."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -86,10 +87,20 @@ def fuzzed(cases: int):
     )
 
 
+def says_the_same(name: str, content: bytes, original: bytes) -> bool:
+    """Whether a file has been mutated in a way that changes nothing, such as the ends of the lines of JSON."""
+    if content == original or not name.endswith(".json"):
+        return content == original
+    try:
+        return json.loads(content) == json.loads(original)
+    except (ValueError, RecursionError):
+        return False
+
+
 def assert_safe(data: st.DataObject, instances: Path, work: Path) -> None:
     kind, files = mutated(data, instances)
     ((name, content),) = files.items()
-    unchanged = content == (instances / name).read_bytes()
+    unchanged = says_the_same(name, content, (instances / name).read_bytes())
     found = tried(FORMATS[kind], instances, work, files)
     check(FORMATS[kind], name, found)
     if FORMATS[kind].sealed and not unchanged:
