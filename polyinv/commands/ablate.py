@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, engine_of, jobs_at_once, send
 from polyinv.commands.options import command_parser, say
-from polyinv.errors import InputError
+from polyinv.errors import InputError, naming
 from polyinv.experiment.configuration import parse
 from polyinv.runtime.resources import STUDIES, shipped_or
 
@@ -42,8 +42,10 @@ def ablate(arguments: list[str]) -> None:
     if config.summarize is not None:
         summarize(config.summarize, say=say)
         return
-    study = read_study(shipped_or(config.study, STUDIES))
-    check_inputs_of(study)
+    file = shipped_or(config.study, STUDIES)
+    with naming([file]):
+        study = read_study(file)
+        check_inputs_of(study)
     output = Path(config.output or Path("runs", "ablations", study.name))
     if config.dry_run:
         from polyinv.ablation.estimate import plan

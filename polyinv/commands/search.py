@@ -4,6 +4,7 @@ from pathlib import Path
 
 from polyinv.commands.jobs import add_engine, add_slurm, add_workers, array_of, engine_of, jobs_at_once, send
 from polyinv.commands.options import command_parser, say
+from polyinv.errors import naming
 from polyinv.experiment.configuration import parse
 from polyinv.runtime.resources import SEARCHES, shipped_or
 
@@ -31,8 +32,10 @@ def search(arguments: list[str]) -> None:
     from polyinv.search.search import search as run_search
     from polyinv.search.spec import check_inputs_of, read_search
 
-    wanted = read_search(shipped_or(config.search, SEARCHES), config.trials)
-    check_inputs_of(wanted)
+    file = shipped_or(config.search, SEARCHES)
+    with naming([file]):
+        wanted = read_search(file, config.trials)
+        check_inputs_of(wanted)
     output = Path(config.output or Path("runs", "searches", wanted.name))
     if config.dry_run:
         say(plan(wanted, output, **at_once))

@@ -15,7 +15,7 @@ from polyinv.commands.jobs import add_engine, engine_of
 from polyinv.commands.options import SYSTEM_HELP, command_parser
 from polyinv.data.source import check_seed, simulate_table
 from polyinv.data.workbook import check_new_table, read_table, write_table
-from polyinv.errors import InputError
+from polyinv.errors import InputError, naming
 from polyinv.experiment.configuration import parse
 from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.engines import LOCAL, Places, Wanted
@@ -78,12 +78,13 @@ def simulate(arguments: list[str]) -> None:
 
     simulated = len(part_to_simulate(config.method, reactions, total))
     with _finished_runs(out, config.method, engine) as store, counted("simulating", "reactions", simulated) as advance:
-        if engine == LOCAL:
-            table = simulate_table(recipes, system=system, shard=shard, progress=advance, **options | store)
-        else:
-            table = _simulated_on(
-                engine, recipes, store["store"], config.workers, advance, options | {"system": system}
-            )
+        with naming([] if config.recipes is None else [config.recipes]):
+            if engine == LOCAL:
+                table = simulate_table(recipes, system=system, shard=shard, progress=advance, **options | store)
+            else:
+                table = _simulated_on(
+                    engine, recipes, store["store"], config.workers, advance, options | {"system": system}
+                )
         log.info("writing %d rows of %d reactions to %s", len(table), len(reactions), out)
         write_table(table, out, system)
 
