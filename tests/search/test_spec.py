@@ -126,7 +126,7 @@ def test_a_table_that_cannot_be_read_is_one_line_and_no_failed_trials(tmp_path, 
     (tmp_path / "table.npz").unlink()
     assert main(["search", str(path), "--output", str(tmp_path / "out"), *option]) == 2
     captured = capsys.readouterr()
-    assert captured.err == f"polyinv: error: {tmp_path / 'table.npz'}: no such file\n"
+    assert captured.err == f"polyinv: error: {path}: {tmp_path / 'table.npz'}: no such file\n"
     assert not captured.out
     assert not (tmp_path / "out").exists()
 

@@ -2,6 +2,7 @@ import pandas as pd
 import torch
 
 from polyinv.chemistry.butyl_acrylate import RECIPE, SYSTEM, TARGETS
+from polyinv.cli import main
 from polyinv.simulate.recipes import published_grid, runs
 
 
@@ -28,3 +29,11 @@ def test_a_repeated_recipe_is_the_same_snapshot():
     recipe = pd.DataFrame([[1.0, 0.01, 70.0, 600.0]] * 2, columns=list(TARGETS))
     _, times, run, snapshot = runs(recipe, SYSTEM)
     assert (times.tolist(), run.tolist(), snapshot.tolist()) == ([[600.0]], [0, 0], [0, 0])
+
+
+def test_what_no_reactor_makes_is_refused_by_the_name_of_its_file(tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    path.write_text("cBA_0,cAIBN_0,temp,time\n1,0.01,70,3600\n2e-300,1e-302,7e-299,10\n", encoding="utf-8")
+    call = ["simulate", "--method", "deterministic", "--recipes", path, "--out", tmp_path / "out.csv"]
+    assert main([*map(str, call)]) == 2
+    assert f"{path}: the rate equations give no polymer for 2e-300 mol/L" in capsys.readouterr().err
