@@ -494,7 +494,7 @@ def test_two_kmc_processes_do_not_share_a_store_and_foreign_files_stay(tmp_path,
         (["--chains", "0"], "chains is 0"),
         (["--horizon", "1e-9"], "monomer molecules, more than 1e+15"),
         (["--seed", "99999999999999999999999"], "seed is 99999999999999999999999; needs a whole number from 0"),
-        (["--workers", "0"], "workers is 0; needs a whole number from 1"),
+        (["--workers", "0"], "--workers is 0; needs 1 or more"),
     ],
 )
 def test_kmc_refusals_leave_nothing(tmp_path, capsys, options, said):
