@@ -8,6 +8,7 @@ from openpyxl import Workbook
 
 from polyinv.cli import main
 from polyinv.data.files.extent import MOST_BYTES, MOST_CELLS, check_extent
+from polyinv.data.workbook import read_table
 from polyinv.errors import InputError
 
 
@@ -93,3 +94,14 @@ def test_a_small_file_of_arrays_that_unpacks_to_a_large_one_is_refused(tmp_path,
     np.savez_compressed(tmp_path / "bomb.npz", values=np.zeros((10**6, 1)), columns=["temp"], rows=np.zeros(10**6))
     assert main(["simulate", "--recipes", str(tmp_path / "bomb.npz"), "--out", str(tmp_path / "out.csv")]) == 2
     assert "bomb.npz is not a table written by polyinv: it unpacks to 16 MB" in capsys.readouterr().err
+
+
+def test_arrays_whose_header_is_no_python_are_refused(tmp_path):
+    """numpy reads the header of an array as Python, and its tokenizer has errors of its own."""
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2L,"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(tmp_path / "table.npz", "w") as archive:
+        for name in ("values", "columns", "rows"):
+            archive.writestr(f"{name}.npy", array)
+    with pytest.raises(InputError, match=r"table\.npz is not a table written by polyinv"):
+        read_table(tmp_path / "table.npz")
