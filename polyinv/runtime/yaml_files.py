@@ -25,15 +25,16 @@ class EachKeyOnce(yaml.SafeLoader):
         seen: set[str] = set()
         for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key in seen:
-                raise yaml.YAMLError(f"{quoted(key)} stands there twice, {str(node.start_mark).strip()}")
+                raise yaml.YAMLError(f"{quoted(key)} stands there twice, {_place(node)}")
             seen.add(key)
         return node
 
     def construct_scalar_number(self, node: yaml.ScalarNode) -> Any:
         """Construct a number as it is written; what YAML takes for one in its own way is refused."""
         if not PLAIN.fullmatch(node.value):
-            at = str(node.start_mark).strip()
-            raise yaml.YAMLError(f"{quoted(node.value)} is no plain number, such as 70 or 1.5; or needs quotes, {at}")
+            raise yaml.YAMLError(
+                f"{quoted(node.value)} is no plain number, such as 70 or 1.5; or needs quotes, {_place(node)}"
+            )
         is_whole = node.tag.endswith(":int")
         return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
 
@@ -47,6 +48,10 @@ class EachKeyOnce(yaml.SafeLoader):
 
 for kind in ("int", "float"):
     EachKeyOnce.add_constructor(f"tag:yaml.org,2002:{kind}", EachKeyOnce.construct_scalar_number)
+
+
+def _place(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}, column {node.start_mark.column + 1}"
 
 
 def _check_size(root: yaml.Node) -> None:
