@@ -13,7 +13,7 @@ from polyinv.chemistry.kinetics import Arrhenius, Chemistry, Solvent
 from polyinv.chemistry.laboratory import Laboratory
 from polyinv.chemistry.stored import check_stored
 from polyinv.chemistry.system_file import SYSTEMS, read_system, system_file
-from polyinv.errors import InputError, quoted
+from polyinv.errors import InputError, naming, quoted
 from polyinv.quantities import MEANS, MMD, Quantity
 
 if TYPE_CHECKING:
@@ -269,7 +269,8 @@ def load_system(given: AnySystem = DEFAULT) -> System:
     path = system_file(given)
     if path in SYSTEMS.values():
         return _shipped(path)
-    system = System.from_dict(read_system(path))
+    with naming([path]):
+        system = System.from_dict(read_system(path))
     if system.name in SYSTEMS and not system.is_like(_shipped(SYSTEMS[system.name])):
         raise InputError(
             f"{path.name}: name is {system.name}, which polyinv has with other substances or columns; needs another"

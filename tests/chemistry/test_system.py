@@ -427,6 +427,13 @@ def test_a_bad_file_is_refused_in_one_line(bad, file_of):
     assert said in refusal(file_of(*changes))
 
 
+def test_what_no_model_could_keep_names_the_file(file_of):
+    path = file_of(("measured: 50 °C", "measured: 6e7 °C"))
+    with pytest.raises(InputError, match="this is no stored system: ") as caught:
+        load_system(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_a_refusal_fits_a_line_whatever_stands_in_the_file(file_of):
     for changed in ("x" * 10_000, "[1, 2, 3]", "{a: {b: {c: {d: 1}}}}", '"\\e[2J"', "0x" + "f" * 5000):
         said = refusal(file_of(("A: 1e9 L/mol/s", f"A: {changed}")))
