@@ -3,6 +3,7 @@
 import errno
 import os
 
+import numba
 import pytest
 from numba.core import caching
 
@@ -10,10 +11,11 @@ from polyinv.runtime.compiled import _Kept, njit
 
 
 @pytest.mark.parametrize("method", ["_save_overload", "_load_overload"])
-def test_without_a_place_for_what_is_compiled_it_works_and_says_so_once(method, monkeypatch, caplog):
+def test_without_a_place_for_what_is_compiled_it_works_and_says_so_once(method, monkeypatch, caplog, tmp_path):
     def full(self, *arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # nothing is kept there of an earlier run
     monkeypatch.setattr(caching.FunctionCache, method, full)
     monkeypatch.setattr(_Kept, "is_said", False)
 
