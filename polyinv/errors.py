@@ -1,6 +1,7 @@
 """Error that a user can cause: the command line prints its message as a single line and exits with code 2."""
 
 import difflib
+import errno
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ class InputError(ValueError):
 
 @contextmanager
 def naming(files: Sequence[object]) -> Iterator[None]:
-    """Name files in errors that name none of them.
+    """Name files in errors that name none of them, and where they name one by more signs than a name has.
 
     Example:
         >>> with naming(["mine.csv"]):
@@ -32,8 +33,16 @@ def naming(files: Sequence[object]) -> Iterator[None]:
     except InputError as error:
         if not files or any(Path(str(file)).name in str(error) for file in files):
             raise
-        named = ", ".join(map(str, files[:NEAREST])) + (f" and {len(files) - NEAREST} more" if files[NEAREST:] else "")
-        raise InputError(f"{named}: {error}") from None
+        raise InputError(f"{_listed(files)}: {error}") from None
+    except OSError as error:
+        if not files or error.errno != errno.ENAMETOOLONG:
+            raise
+        raise InputError(f"{_listed(files)}: {error.strerror}: {quoted(error.filename)}") from None
+
+
+def _listed(files: Sequence[object]) -> str:
+    more = f" and {len(files) - NEAREST} more" if files[NEAREST:] else ""
+    return ", ".join(map(str, files[:NEAREST])) + more
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:

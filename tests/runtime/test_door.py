@@ -98,3 +98,10 @@ def test_a_reader_that_has_read_enough_is_no_error(monkeypatch):
 def test_a_line_that_fits_is_left_alone():
     assert one_line("a  b\nc") == "a b c"
     assert len(one_line("word " * 1000, LONGEST, END)) <= LONGEST
+
+
+def test_a_name_that_is_too_long_in_a_file_names_the_file(tmp_path, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(f"base: {'x' * 5000}\naxes: {{features: [mmd]}}\n", encoding="utf-8")
+    assert main(["ablate", str(study), "--dry-run"]) == REFUSED
+    assert f"{study}: File name too long: " in capsys.readouterr().err
