@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 from polyinv.runtime.files import discard_unfinished, locked, written
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,9 @@ class RunStore:
             return None
         except MemoryError:
             raise
-        except Exception:  # numpy and zipfile raise many kinds for a damaged file
-            raise InputError(f"{path} is damaged; remove it to simulate the reaction again") from None
+        except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
+            said = quoted(f"{type(error).__name__}: {error}")
+            raise InputError(f"{path} is damaged ({said}); remove it to simulate the reaction again") from error
 
     def write(self, inputs: tuple, result: Mapping[str, Any]) -> None:
         """Keep ``result``, arrays by name."""
