@@ -27,6 +27,8 @@ LONGEST_NAME = 220
 """Bytes of a name that is made from text; file systems take 255."""
 OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 """Bits of a mode by which others may write."""
+MARK = ".look."
+"""Beginning of the name of a file that is there for a moment, for others to see or for the server to be asked."""
 LOCK = ".lock"
 """File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
@@ -308,10 +310,15 @@ def look_again(folder: Path) -> None:
     A client of a network file system remembers for up to a minute that a file was not there. What it changes in the
     folder itself makes it ask the server again. A folder that is not there is left alone.
     """
-    path = folder / f".look.{uuid4().hex}.partial"
     with suppress(OSError):
-        path.touch()
-        path.unlink()
+        marked(folder).unlink()
+
+
+def marked(folder: Path) -> Path:
+    """Make an empty file in a folder, under a name that nobody else has."""
+    mark = folder / f"{MARK}{uuid4().hex}.partial"
+    mark.touch()
+    return mark
 
 
 def empty(folder: Path) -> None:

@@ -26,8 +26,9 @@ import distributed
 
 from polyinv.errors import InputError, one_line
 from polyinv.runtime.devices import devices, environment
+from polyinv.runtime.files import marked
 from polyinv.runtime.plugins import of_files
-from polyinv.runtime.surroundings import MARK, Surroundings
+from polyinv.runtime.surroundings import Surroundings
 from polyinv.runtime.workers import MOST, Job, Outcome, Worker
 
 log = getLogger(__name__)
@@ -117,7 +118,7 @@ def _check(client: distributed.Client, scheduler: str, shared: Sequence[Path]) -
         raise InputError(
             f"{scheduler} has no worker; start some by: dask worker {scheduler} --nthreads PROCESSES"
         ) from None
-    marks = [_marked(path) for path in shared[:1] if path.is_dir()]
+    marks = [marked(path) for path in shared[:1] if path.is_dir()]  # by which others tell whether theirs is the same
     surroundings = Surroundings.here([*shared, *marks])
     try:
         found = client.run(_fault_of, surroundings, on_error="return")
@@ -162,13 +163,6 @@ def _warn_of_shared_devices(found: Mapping[str, tuple[str, Sequence[str]]]) -> N
                     host,
                 )
                 return
-
-
-def _marked(folder: Path) -> Path:
-    """Make a file in a folder by which others tell whether theirs is the same."""
-    mark = folder / f"{MARK}{uuid4().hex}.partial"
-    mark.touch()
-    return mark
 
 
 def _fault_of(surroundings: Surroundings) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from polyinv.runtime.files import MARK
 from polyinv.runtime.plugins import imported_files
 
 MATCHED = (
@@ -24,8 +25,6 @@ MATCHED = (
     "optuna",
 )
 """Packages whose version has to be the same everywhere: results depend on it, or messages."""
-MARK = ".look."
-"""Beginning of the name of a file by which processes tell whether a folder is the same."""
 PACKAGE = Path(__file__).parents[1]
 CODE = (".py", ".yaml", ".npz")
 NOT_CODE = ("shipped", "__pycache__")

@@ -153,7 +153,7 @@ def test_models_that_are_started_from_are_only_read(scheduler, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "model").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_dask, "_marked", partial(_marked_but, tmp_path / "model", on_dask._marked))
+        patch.setattr(on_dask, "marked", partial(_marked_but, tmp_path / "model", on_dask.marked))
         with Wanted("dask", scheduler).start(Places(1), [tmp_path / "out", tmp_path / "model"]):
             pass
 
