@@ -4,10 +4,10 @@ import logging
 from pathlib import Path
 
 from polyinv.chemistry import DEFAULT, load_system
-from polyinv.commands.options import SYSTEM_HELP, command_parser
+from polyinv.commands.options import SYSTEM_HELP, check_new_page, command_parser
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import parse
-from polyinv.runtime.files import at_home
+from polyinv.runtime.files import at_home, check_new, written
 from polyinv.runtime.progress import counted
 
 log = logging.getLogger("polyinv")
@@ -34,16 +34,12 @@ def calibrate(arguments: list[str]) -> None:
     config = parse(parser, arguments)
 
     from polyinv.instrument.errors import measurement_errors
-    from polyinv.runtime.files import check_new, written
 
     system, out = load_system(config.system), Path(config.out)
     if out.suffix not in (".yaml", ".yml"):
         raise InputError(f"--out is {out}; needs the name of a new .yaml file")
     check_new(out)
-    if config.report is not None:
-        if Path(config.report).suffix != ".html":
-            raise InputError(f"--report is {config.report}; needs the name of a new .html file")
-        check_new(config.report)
+    check_new_page(config.report)
     measurement_errors(config.errors)
 
     from polyinv.calibrate.calibrate import calibrate as calibrate_system

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.chemistry import DEFAULT, load_system
-from polyinv.commands.options import SYSTEM_HELP, command_parser
+from polyinv.commands.options import SYSTEM_HELP, check_new_page, command_parser
 from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import ConfigFile, configs_first, parse
+from polyinv.runtime.files import written
 
 log = logging.getLogger("polyinv")
 
@@ -62,14 +63,10 @@ def design(arguments: list[str]) -> None:
     config = parse(parser, configs_first(arguments))
 
     from polyinv.predict.writing import check_new_answers, write_answers
-    from polyinv.runtime.files import check_new, written
 
     system = load_system(config.system)
     check_new_answers(config.out)
-    if config.report is not None:
-        if Path(config.report).suffix != ".html":
-            raise InputError(f"{config.report}: a report is written as .html")
-        check_new(Path(config.report))
+    check_new_page(config.report)
 
     from polyinv.design.command import curve_of, page_of, simulated_again
     from polyinv.design.designs import design as design_recipes

@@ -1,9 +1,12 @@
 """What the parsers of all commands share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from polyinv.errors import InputError
 from polyinv.experiment.configuration import Parser
 from polyinv.runtime.door import DEBUG
+from polyinv.runtime.files import check_new
 
 SYSTEM_HELP = "what is polymerized: a system by its name or its monomer's symbol (MMA), or the file of one"
 
@@ -16,6 +19,19 @@ def command_parser(name: str, command: Callable) -> Parser:
     )
     parser.add_argument(DEBUG, action="store_true", help="show where an error comes from")
     return parser
+
+
+def check_new_page(report: str | None) -> None:
+    """Check, before anything is computed, that a page can be written where ``--report`` says, if it says.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if report is None:
+        return
+    if Path(report).suffix != ".html":
+        raise InputError(f"--report is {report}; needs the name of a new .html file")
+    check_new(report)
 
 
 def first_line(command: Callable) -> str:
