@@ -21,6 +21,7 @@ from polyinv.report.tables import global_r2, markdown, reproduction_table
 from polyinv.runtime.devices import NONE
 from polyinv.runtime.files import written
 from polyinv.runtime.resources import CONFIGS
+from polyinv.runtime.spreadsheets import write_csv
 from polyinv.runtime.threads import available_cores
 from polyinv.runtime.workers import work
 
@@ -134,8 +135,7 @@ def _report(scores: pd.DataFrame, output: Path, data: DataConfig, say: Callable[
     text = "\n\n".join([CHANCE, *parts, DIFFERENCE[data.is_bundled].format(data=data)])
     with written(output / "table.md", overwrite=True) as passing:
         passing.write_text(text + "\n", encoding="utf-8")
-    with written(output / "scores.csv", overwrite=True) as passing:
-        scores.to_csv(passing, index=False, lineterminator="\n")
+    write_csv(scores, output / "scores.csv")
     with written(output / "summary.png", overwrite=True) as passing:
         honest_scores(scores, PUBLISHED).savefig(passing, dpi=120)
     say(f"\n{text}\n\nIn {output}: table.md, scores.csv, summary.png; a run folder for each training")

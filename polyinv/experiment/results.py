@@ -125,8 +125,3 @@ def predictions_of(evaluated: list["Evaluated"], system: System) -> pd.DataFrame
         predicted = pd.DataFrame(each.predicted.numpy(), columns=[f"{name}_predicted" for name in system.targets])
         parts.append(pd.concat([pd.DataFrame(named), true, predicted], axis=1))
     return pd.concat(parts)
-
-
-def keep_csv(table: pd.DataFrame, path: Path) -> None:
-    with written(path, overwrite=True) as passing:
-        table.to_csv(passing, index=False, lineterminator="\n")

@@ -18,7 +18,6 @@ from polyinv.experiment.kept import read_scores
 from polyinv.experiment.results import (
     assignment_of,
     given_inputs,
-    keep_csv,
     predictions_of,
     scores_of,
     show,
@@ -29,6 +28,7 @@ from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
 from polyinv.runtime.files import discard_unfinished, empty, locked
+from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -143,7 +143,7 @@ def _fitted(begun: _Begun) -> "tuple[InverseModel, RecipeDataModule]":
     experiment, folder = begun.experiment, begun.folder
     discard_unfinished(folder)
     data = _prepared(experiment, begun.table)
-    keep_csv(assignment_of(begun.split, len(begun.table), experiment.data.source), folder / "split.csv")
+    write_csv(assignment_of(begun.split, len(begun.table), experiment.data.source), folder / "split.csv")
     if (folder / "model").is_dir():
         return load_model(folder / "model"), data
     begun.model.fit(data, folder)
@@ -163,8 +163,8 @@ def _scored(begun: _Begun, model: InverseModel, data: "RecipeDataModule") -> pd.
     ]
     scores = scores_of(experiment, evaluated)
     show(experiment, evaluated, scores, begun.config, folder)
-    keep_csv(predictions_of(evaluated, experiment.data.of), folder / "predictions.csv")
-    keep_csv(scores, folder / SCORES)
+    write_csv(predictions_of(evaluated, experiment.data.of), folder / "predictions.csv")
+    write_csv(scores, folder / SCORES)
     return scores
 
 

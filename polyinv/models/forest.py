@@ -10,7 +10,7 @@ import pandas as pd
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, check_seed
 from polyinv.models.options import MOST_TREES, check
-from polyinv.runtime.files import written
+from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from sklearn.compose import TransformedTargetRegressor
@@ -124,10 +124,7 @@ class RandomForest(InverseModel):
             scores.append(float(r2))
             log.info("candidate %2d of %d: R² %.4f with %s", len(scores), CANDIDATES, r2, candidate)
             if kept:
-                with written(kept, overwrite=True) as passing:
-                    pd.DataFrame(candidates[: len(scores)]).assign(r2=scores).to_csv(
-                        passing, index=False, lineterminator="\n"
-                    )
+                write_csv(pd.DataFrame(candidates[: len(scores)]).assign(r2=scores), kept)
         return candidates[scores.index(max(scores))]
 
     def _save(self, folder: Path) -> None:

@@ -28,8 +28,9 @@ from polyinv.models.loggers import Events, logger_of
 from polyinv.models.module import RecipeModule
 from polyinv.models.options import VALIDATION, Training, is_single
 from polyinv.models.scaled import ScaledNetwork
-from polyinv.runtime.files import passing_folder, written
+from polyinv.runtime.files import passing_folder
 from polyinv.runtime.interrupts import between_steps
+from polyinv.runtime.spreadsheets import write_csv
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -145,8 +146,7 @@ def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resum
 def _keep_validation(best: BestOfEachMember, path: Path) -> None:
     """Write the best validation loss of each member, and when that was."""
     values = {"member": range(len(best.loss)), "epoch": best.epoch.tolist(), "loss": best.loss.double().tolist()}
-    with written(path, overwrite=True) as passing:
-        pd.DataFrame(values).to_csv(passing, index=False, lineterminator="\n")
+    write_csv(pd.DataFrame(values), path)
 
 
 def check_device(options: Training) -> None:
