@@ -68,18 +68,18 @@ def _check_size(root: yaml.Node) -> None:
         if parts:
             part = parts.pop()
             if id(part) in above:
-                raise yaml.YAMLError(f"it contains itself, {str(part.start_mark).strip()}")
+                raise yaml.YAMLError(f"it contains itself, {_place(part)}")
             if id(part) not in sizes:
                 waiting.append((part, _parts(part)))
                 above.add(id(part))
             if len(waiting) > DEEPEST:
-                raise yaml.YAMLError(f"it is nested deeper than {DEEPEST} levels, {str(part.start_mark).strip()}")
+                raise yaml.YAMLError(f"it is nested deeper than {DEEPEST} levels, {_place(part)}")
             continue
         waiting.pop()
         above.discard(id(node))
         sizes[id(node)] = 1 + sum(sizes[id(part)] for part in _parts(node))
         if sizes[id(node)] > MOST_NODES:
-            raise yaml.YAMLError(f"it stands for more than {MOST_NODES} values, {str(node.start_mark).strip()}")
+            raise yaml.YAMLError(f"it stands for more than {MOST_NODES} values, {_place(node)}")
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
