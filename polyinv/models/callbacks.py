@@ -143,12 +143,12 @@ class KeepLast(L.Callback):
             return
         try:
             kept = torch.load(self.path, weights_only=True)
-            state = kept["state_dict"]
+            is_ours = "lr_scale" in kept["state_dict"]
+            is_whole = {*kept} >= RESTORED
         except Exception:  # torch raises many kinds for a damaged file
             fault = "is damaged"
         else:
-            fault = "" if "lr_scale" in state else "was written by another version of polyinv"
-            fault = fault or ("" if {*kept} >= RESTORED else "is damaged")
+            fault = "was written by another version of polyinv" if not is_ours else "" if is_whole else "is damaged"
         if fault:
             log.warning("%s %s; the training starts over", self.path, fault)
             self.path.unlink()

@@ -55,7 +55,7 @@ def _slice(panel: Axes, name: str, axis: Any, complete: pd.DataFrame) -> None:
     if isinstance(axis, Span):
         panel.plot(complete[name], complete["value"], "o", color=BLUE, markersize=4)
         panel.set_xscale("log" if axis.range.is_log else "linear")
-        panel.xaxis.set_major_formatter("{x:g}")  # matplotlib's own writes powers as formulas
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         labels = [*axis]
