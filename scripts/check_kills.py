@@ -25,7 +25,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,26 +33,25 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from polyinv.runtime.interrupts import INTERRUPTED, SAID
+from polyinv.start import start
+
 CLONE = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(CLONE))
+from tests.forked import be, new_file  # noqa: E402  the tests lie in the clone alone
+from tests.warm import PRELOADED as WARM  # noqa: E402
+
 FILES, CHECKPOINTS = CLONE / "examples" / "files", CLONE / "checkpoints"
 PRELOADED = (
-    "polyinv.ablation.ablate",
+    *WARM,
     "polyinv.calibrate.calibrate",
     "polyinv.design.command",
-    "polyinv.domain.assessment",
-    "polyinv.evaluation.closed_loop",
-    "polyinv.experiment.evaluate",
-    "polyinv.models.forest",
-    "polyinv.models.training",
-    "polyinv.predict.predictor",
     "polyinv.search.search",
     "optuna",
     "openpyxl",
-    "sklearn.ensemble",
 )
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 """A round of them."""
-INTERRUPTED = 130
 PATIENCE, LONGEST = 15.0, 600.0
 """Seconds that a request to end may take on a busy machine, and a call."""
 MEASURED = re.compile(r"(^|/)(seconds\.json|events\.out\.[^/]*|\.?journal\.log|hparams[^/]*)$")
@@ -177,7 +175,7 @@ def write_inputs(folder: Path) -> None:
 
 def warm_up(inputs: Path) -> None:
     """Import what the commands import, and compile; keep a checkpoint of each epoch; small models for reproduce."""
-    for name in ("polyinv.cli", *PRELOADED):
+    for name in PRELOADED:
         __import__(name)
     import polyinv.experiment.reproduce
     import polyinv.models.callbacks
@@ -235,31 +233,16 @@ class Child:
 
 def _be(arguments: Sequence[str], folder: Path, temporary: Path, out: Path, err: Path) -> None:
     """Be the process of a call, and end."""
-    code = 1
-    try:
+
+    def run() -> None:
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background has switched off
-        for number, path in ((1, out), (2, err)):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-        sys.stdin, sys.stdout, sys.stderr = (open(number, mode, closefd=False) for number, mode in enumerate("rww"))  # noqa: SIM115
         os.chdir(folder)
         os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
         sys.argv = ["polyinv", *arguments]
-        _enter()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        start()
 
-
-def _enter() -> None:
-    from polyinv.start import start
-
-    start()
+    be(run, (None, new_file(out), new_file(err)))
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -417,7 +400,7 @@ def answer_faults(child: Child) -> list[str]:
     if child.code == 0:  # it came when all was done
         return []
     lines = child.said.splitlines()
-    is_right = child.code == INTERRUPTED and lines and lines[-1] == "polyinv: interrupted"
+    is_right = child.code == INTERRUPTED and lines and lines[-1] == SAID
     is_bare = "Traceback" not in child.said and "Exception ignored" not in child.said
     return [] if is_right and is_bare else [f"exit code {child.code}, {' | '.join(lines[-3:])[-300:]}"]
 
@@ -488,7 +471,7 @@ def main() -> int:
     options = parser.parse_args()
     chosen = {name: case for name, case in cases().items() if re.search(options.only, name)}
     results: dict[str, Result] = {}
-    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack():
+    with tempfile.TemporaryDirectory() as temporary:
         folder = (options.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         warm_up(folder / "in")

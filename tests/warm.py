@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+from tests.forked import be
 
 CLONE = Path(__file__).parents[1]
 PRELOADED = (
@@ -118,33 +119,22 @@ def _answer_once() -> None:
 
 def _run(call: dict, streams: list[int]) -> None:
     """Be the process that was asked for, and end."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
-    sys.stdin, sys.stdout, sys.stderr = (open(number, mode, closefd=False) for number, mode in enumerate("rww"))  # noqa: SIM115
-    os.chdir(call["folder"])
-    os.environ.clear()
-    os.environ.update(call["environment"])
-    sys.argv, sys.modules["__main__"] = call["command"], ModuleType("__main__")
-    code = 1
-    try:
+
+    def run() -> None:
+        os.chdir(call["folder"])
+        os.environ.clear()
+        os.environ.update(call["environment"])
+        sys.argv, sys.modules["__main__"] = call["command"], ModuleType("__main__")
         if Path(sys.argv[0]).name == SCRIPT:
             del sys.argv[0]
             sys.path.insert(0, call["folder"])
             runpy.run_path(sys.argv[0], run_name="__main__")
-            code = 0
         else:
             from polyinv.cli import entry
 
             entry()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+
+    be(run, streams)
 
 
 if __name__ == "__main__":

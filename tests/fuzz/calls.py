@@ -3,10 +3,11 @@
 import os
 import resource
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.forked import be, new_file
 
 SECONDS, BYTES = 60, 2 << 30
 """Most processor time, and most memory besides what this process has."""
@@ -57,12 +58,7 @@ def call(arguments: list[str], folder: Path) -> Call:
 
 
 def _be_called(arguments: list[str], folder: Path, out: Path, err: Path) -> None:
-    code = 1
-    try:
-        for number, path in ((1, out), (2, err)):
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(file, number)
-        sys.stdin, sys.stdout, sys.stderr = (open(number, mode, closefd=False) for number, mode in enumerate("rww"))  # noqa: SIM115
+    def run() -> int:
         os.chdir(folder)
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + BYTES
@@ -72,14 +68,6 @@ def _be_called(arguments: list[str], folder: Path, out: Path, err: Path) -> None
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         from polyinv.cli import main
 
-        code = main(arguments)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
-        import traceback
+        return main(arguments)
 
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
+    be(run, (None, new_file(out), new_file(err)))
