@@ -1,3 +1,4 @@
+import threading
 import warnings
 from dataclasses import replace
 
@@ -210,8 +211,11 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
         return skip(job)
 
     monkeypatch.setitem(montecarlo.ENGINES, "skip", dying)
+    before = {*threading.enumerate()}
     with pytest.raises(KeyboardInterrupt):
         three_runs(store=tmp_path, workers=1)
+    for thread in {*threading.enumerate()} - before:  # nobody waits for it: it would go on by the engine set below
+        thread.join()
     assert len(list(tmp_path.iterdir())) == 3
     (tmp_path / ".half.1.part").write_bytes(b"what a kill while writing leaves")
     computed = []
