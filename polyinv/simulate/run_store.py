@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from polyinv.errors import InputError, quoted
 from polyinv.runtime.files import discard_unfinished, locked, written
 
 log = logging.getLogger(__name__)
+
+ONE_AT_A_TIME = Lock()
+"""Held while a file is read: numpy reads headers by ``ast``, which fails at times where two threads are in it
+(https://github.com/python/cpython/issues/106905)."""
 
 
 class RunStore:
@@ -47,7 +52,7 @@ class RunStore:
         """Read the result kept for ``inputs``, if any."""
         path = self.path(inputs)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, ONE_AT_A_TIME, np.load(opened, allow_pickle=False) as file:
                 return dict(file)
         except FileNotFoundError:
             return None
