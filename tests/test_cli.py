@@ -210,6 +210,14 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
             "no model 'forrest'; known: cnn, forest, mlp, network",
         ),
         (["train", "--output", "{tmp}/run", "--model.trees", "3"], "nearest: model."),
+        (
+            ["train", "--output", "{tmp}/run", "--model", "cnn"],
+            "model is cnn; needs keys with values, such as model.name",
+        ),
+        (
+            ["train", "--model", "--output", "{tmp}/run"],
+            "model is a section; needs keys with values, such as model.name",
+        ),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/no.yaml"], "no.yaml"),
         (
             ["train", "--output", "{tmp}/run", "--config", "{tmp}/unknown.yaml"],

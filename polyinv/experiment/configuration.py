@@ -73,10 +73,13 @@ class Parser(ArgumentParser):
         Raises:
             InputError: Names the first.
         """
-        sections = {action.dest.rpartition(".")[0] for action in self._actions}
-        for key, value in given:
-            if key in sections and isinstance(value, str):
-                raise InputError(f"{key} is {quoted(value)}; needs keys with values")
+        keys = [action.dest for action in self._actions if not isinstance(action, ActionConfigFile)]
+        for section, value in given:
+            first = next((each for each in keys if each.startswith(f"{section}.")), None)
+            if first and isinstance(value, str):
+                raise InputError(
+                    f"{section} is {quoted(value) or 'a section'}; needs keys with values, such as {first}"
+                )
 
 
 class ConfigFile(ActionConfigFile):
@@ -206,8 +209,7 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     if "data.system" in parser.get_defaults():
         arguments = [re.sub(r"^--system(?==|$)", "--data.system", each) for each in arguments]
     if isinstance(parser, Parser):
-        given = (each.removeprefix("--").partition("=") for each in arguments if each.startswith("--"))
-        parser.check_sections((key, value) for key, _, value in given)
+        parser.check_sections(_given(arguments))
     try:
         config = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
@@ -229,6 +231,14 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
         if config.get(key) is not None:
             config[key] = str(at_home(config[key]))
     return config
+
+
+def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names of the options among arguments, each with the text after it."""
+    for each, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        name, sign, value = each.partition("=")
+        if name.startswith("--"):
+            yield name.removeprefix("--"), value if sign or after.startswith("--") else after
 
 
 def configs_first(arguments: Sequence[str]) -> list[str]:
