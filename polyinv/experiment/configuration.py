@@ -67,6 +67,10 @@ class Parser(ArgumentParser):
         self.check_sections(dotted(read_yaml(path)))
         return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
 
+    def print_help(self, file: Any = None) -> None:
+        """See `ArgumentParser.print_help`, which is silent where the help cannot be written."""
+        print(self.format_help(), end="", file=file)
+
     def check_sections(self, given: Iterable[tuple[str, Any]]) -> None:
         """Refuse text for a section, which jsonargparse takes for the path of another file, and reads.
 

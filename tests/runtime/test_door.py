@@ -74,6 +74,7 @@ def test_without_standard_error_there_is_the_exit_code(monkeypatch):
         ("predict nowhere.csv >&-", 2, "standard output is closed; needs --out with the name of a new file"),
         ("predict - --out a.csv <&-", 2, "standard input is closed; needs a file"),
         ("systems >/dev/full", 2, "No space left on device; in standard output"),
+        ("train --help >/dev/full", 2, "No space left on device"),
         ("systems show nowhere 2>/dev/full", 2, ""),
     ],
 )
