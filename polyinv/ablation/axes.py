@@ -8,7 +8,7 @@ from typing import Any
 
 from polyinv.errors import InputError, quoted, unknown
 from polyinv.experiment.configuration import read_yaml
-from polyinv.runtime.files import at_home
+from polyinv.runtime.files import at_home, check_file
 from polyinv.runtime.nested import dotted
 
 RANGE = ("from", "to", "steps", "scale")
@@ -131,8 +131,7 @@ def files_of(given: Any, folder: Path, where: str) -> tuple[Path, ...]:
         raise InputError(f"{where} is {given}; needs a config file or a list of them")
     files = tuple(folder / at_home(name) for name in names)
     for file in files:
-        if not file.is_file():
-            raise InputError(f"{where}: {file}: no such file")
+        check_file(file, where)
     return files
 
 

@@ -15,7 +15,7 @@ from polyinv.chemistry.plausibility import check_rates, check_stationary
 from polyinv.chemistry.recipe_file import RESIDUAL, checked_ranges, density, molar_mass, recipe_of
 from polyinv.chemistry.sections import Section
 from polyinv.errors import InputError, quoted, unknown
-from polyinv.runtime.files import at_home
+from polyinv.runtime.files import at_home, check_file
 from polyinv.runtime.yaml_files import read_mapping
 
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ def system_file(name_or_path: str | Path) -> Path:
     if name.strip() and path.is_dir():
         raise InputError(f"{path} is a folder; needs the file of a system, or the name of one: {', '.join(SYSTEMS)}")
     if path.suffix in ENDINGS:
-        raise InputError(f"{path}: no such file")
+        check_file(path)
     symbols = {symbol_of(shipped).lower(): file for shipped, file in SYSTEMS.items()}
     if name.lower() not in symbols:
         raise InputError(f"{unknown('system', name, SYSTEMS)}; or a file, such as my.yaml")

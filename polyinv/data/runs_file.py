@@ -33,6 +33,7 @@ from polyinv.instrument.errors import error_columns
 from polyinv.mmd import LOG_M, without_oligomers
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
+from polyinv.runtime.files import check_file
 
 CONVERSION = "conversion"
 RUN, CURVE_FILE = "run", "curve_file"
@@ -100,8 +101,7 @@ def _with_curves(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
         if is_missing(cell):
             continue
         file = path.parent / str(cell).strip()
-        if not file.is_file():
-            raise InputError(f"{path}, row {row}: there is no file {file} of a curve")
+        check_file(file, f"{path}, row {row}")
         curve = read_curve(file)
         for warning in curve.warnings:
             log.warning("%s: %s", file, warning)

@@ -20,7 +20,7 @@ from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
-from polyinv.runtime.files import cache_folder, check_new, written
+from polyinv.runtime.files import cache_folder, check_file, check_new, written
 from polyinv.runtime.spreadsheets import workbook
 
 SHEETS = ("compuesta", "mmd_raw_data")
@@ -98,8 +98,7 @@ def read_table(
     """
     path, system = Path(path), load_system(system)
     _check_format(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     columns = [column for column in system.columns if columns is None or column in columns]
     sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
@@ -158,8 +157,7 @@ def read_observations(
         InputError: As `read_table`; also where only some nodes of a curve are given.
     """
     path, system = Path(path), load_system(system)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     if path.suffix.lower() == ".csv":
         return _observations_in(csv_chunks(path, system), str(path), system, normalize=normalize)
     sheet = _only_sheet(path) if path.suffix.lower() == ".xlsx" else None

@@ -145,6 +145,24 @@ def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
         raise InputError(f"{path} exists already; choose another name or remove it")
 
 
+def check_file(path: Path, where: str = "") -> None:
+    """Check that a file is there to be read.
+
+    Args:
+        path: Its path.
+        where: Where it is named, such as a key of a file.
+
+    Raises:
+        InputError: There is none, or a folder, a pipe or a device.
+    """
+    if path.is_file():
+        return
+    named = f"{where}: {path}" if where else str(path)
+    if not path.exists():
+        raise InputError(f"{named}: no such file")
+    raise InputError(f"{named} is a {'folder' if path.is_dir() else 'pipe or a device'}; needs a file")
+
+
 def check_new(path: Path | str) -> None:
     """Check that something can be written at ``path``, before it is made; inside `claims`, keep others from there.
 

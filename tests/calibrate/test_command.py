@@ -71,7 +71,7 @@ WRONG = {
     ),
     "nothing measured": (lambda t: t[[*SYSTEM.targets, "run"]], "has nothing measured"),
     "two recipes in a run": (lambda t: t.assign(run="1"), "the samples of a run are of one recipe"),
-    "no such curve": (lambda t: t.assign(curve_file="no.csv"), "there is no file"),
+    "no such curve": (lambda t: t.assign(curve_file="no.csv"), "no.csv: no such file"),
 }
 
 

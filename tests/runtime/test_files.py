@@ -13,6 +13,7 @@ from polyinv.runtime.files import (
     LOCK,
     PASSING,
     cache_folder,
+    check_file,
     check_new,
     claims,
     discard,
@@ -372,3 +373,13 @@ def test_several_files_of_a_command_appear_together_or_not_at_all(tmp_path):
     paths[0].unlink()
     write()
     assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+@pytest.mark.linux
+def test_what_is_no_file_is_said(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "here.csv").touch()
+    check_file(tmp_path / "here.csv")
+    for name, said in {"none.csv": "csv: no such file", "pipe.csv": "is a pipe or a device", "": "is a folder"}.items():
+        with pytest.raises(InputError, match=rf"^runs\.csv, row 2: .*{said}"):
+            check_file(tmp_path / name, "runs.csv, row 2")

@@ -120,7 +120,7 @@ def test_a_pipe_is_read_as_a_file_is(folder):
 @pytest.mark.linux
 def test_a_device_is_no_file(capsys):
     assert main(["predict", "/dev/zero"]) == 2
-    assert "/dev/zero is a device; needs a file" in capsys.readouterr().err
+    assert "/dev/zero is a pipe or a device; needs a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from polyinv.data.files.reptate import is_gpc, with_names
 from polyinv.data.files.text import decoded, text_sheet
 from polyinv.data.files.workbooks import ENDINGS, SIGNATURES, read_workbook
 from polyinv.errors import InputError
+from polyinv.runtime.files import check_file
 
 MOST_BYTES = 20_000_000
 """Of a text file. A curve has some thousand points; a table with the names of polyinv may be of any size."""
@@ -24,9 +25,7 @@ def read_book(path: Path | str, sheet: str | None = None) -> Book:
         InputError: It is not there, is too large, is neither text nor a workbook, or has no such sheet.
     """
     path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is a device"
-        raise InputError(f"{path}: no such file" if not path.exists() else f"{path} {what}; needs a file")
+    check_file(path)
     with path.open("rb") as file:
         start = file.read(1000)
     if _is_markup(start):
