@@ -151,10 +151,10 @@ def draw(evaluated: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
             panel.set_ylim(quantity.low, quantity.high)
     bars(panels[-1], evaluated.assign(distance=100 * evaluated["distance"]), "distance")
     panels[-1].axhline(100 * evaluated["floor"].mean(), color=RED, linewidth=1.2)
-    panels[-1].set_ylabel("mass that lies elsewhere / %")
+    panels[-1].set_ylabel("MMD distance / %")
     below.supxlabel(
-        f"training runs / % of {run_numbers(table, SYSTEM).max()} of the grid  "
-        f"(bars: mean over {len(SEEDS)} choices of runs; dashed: the true recipe; red: two replicates of it)",
+        f"training reactions / % of {run_numbers(table, SYSTEM).max()} of the grid  "
+        f"(bars: mean over {len(SEEDS)} choices of reactions; dashed: the true recipe; red: two replicates of it)",
         fontsize=10,
     )
     figure.suptitle(
@@ -185,7 +185,7 @@ def draw_curves(curves: Axes, errors: Axes, evaluated: pd.DataFrame, table: pd.D
     curves.set_ylim(bottom=0)
     handles, labels = errors.get_legend_handles_labels()
     curves.legend(frameon=False, loc="upper left")
-    errors.legend(handles[::-1], labels[::-1], frameon=False, loc="upper right", fontsize=9, title="training runs")
+    errors.legend(handles[::-1], labels[::-1], frameon=False, loc="upper right", fontsize=9, title="training reactions")
 
 
 def spread_of_replicates(recipe: Tensor) -> np.ndarray:
