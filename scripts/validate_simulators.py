@@ -231,7 +231,8 @@ def main() -> None:
         "",
         "Every deviation stands below with its spread. A table says first what is compared, then by how much it "
         "differs: where the mean difference is small against its spread, and the spread is that of the noise, the two "
-        "agree. ± is in the first table the standard deviation over the recipes, in all others the standard error of a mean.",
+        "agree. ± is in the first table the standard deviation over the recipes, in all others the standard error of "
+        "a mean.",
         "",
         "Written by `python scripts/validate_simulators.py`; speeds are in [a page of their own](speed.md).",
         "",
