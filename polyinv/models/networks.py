@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from polyinv.data.scaling import Scaling
-from polyinv.errors import InputError, unknown
+from polyinv.errors import InputError, one_line, unknown
 from polyinv.models.heads import COMPONENTS, Heads
 from polyinv.models.layers import Convolution, Dense, Dropout
 
@@ -286,4 +286,4 @@ def replicas_of(network: nn.Module) -> int | None:
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {one_line(error, 200)}"

@@ -131,7 +131,7 @@ def _fit(trainer: L.Trainer, module: RecipeModule, data: RecipeDataModule, resum
     except (L.utilities.exceptions.MisconfigurationException, ValueError) as error:
         if isinstance(error, ValueError) and "`val_check_interval`" not in str(error):
             raise
-        raise InputError(f"Lightning refuses the options of trainer: {' '.join(str(error).split())[:300]}") from None
+        raise InputError(f"Lightning refuses the options of trainer: {one_line(error, 300)}") from None
     except SystemExit as end:  # that is what Lightning makes of an interrupt
         raise KeyboardInterrupt from end
     if trainer.received_sigterm:
@@ -202,7 +202,7 @@ def _trainer(
     try:
         return L.Trainer(**known | options)
     except (TypeError, ValueError, RuntimeError, L.utilities.exceptions.MisconfigurationException) as error:
-        raise InputError(f"Lightning refuses the options of trainer: {' '.join(str(error).split())[:300]}") from None
+        raise InputError(f"Lightning refuses the options of trainer: {one_line(error, 300)}") from None
 
 
 def _environment(options: Mapping[str, Any]) -> list[ClusterEnvironment] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from polyinv.errors import InputError, quoted
+from polyinv.errors import InputError, one_line, quoted
 
 MOST_BYTES, MOST_NODES, DEEPEST = 2_000_000, 200_000, 40
 """Of a file: its bytes, its values when all aliases are written out, and its levels."""
@@ -106,7 +106,7 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path} is not YAML: {one_line(error, 300)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {what}")
     return content

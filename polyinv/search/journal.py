@@ -23,7 +23,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 from polyinv.search.spec import Search, Span
 
 JOURNAL = "journal.log"
@@ -214,6 +214,5 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, AssertionError, TypeError, RuntimeError) as error:
         raise InputError(
-            f"{path} is damaged, or no journal of a search ({' '.join(str(error).split())[:100]}); "
-            "choose another --output"
+            f"{path} is damaged, or no journal of a search ({one_line(error, 100)}); choose another --output"
         ) from None
