@@ -1,15 +1,15 @@
-"""How many runs does a model need? One target curve, and what models trained on ever fewer runs of the grid answer.
+"""How many reactions does a model need? One target curve, answered by models that learned from ever fewer.
 
 python scripts/training_size.py --output runs/training_size                       # about three minutes of one core
 python scripts/training_size.py --output runs/training_size --model mlp --figure mlp.png   # about eight
 
 Writes docs/explanation/training-size.png, prints its numbers. The picture follows Figure 1 of Fiosina, Sievers, Drache
 and Beuermann, Computers & Chemical Engineering 177 (2023) 108356: the target is a row of the grid, given its MMD alone;
-models are trained on 100, 61, 34, 17 and 10 % of the runs, of which the target's own is none; each answer is simulated
-and its curve compared with the target. Five choices of runs give the spread; at 100 % they are one, and only the seed
-of the model changes. The target has the most initiator and the longest time of the grid, so that a forest, which
-averages over what it has learned, can answer only less of both. Answers that are there are found again: a killed call
-goes on where it was.
+models are trained on 100, 61, 34, 17 and 10 % of the reactions, of which the target's own is none; each answer is
+simulated and its curve compared with the target. Five choices of reactions give the spread; at 100 % they are one, and
+only the seed of the model changes. The target has the most initiator and the longest time of the grid, so that a
+forest, which averages over what it has learned, can answer only less of both. Answers that are there are found again: a
+killed call goes on where it was.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from polyinv.runtime.threads import one_thread
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = {"cBA_0": 1.0, "cAIBN_0": 0.020, "temp": 70.0, "time": 3600.0}
 SHARES = (100, 61, 34, 17, 10)
-"""Training runs in per cent of the 431 that are not the target's."""
+"""Training reactions in per cent of the 431 that are not the target's."""
 SEEDS = range(5)
 OPTIONS: dict[str, dict[str, Any]] = {
     "forest": {"n_estimators": 200, "max_depth": 20, "jobs": 1},
@@ -70,7 +70,7 @@ INK, RED = "#222222", "#d55e00"
 
 
 def split(table: pd.DataFrame, share: int, seed: int) -> Split:
-    """Some of the runs train and validate, the row of the target is the test; the rest of its run is left out."""
+    """Some reactions train and validate, the row of the target is the test; the rest of its reaction is left out."""
     runs, row = run_numbers(table, SYSTEM), target_row(table)
     others = np.random.default_rng(seed).permutation(np.setdiff1d(runs, runs[row]))
     chosen = others[: round(share / 100 * len(others))]
@@ -102,7 +102,9 @@ def answers(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
             lines.append({"share": share, "seed": seed, **dict(zip(TARGETS, recipe, strict=True))})
             with written(kept, overwrite=True) as passing:
                 pd.DataFrame(lines).to_csv(passing, index=False, lineterminator="\n")
-            print(f"[{len(lines)}/{len(SHARES) * len(SEEDS)}] {name}, {share} % of the runs, seed {seed}", flush=True)
+            print(
+                f"[{len(lines)}/{len(SHARES) * len(SEEDS)}] {name}, {share} % of the reactions, seed {seed}", flush=True
+            )
     return pd.DataFrame(lines)
 
 
@@ -115,7 +117,7 @@ def with_loop(answered: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def lines_of(evaluated: pd.DataFrame) -> str:
-    """Mean ± standard deviation over the choices of runs, as Markdown."""
+    """Mean ± standard deviation over the choices of reactions, as Markdown."""
     columns = {
         **{quantity.name: (quantity.name, 1, 4 if quantity.high < 1 else 2) for quantity in RECIPE[:3]},
         "time": ("time", 1, 0),
@@ -127,7 +129,7 @@ def lines_of(evaluated: pd.DataFrame) -> str:
     rows = []
     for share in SHARES:
         part = evaluated[evaluated["share"] == share]
-        cells = {"runs": f"{share} %"}
+        cells = {"reactions": f"{share} %"}
         for heading, (name, factor, digits) in columns.items():
             values = factor * part[name]
             unit = " %" if factor == 100 else ""
@@ -189,12 +191,12 @@ def draw_curves(curves: Axes, errors: Axes, evaluated: pd.DataFrame, table: pd.D
 
 
 def spread_of_replicates(recipe: Tensor) -> np.ndarray:
-    """Standard deviation of w between runs of 1e6 chains, (100,)."""
+    """Standard deviation of w between reactions of 1e6 chains, (100,)."""
     return simulated(recipe[None], replicates=200).mmd[0].std(0).numpy()
 
 
 def bars(panel: Axes, evaluated: pd.DataFrame, column: str) -> None:
-    """Mean over the choices of runs as bars, each choice as a point."""
+    """Mean over the choices of reactions as bars, each choice as a point."""
     for place, share in enumerate(SHARES):
         values = evaluated.loc[evaluated["share"] == share, column]
         panel.bar(place, values.mean(), 0.75, color=COLOURS[share])
