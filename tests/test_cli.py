@@ -228,6 +228,14 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/empty.yaml"], "empty.yaml is no configuration"),
         (["train", "--output", "{tmp}/run", "--config", "{tmp}/names.yaml"], "model.name is ['forest']"),
         (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/null.yaml"],
+            "model.jobs is null; needs a value, such as -1",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/none.yaml"],
+            "none.yaml is no configuration: none of its keys",
+        ),
+        (
             ["train", "--output", "{tmp}/run", "--config", "{tmp}/section.yaml"],
             "'modle.name' is not accepted; nearest: model.name",
         ),
@@ -255,6 +263,8 @@ def test_refusals(workbook, tmp_path, capsys, arguments, said):
     (tmp_path / "empty.yaml").write_text("")
     (tmp_path / "names.yaml").write_text("model: {name: [forest]}\n")
     (tmp_path / "section.yaml").write_text("modle: {name: forest}\n")
+    (tmp_path / "null.yaml").write_text("model: {name: forest, max_depth: null, jobs: null}\n")
+    (tmp_path / "none.yaml").write_text("features:\n")
     before = sorted(tmp_path.iterdir())
     assert said in refused(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert sorted(tmp_path.iterdir()) == before

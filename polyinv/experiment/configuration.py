@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, get_loader, set_dumper, set_loader
@@ -64,7 +64,10 @@ class Parser(ArgumentParser):
     def parse_path(self, path: Path | str, *options: Any, **named: Any) -> Namespace:
         """See `ArgumentParser.parse_path`."""
         path = Path(path)
-        self.check_sections(dotted(read_yaml(path)))
+        content = read_yaml(path)
+        if all(value is None for value in content.values()):  # which jsonargparse would take for text
+            raise InputError(f"{path} is no configuration: none of its keys has a value")
+        self.check_sections(dotted(content))
         return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
 
     def print_help(self, file: Any = None) -> None:
@@ -223,11 +226,8 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
             *_, asked = re.findall(r"(?:--|')([\w.-]+)", text) or [text]
             text += f"; {choices([asked], known)}"
         raise InputError(text) from None
-    for action in parser._actions:  # only a file can say another type where the parser knows of none
-        given, kind = config.get(action.dest, action.default), type(action.default)
-        is_plain = kind in NEEDED and action.default != argparse.SUPPRESS and not hasattr(action, "_typehint")
-        if is_plain and not isinstance(given, kind):
-            raise InputError(f"{action.dest} is {quoted(given)}; needs {NEEDED[kind]}")
+    for action in parser._actions:
+        _check_type(action, config.get(action.dest, action.default))
     for key in OF_THE_LINE:
         if config.get(key):
             raise InputError(f"{key} is no key of a configuration; needs --{key} on the command line")
@@ -235,6 +235,22 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
         if config.get(key) is not None:
             config[key] = str(at_home(config[key]))
     return config
+
+
+def _check_type(action: argparse.Action, given: Any) -> None:
+    """Refuse what the parser lets pass: null where it is no value, and from a file any type where it knows of none.
+
+    Raises:
+        InputError: Names the option and what it needs.
+    """
+    if action.default is None or action.default == argparse.SUPPRESS:
+        return
+    hint = getattr(action, "_typehint", None)
+    if given is None and hint is not Any and type(None) not in get_args(hint):
+        raise InputError(f"{action.dest} is null; needs a value, such as {quoted(action.default)}")
+    kind = type(action.default)
+    if hint is None and kind in NEEDED and not isinstance(given, kind):
+        raise InputError(f"{action.dest} is {quoted(given)}; needs {NEEDED[kind]}")
 
 
 def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
