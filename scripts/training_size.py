@@ -216,7 +216,7 @@ def main() -> None:
     with one_thread():
         evaluated = with_loop(answers(table, given.model, given.output), table)
         print(lines_of(evaluated))
-        print(f"floor: {100 * evaluated['floor'].mean():.2f} % of the mass")
+        print(f"floor: {100 * evaluated['floor'].mean():.2f} %")
         draw(evaluated, table, given.model).savefig(given.figure, dpi=110)
 
 
