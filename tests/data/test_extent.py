@@ -3,11 +3,13 @@
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from openpyxl import Workbook
 
 from polyinv.cli import main
 from polyinv.data.files.extent import MOST_BYTES, MOST_CELLS, check_extent
+from polyinv.data.files.reading import read_book
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError
 
@@ -87,6 +89,20 @@ def test_what_is_damaged_is_called_no_workbook(book):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"book\.xlsx"):
         check_extent(path)
+
+
+def test_what_is_damaged_beside_its_cells_is_said_where_a_cell_is_empty(tmp_path):
+    """One library reads the values alone; another, that reads everything, is asked what stands in an empty cell."""
+    whole, path = tmp_path / "whole.xlsx", tmp_path / "book.xlsx"
+    pd.DataFrame({"Mn (g/mol)": [25000.0, 24000.0], "T (°C)": [70.0, None]}).to_excel(whole, index=False)
+    with zipfile.ZipFile(whole) as kept, zipfile.ZipFile(path, "w") as archive:
+        for name in kept.namelist():
+            damage = b"<\x01" if name == "docProps/core.xml" else b""
+            archive.writestr(name, kept.read(name) + damage)
+    sheet = read_book(path).sheets[0]
+    assert sheet.rows[2] == [25000.0, 70.0]
+    with pytest.raises(InputError, match=r"book\.xlsx is a damaged Excel workbook: .+; save it anew"):
+        sheet.formulas()
 
 
 def test_a_small_file_of_arrays_that_unpacks_to_a_large_one_is_refused(tmp_path, monkeypatch, capsys):

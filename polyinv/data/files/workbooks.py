@@ -9,7 +9,7 @@ from typing import Any
 from polyinv.data.files.cells import Book, Rows, Sheet
 from polyinv.data.files.extent import check_extent
 from polyinv.data.files.numbers import Cell
-from polyinv.errors import InputError
+from polyinv.errors import InputError, one_line
 
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx, .xlsm and .ods begin, and .xls."""
@@ -69,13 +69,22 @@ def _cell(cell: Any) -> Cell:
 
 
 def _without_value(path: Path, name: str) -> dict[tuple[int, int], str]:
-    """Cells of a sheet that hold a formula, or an error, and no value: what stands there by row and column."""
+    """Cells of a sheet that hold a formula, or an error, and no value: what stands there by row and column.
+
+    Raises:
+        InputError: The workbook is damaged where its values do not tell.
+    """
     if not zipfile.is_zipfile(path) or path.suffix.lower() == ".ods":
         return {}
     from openpyxl import load_workbook
 
     found = {}
-    formulas, values = load_workbook(path)[name], load_workbook(path, data_only=True)[name]
+    try:
+        formulas, values = load_workbook(path)[name], load_workbook(path, data_only=True)[name]
+    except MemoryError:
+        raise
+    except Exception as error:  # openpyxl and its parsers raise many kinds for a damaged file
+        raise InputError(f"{path} is a damaged Excel workbook: {one_line(error)}; save it anew") from None
     for row in formulas.iter_rows():
         for cell in row:
             value = values.cell(cell.row, cell.column).value
