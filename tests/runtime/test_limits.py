@@ -130,3 +130,12 @@ def test_a_device_is_no_file(capsys):
 def test_a_user_who_is_not_there(arguments, capsys):
     assert main([*arguments, "~nosuchuser/x.csv"]) == 2
     assert "~nosuchuser/x.csv: there is no home folder of that user" in capsys.readouterr().err
+
+
+def test_a_line_of_a_curve_without_end_is_no_name(tmp_path, capsys):
+    path = tmp_path / "curve.csv"
+    path.write_text("M,w\n1000,0.1\n" + "1," * 50_000 + "\n")
+    start = time.process_time()
+    assert main(["predict", str(path)]) == 2
+    assert "curve.csv" in capsys.readouterr().err
+    assert time.process_time() - start < 20

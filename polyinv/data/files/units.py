@@ -129,6 +129,10 @@ _JAPANESE = {
 }
 
 
+LONGEST = 500
+"""Characters of the name of a column; what is longer is none: each comma would be tried as the start of a unit."""
+
+
 @lru_cache(maxsize=4096)
 def split_unit(name: str) -> tuple[str, Unit | None]:
     """Part the name of a column into what it says and the unit in it; a Japanese name becomes an English one.
@@ -137,6 +141,8 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
         >>> [(base, unit.name) for base, unit in map(split_unit, ["Mn (g/mol)", "Mw / kDa", "T in °C", "時間（分）"])]
         [('Mn', 'g/mol'), ('Mw', 'kg/mol'), ('T', '°C'), ('time', 'min')]
     """
+    if len(name) > LONGEST:
+        return name, None
     base, unit = _split(name)
     return _JAPANESE.get(base.strip(), base), unit
 
