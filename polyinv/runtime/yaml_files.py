@@ -106,7 +106,7 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{path} is not YAML that can be read: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a date or a number that cannot be is no YAMLError
-        raise InputError(f"{path} is not YAML: {one_line(error, 300)}") from None
+        raise InputError(f"{path} is not YAML: {one_line(error, 300, 100)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {what}")
     return content
