@@ -286,8 +286,7 @@ def config_files(arguments: Sequence[str]) -> list[str]:
         >>> config_files(["--config", "a.yaml", "--config=b.yaml", "--output", "run"])
         ['a.yaml', 'b.yaml']
     """
-    files = [each for option, each in itertools.pairwise(arguments) if option == "--config"]
-    return files + [each.partition("=")[2] for each in arguments if each.startswith("--config=")]
+    return [value for name, value in _given(arguments) if name == "config" and value]
 
 
 def experiment_of(config: Namespace) -> "Experiment":
