@@ -20,8 +20,8 @@ from polyinv.cli import COMMANDS, FLAGS, main
 from polyinv.data.features import WITH_CHAINS
 from polyinv.data.workbook import read_table, write_table
 from polyinv.runtime.door import DEBUG
-from polyinv.runtime.files import locked
 from polyinv.runtime.flags import bare
+from polyinv.runtime.shared_folders import locked
 
 CONFIGS = Path(polyinv.__file__).parents[1] / "configs"
 

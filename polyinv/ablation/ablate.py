@@ -41,7 +41,8 @@ from polyinv.experiment.run import run
 from polyinv.experiment.run_folder import SCORES
 from polyinv.report.tables import global_r2
 from polyinv.runtime.engines import LOCAL, Wanted, Work
-from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.files import discard_unfinished, written
+from polyinv.runtime.shared_folders import locked
 from polyinv.runtime.workers import Job, Outcome
 
 ORPHAN = 60.0

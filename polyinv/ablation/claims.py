@@ -13,7 +13,7 @@ from uuid import uuid4
 from filelock import BaseFileLock
 
 from polyinv.errors import InputError
-from polyinv.runtime.files import lock_file, look_again
+from polyinv.runtime.shared_folders import lock_file, look_again
 
 CLAIMS = ".claims"
 LONGEST_WAIT = 600.0

@@ -21,8 +21,9 @@ from polyinv.experiment.experiment import Experiment
 from polyinv.experiment.kept import read_seconds
 from polyinv.experiment.run import check_goes_on_with
 from polyinv.experiment.run_folder import CONFIG, SCORES
-from polyinv.runtime.files import discard, look_again, written
+from polyinv.runtime.files import discard, written
 from polyinv.runtime.nested import dotted, plain
+from polyinv.runtime.shared_folders import look_again
 
 STUDY, CELLS, FAILED, SECONDS = "study.yaml", "cells", "failed", "seconds.json"
 DONE, BROKEN, LEFT = "done", "failed", "left"

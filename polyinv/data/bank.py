@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from polyinv.chemistry import Chemistry, System
-from polyinv.runtime.files import cache_folder, written
+from polyinv.runtime.cache import cache_folder
+from polyinv.runtime.files import written
 from polyinv.runtime.progress import counted
 from polyinv.simulate.fluctuations import Fluctuations, fluctuations
 from polyinv.simulate.recipes import random_recipes

@@ -5,22 +5,21 @@ workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_da
 """
 
 import hashlib
-import logging
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
+from polyinv.data.arrays import cache_file, cached, read_arrays, store, write_arrays
 from polyinv.data.files.extent import check_extent
 from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
-from polyinv.runtime.files import cache_folder, check_file, check_new, written
+from polyinv.runtime.files import check_file, check_new, written
 from polyinv.runtime.spreadsheets import workbook
 
 SHEETS = ("compuesta", "mmd_raw_data")
@@ -30,8 +29,6 @@ LARGE = 1_000_000
 """Bytes of a .csv file that is no table of people, if it has columns of a system."""
 CHUNK = 2048
 """Rows of a .csv file that are read as text at once."""
-
-log = logging.getLogger(__name__)
 
 
 def sheets(system: System) -> dict[str, tuple[str, ...]]:
@@ -57,7 +54,7 @@ def write_table(table: pd.DataFrame, path: Path | str, system: AnySystem = DEFAU
         elif path.suffix == ".csv":
             stating(table, system).to_csv(passing, index=False, lineterminator="\n")
         else:
-            _write_arrays(table, passing, system.name)
+            write_arrays(table, passing, system.name)
 
 
 def check_new_table(path: Path | str) -> Path:
@@ -102,15 +99,15 @@ def read_table(
     columns = [column for column in system.columns if columns is None or column in columns]
     sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
-    cache = _cache_file(path, columns, system)
-    table = _cached(cache, columns) if sheet else None
+    cache = cache_file(path, columns, system)
+    table = cached(cache, columns) if sheet else None
     if table is None:
         raw = _read_raw(path, sheet, place, system)
         check_stated(raw, system, place)
         table = numbers_in(raw, columns, place, system)
         check_table(table, place, system)
         if sheet:
-            _store(table, cache)
+            store(table, cache)
     return with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
 
 
@@ -229,8 +226,6 @@ def _check_format(path: Path) -> None:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
-UNPACKED, DENSEST = 10**9, 100
-"""Bytes that a table of arrays unpacks to without a question; and beyond them, how many times what it has."""
 _AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
 
 
@@ -252,7 +247,7 @@ def _refuse_doubled(names: pd.Series, place: str, system: System) -> None:
 def _read_raw(path: Path, sheet: str | None, place: str, system: System) -> pd.DataFrame:
     """The cells as they stand, rows indexed as a person counts them."""
     if path.suffix == ".npz":
-        return _read_arrays(path)
+        return read_arrays(path)
     if sheet:
         cells = _cells(path, sheet)
         return _as_counted(_headed(cells, place, system), place)
@@ -339,68 +334,3 @@ def _write_workbook(table: pd.DataFrame, path: Path, system: System) -> None:
             page.append(list(part.columns))
             for row in part.to_numpy(dtype=object).tolist():
                 page.append(row)
-
-
-def _write_arrays(table: pd.DataFrame, path: Path, system: str) -> None:
-    columns, values = np.array(table.columns, dtype=str), table.to_numpy(dtype=float)
-    stated = {} if system == DEFAULT else {COLUMN: np.array(system)}
-    arrays: dict[str, Any] = {"columns": columns, "values": values, "rows": table.index.to_numpy(), **stated}
-    np.savez_compressed(path, **arrays)
-
-
-def _check_unpacked(path: Path) -> None:
-    """Refuse a small file that unpacks to a large one: numbers of measurements and simulations do not."""
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(part.file_size for part in archive.infolist())
-    if unpacked > max(UNPACKED, DENSEST * path.stat().st_size):
-        raise ValueError(f"it unpacks to {unpacked / 1e6:.0f} MB, {DENSEST} times what it has and more")
-
-
-def _read_arrays(path: Path) -> pd.DataFrame:
-    try:
-        _check_unpacked(path)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
-            if not table.index.is_unique:
-                raise ValueError("its rows have the same number twice")
-            if COLUMN in arrays:
-                table.insert(0, COLUMN, str(arrays[COLUMN]))
-    except MemoryError:
-        raise
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise InputError(f"{path} is not a table written by polyinv: {error}") from None
-    if table.empty:
-        raise InputError(f"{path} has no rows")
-    return table
-
-
-def _cache_file(path: Path, columns: Sequence[str], system: System) -> Path:
-    """File for the numbers of a workbook as one system reads it: another may have the columns, and has to refuse it."""
-    read_as = ",".join([system.fingerprint, *columns])
-    content = hashlib.sha256(path.read_bytes() + read_as.encode()).hexdigest()
-    return cache_folder() / f"{content}.npz"
-
-
-def _cached(cache: Path, columns: Sequence[str]) -> pd.DataFrame | None:
-    """The numbers of a workbook that were kept; None where there are none, or they are damaged, which is said."""
-    if not cache.is_file():
-        return None
-    try:
-        table = _read_arrays(cache)
-        if list(table.columns) != list(columns) or any(kind != np.float64 for kind in table.dtypes):
-            raise InputError(f"{cache} has other columns")
-        if not np.isfinite(table.to_numpy()).all():
-            raise InputError(f"{cache} holds what is no number")
-    except InputError as error:
-        log.warning("the numbers that were kept of the workbook are damaged, and read again (%s)", error)
-        return None
-    return table
-
-
-def _store(table: pd.DataFrame, cache: Path) -> None:
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with written(cache, overwrite=True) as passing:
-            _write_arrays(table, passing, DEFAULT)
-    except OSError as error:
-        log.warning("the numbers are not cached: %s", error)

@@ -27,7 +27,8 @@ from polyinv.experiment.run_folder import SCORES, check_same, claim_folder, reso
 from polyinv.models import MODELS, InverseModel, Posterior, check_goes_on, check_takes_gaps, load_model
 from polyinv.models.card import model_of_run, read_card, system_of
 from polyinv.models.options import LOGGERS, check_trainer
-from polyinv.runtime.files import discard_unfinished, empty, locked
+from polyinv.runtime.files import discard_unfinished, empty
+from polyinv.runtime.shared_folders import locked
 from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:

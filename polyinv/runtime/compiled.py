@@ -13,7 +13,7 @@ import numba
 from numba import njit
 from numba.core import caching, dispatcher
 
-from polyinv.runtime.files import cache_folder, is_writable
+from polyinv.runtime.cache import cache_folder, is_writable
 
 __all__ = ["njit", "slow_the_first_time"]
 

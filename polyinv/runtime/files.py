@@ -1,4 +1,4 @@
-"""Atomic writing, locks and the cache: what stands under its final name is complete."""
+"""Writing whole files: what stands under its final name is complete, and what is being written is claimed."""
 
 import glob
 import hashlib
@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,22 +14,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from filelock import BaseFileLock, FileLock, Timeout
-from platformdirs import user_cache_path
 
 from polyinv.errors import InputError
 from polyinv.runtime.interrupts import between_steps, check_interrupt
+from polyinv.runtime.shared_folders import LOCK
 
 STEM = 40
 """Characters of a name that its passing one begins with."""
 PASSING = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}\.partial")
 LONGEST_NAME = 220
 """Bytes of a name that is made from text; file systems take 255."""
-OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-"""Bits of a mode by which others may write."""
-MARK = ".look."
-"""Beginning of the name of a file that is there for a moment, for others to see or for the server to be asked."""
-LOCK = ".lock"
-"""File in a folder that a process is at work in; what lists a folder passes over names with a leading dot."""
 
 
 @contextmanager
@@ -272,73 +265,6 @@ def claims() -> Iterator[None]:
         held.release()
 
 
-@contextmanager
-def locked(folder: Path, seconds: float = 0.0) -> Iterator[None]:
-    """Keep other processes out of a folder while the block runs.
-
-    The lock is the operating system's and ends with the process that holds it, however that ends. A killed process
-    leaves the file of the lock behind, which locks nobody out. A folder that the block leaves empty is removed.
-
-    Args:
-        folder: The folder.
-        seconds: How long to wait for another process.
-
-    Raises:
-        InputError: Another process is in it.
-    """
-    lock = lock_file(folder / LOCK, seconds)
-    if lock is None:
-        raise InputError(f"another process is at work in {folder}")
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # Windows removes no open file; there, the release does it
-            (folder / LOCK).unlink()
-        lock.release()
-        with suppress(OSError):  # not empty, as a rule
-            folder.rmdir()
-
-
-def lock_file(path: Path, seconds: float = 0.0) -> BaseFileLock | None:
-    """Lock a file, which is made where it is missing, until the lock is released or this process ends.
-
-    Args:
-        path: The file.
-        seconds: How long to wait for another process.
-
-    Returns:
-        The lock, or None if another process has it.
-
-    Raises:
-        InputError: The file system has no locks.
-    """
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=seconds, poll_interval=0.05)
-    except Timeout:
-        return None
-    except NotImplementedError:
-        raise InputError(f"{path.parent} is on a file system without locks; choose another place") from None
-    return lock
-
-
-def look_again(folder: Path) -> None:
-    """Let what other hosts have changed in a folder be seen.
-
-    A client of a network file system remembers for up to a minute that a file was not there. What it changes in the
-    folder itself makes it ask the server again. A folder that is not there is left alone.
-    """
-    with suppress(OSError):
-        marked(folder).unlink()
-
-
-def marked(folder: Path) -> Path:
-    """Make an empty file in a folder, under a name that nobody else has."""
-    mark = folder / f"{MARK}{uuid4().hex}.partial"
-    mark.touch()
-    return mark
-
-
 def empty(folder: Path) -> None:
     """Remove everything from a locked folder, so that it goes with its lock."""
     for path in folder.iterdir():
@@ -350,41 +276,6 @@ def discard_unfinished(folder: Path) -> None:
     """Remove what a killed process has left half-written in a folder that no other process works on."""
     for path in folder.glob(".*.partial*"):
         _remove(path)
-
-
-def cache_folder() -> Path:
-    """Folder of the cache, for what can be computed again.
-
-    That is the user's cache folder (``~/.cache`` on Linux, unless ``$XDG_CACHE_HOME`` names another), or one of the
-    user's own in the temporary folder, for a user without a home or with one that cannot be written.
-    """
-    try:
-        folder = user_cache_path("polyinv", appauthor=False)
-    except RuntimeError:  # of a user number without a name, where $HOME is not set
-        return _temporary_cache()
-    return folder if folder.is_absolute() and is_writable(folder) else _temporary_cache()
-
-
-@cache
-def _temporary_cache() -> Path:
-    """Cache in the temporary folder, which others can write in: compiled code is executed as it is found there."""
-    user = os.getuid() if hasattr(os, "getuid") else None
-    folder = Path(tempfile.gettempdir(), "polyinv" if user is None else f"polyinv-{user}")
-    with suppress(OSError):
-        folder.mkdir(0o700, exist_ok=True)
-        found = folder.lstat()
-        if user is None or (stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & OF_OTHERS):
-            return folder
-    return Path(tempfile.mkdtemp(prefix="polyinv-"))
-
-
-def is_writable(folder: Path) -> bool:
-    """Whether files can be made and read in a folder, which is made where it is missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
 
 
 def discard(path: Path) -> None:

@@ -26,8 +26,8 @@ import distributed
 
 from polyinv.errors import InputError, one_line
 from polyinv.runtime.devices import devices, environment
-from polyinv.runtime.files import marked
 from polyinv.runtime.plugins import of_files
+from polyinv.runtime.shared_folders import marked
 from polyinv.runtime.surroundings import Surroundings
 from polyinv.runtime.workers import MOST, Job, Outcome, Worker
 

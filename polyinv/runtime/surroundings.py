@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from polyinv.runtime.files import MARK
 from polyinv.runtime.plugins import imported_files
+from polyinv.runtime.shared_folders import MARK
 
 MATCHED = (
     "polyinv",

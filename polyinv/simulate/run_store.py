@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from polyinv.errors import InputError, quoted
-from polyinv.runtime.files import discard_unfinished, locked, written
+from polyinv.runtime.files import discard_unfinished, written
+from polyinv.runtime.shared_folders import locked
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from polyinv.ablation.tables import gather
 from polyinv.cli import main
 from polyinv.data.workbook import write_table
 from polyinv.experiment.configuration import read_experiment
-from polyinv.runtime.files import locked
 from polyinv.runtime.resources import STUDIES
+from polyinv.runtime.shared_folders import locked
 from tests.ablation.studies import AXES, write_study
 
 COLUMNS = ["model", "features", "split", "seed", "member", "subset", "target", "metric", "value", "sd", "low", "high"]

@@ -106,7 +106,7 @@ def test_what_is_damaged_beside_its_cells_is_said_where_a_cell_is_empty(tmp_path
 
 
 def test_a_small_file_of_arrays_that_unpacks_to_a_large_one_is_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("polyinv.data.workbook.UNPACKED", 10**6)
+    monkeypatch.setattr("polyinv.data.arrays.UNPACKED", 10**6)
     np.savez_compressed(tmp_path / "bomb.npz", values=np.zeros((10**6, 1)), columns=["temp"], rows=np.zeros(10**6))
     assert main(["simulate", "--recipes", str(tmp_path / "bomb.npz"), "--out", str(tmp_path / "out.csv")]) == 2
     assert "bomb.npz is not a table written by polyinv: it unpacks to 16 MB" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
 from polyinv.data.workbook import checksum, read_table, sheets, write_table
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
-from polyinv.runtime.files import cache_folder
+from polyinv.runtime.cache import cache_folder
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,17 +8,13 @@ import pytest
 from polyinv.errors import InputError
 from polyinv.runtime import files
 from polyinv.runtime.files import (
-    LOCK,
     PASSING,
-    cache_folder,
     check_file,
     check_new,
     claims,
     discard,
     discard_unfinished,
-    empty,
     folder_name,
-    locked,
     passing_folder,
     written,
 )
@@ -65,141 +59,6 @@ def test_text_becomes_a_name_that_stays_in_its_folder(text, tmp_path):
     (tmp_path / name).touch()
     assert [path.name for path in tmp_path.glob("[!.]*")] == [name]
     assert name.isprintable()
-
-
-@pytest.fixture
-def work(tmp_path):
-    """A folder with a result in it."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    (folder / "scores.csv").write_text("whole")
-    return folder
-
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from polyinv.runtime.files import locked
-with locked(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def hold(folder):
-    """A process that has locked a folder."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, folder], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
-def end(process):
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def test_two_processes_do_not_work_in_one_folder(work):
-    process = hold(work)
-    try:
-        with pytest.raises(InputError, match=r"^another process is at work in .*work$"), locked(work):
-            pytest.fail("entered")
-    finally:
-        end(process)
-
-
-def test_a_killed_process_leaves_no_stuck_lock(work):
-    end(hold(work))
-    with locked(work):
-        pass
-    assert [path.name for path in work.iterdir()] == ["scores.csv"]
-
-
-def test_a_lock_leaves_no_trace_even_where_the_block_fails(work):
-    with pytest.raises(TimeoutError, match="of the block"), locked(work):
-        assert sorted(path.name for path in work.glob("[!.]*")) == ["scores.csv"]
-        raise TimeoutError("of the block")
-    assert [path.name for path in work.iterdir()] == ["scores.csv"]
-
-
-def test_a_folder_that_was_emptied_goes_with_its_lock(work):
-    with locked(work):
-        empty(work)
-        assert [path.name for path in work.iterdir()] == [LOCK]
-    assert not work.exists()
-
-
-def test_never_two_are_in_a_folder_though_the_file_of_the_lock_comes_and_goes(work):
-    inside, most, entered = [], [], []
-
-    def enter():
-        for _ in range(200):
-            with suppress(InputError), locked(work):
-                inside.append(1)
-                most.append(len(inside))
-                entered.append(1)
-                inside.pop()
-
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(enter) for _ in range(4)]:
-            done.result()
-    assert max(most) == 1
-    assert len(entered) > 100
-
-
-def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
-    if sys.platform == "linux":
-        assert cache_folder() == tmp_path / "mine" / "polyinv"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    if sys.platform == "linux":
-        assert cache_folder() == tmp_path / ".cache" / "polyinv"
-
-
-@pytest.mark.parametrize("home", ["a file", "no home", "no user", "not writable"])
-def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, home):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    if home == "a file":
-        (tmp_path / "file").write_text("")
-        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path / "file" / "polyinv")
-    elif home == "no home":  # of a user number without a name: "~" stays as it is
-        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
-    elif home == "no user":
-        monkeypatch.delenv("HOME", raising=False)
-        monkeypatch.setattr("os.getuid", lambda: 54321)
-    else:
-        monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: tmp_path)
-        monkeypatch.setattr(os, "access", lambda path, mode: False)
-    (tmp_path / "passing").mkdir()
-    temporary_is(tmp_path / "passing", monkeypatch)
-    assert cache_folder().parent == tmp_path / "passing"
-    assert cache_folder() == cache_folder()
-
-
-def temporary_is(folder, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(folder))
-    files._temporary_cache.cache_clear()
-
-
-@pytest.mark.linux
-@pytest.mark.parametrize("put_there", ["a link", "a folder of everybody", "a file"])
-def test_a_cache_that_another_user_has_put_there_is_not_used(tmp_path, monkeypatch, put_there):
-    temporary_is(tmp_path, monkeypatch)
-    monkeypatch.setattr(files, "user_cache_path", lambda *name, **options: Path("~/.cache/polyinv"))
-    theirs = tmp_path / f"polyinv-{os.getuid()}"
-    if put_there == "a link":
-        (tmp_path / "theirs").mkdir()
-        theirs.symlink_to(tmp_path / "theirs")
-    elif put_there == "a file":
-        theirs.touch()
-    else:
-        theirs.mkdir()
-        theirs.chmod(0o777)
-    found = cache_folder()
-    assert found != theirs
-    assert found.stat().st_mode & 0o777 == 0o700
-    files._temporary_cache.cache_clear()
 
 
 @pytest.mark.linux
@@ -254,7 +113,7 @@ def killed(work):
 def test_whatever_a_killed_command_left_is_gone_after_the_next(tmp_path, monkeypatch):
     path = tmp_path / "answers.csv"
     (tmp_path / "temporary").mkdir()
-    temporary_is(tmp_path / "temporary", monkeypatch)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
 
     def work(end=lambda: None):
         with claims():
