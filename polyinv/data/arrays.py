@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def write_arrays(table: pd.DataFrame, path: Path, system: str) -> None:
+    """Write a table as .npz; the name of its system is stated in it, unless that is the default one."""
     columns, values = np.array(table.columns, dtype=str), table.to_numpy(dtype=float)
     stated = {} if system == DEFAULT else {COLUMN: np.array(system)}
     arrays: dict[str, Any] = {"columns": columns, "values": values, "rows": table.index.to_numpy(), **stated}
@@ -38,6 +39,11 @@ def _check_unpacked(path: Path) -> None:
 
 
 def read_arrays(path: Path) -> pd.DataFrame:
+    """Read what `write_arrays` has written; a column names the system if the file does.
+
+    Raises:
+        InputError: The file is damaged, unpacks to far more than measurements do, or has no rows.
+    """
     try:
         _check_unpacked(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -79,6 +85,7 @@ def cached(cache: Path, columns: Sequence[str]) -> pd.DataFrame | None:
 
 
 def store(table: pd.DataFrame, cache: Path) -> None:
+    """Keep the numbers of a workbook; where that fails it is said, and the work goes on."""
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with written(cache, overwrite=True) as passing:
