@@ -9,7 +9,7 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.table_checks import MOST_OF_ALL, check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import SUFFIX, error_columns
+from polyinv.instrument.errors import LEAST, SUFFIX, error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
@@ -18,8 +18,6 @@ APART = 0.05
 """Difference of a conversion from that by the residual monomer beside it that is no rounding."""
 FALLS = 0.1
 """Fall of the conversion from one sample of a reaction to the next that is no error of measurement."""
-LEAST_ERROR = 1e-3
-"""Relative error of a mean molar mass that no instrument has."""
 NEGATIVE = 0.01
 """Share of a curve below zero that is no noise of a baseline."""
 
@@ -77,7 +75,7 @@ def check_mean_errors(numbers: pd.DataFrame, stated: pd.DataFrame, place: str) -
         InputError: Names the first.
     """
     for name in (each for each in MEANS if each + SUFFIX in stated):
-        small = stated[name + SUFFIX] < LEAST_ERROR * numbers[name]
+        small = stated[name + SUFFIX] < LEAST["molar_mass"] * numbers[name]
         if small.any():
             row = small.idxmax()
             raise InputError(

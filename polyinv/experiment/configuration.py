@@ -158,13 +158,13 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     from polyinv.models import MODELS, check_goes_on
     from polyinv.models.card import model_of_run, read_card
 
-    init = given(arguments, "--init") or _in_configs(arguments, "init")
+    init = _stated(arguments, "init") or _in_configs(arguments, "init")
     init = None if init is None else str(model_of_run(at_home(init)))
     card = None if init is None else read_card(init)
     if card is not None:
         check_goes_on(card["model"])
     # The model decides which other options there are.
-    named = given(arguments, "--model.name") or _in_configs(arguments, "model", "name")
+    named = _stated(arguments, "model.name") or _in_configs(arguments, "model", "name")
     name = named or (MODEL if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)
@@ -286,7 +286,16 @@ def config_files(arguments: Sequence[str]) -> list[str]:
         >>> config_files(["--config", "a.yaml", "--config=b.yaml", "--output", "run"])
         ['a.yaml', 'b.yaml']
     """
-    return [value for name, value in _given(arguments) if name == "config" and value]
+    return _all_stated(arguments, "config")
+
+
+def _stated(arguments: Sequence[str], option: str) -> str | None:
+    """Find the value of an option, before the parser that knows all of them exists; the last one counts."""
+    return next(reversed(_all_stated(arguments, option)), None)
+
+
+def _all_stated(arguments: Sequence[str], option: str) -> list[str]:
+    return [value for name, value in _given(arguments) if name == option and value]
 
 
 def experiment_of(config: Namespace) -> "Experiment":
@@ -349,19 +358,9 @@ def _with(whole: Any, key: str, value: Any) -> Any:
     return replace(whole, **{step: _with(getattr(whole, step), rest, value) if rest else value})
 
 
-def given(arguments: list[str], option: str) -> str | None:
-    """Find the value of an option, before the parser that knows all of them exists."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument(option, dest="value")
-    return scout.parse_known_args(arguments)[0].value
-
-
-def _in_configs(arguments: list[str], *keys: str) -> str | None:
+def _in_configs(arguments: Sequence[str], *keys: str) -> str | None:
     """Find a value in the config files among the arguments; the last one that has it counts."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument("--config", action="append", default=[])
-    given, _ = scout.parse_known_args(arguments)
-    files = [shipped_or(config, CONFIGS) for config in given.config]
+    files = [shipped_or(config, CONFIGS) for config in config_files(arguments)]
     found = [_entry(file, *keys) for file in files if file.is_file()]
     return next((value for value in reversed(found) if value), None)
 

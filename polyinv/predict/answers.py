@@ -14,7 +14,7 @@ from polyinv.chemistry import System
 from polyinv.data.features import features_of
 from polyinv.data.patterns import SHOWING, inputs_of
 from polyinv.errors import InputError
-from polyinv.instrument.errors import SUFFIX
+from polyinv.instrument.errors import LEAST, SUFFIX
 from polyinv.mmd import mean_molar_masses
 from polyinv.models import InverseModel
 from polyinv.models.base import mean_answer
@@ -112,15 +112,15 @@ def from_what_is_known(
 
 
 def warn_of_shares(observations: "Observations") -> None:
-    """Warn of stated errors of Mn and Mw below 1 g/mol, which no instrument has: as a rule they are shares."""
+    """Warn of stated errors of Mn and Mw that no instrument has: as a rule they are shares."""
     for name in MEANS:
         error = observations.errors.get(name)
         if error is None:
             continue
-        small = (error > 0) & (error < 1)
+        small = (error > 0) & (error < LEAST["molar_mass"] * getattr(observations, name))
         if small.any():
             log.warning(
-                "%s%s is %.3g in %d of %d rows, in g/mol; no instrument measures so well: is it a share of %s?",
+                "%s%s is %.3g g/mol in %d of %d rows, less than a thousandth of %s; is it a share?",
                 name, SUFFIX, error[small].max(), small.sum(), len(error), name,
             )  # fmt: skip
 

@@ -210,9 +210,7 @@ def test_errors_go_from_the_command_line_and_from_columns_to_the_observations(po
 
 def test_an_error_of_a_mean_that_looks_like_a_share_is_asked_about(polymers, caplog):
     polyinv.load().predict(polymers.assign(Mn_error=0.05, Mw_error=500.0))
-    assert (
-        "Mn_error is 0.05 in 2 of 2 rows, in g/mol; no instrument measures so well: is it a share of Mn?" in caplog.text
-    )
+    assert "Mn_error is 0.05 g/mol in 2 of 2 rows, less than a thousandth of Mn; is it a share?" in caplog.text
     assert "Mw_error" not in caplog.text
 
 
