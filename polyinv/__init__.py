@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from polyinv.models.networks import NETWORKS
     from polyinv.predict.predictor import load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "FEATURES",
