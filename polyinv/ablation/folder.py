@@ -6,6 +6,8 @@ scores), and the summary: see `polyinv.ablation.tables`. Everything but the run 
 """
 
 import hashlib
+import logging
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +20,9 @@ from polyinv.ablation.study import Cell, Study
 from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.experiment import Experiment
-from polyinv.experiment.kept import read_seconds
+from polyinv.experiment.kept import read_kept, read_seconds
 from polyinv.experiment.run import check_goes_on_with
-from polyinv.experiment.run_folder import CONFIG, SCORES
+from polyinv.experiment.run_folder import CONFIG, SCORES, VERSION
 from polyinv.runtime.files import discard, written
 from polyinv.runtime.nested import dotted, plain
 from polyinv.runtime.shared_folders import look_again
@@ -29,6 +31,8 @@ STUDY, CELLS, FAILED, SECONDS = "study.yaml", "cells", "failed", "seconds.json"
 DONE, BROKEN, LEFT = "done", "failed", "left"
 IDLE = ("data.path", "trainer", "logger", "model.jobs", "model.training.accelerator", "model.training.steps_per_call")
 """What two calls may say differently while they work on one study: it decides no result."""
+
+log = logging.getLogger(__name__)
 
 
 def check_folder(output: Path) -> None:
@@ -62,6 +66,19 @@ def check_same_study(study: Study, output: Path) -> None:
         if (output / CELLS / cell.name / CONFIG).is_file() and state_of(cell.name, output) != BROKEN:
             with suppress(FileNotFoundError):  # it has failed since, and gone
                 check_goes_on_with(cell.experiment, output / CELLS / cell.name)
+    _say_versions(study, output)
+
+
+def _say_versions(study: Study, output: Path) -> None:
+    """Warn of cells that other versions of polyinv have finished: they stand in one table with those of this one."""
+    configs = [output / CELLS / cell.name / CONFIG for cell in study.cells]
+    versions = Counter(read_kept(path).get(VERSION) for path in configs if (path.parent / SCORES).is_file())
+    others = {version: count for version, count in versions.items() if version != __version__}
+    if others:
+        log.warning(
+            "%s of %d cells in %s were finished by polyinv %s, and stand in one table with those of %s",
+            sum(others.values()), len(study.cells), output, " and ".join(map(str, others)), __version__,
+        )  # fmt: skip
 
 
 def check_same_as_others(study: Study, output: Path) -> None:

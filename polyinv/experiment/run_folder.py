@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     pass
 
 CONFIG, SYSTEM, SCORES = "config.yaml", "system.yaml", "scores.csv"
+VERSION = "polyinv"
+"""Key of a configuration under which the version stands that made the folder."""
 
 EARLIER = {"de479c10b25088414c7565f68cde9346d8735ab6cb0811c816c2a2f749094e5b": "0.1.0"}
 """Bundled grids of earlier versions, by their checksum."""
@@ -43,7 +45,7 @@ def resolved(experiment: Experiment, model: InverseModel, table: pd.DataFrame) -
         **({"logger": experiment.logger} if experiment.logger != LOGGERS[0] else {}),
         "system": _identified(experiment.data.of),
         "sha256": checksum(table),  # of the rows as they were read
-        "polyinv": __version__,
+        VERSION: __version__,
     }
 
 
@@ -87,13 +89,22 @@ def claim_folder(folder: Path, config: dict[str, Any], system: System, *, resume
 def check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -> None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made.
 
-    A finished one of an earlier bundled data set may be read, but nothing goes on with it.
+    A finished one of an earlier bundled data set may be read, but nothing goes on with it. One that another version of
+    polyinv has finished is read; what that version has left unfinished is its own to end.
     """
     theirs, ours = _what_matters(read_kept(folder / CONFIG)), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     defaults["system"] = _identified(load_system(DEFAULT))
     for key in ours:
         was = theirs.get(key, defaults.get(key))
+        if was != ours[key] and key == VERSION:
+            if (folder / SCORES).is_file():
+                log.debug("%s was made by polyinv %s; it is finished, and read as it is", folder, was)
+                continue
+            raise InputError(
+                f"{folder} was begun by polyinv {was}, not {ours[key]}; end it with that version, or choose another "
+                "--output"
+            )
         if was != ours[key] and key == "sha256" and was in EARLIER:
             if (folder / SCORES).is_file() and reading:
                 log.info(

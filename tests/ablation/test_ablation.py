@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import polyinv.ablation.estimate
+from polyinv import __version__
 from polyinv.ablation.costs import known_cost
 from polyinv.ablation.tables import gather
 from polyinv.cli import main
@@ -92,6 +93,19 @@ def test_seeds_that_are_no_more_asked_for_are_told(plain, tmp_path, capsys):
     assert main(["ablate", str(study), "--output", str(out), "--workers", "1"]) == 0
     assert "2 more that the study does not name any more are not in the tables" in capsys.readouterr().out
     assert set(gather(out)["seed"]) == {1}
+
+
+def test_cells_of_another_version_are_read_with_a_word_and_not_gone_on_with(plain, tmp_path, capsys):
+    study, out = (Path(shutil.copytree(part, tmp_path / part.name)) for part in (plain[0].parent, plain[1]))
+    cell = out / "cells" / "composite-1"
+    config = (cell / "config.yaml").read_text()
+    (cell / "config.yaml").write_text(config.replace(f"polyinv: {__version__}", "polyinv: 0.1.0"))
+    arguments = ["ablate", str(study / plain[0].name), "--output", str(out), "--workers", "1"]
+    assert main(arguments) == 0
+    assert "were finished by polyinv 0.1.0, and stand in one table with those of" in capsys.readouterr().err
+    assert (out / "table.csv").read_bytes() == (plain[1] / "table.csv").read_bytes()
+    (cell / "scores.csv").unlink()
+    assert "composite-1 was begun by polyinv 0.1.0, not" in refused(capsys, *arguments)
 
 
 def test_an_output_that_is_a_file_is_refused(study, tmp_path, capsys):

@@ -58,15 +58,21 @@ def test_an_unfinished_one_of_its_data_set_is_not_gone_on_with(run, capsys):
     assert "was made of the bundled data set of polyinv 0.1.0" in capsys.readouterr().err
 
 
-def test_an_unfinished_one_starts_over_with_a_word(run, caplog):
+@pytest.mark.parametrize("version", ["0.1.0", polyinv.__version__])
+def test_what_is_unfinished_is_of_its_version_or_starts_over_with_a_word(run, caplog, capsys, version):
     written = (run / "config.yaml").read_text(encoding="utf-8")
-    of_today = checksum(load_bundled("grid"))
-    (run / "config.yaml").write_text(re.sub("sha256: .*", f"sha256: {of_today}", written), encoding="utf-8")
+    of_today = re.sub("sha256: .*", f"sha256: {checksum(load_bundled('grid'))}", written)
+    (run / "config.yaml").write_text(re.sub("polyinv: .*", f"polyinv: {version}", of_today), encoding="utf-8")
     shutil.rmtree(run / "model")
     (run / SCORES).unlink()
     (run / "checkpoints").mkdir()
     torch.save({"state_dict": {"pace": torch.ones(2)}, "epoch": 1}, run / "checkpoints" / "last.ckpt")
     config = ["--model.name", "mlp", "--model.hidden", "[8]", "--model.dropout", "[0.0]", "--model.members", "2"]
     config += ["--model.training.max_epochs", "3", "--model.training.batch_size", "256", "--features", "conditional"]
-    assert main(["train", "--output", str(run), "--resume", *config]) == 0
+    before = sorted(run.rglob("*"))
+    assert main(["train", "--output", str(run), "--resume", *config]) == (2 if version == "0.1.0" else 0)
+    if version == "0.1.0":
+        assert "was begun by polyinv 0.1.0, not" in capsys.readouterr().err
+        assert sorted(run.rglob("*")) == before
+        return
     assert "was written by another version of polyinv; the training starts over" in caplog.text
