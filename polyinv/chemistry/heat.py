@@ -5,12 +5,12 @@ No rate depends on it: reactions are isothermal. Nothing here imports torch.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any, Self
 
 from polyinv.chemistry.measures import ENERGY, HEAT_CAPACITY, measure, positive
 from polyinv.chemistry.sections import Section
 from polyinv.errors import InputError, quoted
+from polyinv.runtime.nested import is_number
 
 LEAST, MOST = 1e3, 250e3
 """Heat in J that a mole of monomer may set free: a double bond that becomes two single ones is worth about 90 kJ."""
@@ -95,6 +95,6 @@ class Heat:
 
 
 def _number(key: str, value: Any, low: float, high: float) -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and low <= value <= high
+    good = is_number(value) and low <= value <= high
     if not good:
         raise InputError(f"heat.{key} is {quoted(value)}; needs a number from {low:g} to {high:g}")

@@ -6,10 +6,10 @@ with that of the instrument, and the scatter between runs. Nothing here imports 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any, Self
 
 from polyinv.errors import InputError, quoted
+from polyinv.runtime.nested import is_number
 
 INSTRUMENT = ("broadening", "offset")
 """What is learned of the instrument: ln of the broadening, and the relative error that all molar masses share."""
@@ -117,7 +117,7 @@ class Laboratory:
 def _numbers(where: str, given: Any, count: int, above: float | None = None) -> None:
     good = isinstance(given, list) and len(given) == count
     for value in given if good else []:
-        good &= isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) < 1e9
+        good &= is_number(value) and abs(value) < 1e9
         good = good and (above is None or value > above)
     if not good:
         needed = f"{count} numbers" + ("" if above is None else f" above {above:g}")

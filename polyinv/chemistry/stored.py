@@ -7,12 +7,13 @@ was right when it was written: here a damaged or foreign one is told from a soun
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 from polyinv.chemistry.kinetics import Chemistry, RateCoefficients
 from polyinv.errors import InputError, quoted
 from polyinv.quantities import Quantity
+from polyinv.runtime.nested import is_number
 
 COLUMN = r"[A-Za-z][A-Za-z0-9_]*"
 UNITS = ("mol/L", "°C", "s")
@@ -52,9 +53,7 @@ def _true(where: str, holds: bool, needed: str) -> None:
 
 def _number(low: float, high: float = inf) -> Check:
     def check(where: str, value: Any) -> None:
-        good = (
-            isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and low <= value <= high
-        )
+        good = is_number(value) and low <= value <= high
         _true(f"{where}, {quoted(value)},", good, f"a number from {low:g} to {high:g}")
 
     return check

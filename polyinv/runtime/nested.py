@@ -1,10 +1,11 @@
-"""Configurations as nested mappings, and as flat ones with dotted keys.
+"""Configurations as nested mappings, and as flat ones with dotted keys; and which of their values are numbers.
 
 Not by ``jsonargparse.Namespace``, which takes over one spelling of a section and drops the other where a file has both,
 makes namespaces of values that are mappings, and raises for keys that its parser would refuse in one line.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 LEAVES = ("data.patterns", "data.system", "trainer", "logger")
@@ -39,3 +40,13 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     # A number of NumPy, as a sweep over np.logspace gives them, cannot be read back without pickle.
     numbers = {key: value.item() if hasattr(value, "dtype") else value for key, value in options.items()}
     return {key: kinds.get(type(value), lambda same: same)(value) for key, value in numbers.items()}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a plain value is a finite number; truth values are none.
+
+    Example:
+        >>> is_number(3), is_number(True), is_number(float("nan")), is_number("3")
+        (True, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

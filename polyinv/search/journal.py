@@ -7,7 +7,7 @@ nobody, was left behind, and is taken over.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from polyinv.errors import InputError, one_line
+from polyinv.errors import InputError, one_line, quoted
+from polyinv.runtime.nested import is_number
 from polyinv.search.spec import Search, Span
 
 JOURNAL = "journal.log"
@@ -76,7 +77,7 @@ class Journal:
         with _told_if_damaged(self._path):
             trials = self._study.get_trials(deepcopy=False)
             for trial in trials:
-                _ = trial.value  # raises where there are several
+                _check_trial(trial, self.space)
         return trials
 
     @property
@@ -107,6 +108,25 @@ class Journal:
 
 ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 """How a trial ends, and what Optuna calls it."""
+
+
+def _check_trial(trial: FrozenTrial, axes: Iterable[str]) -> None:
+    """Check that a trial has what `Journal.ask` and `Journal.tell` write of one.
+
+    Raises:
+        ValueError: It has something else.
+    """
+    value, kept = trial.value, trial.user_attrs  # raises where there are several values
+    if {*trial.params} != {*axes}:
+        raise ValueError(f"trial {trial.number} has other axes")
+    if trial.state == TrialState.COMPLETE and not is_number(value):
+        raise ValueError(f"trial {trial.number} is complete without a value")
+    ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    for name in ("epoch", "cpu_seconds"):
+        if ended and not is_number(kept.get(name)):
+            raise ValueError(f"trial {trial.number} has the {name} {quoted(kept.get(name))}")
+    if not isinstance(kept.get("error", ""), str):
+        raise ValueError(f"trial {trial.number} has the error {quoted(kept['error'])}")
 
 
 def warm_up(search: Search) -> int:
@@ -212,7 +232,9 @@ def _mend(path: Path) -> None:
 def _told_if_damaged(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, AssertionError, TypeError, RuntimeError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # Optuna checks nothing of what it reads, and fails anywhere
         raise InputError(
             f"{path} is damaged, or no journal of a search ({one_line(error, 100)}); choose another --output"
         ) from None

@@ -178,7 +178,16 @@ def test_a_dry_run_writes_nothing(plain, tmp_path, capsys, rest):
     assert {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("damage", ["other", "middle", "nonsense", "foreign", "values", "deep", "folder"])
+KEPT = {
+    b'"epoch"': b'"epocX"',
+    b'"cpu_seconds":': b'"cpu_seconds":"',
+    b'"model.training.learning_rate"': b'"model.training.learning_raXe"',
+    b'"state":1': b'"state":9',
+}
+"""What is kept of trials, and how it is damaged."""
+
+
+@pytest.mark.parametrize("damage", ["other", "middle", "nonsense", "foreign", "values", *KEPT, "deep", "folder"])
 def test_a_journal_that_is_damaged_or_of_another_search_is_one_line(plain, tmp_path, capsys, damage, here):
     path, out, _ = plain
     shutil.copytree(out, tmp_path / "out")
@@ -195,6 +204,9 @@ def test_a_journal_that_is_damaged_or_of_another_search_is_one_line(plain, tmp_p
         journal.write_bytes(b"[1]\n" + content)
     elif damage == "values":
         journal.write_bytes(content.replace(b'"values":[', b'"values":[0.5,'))
+    elif damage in KEPT:
+        assert damage in content
+        journal.write_bytes(content.replace(damage, KEPT[damage]))
     elif damage == "deep":
         journal.write_bytes(content + b"[" * 100_000 + b"\n")
     elif damage == "foreign":
