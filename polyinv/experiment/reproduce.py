@@ -32,8 +32,8 @@ PUBLISHED_SEED = 42
 ALONE = {"model.jobs": 1}
 """Of a forest: the processes fill the cores."""
 CHANCE = (
-    "± is one standard deviation by chance: of several splits (another training each time, and by_recipe other test "
-    "reactions), and by the choice of the test reactions (bootstrap) where they are the same ones"
+    "± is one standard deviation by chance: of several trainings (by_recipe each on another split, random_rows all on "
+    "the published one), and by the choice of the test reactions (bootstrap) where they are the same ones"
 )
 TABLES = {
     "r2": "R² and global MSE on the test rows",
@@ -68,12 +68,13 @@ def reproduce(
     Args:
         output: Folder; new, or of an earlier call with the same data.
         data: Rows to train on.
-        seeds: Number of by_recipe splits, counted from the published seed 42; random_rows takes that one alone.
+        seeds: Number of by_recipe splits, counted from the published seed 42, and of trainings on the random_rows split
+            of that seed, by seeds of the model that are counted likewise.
         workers: Trainings at once; by default one per core.
         say: Called with each line of progress and result.
 
     Returns:
-        The scores of all trainings, tidy.
+        The scores of all trainings, tidy; ``seed`` is that of the split, ``training`` that of the model.
 
     Raises:
         InputError: The data cannot be used, or the folder holds results from other data.
@@ -94,10 +95,12 @@ def reproduce(
         for done in outcomes:
             if done.error is not None:
                 raise InputError(done.error) if done.refused else RuntimeError(f"{done.error}\n{done.trace}")
-            scores.append(done.value)
-            spent, title = time.monotonic() - start, plan[done.name].title
+            experiment = plan[done.name]
+            training, spent = experiment.options.get("seed"), time.monotonic() - start
+            scores.append(done.value.assign(training=training))
+            title = experiment.title if training is None else f"{experiment.title}, training {training}"
             say(f"[{len(scores):2d}/{len(plan)}] {title}: {global_r2(scores[-1])} ({spent:.0f} s)")
-    table = pd.concat(scores).sort_values(["model", "features", "split", "seed"], kind="stable")
+    table = pd.concat(scores).sort_values(["model", "features", "split", "seed", "training"], kind="stable")
     _report(table[table["member"] == ENSEMBLE], output, data, say)
     return table
 
@@ -106,10 +109,14 @@ def _plan(data: DataConfig, seeds: int) -> Iterator[tuple[str, Experiment]]:
     """Run folders and experiments, the longest first."""
     for model, features in (*reversed(PUBLISHED), *BASELINES):
         options = _options(model)
-        for split, count in (("by_recipe", seeds), ("random_rows", 1)):
-            for seed in range(PUBLISHED_SEED, PUBLISHED_SEED + count):
-                name = f"{model}-{features}-{split}-{seed}"
-                yield name, Experiment(model, options, features, SplitConfig(split, seed), data)
+        for seed in range(PUBLISHED_SEED, PUBLISHED_SEED + seeds):
+            by_recipe = SplitConfig("by_recipe", seed)
+            yield f"{model}-{features}-by_recipe-{seed}", Experiment(model, options, features, by_recipe, data)
+        for seed in range(PUBLISHED_SEED, PUBLISHED_SEED + (seeds if "seed" in options else 1)):
+            name = f"{model}-{features}-random_rows-{PUBLISHED_SEED}"
+            if seed != PUBLISHED_SEED:
+                name, options = f"{name}-training-{seed}", {**options, "seed": seed}
+            yield name, Experiment(model, options, features, SplitConfig("random_rows", PUBLISHED_SEED), data)
 
 
 def _options(model: str) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ def reproduction_table(
         baselines: Further models and features.
 
     Returns:
-        Cells as text, the mean over the split seeds ± its standard deviation, see `by_chance`.
+        Cells as text, the mean over the trainings ± a standard deviation, see `by_chance`.
     """
     wanted = [(name, metric) for name in STUDIED.targets] + _GLOBALS.get(metric, [])
     rows, scores = [], _with_rmse(scores)
@@ -64,12 +64,12 @@ def reproduction_table(
 
 
 def by_chance(lines: pd.DataFrame) -> float:
-    """Standard deviation by chance of the mean score of some trainings: scores on one subset, one for each split seed.
+    """Standard deviation by chance of the scores of some trainings on one subset, on one split or on several.
 
     It has the scatter of the trainings in it, and the choice of the test reactions: where they are other ones for each
-    seed, their choice is in that scatter; where they are the same ones, it comes on top. NaN where neither is known.
+    split, their choice is in that scatter; where they are the same ones, it comes on top. NaN where neither is known.
     """
-    others_each_time = (lines["subset"] != "off_grid").all() and len(lines) > 1
+    others_each_time = (lines["subset"] != "off_grid").all() and lines["seed"].nunique() > 1
     by_test = lines["sd"].dropna() if "sd" in lines and not others_each_time else pd.Series(dtype=float)
     if len(lines) < 2 and by_test.empty:
         return float("nan")

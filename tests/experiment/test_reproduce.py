@@ -7,6 +7,7 @@ from polyinv.data.source import DataConfig
 from polyinv.data.workbook import write_table
 from polyinv.errors import InputError
 from polyinv.experiment.reproduce import reproduce
+from polyinv.report.tables import by_chance
 from tests.ablation.studies import work_here
 
 QUICK = {
@@ -49,6 +50,23 @@ def test_all_models_on_both_splits_beside_the_published_numbers(quick, tmp_path,
     again = reproduce(out, data=DataConfig(), seeds=1, workers=1, say=lines.append)
     pd.testing.assert_frame_equal(again.reset_index(drop=True), scores.reset_index(drop=True))
     assert (out / "mlp-composite-by_recipe-42" / "scores.csv").stat().st_mtime_ns == before
+
+
+def test_the_published_split_is_learned_as_often_as_there_are_other_splits():
+    plan = dict(module._plan(DataConfig(), 3))
+    drawn = {name: (each.split.name, each.split.seed, each.options.get("seed")) for name, each in plan.items()}
+    network = [name for name in plan if name.startswith("mlp-composite")]
+    assert [drawn[name] for name in network[:3]] == [("by_recipe", seed, 42) for seed in (42, 43, 44)]
+    assert [drawn[name] for name in network[3:]] == [("random_rows", 42, seed) for seed in (42, 43, 44)]
+    assert len([name for name in plan if name.startswith("polynomial-mmd-random_rows")]) == 1  # nothing in it is drawn
+
+
+def test_the_spread_of_trainings_on_one_split_has_the_choice_of_its_test_reactions_in_it():
+    lines = pd.DataFrame({"subset": "test", "seed": 42, "value": [0.5, 0.6, 0.7], "sd": 0.05})
+    assert by_chance(lines) == pytest.approx((0.1**2 + 0.05**2) ** 0.5)
+    assert by_chance(lines.assign(seed=[42, 43, 44])) == pytest.approx(0.1)
+    assert by_chance(lines.assign(seed=[42, 43, 44], subset="off_grid")) == pytest.approx((0.1**2 + 0.05**2) ** 0.5)
+    assert by_chance(lines.head(1)) == pytest.approx(0.05)
 
 
 def test_an_error_stops_the_rest(quick, small, tmp_path):
