@@ -71,8 +71,9 @@ def check_same_study(study: Study, output: Path) -> None:
 
 def _say_versions(study: Study, output: Path) -> None:
     """Warn of cells that other versions of polyinv have finished: they stand in one table with those of this one."""
-    configs = [output / CELLS / cell.name / CONFIG for cell in study.cells]
-    versions = Counter(read_kept(path).get(VERSION) for path in configs if (path.parent / SCORES).is_file())
+    folders = [output / CELLS / cell.name for cell in study.cells]
+    finished = [each / CONFIG for each in folders if (each / SCORES).is_file() and (each / CONFIG).is_file()]
+    versions = Counter(read_kept(path).get(VERSION) for path in finished)
     others = {version: count for version, count in versions.items() if version != __version__}
     if others:
         log.warning(
