@@ -15,6 +15,11 @@ INSTRUMENT = ("broadening", "offset")
 """What is learned of the instrument: ln of the broadening, and the relative error that all molar masses share."""
 SCATTER = ("initiation", "temperature", "conversion", "sampling", "curve")
 """What is learned of the scatter, see `polyinv.calibrate.scatter`; ``temperature`` in °C."""
+MOST_SCATTER = {"initiation": 10.0, "temperature": 1e3, "conversion": 1.0, "sampling": 100.0, "curve": 10.0}
+LEAST_SCATTER = 1e-9
+BROADENINGS, OFFSETS = (0.0, 6.0), (-0.9, 2.0)
+"""Least and most of what a calibration finds: a widest error that is stated, and some standard deviations beyond it."""
+MOST_PRIOR, MOST_COVARIANCE, MOST_RUNS = 1e6, 1e6, 10**9
 SYMMETRIC, NEGATIVE = 1e-6, -1e-6
 
 
@@ -80,20 +85,22 @@ class Laboratory:
             raise InputError(f"{where} is {quoted(plain)}; needs {', '.join(cls.__dataclass_fields__)}")
         names, prior, rows = plain["names"], plain["prior"], plain["covariance"]
         for key in ("runs", "samples"):
-            if not isinstance(plain[key], int) or plain[key] < 1:
-                raise InputError(f"{where}.{key} is {quoted(plain[key])}; needs a whole number from 1")
+            if type(plain[key]) is not int or not 1 <= plain[key] <= MOST_RUNS:
+                raise InputError(f"{where}.{key} is {quoted(plain[key])}; needs a whole number from 1 to {MOST_RUNS}")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError(f"{where}.names is {quoted(names)}; needs a list of names")
-        _numbers(f"{where}.prior", prior, len(names), above=0.0)
+        _numbers(f"{where}.prior", prior, len(names), MOST_PRIOR, above=0.0)
         if not isinstance(rows, list) or len(rows) != len(names):
             raise InputError(f"{where}.covariance needs {len(names)} rows, one for each name")
         for at, row in enumerate(rows):
-            _numbers(f"{where}.covariance, row {at + 1}", row, at + 1)
+            _numbers(f"{where}.covariance, row {at + 1}", row, at + 1, MOST_COVARIANCE)
         scatter = plain["scatter"]
         if not isinstance(scatter, Mapping) or set(scatter) != set(SCATTER):
             raise InputError(f"{where}.scatter is {quoted(scatter)}; needs {', '.join(SCATTER)}")
-        _numbers(f"{where}.scatter", [scatter[name] for name in SCATTER], len(SCATTER), above=0.0)
-        _numbers(f"{where}.broadening and offset", [plain["broadening"], plain["offset"]], 2)
+        for name, most in MOST_SCATTER.items():
+            _within(f"{where}.scatter.{name}", scatter[name], LEAST_SCATTER, most)
+        _within(f"{where}.broadening", plain["broadening"], *BROADENINGS, " decades")
+        _within(f"{where}.offset", plain["offset"], *OFFSETS)
         found = cls(
             plain["runs"],
             plain["samples"],
@@ -114,11 +121,16 @@ class Laboratory:
             raise InputError(f"{where}.covariance is none: it has directions of negative variance")
 
 
-def _numbers(where: str, given: Any, count: int, above: float | None = None) -> None:
+def _within(where: str, given: Any, least: float, most: float, unit: str = "") -> None:
+    if not is_number(given) or not least <= given <= most:
+        raise InputError(f"{where} is {quoted(given)}; needs {least:g} to {most:g}{unit}")
+
+
+def _numbers(where: str, given: Any, count: int, most: float, above: float | None = None) -> None:
     good = isinstance(given, list) and len(given) == count
     for value in given if good else []:
-        good &= is_number(value) and abs(value) < 1e9
+        good &= is_number(value) and abs(value) <= most
         good = good and (above is None or value > above)
     if not good:
-        needed = f"{count} numbers" + ("" if above is None else f" above {above:g}")
+        needed = f"{count} numbers " + (f"up to ±{most:g}" if above is None else f"above {above:g} and up to {most:g}")
         raise InputError(f"{where} is {quoted(given)}; needs {needed}")

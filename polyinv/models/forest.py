@@ -9,7 +9,7 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, check_seed
-from polyinv.models.options import MOST_TREES, check
+from polyinv.models.options import MOST_THREADS, MOST_TREES, check
 from polyinv.runtime.spreadsheets import write_csv
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RandomForest(InverseModel):
         min_samples_leaf: Rows a leaf keeps at least.
         search: Choose the four values above by the published random search (20 candidates, 3 folds); the folds keep
             reactions together if the split does.
-        jobs: Threads; -1 takes all cores. The result does not depend on it.
+        jobs: Threads, 1000 at most; -1 takes all cores. The result does not depend on it.
         seed: Of the bootstrap samples and of the search.
     """
 
@@ -66,8 +66,8 @@ class RandomForest(InverseModel):
         jobs: int = -1,
         seed: int = 42,
     ) -> None:
-        if jobs == 0:
-            raise InputError("model.jobs is 0; needs the number of threads, or -1 for all cores")
+        threads = f"1 to {MOST_THREADS} threads, or -1 for all cores"
+        check("jobs", [jobs], threads, lambda value: value != 0 and value <= MOST_THREADS)
         check_seed(seed)
         least = {"n_estimators": 1, "max_depth": 1, "min_samples_split": 2, "min_samples_leaf": 1}
         given = dict(zip(least, (n_estimators, max_depth, min_samples_split, min_samples_leaf), strict=True))

@@ -5,7 +5,7 @@ makes namespaces of values that are mappings, and raises for keys that its parse
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
+from sys import float_info
 from typing import Any
 
 LEAVES = ("data.patterns", "data.system", "trainer", "logger")
@@ -46,7 +46,7 @@ def is_number(value: Any) -> bool:
     """Whether a plain value is a finite number; truth values are none.
 
     Example:
-        >>> is_number(3), is_number(True), is_number(float("nan")), is_number("3")
-        (True, False, False, False)
+        >>> is_number(3), is_number(True), is_number(float("nan")), is_number("3"), is_number(10**400)
+        (True, False, False, False, False)
     """
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max

@@ -27,6 +27,9 @@ from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.run_store import RunStore
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
 
+MOST_THREADS = 1000
+"""At once, whatever is asked for: no machine has more cores, and few start many more."""
+
 _STREAM = "polyinv-kmc-2"  # to be changed with anything that changes the result of a run; else stores would mix
 
 
@@ -164,7 +167,7 @@ def simulate_runs(
         chains: Dead chains wanted in the volume at the horizon, as the rate equations have it.
         seed: Whole and not negative.
         replicates: Independent reactions of each recipe.
-        workers: Threads; None takes one for every processor.
+        workers: Threads, no more than 1000; None takes one for every processor.
         horizon: In s; None takes the last time of each reaction.
         store: Folder in which finished reactions are kept and looked for.
         allow_few: Run with fewer than two live radicals on average.
@@ -238,7 +241,7 @@ def _run_all(
         return result
 
     results: list[dict[str, np.ndarray]] = [{} for _ in jobs]
-    pool = ThreadPoolExecutor(workers or available_cores())
+    pool = ThreadPoolExecutor(min(workers or available_cores(), MOST_THREADS))
     try:
         places = {pool.submit(work, jobs[place]): place for place in order}
         for future in as_completed(places):

@@ -11,6 +11,7 @@ from polyinv.calibrate.result import system_of, write_system
 from polyinv.chemistry import System, load_system
 from polyinv.chemistry.coordinates import Coordinates
 from polyinv.chemistry.draws import covariance_root, draws
+from polyinv.chemistry.laboratory import SCATTER
 from polyinv.data.calibrated import of_instrument
 from polyinv.errors import InputError
 from polyinv.posterior.exact import exact_posteriors
@@ -54,6 +55,12 @@ DAMAGED = {
     "a row missing": ("covariance", [[1.0]], "covariance needs"),
     "no runs": ("runs", 0, "runs is 0; needs a whole number from 1"),
     "scatter of nothing": ("scatter", {}, "scatter is"),
+    "no factor of a molar mass": ("offset", -1.0, "offset is -1.0; needs -0.9 to 2"),
+    "a factor of six": ("offset", 5, "offset is 5; needs -0.9 to 2"),
+    "a curve that is narrowed": ("broadening", -5, "broadening is -5; needs 0 to 6 decades"),
+    "too many digits": ("broadening", 10**400, "needs 0 to 6 decades"),
+    "scatter that nobody has": ("scatter", dict.fromkeys(SCATTER, 2.0), "scatter.conversion is 2.0; needs 1e-09 to 1"),
+    "a truth value": ("runs", True, "runs is True; needs a whole number from 1"),
     "a name of another": ("names", None, "names has k_bb, which is no coefficient"),
 }
 

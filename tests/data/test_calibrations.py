@@ -104,6 +104,131 @@ def test_units_of_mark_houwink_parameters_count(calibrated):
     assert calibrated(table(above=lines.format(1.4e-2, 1.4e-4)))[0] == RIGHT
 
 
+PAIR = "K_standard;{};\na_standard;0.7\nK_sample;{}\na_sample;0.7\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        PAIR.format("0.0141 mL/g", "0.0122 mL/g").replace("0.7", "0.7 (THF)"),
+        PAIR.format("0.0141;mL/g;THF, 25 °C", "0.000122 dL/g"),
+        PAIR.format("1.41e-5 m³/kg", "1.22·10⁻⁵ L/g"),
+        PAIR.format("0.0141 ± 0.0003 cm³/g", "0.0122 mL g⁻¹ (THF/DMF)"),
+        PAIR.replace("K_sample", "K_sample (10^-3 mL/g)").format("0.0141", "12.2"),
+        "K_standard = 0.0141\na (PS): 0.7\nK_sample; mL/g; 0.0122\nα_sample;0.7\n",
+        "K_standard;0.0141;a_standard;0.7;K_sample;0.0122;a_sample;0.7\n",
+    ],
+)
+def test_units_and_remarks_behind_a_number_are_understood(calibrated, lines):
+    """They were dropped with their line, and the answer was that of a file without it."""
+    plain, moved = calibrated(table())[0], calibrated(table(above=lines))[0]
+    assert np.divide(moved, plain) == pytest.approx((0.0141 / 0.0122) ** (1 / 1.7), rel=1e-3)
+
+
+def test_constants_far_apart_are_asked_about(calibrated):
+    (warning,) = calibrated(table(above=PAIR.format("0.0141", "0.00035")))[1]
+    assert "40.3 times the intrinsic viscosity of the sample" in warning
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("flow maker;24.0", "row 1: 'flow maker, 24.0' is no line of a calibration; known: flow marker,"),
+        ("flow marker sampel: 24.1", "is no line of a calibration"),
+        ("K (PBA);0.0122", "is no line of a calibration; known: K_sample"),
+        ("foo;12", "is no line of a calibration"),
+        ("15.2;740000 g/mol", "is no line of a calibration"),
+        ("K_standard;0.0141 g/mL", "is not understood; needs an intrinsic viscosity in mL/g"),
+        ("K_standard;0", "is 0; needs an intrinsic viscosity"),
+        ("K_standard;-0.0141", "is -0.0141; needs"),
+        ("a_sample;-1", "is -1; needs a number from 0 to 2"),
+        ("a_sample;70 %", "is not understood; needs a number from 0 to 2"),
+        ("flow;0", "is 0; needs a flow in mL/min"),
+        ("flow;1e400", "is inf; needs a flow in mL/min"),
+        ("flow;1.0 m/min", "is not understood; needs a flow"),
+        ("flow marker sample;0", "is 0; needs an elution"),
+        ("order;1e400", "is inf; needs a whole number from 1 to 7"),
+        ("order;1.5", "is 1.5; needs a whole number from 1 to 7"),
+        ("order;8", "is 8; needs a whole number from 1 to 7"),
+        ("order;nan", "is not understood; needs a whole number from 1 to 7"),
+        ("Fit;spline", "is not understood; needs a whole number from 1 to 7"),
+        ("order;1\norder;2", "says order a second time, after 1"),
+        ("elution;evil", "needs 'elution, volume' or 'elution, time'"),
+        ("elution;time", "says 'elution, time', and its standards have the volume"),
+        ("a1;-0.4", "lack a0"),
+        ("a99;0", "beyond the polynomials"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_refused(calibrated, lines, says):
+    """Each was ignored, or ended in a fault."""
+    with pytest.raises(InputError) as error:
+        calibrated(table(above=f"{lines}\n"))
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Date;12.03.2024\nTemperature;35 °C\nInjection volume (µL);100\nColumn;PLgel 5 µm",
+        "Curve fit;3\nR²;0.9999\nNumber of standards;12\nStandard error of Y;0.0013",
+        "Calibration 2024\nMade by A. B. C.;3 replicates each",
+        "K_standard;;\nflow;-\norder;",
+        "# flow maker;24.0\n# order;5 was tried",
+        "15.2;excluded",
+    ],
+)
+def test_what_instruments_and_people_write_above_standards_is_passed_over(calibrated, lines):
+    assert calibrated(table(above=f"{lines}\n")) == (RIGHT, ())
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("flow;0.5 mL/min", 0.5), ("Flow rate (µL/min): 500", 0.5), ("flow;30 mL/h", 0.5)]
+)
+def test_flows_have_units(calibrated, written, value):
+    assert calibrated(table(above=f"{written}\n"), header="Time (min);RI", v=V / value)[0] == RIGHT
+
+
+def test_a_second_number_in_a_line_is_asked_about(calibrated):
+    with pytest.raises(InputError, match="'flow, 1, 5' has two numbers; with decimal commas"):
+        calibrated(table().replace(";", ",") + "\nflow,1,5")
+    assert calibrated(table().replace(";", ",") + "\nflow,1,0")[0] == RIGHT
+
+
+def test_a_polynomial_beside_standards_is_said_to_win(calibrated):
+    assert calibrated(table(above="a0;11.0\na1;-0.4\n"))[1] == ()
+    assert (
+        "12 standards; the coefficients are used, 1 decades off;" in calibrated(table(above="a0;12.0\na1;-0.4\n"))[1][0]
+    )
+
+
+@pytest.mark.parametrize(
+    "lines", ["a0;1e308\na1;-1e308", "a0;12\na1;evil", "a0;12\na0;10\na1;-0.4", "a0;12\na2;0.1", "a0;nan\na1;-1"]
+)
+def test_coefficients_have_to_be_numbers(calibrated, lines):
+    with pytest.raises(InputError, match=r"needs a number up to|says a0 a second time|lack a1"):
+        calibrated(lines)
+
+
+def test_lines_stand_beside_standards_or_are_missed(calibrated, tmp_path):
+    lines = [["K_standard", "0.0141 mL/g"], ["a_standard", 0.7], ["K_sample", 0.0122], ["a_sample", 0.7]]
+    rows = [[float(v), float(10 ** log_m(v))] for v in STANDARDS]
+    beside, apart = Workbook(), Workbook()
+    for book in (beside, apart):
+        book.active.append(["Volume (mL)", "Mp (g/mol)"])
+        for k, row in enumerate(rows):
+            book.active.append([*row, "", *lines[k]] if book is beside and k < 4 else row)
+    page = apart.create_sheet("constants")
+    for line in lines:
+        page.append(line)
+    beside.save(tmp_path / "beside.xlsx")
+    apart.save(tmp_path / "apart.xlsx")
+    plain = calibrated(table())[0]
+    moved = calibrated(tmp_path / "beside.xlsx")[0]
+    assert np.divide(moved, plain) == pytest.approx((0.0141 / 0.0122) ** (1 / 1.7), rel=1e-3)
+    (warning,) = calibrated(tmp_path / "apart.xlsx")[1]
+    assert "sheet 'constants': its lines K_standard, a_standard, K_sample, a_sample have no effect" in warning
+
+
 def test_half_a_flow_marker_is_refused(calibrated):
     with pytest.raises(InputError, match="needs two lines, 'flow marker' and 'flow marker sample'"):
         calibrated(table(above="flow marker;24.0\n"))

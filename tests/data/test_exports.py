@@ -78,6 +78,26 @@ def test_a_spectrum_is_no_distribution(names):
         curves_of(text(names, np.linspace(400, 4000, len(X)), W), "spectrum")
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("##XYPOINTS=(XY..XY)\n1000, 0.1\n2000", "line 6: 2000 is an x without its y; is the file cut off"),
+        ("##XYPOINTS=(XY..XY)\n1000, 0.1\n2000, 0.e", "line 6: '0.e' is no number"),
+        ("##XYDATA=(X++(Y..Y))\n1000 1 2 3", "lacks the step of x; a line ##LASTX= or ##DELTAX= states it"),
+        ("##DELTAX=some\n##XYDATA=(X++(Y..Y))\n1000 1 2 3", "##DELTAX= is 'some'; needs a number"),
+        ("##DELTAX=1\n##XYDATA=(X++(Y..Y))\nabc", "line 6 does not begin with an x"),
+        ("##DELTAX=1\n##XYDATA=(X++(Y..Y))\n1000J", "line 6: 'J' goes on from an ordinate that is not there"),
+        ("##DELTAX=1\n##XYDATA=(X++(Y..Y))\n1000A1S99999999", "an ordinate is repeated"),
+        ("##DELTAX=1\n##XYDATA=(X++(Y..Y))", "has no ordinates"),
+        ("##XFACTOR=x\n##XYPOINTS=(XY..XY)\n1000, 0.1", "##XFACTOR= is 'x'; needs a number"),
+    ],
+)
+def test_jcamp_that_is_cut_off_says_what_it_lacks(lines, says):
+    with pytest.raises(InputError) as error:
+        curves_of(f"##TITLE=x\n##JCAMP-DX=5.00\n##XUNITS=G/MOL\n{lines}", "a.jdx")
+    assert says in str(error.value)
+
+
 def test_a_spectrum_in_jcamp_is_refused_by_its_data_type():
     head = "##TITLE=x\n##JCAMP-DX=4.24\n##DATA TYPE=INFRARED SPECTRUM\n##XUNITS=G/MOL\n##XYPOINTS=(XY..XY)"
     with pytest.raises(InputError, match="of the data type INFRARED SPECTRUM"):

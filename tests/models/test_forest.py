@@ -75,3 +75,10 @@ def test_a_tree_that_points_outside_itself_is_refused(small, tmp_path):
     model.save(tmp_path / "model")
     with pytest.raises(InputError, match="a tree points outside itself"):
         RandomForest.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("jobs", [0, 1001, 100_000])
+def test_threads_that_no_machine_starts_are_refused(jobs):
+    """They ended in a fault, after the run folder was made."""
+    with pytest.raises(InputError, match=rf"model.jobs is {jobs}; needs 1 to 1000 threads, or -1 for all cores"):
+        RandomForest(jobs=jobs)

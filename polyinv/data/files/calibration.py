@@ -1,31 +1,40 @@
 """Calibration of a size exclusion chromatograph: log10 M over elution volume or time, by standards or a polynomial."""
 
 import itertools
-import re
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from polyinv.data.files.blocks import blocks_of
 from polyinv.data.files.cells import Sheet, said
-from polyinv.data.files.numbers import Cell
+from polyinv.data.files.parameters import (
+    MOST_ORDER,
+    LineError,
+    Parameters,
+    is_key,
+    kind_said,
+    loose,
+    parameters,
+    power_of,
+    sign_of,
+)
 from polyinv.data.files.reading import read_book
-from polyinv.data.files.standards import MOST_ORDER, fitted, loose, sign_of, standards
+from polyinv.data.files.standards import NoCalibration, Table, fitted, standards, table_of
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6
 """Standards from which on a cubic is fitted; a straight line to fewer."""
-_ORDERS = {"linear": 1, "quadratic": 2, "quadratisch": 2, "cubic": 3, "kubisch": 3, "cuadratico": 2, "cubico": 3}
-_KEYS = {
-    "K_standard": r"k(ofthe)?(standards?|1|ps|std|calibration)|mhkstandard",
-    "a_standard": r"(a|alpha)(ofthe)?(standards?|ps|std|calibration)|mhastandard|alpha1",
-    "K_sample": r"k(ofthe)?(sample|probe|polymer|2|muestra)|mhksample",
-    "a_sample": r"(a|alpha)(ofthe)?(sample|probe|polymer|muestra)|mhasample|alpha2",
-    "flow": r"flow(rate)?(mlmin)?|fluss(rate)?|flujo|debit",
-    "marker": r"flowmarker(calibration|nominal|reference)?|flussmarker|internalstandard",
-    "marker_sample": r"flowmarker(sample|run|observed|measured)|internalstandardsample",
-    "order": r"fit|order|degree|grad|ordnung|orden|degre",
-}
+SHIFTED = 1.25
+"""Ratio of flow markers from which on it is asked whether they are of one flow."""
+APART, OF_MASS = 20.0, 1e5
+"""Ratio of intrinsic viscosities, at a molar mass in g/mol, that two polymers in one solvent hardly have."""
+OFF = 0.05
+"""Decades, root mean square, that a polynomial may lie off the standards beside it without a warning."""
+LONG = 10
+"""Cells of a row from which on it is a column on its side."""
+_MARK_HOUWINK = ("K_standard", "a_standard", "K_sample", "a_sample")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +49,7 @@ class Calibration:
         flow: In mL/min.
         marker: Factor by which elution is corrected for a flow marker.
         notes: How it was read.
+        warnings: What may be wrong with it.
     """
 
     coefficients: np.ndarray
@@ -49,6 +59,7 @@ class Calibration:
     flow: float | None = None
     marker: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
 
     def log_m(self, elution: np.ndarray) -> np.ndarray:
         """log10 of M in g/mol at elution volumes or times."""
@@ -77,104 +88,170 @@ def read_calibration(path: Path | str) -> Calibration:
     Raises:
         InputError: It holds neither, or a curve that does not fall.
     """
-    problems = []
-    for sheet in read_book(path).sheets:
+    sheets = read_book(path).sheets
+    problems: list[InputError] = []
+    for sheet in sheets:
         try:
-            return _of_sheet(sheet, path)
+            found = _of_sheet(sheet, path)
+        except LineError:
+            raise
         except InputError as error:
             problems.append(error)
-    raise problems[0]
+            continue
+        others = [other for other in sheets if other is not sheet and parameters(other, (), {}).values]
+        return replace(found, warnings=(*found.warnings, *(_idle(other, sheet) for other in others)))
+    raise next((error for error in problems if not isinstance(error, NoCalibration)), problems[0])
+
+
+def _idle(other: Sheet, sheet: Sheet) -> str:
+    named = ", ".join(parameters(other, (), {}).values)
+    return f"{other.place}: its lines {named} have no effect, as the calibration is on sheet {sheet.name!r}"
 
 
 def _of_sheet(sheet: Sheet, path: Path | str) -> Calibration:
-    keys = _keys(sheet)
-    coefficients, kind = _polynomial(sheet)
-    span, covariance = None, None
-    notes: list[str] = []
-    if coefficients is None:
-        elution, log_m, kind = standards(sheet)
-        order = int(keys.get("order", 3 if len(elution) >= CUBIC_FROM else 1))
-        coefficients, covariance, notes = fitted(elution, log_m, order, str(path))
-        span = float(elution.min()), float(elution.max())
+    table = table_of(sheet)
+    lines, coefficients = _lines(sheet, table)
+    if lines.problem is not None and (lines.known or table is not None):
+        raise lines.problem if table is not None or coefficients is not None else InputError(str(lines.problem))
+    if coefficients is not None:
+        found = _stated(sheet, table, lines, coefficients, path)
+    elif table is not None:
+        found = _fitted(table, lines, path)
     else:
-        notes = [f"{path}: polynomial of order {len(coefficients) - 1}"]
-    if {"K_standard", "a_standard", "K_sample", "a_sample"} <= keys.keys():
-        coefficients, covariance = _other_polymer(coefficients, covariance, keys)
-        notes.append("converted to the polymer of the sample by the Mark-Houwink parameters (universal calibration)")
-    elif any(name in keys for name in ("K_standard", "a_standard", "K_sample", "a_sample")):
-        raise InputError(f"{path}: universal calibration needs K_standard, a_standard, K_sample and a_sample, all four")
-    if len({"marker", "marker_sample"} & keys.keys()) == 1:
-        raise InputError(f"{path}: a flow marker needs two lines, 'flow marker' and 'flow marker sample'")
-    marker = keys["marker"] / keys["marker_sample"] if {"marker", "marker_sample"} <= keys.keys() else 1.0
-    if marker != 1.0:
-        notes.append(f"elution is multiplied by {marker:.5g}, by the flow marker")
-    return Calibration(coefficients, kind, span, covariance, keys.get("flow"), marker, tuple(notes))
-
-
-def _keys(sheet: Sheet) -> dict[str, float]:
-    found: dict[str, float] = {}
-    sign = sign_of(sheet)
-    for cells in (*sheet.rows.values(), *sheet.comments.values()):
-        name = re.sub("[^a-z0-9]", "", re.sub(r"[(\[].*?[)\]]", "", said(cells[0])).lower())
-        value = next((v for cell in cells[1:] if (v := loose(cell, sign)) is not None), None)
-        key = next((key for key, pattern in _KEYS.items() if re.fullmatch(pattern, name)), None)
-        if key == "order" and value is None and len(cells) > 1:
-            word = re.sub("[^a-z0-9]", "", said(cells[1]).lower())
-            value = _ORDERS.get(word) or (float(word[-1]) if re.fullmatch(r"poly(nom)?\w*\d", word) else None)
-        if key and value is not None:
-            found[key] = value * (_factor_of_k(cells) if key.startswith("K_") else 1.0)
-    return found
-
-
-def _factor_of_k(cells: list[Cell]) -> float:
-    """What makes mL/g of the unit of a Mark-Houwink K, 1 where none is stated."""
-    words = " ".join(map(said, cells)).lower().replace(" ", "")
-    unit = re.search(r"(dl|ml|cm3|cm³|l|m3|m³)(?:/|·)?(k?g)", words)
-    return {"dl": 100.0, "l": 1000.0, "m3": 1e3, "m³": 1e3}.get(unit[1], 1.0) if unit else 1.0
-
-
-def _polynomial(sheet: Sheet) -> tuple[np.ndarray | None, str | None]:
-    found: dict[int, float] = {}
-    sign = sign_of(sheet)
-    rows = [*sheet.rows.values()]
-    pairs = [
-        (cells[0], next((v for cell in cells[1:] if (v := loose(cell, sign)) is not None), None)) for cells in rows
-    ]
-    for names, below in itertools.pairwise(rows):  # side by side, numbers below
-        pairs += [(name, loose(cell, sign)) for name, cell in zip(names, below, strict=False)]
-    for cell, value in pairs:
-        name = re.sub("[^a-z0-9]", "", said(cell).lower())
-        match = re.fullmatch(r"(?:[abcd]|coeff?(?:icient)?|koeff?(?:izient)?)(\d)", name)
-        power = (
-            0
-            if re.fullmatch(r"const(ant)?|intercept|achsenabschnitt|konstante?", name)
-            else 1
-            if name in ("slope", "steigung")
-            else None
+        raise NoCalibration(
+            f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or "
+            "'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
         )
-        power = int(match[1]) if match else power
-        if power is not None and value is not None:
-            found[power] = value
-    if 0 in found and 1 not in found and 2 in found:  # Const., Coef.2, Coef.3: numbered from one
+    found = _with_marker(_other_polymer(found, lines.values, path), lines.values, path)
+    return replace(found, flow=lines.values.get("flow"))
+
+
+def _lines(sheet: Sheet, table: Table | None) -> tuple[Parameters, np.ndarray | None]:
+    """What is said beside standards, and the coefficients of a polynomial, if there is one."""
+    beside: dict[int, int] = {}
+    passed = {row for row, cells in sheet.rows.items() if len(cells) > LONG}
+    if table is not None and table.block.sheet is sheet:
+        beside = dict.fromkeys([*table.pairs, *table.open], max(table.run.at, table.mass.at) + 1)
+        passed.add(table.block.header)
+    named, rows = _side_by_side(sheet, beside)
+    lines = parameters(sheet, passed | rows, beside)
+    found = named | lines.coefficients
+    if 0 in found and 1 not in found and 2 in found and lines.from_one:  # Const., Coef.2, Coef.3
         found = {power - 1 if power else 0: value for power, value in found.items()}
-    if 0 not in found or len(found) < 2 or max(found) > MOST_ORDER:
-        return None, None
-    kinds = {each for cells in sheet.rows.values() for cell in cells if (each := _kind_said(said(cell)))}
-    return np.array([found.get(k, 0.0) for k in range(max(found) + 1)]), kinds.pop() if len(kinds) == 1 else None
+    if {0, 1} <= found.keys():
+        return lines, np.array([found.get(k, 0.0) for k in range(max(found) + 1)])
+    if lines.coefficients and lines.problem is None:
+        lines.problem = LineError(f"{sheet.place}: the coefficients of a polynomial lack a{0 if 1 in found else 1}")
+    return lines, None
 
 
-def _kind_said(text: str) -> str | None:
-    words = text.lower()
-    if re.search(r"\bm[lL]\b|volum", words) and "/min" not in words:
-        return "volume"
-    return "time" if re.search(r"\bmin\b|\btime\b|\bzeit\b", words) and "/min" not in words else None
+def _side_by_side(sheet: Sheet, standards_at: Collection[int]) -> tuple[dict[int, float], set[int]]:
+    """Coefficients whose names stand beside each other, numbers below, and the rows of those."""
+    found: dict[int, float] = {}
+    rows: set[int] = set()
+    sign = sign_of(sheet)
+    for (_, names), (row, below) in itertools.pairwise(sheet.rows.items()):
+        for name, cell in zip(names, below, strict=False):
+            named, value = power_of(said(name)), loose(cell, sign)
+            if named is not None and value is not None and named[0] <= MOST_ORDER and row not in standards_at:
+                found[named[0]] = value
+                rows.add(row)
+    return found, rows
 
 
-def _other_polymer(
-    coefficients: np.ndarray, covariance: np.ndarray | None, keys: dict[str, float]
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _kind(sheet: Sheet) -> str | None:
+    """Whether a polynomial is over volume or time, by the units and words of its sheet."""
+    cells = (said(cell) for cells in sheet.rows.values() if not is_key(said(cells[0])) for cell in cells)
+    kinds = {kind for cell in cells if (kind := kind_said(cell))}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _fitted(table: Table, lines: Parameters, path: Path | str) -> Calibration:
+    elution, log_m = standards(table)
+    if lines.elution not in (None, table.kind):
+        raise LineError(
+            f"{table.block.sheet.place} says 'elution, {lines.elution}', and its standards have the {table.kind} "
+            f"{table.run.label}"
+        )
+    order = int(lines.values.get("order", 3 if len(elution) >= CUBIC_FROM else 1))
+    coefficients, covariance, notes = fitted(elution, log_m, order, str(path))
+    if table.open:
+        notes.append(f"rows without an elution or a molar mass are left out: {_listed(table.open)}")
+    span = float(elution.min()), float(elution.max())
+    return Calibration(coefficients, table.kind, span, covariance, notes=tuple(notes), warnings=_unused(table))
+
+
+def _listed(rows: Sequence[int]) -> str:
+    return ", ".join(map(str, rows[:5])) + (", …" if rows[5:] else "")
+
+
+def _unused(table: Table) -> tuple[str, ...]:
+    """Say that more standards stand elsewhere on the sheet."""
+    names, sheet = {table.run.name.text, table.mass.name.text}, table.block.sheet
+    others = [block.rows for block in blocks_of(sheet) if names <= {column.name.text for column in block.columns}]
+    return tuple(
+        f"{sheet.place}: rows {rows[0]} to {rows[-1]} look like more standards and are not used; set all standards "
+        "below each other, without rows between"
+        for rows in others
+        if rows != table.block.rows and len(rows) > 1
+    )
+
+
+def _stated(
+    sheet: Sheet, table: Table | None, lines: Parameters, coefficients: np.ndarray, path: Path | str
+) -> Calibration:
+    """A polynomial as the file states it, which goes before standards."""
+    order = len(coefficients) - 1
+    found = Calibration(coefficients, lines.elution or _kind(sheet), notes=(f"{path}: polynomial of order {order}",))
+    warnings = []
+    if lines.values.get("order", order) != order:
+        warnings.append(f"{path} says order {lines.values['order']:g} and has the coefficients of order {order}")
+    if table is not None and table.pairs:
+        elution, log_m = standards(table)
+        off = float(np.sqrt(np.mean((found.log_m(elution) - log_m) ** 2)))
+        said_off = (
+            f"{path} has coefficients and {len(log_m)} standards; the coefficients are used, {off:.2g} decades off"
+        )
+        if off <= OFF:
+            return replace(found, notes=(*found.notes, said_off), warnings=tuple(warnings))
+        warnings.append(f"{said_off}; leave out the lines of what is not to be used")
+    return replace(found, warnings=tuple(warnings))
+
+
+def _other_polymer(found: Calibration, values: Mapping[str, float], path: Path | str) -> Calibration:
     """Universal calibration: K₁ M₁^(1 + a₁) = K₂ M₂^(1 + a₂)."""
-    factor = (1 + keys["a_standard"]) / (1 + keys["a_sample"])
-    moved = coefficients * factor
-    moved[0] += np.log10(keys["K_standard"] / keys["K_sample"]) / (1 + keys["a_sample"])
-    return moved, None if covariance is None else covariance * factor**2
+    missing = [name for name in _MARK_HOUWINK if name not in values]
+    if len(missing) == len(_MARK_HOUWINK):
+        return found
+    if missing:
+        raise LineError(
+            f"{path}: universal calibration needs K_standard, a_standard, K_sample and a_sample, all four; it lacks "
+            f"{' and '.join(missing)}"
+        )
+    k1, a1, k2, a2 = (values[name] for name in _MARK_HOUWINK)
+    factor = (1 + a1) / (1 + a2)
+    moved = found.coefficients * factor
+    moved[0] += np.log10(k1 / k2) / (1 + a2)
+    covariance = None if found.covariance is None else found.covariance * factor**2
+    note = "converted to the polymer of the sample by the Mark-Houwink parameters (universal calibration)"
+    ratio = k1 / k2 * OF_MASS ** (a1 - a2)
+    warnings = found.warnings
+    if not 1 / APART < ratio < APART:
+        warnings += (
+            f"{path}: at {OF_MASS:.0e} g/mol the standard would have {ratio:.3g} times the intrinsic viscosity of the "
+            f"sample (K {k1:.4g} and {k2:.4g} mL/g); state units, as in 'K_sample, 0.000122 dL/g'",
+        )
+    return replace(found, coefficients=moved, covariance=covariance, notes=(*found.notes, note), warnings=warnings)
+
+
+def _with_marker(found: Calibration, values: Mapping[str, float], path: Path | str) -> Calibration:
+    names = [name for name in ("flow marker", "flow marker sample") if name in values]
+    if not names:
+        return found
+    if len(names) == 1:
+        raise LineError(f"{path}: a flow marker needs two lines, 'flow marker' and 'flow marker sample'")
+    marker = values["flow marker"] / values["flow marker sample"]
+    note, warnings = f"elution is multiplied by {marker:.5g}, by the flow marker", found.warnings
+    if not 1 / SHIFTED < marker < SHIFTED:
+        warnings += (f"{path}: {note}; flows of one instrument differ by a few per cent",)
+    return replace(found, marker=marker, notes=(*found.notes, note) if marker != 1 else found.notes, warnings=warnings)

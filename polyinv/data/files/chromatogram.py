@@ -16,6 +16,8 @@ BEYOND = 0.3
 """Decades beyond the outermost standards up to which a calibration is used."""
 USUAL = (2.0, 7.5)
 """log10 M between which a polynomial without standards is used."""
+MOST_ELUTION = 1e9
+"""In any unit."""
 MOST_BEYOND = 0.02
 """Share of the area that may lie beyond the standards without a warning."""
 
@@ -49,7 +51,7 @@ def calibrated(source: Source, points: Points, calibration: Calibration, options
     offset = calibration.relative_error(middle)
     if offset is not None:
         notes.append(f"the calibration is known to {offset:.1%} there (sec_offset)")
-    warnings = [*_unsaid(source, calibration), *_beyond(calibration, elution, signal)]
+    warnings = [*calibration.warnings, *_unsaid(source, calibration), *_beyond(calibration, elution, signal)]
     return replace(
         curve,
         notes=(*notes, *curve.notes),
@@ -80,7 +82,13 @@ def _elution(source: Source, points: Points, calibration: Calibration) -> np.nda
                 f"{calibration.kind}; a line 'flow, 1.0' (mL/min) in the calibration joins them"
             )
         elution = elution * calibration.flow if kind == "time" else elution / calibration.flow
-    return elution * calibration.marker
+    elution = elution * calibration.marker
+    if np.abs(elution).max(initial=0.0) > MOST_ELUTION:
+        raise InputError(
+            f"{source.block.sheet.place}: column {source.x.label} reaches {np.abs(elution).max():.3g}; an elution lies "
+            f"below {MOST_ELUTION:g}"
+        )
+    return elution
 
 
 def _within(calibration: Calibration, elution: np.ndarray) -> np.ndarray:

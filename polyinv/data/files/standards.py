@@ -1,54 +1,108 @@
 """Standards of a calibration: elution volume or time against molar mass, and a polynomial through them."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from polyinv.data.files.blocks import Block, Column, blocks_of
-from polyinv.data.files.cells import Sheet
+from polyinv.data.files.cells import Sheet, said
 from polyinv.data.files.names import letters
-from polyinv.data.files.numbers import Cell, is_missing, number, possible_decimals
+from polyinv.data.files.numbers import is_missing
+from polyinv.data.files.parameters import FAR, LineError, is_key, leading, loose, sign_of
 from polyinv.data.files.units import split_unit
-from polyinv.errors import InputError
+from polyinv.errors import InputError, quoted
 
-MOST_ORDER = 7
-FAR = 1e6
-"""Elution volume in mL or time in min, and log10 M, that no standard reaches."""
 LEAST_MASS = 50.0
 """Smallest standard there is, in g/mol; smaller ones without a unit are in kg/mol, or logarithms."""
 LOGARITHMS = (1.5, 8.5)
 """Masses of standards that all lie between are log10 M."""
 
 
-def loose(cell: Cell, sign: str) -> float | None:
-    """A number, or None where the cell is none."""
-    return None if is_missing(cell) else number(cell, sign)
+class NoCalibration(InputError):
+    """A sheet that holds no calibration at all."""
 
 
-def sign_of(sheet: Sheet) -> str:
-    """The decimal sign of a sheet."""
-    return possible_decimals(cell for cells in sheet.rows.values() for cell in cells)[0]
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Standards of a calibration.
 
-
-def standards(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, str]:
-    """Elution in mL or min and log10 M of standards, shape (S,) each, and whether it is volume or time.
-
-    Raises:
-        InputError: There are none.
+    Args:
+        block: Where they stand.
+        run, mass: Columns of the elution and of the molar mass.
+        pairs: Numbers of both, by row.
+        open: Rows that lack one of them.
+        problem: The first row of which one is there and is no number.
     """
+
+    block: Block
+    run: Column
+    mass: Column
+    pairs: Mapping[int, tuple[float, float]]
+    open: tuple[int, ...] = ()
+    problem: InputError | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whether the elution is a ``volume`` or a ``time``."""
+        return str(self.run.name.kind)
+
+
+def table_of(sheet: Sheet) -> Table | None:
+    """The standards of a sheet, None where it has none."""
     try:
         found = blocks_of(sheet)
     except InputError:
-        found = []
+        return None
     for block in found:
         columns = {column.name.kind: column for column in reversed(block.columns)}
         run, mass = columns.get("volume") or columns.get("time"), _mass(block)
         if run is not None and mass is not None:
-            return *_pairs(sheet, run, mass), str(run.name.kind)
-    raise InputError(
-        f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or "
-        "'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
-    )
+            return _table(block, run, mass)
+    return None
+
+
+def _table(block: Block, run: Column, mass: Column) -> Table:
+    sign = sign_of(block.sheet)
+    pairs: dict[int, tuple[float, float]] = {}
+    open_: list[int] = []
+    problem = None
+    for at, row in enumerate(block.rows):
+        cells = run.cells[at], mass.cells[at]
+        v, m = (loose(cell, sign) for cell in cells)
+        if _is_line(block, row, min(run.at, mass.at)):
+            continue
+        if v is not None and m is not None:
+            pairs[row] = v, m
+        elif v is not None or m is not None:
+            open_.append(row)
+            odd = next((cell for cell in cells if loose(cell, sign) is None and leading(said(cell), sign)), None)
+            if odd is not None and problem is None:
+                problem = LineError(
+                    f"{block.sheet.place}, row {row}: {quoted(odd)!r} is no number; a unit belongs into the name of "
+                    "its column"
+                )
+    return Table(block, run, mass, pairs, tuple(open_), problem)
+
+
+def _is_line(block: Block, row: int, first: int) -> bool:
+    """Whether a row among standards is a line such as ``order, 1``."""
+    text = said(block.columns[0].cells[block.rows.index(row)])
+    if first > 0:
+        return is_key(text) and not re.fullmatch(r"[Kk]\W*[12]", text)
+    return not is_missing(text) and leading(text, sign_of(block.sheet)) is None
+
+
+def standards(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Elution in mL or min and log10 M of standards, shape (S,) each.
+
+    Raises:
+        InputError: There are none, or what stands there is none.
+    """
+    if table.problem is not None:
+        raise table.problem
+    return _pairs(table)
 
 
 def _mass(block: Block) -> Column | None:
@@ -61,12 +115,11 @@ def _mass(block: Block) -> Column | None:
     return min(named, key=lambda column: column.name.kind != "log_m", default=None)
 
 
-def _pairs(sheet: Sheet, run: Column, mass: Column) -> tuple[np.ndarray, np.ndarray]:
-    sign = sign_of(sheet)
-    both = [(loose(a, sign), loose(b, sign)) for a, b in zip(run.cells, mass.cells, strict=True)]
-    v, m = np.array([pair for pair in both if None not in pair], dtype=float).reshape(-1, 2).T
-    if not len(v):
+def _pairs(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    sheet, run, mass = table.block.sheet, table.run, table.mass
+    if not table.pairs:
         raise InputError(f"{sheet.place}: the columns {run.label} and {mass.label} have no row in common")
+    v, m = np.array([*table.pairs.values()], dtype=float).T
     unit = mass.name.unit if mass.name.unit and mass.name.unit.quantity in ("molar mass", "number") else None
     v = v * (run.name.unit.factor / 60 if run.name.kind == "time" and run.name.unit else 1.0)
     is_log = letters(split_unit(mass.name.text)[0]).startswith("log")
@@ -84,8 +137,11 @@ def _pairs(sheet: Sheet, run: Column, mass: Column) -> tuple[np.ndarray, np.ndar
 
 def fitted(v: np.ndarray, log_m: np.ndarray, order: int, place: str) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit a polynomial; its scatter gives the covariance."""
-    if not 1 <= order <= MOST_ORDER or len(v) < order + 1:
-        raise InputError(f"{place} has {len(v)} standards; a fit of order {order} needs {order + 1} or more")
+    different = len(np.unique(v))
+    if different < order + 1:
+        raise InputError(
+            f"{place} has {len(v)} standards at {different} elutions; a fit of order {order} needs {order + 1} or more"
+        )
     if not (np.isfinite(v).all() and np.isfinite(log_m).all()) or np.abs(v).max() > FAR or np.abs(log_m).max() > FAR:
         raise InputError(f"{place} has elutions or molar masses that no standard has; needs numbers up to {FAR:g}")
     powers = np.vander(v, order + 1, increasing=True)
