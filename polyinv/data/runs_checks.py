@@ -1,5 +1,6 @@
 """Checks of one's own reactions: what contradicts itself, or what no reactor and no polymer can have."""
 
+import difflib
 import logging
 from collections.abc import Iterable
 
@@ -18,6 +19,8 @@ APART = 0.05
 """Difference of a conversion from that by the residual monomer beside it that is no rounding."""
 FALLS = 0.1
 """Fall of the conversion from one sample of a reaction to the next that is no error of measurement."""
+CLOSE = 0.75
+"""How alike a name and that of a missing column are from which on it may be meant."""
 NEGATIVE = 0.01
 """Share of a curve below zero that is no noise of a baseline."""
 
@@ -34,6 +37,31 @@ def check_error_columns(names: Iterable[object], system: System, place: str) -> 
     for name in map(str, names):
         if name.endswith(SUFFIX) and name not in known:
             raise InputError(f"{place}: {unknown('column of an error', name, known)}")
+
+
+def say_what_is_not_used(raw: pd.DataFrame, used: set[str], system: System, place: str) -> None:
+    """Say which columns are left aside; warn if one is nearly the name of a column that is missing."""
+    names = [" ".join(str(name).split()) for name in raw if name not in used]
+    if names:
+        log.info("%s: columns not used: %s", place, ", ".join(names))
+    spare = {"run", "curve_file", "conversion", system.residual, *MEANS, *error_columns(system.recipe, system.residual)}
+    missing = {name.lower(): name for name in sorted(spare - set(raw))}
+    for name in names:
+        close = difflib.get_close_matches(name.lower(), missing, n=1, cutoff=CLOSE)
+        if close:
+            log.warning("%s: column %r is not used; is it meant for %r?", place, name, missing[close[0]])
+
+
+def warn_of_repeats(table: pd.DataFrame, place: str) -> None:
+    """Warn of rows in which recipe and all that is measured are those of a row before: they count twice."""
+    twice = table.duplicated()
+    if twice.any():
+        row = twice.idxmax()
+        first = next(other for other in table.index if table.loc[other].equals(table.loc[row].rename(other)))
+        log.warning(
+            "%s: row %s repeats row %s (%d such rows): all that is measured is the same, and counts again",
+            place, row, first, twice.sum(),
+        )  # fmt: skip
 
 
 def check_numbers(numbers: pd.DataFrame, stated: pd.Series, system: System, place: str) -> None:
