@@ -14,6 +14,7 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.commands.jobs import add_engine, engine_of
 from polyinv.commands.options import SYSTEM_HELP, command_parser
 from polyinv.data.source import check_seed, simulate_table
+from polyinv.data.unit_checks import warn_of_units
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, naming
 from polyinv.experiment.configuration import parse
@@ -103,7 +104,9 @@ def _simulated_on(
 
 def _recipes(config: Namespace, system: System) -> pd.DataFrame:
     if config.recipes is not None:
-        return read_table(config.recipes, system.targets, system=system)
+        recipes = read_table(config.recipes, system.targets, system=system)
+        warn_of_units(recipes, system, config.recipes)
+        return recipes
 
     import torch
 

@@ -72,6 +72,6 @@ def _warn_of_shares(cells: pd.Series, shares: pd.Series, place: str) -> None:
     percent = (unit is not None and unit.quantity == "share") or cells.astype(str).str.contains("[%％]").any()
     if percent and 0 < shares.max() < LOW:
         log.warning(
-            "%s: all conversions in column %r are below %g %%; if they are shares, they go into a column %r, without %%",
+            "%s: all conversions in column %r are below %g %%; shares go into a column %r, without %%",
             place, cells.name, 100 * LOW, CONVERSION,
         )  # fmt: skip

@@ -9,7 +9,6 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.curves import LEAST_POINTS
-from polyinv.data.files.doubts import suspicions
 from polyinv.data.files.numbers import is_missing, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
@@ -29,6 +28,7 @@ from polyinv.data.runs_conversion import CONVERSION, with_conversion
 from polyinv.data.stated import stated_errors
 from polyinv.data.stated_system import COLUMN, check_stated
 from polyinv.data.table_checks import check_doubled
+from polyinv.data.unit_checks import units_in_doubt
 from polyinv.data.workbook import csv_chunks, is_own_table
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
@@ -78,7 +78,7 @@ def read_runs(path: Path | str, system: System, *, refuse_units: bool = False) -
     points = [name for name in raw if POINT.fullmatch(name)]
     wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
     numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
-    doubts = _units_in_doubt(numbers, system, path)
+    doubts = units_in_doubt(numbers, system, str(path), "convert it" if own else None)
     if refuse_units and doubts:
         raise InputError(doubts[0])
     for line in doubts if own else warnings:
@@ -101,12 +101,6 @@ def _used(raw: pd.DataFrame, system: System) -> list[str]:
     """Columns of a table that mean something here, but for those of a conversion."""
     known = {*system.columns, CONVERSION, RUN, CURVE_FILE, COLUMN, *error_columns(system.recipe, system.residual)}
     return [name for name in raw if name in known or POINT.fullmatch(str(name))]
-
-
-def _units_in_doubt(numbers: pd.DataFrame, system: System, path: Path) -> list[str]:
-    """What another unit would explain in the columns of the recipe."""
-    columns = [(name, numbers[name].to_numpy(dtype=float)) for name in system.targets]
-    return [line for name, values in columns for line in suspicions(name, values, system, f"{path}: column {name!r}")]
 
 
 def _beside(raw: pd.DataFrame, system: System, path: Path) -> pd.DataFrame:
