@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
+from polyinv.data.files.names import is_conversion
+from polyinv.data.files.plus_minus import says_error
 from polyinv.data.table_checks import MOST_OF_ALL, check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import LEAST, SUFFIX, error_columns
+from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX, error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
@@ -47,6 +49,9 @@ def say_what_is_not_used(raw: pd.DataFrame, used: set[str], system: System, plac
     spare = {"run", "curve_file", "conversion", system.residual, *MEANS, *error_columns(system.recipe, system.residual)}
     missing = {name.lower(): name for name in sorted(spare - set(raw))}
     for name in names:
+        if is_conversion(says_error(name) or ""):
+            log.warning("%s: column %r is not used; is it meant for %r?", place, name, OF_CONVERSION)
+            continue
         close = difflib.get_close_matches(name.lower(), missing, n=1, cutoff=CLOSE)
         if close:
             log.warning("%s: column %r is not used; is it meant for %r?", place, name, missing[close[0]])

@@ -164,6 +164,10 @@ SAID = {
     ),
     "a row twice": (lambda t: t.iloc[[0, 1, 2, 0]], "row 5 repeats row 2 (1 such rows)"),
     "a misspelt error": (lambda t: t.assign(temp_eror=0.5), "'temp_eror' is not used; is it meant for 'temp_error'?"),
+    "an error by another name": (
+        lambda t: t.assign(**{"SD conversion": 0.01}),
+        "'SD conversion' is not used; is it meant for 'conversion_error'?",
+    ),
     "what is not used": (lambda t: t.assign(operator="me"), "columns not used: sample, operator\n"),
     "kelvin": (lambda t: t.assign(temp=t["temp"] + 273.15), "if it is K, it is"),
     "backwards": (lambda t: t.assign(conversion=[0.6, 0.2, 0.5]), "falls from 0.6 in row 2 to 0.2 in row 3"),
