@@ -106,8 +106,12 @@ def _usage() -> str:
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         mark = "polyinv: warning: " if record.levelno >= logging.WARNING else ""
-        said = super().format(record)  # which may quote a file
+        said = super().format(record)
         return mark + "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in said)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message, which may quote a file, in one line; what is shown of an error has lines of its own."""
+        return " ".join(super().formatMessage(record).split("\n"))
 
 
 @contextmanager

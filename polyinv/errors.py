@@ -19,8 +19,12 @@ class InputError(ValueError):
 
 
 @contextmanager
-def naming(files: Sequence[object]) -> Iterator[None]:
+def naming(files: Sequence[object], options: Sequence[str] = ()) -> Iterator[None]:
     """Name files in errors that name none of them, and where they name one by more signs than a name has.
+
+    Args:
+        files: That are read.
+        options: Names of options that are used as well; what is said of one is said of no file.
 
     Example:
         >>> with naming(["mine.csv"]):
@@ -31,6 +35,8 @@ def naming(files: Sequence[object]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if options and str(error).startswith(("--", *(f"{name} is " for name in options))):
+            raise InputError(f"--{str(error).removeprefix('--')}") from None
         if not files or any(Path(str(file)).name in str(error) for file in files):
             raise
         raise InputError(f"{_listed(files)}: {error}") from None

@@ -252,6 +252,36 @@ def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):
         (["train", "--output", "{tmp}/run", "--features", "mdm"], "no feature set 'mdm'; known: composite"),
         (["train", "--output", "{tmp}", "--data.path", "{tmp}/table.xlsx"], "exists already and is no run folder"),
         (["train"], "output"),
+        (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/class.yaml"],
+            "class.yaml: no key 'data.class_path'; nearest: data.path",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--config", "{tmp}/itself.yaml"],
+            "itself.yaml: config is no key of a configuration; needs --config on the command line",
+        ),
+        (["design", "--config", "{tmp}/itself.yaml"], "config is no key of a configuration"),
+        (
+            ["design", "--config", "{tmp}/wishs.yaml"],
+            "known: chains, count, curve, maximize, minimize, out, prices, report, robust, system, wishes",
+        ),
+        (["simulate", "--out", "{tmp}/a.csv", "--chains", "nan"], "error: chains is nan; needs a number"),
+        (["simulate", "--out", "{tmp}/a.csv", "--seed", "1.5"], "error: seed is 1.5; needs a whole number"),
+        (["simulate", "--out", "{tmp}/a.csv", "--horizon", "x"], "error: horizon is x; needs a number or nothing"),
+        (
+            ["train", "--output", "{tmp}/run", "--data.normalize", "maybe"],
+            "error: data.normalize is maybe; needs true or false",
+        ),
+        (
+            ["train", "--output", "{tmp}/run", "--data.simulated.chains", "[1, nan]"],
+            "error: data.simulated.chains is nan; needs a number",
+        ),
+        (["train", "--output", "{tmp}/run", "--data.patterns", "x"], "error: data.patterns is x; needs keys with val"),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", "{tmp}/r.csv", "--chains", "0"], "error: --chains is 0"),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", "{tmp}/r.csv", "--horizon", "-1"], "error: --horizon is -1"),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", "{tmp}/r.csv", "--seed", "-1"], "error: seed is -1"),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", "{tmp}/r.csv", "--method", "x"], "error: no simulator 'x'"),
+        (["simulate", "--out", "{tmp}/a.csv", "--recipes", "{tmp}/cold.csv"], "cold.csv, row 2, column 'temp'"),
         (["reproduce", "--seeds", "0"], "--seeds is 0; needs 1 or more"),
         (["reproduce", "--data.path", "{tmp}/nothing.xlsx", "--output", "{tmp}/r"], "no such file"),
     ],
@@ -265,9 +295,23 @@ def test_refusals(workbook, tmp_path, capsys, arguments, said):
     (tmp_path / "section.yaml").write_text("modle: {name: forest}\n")
     (tmp_path / "null.yaml").write_text("model: {name: forest, max_depth: null, jobs: null}\n")
     (tmp_path / "none.yaml").write_text("features:\n")
+    (tmp_path / "class.yaml").write_text("model: {name: forest}\ndata: {class_path: os.system}\n")
+    (tmp_path / "itself.yaml").write_text(f"config: {tmp_path}/itself.yaml\n")
+    (tmp_path / "wishs.yaml").write_text("wishs: [Mn=25000]\n")
+    (tmp_path / "r.csv").write_text("cBA_0,cAIBN_0,temp,time\n1.5,0.008,60,1200\n")
+    (tmp_path / "cold.csv").write_text("cBA_0,cAIBN_0,temp,time\n1.5,0.008,-300,1200\n")
     before = sorted(tmp_path.iterdir())
     assert said in refused(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.linux
+def test_a_name_of_two_lines_is_written_in_one(tmp_path, capsys):
+    (tmp_path / "r.CSV").write_text("cBA_0,cAIBN_0,temp,time\n1.5,0.008,60,1200\n")
+    out = tmp_path / "a\nb.csv"
+    assert main(["simulate", "--method", "deterministic", "--recipes", str(tmp_path / "r.CSV"), "--out", str(out)]) == 0
+    assert "a b.csv\n" in capsys.readouterr().err
+    assert len(read_table(out)) == 1
 
 
 def kmc(tmp_path, name, *options):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -21,6 +22,8 @@ MANY_TIMES = 3.0
 """Times what is usual from which on a scatter between runs is a contradiction."""
 FAR = 3.0
 """Standard deviations a priori from which on a coefficient is far from where it was."""
+MISSED = 0.25
+"""Root mean square of the conversions, measured less fitted, that no coefficients and no ordinary errors leave."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,12 @@ class Calibration:
                 found.append(
                     f"the runs contradict each other: {kind.words} scatters by {times:.1f} times what is usual"
                 )
+        missed = float(np.sqrt((self.fitted["conversion"] - self.fitted["conversion_fitted"]).pow(2).mean()))
+        if missed > MISSED:
+            found.append(
+                f"no coefficients explain the conversions, which are missed by {missed:.2g} (root mean square): are "
+                "they shares where per cent are stated, or the times in another unit?"
+            )
         found += [f"run {name} is outlying: the other runs do not explain it" for name in outlying(self.left_out)]
         coordinates = self.fit.model.coordinates
         far = [name for name, by in zip(coordinates.names, self.fit.theta.tolist(), strict=False) if abs(by) > FAR]

@@ -1,5 +1,6 @@
 """Runs of a laboratory from its tables: checked, with the errors that are stated or assumed."""
 
+import itertools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,10 @@ import pandas as pd
 
 from polyinv.calibrate.runs import Runs
 from polyinv.chemistry import System
-from polyinv.data.files.doubts import suspicions
 from polyinv.data.observations import Observations
 from polyinv.data.runs_file import CONVERSION, RUN, read_runs
 from polyinv.errors import InputError
+from polyinv.quantities import MEANS, MMD
 
 CONDITIONS_DIFFER = 1e-3
 """Relative difference of conditions within a run that is more than rounding."""
@@ -31,9 +32,8 @@ def read_own_runs(paths: Sequence[Path | str], system: System, errors: str = "or
     Raises:
         InputError: A file is no such table, a unit is another one, or a run is of several recipes.
     """
-    tables = [read_runs(path, system) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        _check_units(table, system, str(path))
+    tables = [read_runs(path, system, refuse_units=True) for path in paths]
+    _check_repeats(paths, tables, system)
     if len(tables) > 1:
         tables = [
             table.assign(**{RUN: [f"{Path(path).stem} {name}" for name in table[RUN]]}) if RUN in table else table
@@ -53,11 +53,19 @@ def read_own_runs(paths: Sequence[Path | str], system: System, errors: str = "or
     return runs
 
 
-def _check_units(table: pd.DataFrame, system: System, place: str) -> None:
-    for name in system.targets:
-        found = suspicions(name, table[name].to_numpy(dtype=float), system, f"{place}: column {name!r}")
-        if found:
-            raise InputError(found[0])
+def _check_repeats(paths: Sequence[Path | str], tables: Sequence[pd.DataFrame], system: System) -> None:
+    """Refuse a table that is given twice, and warn of rows that stand in two of them."""
+    measured = [table[[*system.targets, CONVERSION, *MEANS, *MMD]] for table in tables]
+    for first, second in itertools.combinations(range(len(tables)), 2):
+        if tables[first].equals(tables[second]):
+            raise InputError(f"{paths[second]} holds the samples of {paths[first]}: they would count twice; leave one")
+        both = pd.concat([measured[first], measured[second]]).duplicated().to_numpy()
+        twice = both[len(measured[first]) :] & ~measured[second].duplicated().to_numpy()
+        if twice.any():
+            log.warning(
+                "%s: row %s stands in %s, too (%d such rows), and counts again",
+                paths[second], tables[second].index[twice.argmax()], paths[first], twice.sum(),
+            )  # fmt: skip
 
 
 def _check_conditions(table: pd.DataFrame, system: System) -> None:

@@ -36,6 +36,8 @@ LABELS = {
 UNITS = dict.fromkeys(COLUMNS, CONCENTRATION) | {"temp": TEMPERATURE, "time": TIME}
 MOST = {"mol/L": 100.0, "°C": 400.0, "s": 1e6}
 """Largest value of a recipe by its unit: more is a slip. Pure water is 55 mol/L, 1e6 s are eleven days."""
+MOST_OF = {"monomer": 30.0, "initiator": 5.0}
+"""mol/L of a substance that no reactor holds more of: pure acrylonitrile is 15 mol/L, pure AIBN 6.7 mol/L."""
 DENSER = 1.1
 """How much denser the monomer may be somewhere in the box than at the temperature of its density."""
 OTHERS = ("Mn", "Mw", "conversion", "composite", "means")
@@ -69,6 +71,11 @@ def _quantity(name: str, given: Section, substance: Section | None) -> Quantity:
     if high > MOST[unit]:
         raise InputError(
             f"{given.at('range')} is {given.content['range']}; needs to end at {MOST[unit]:g} {unit} or below"
+        )
+    if high > MOST_OF.get(name, high):
+        raise InputError(
+            f"{given.at('range')} is {given.content['range']}; needs to end at {MOST_OF[name]:g} {unit} or below: is "
+            "it in mmol/L?"
         )
     span = positive(given.at("span"), given.content["span"], UNITS[name]) if "span" in given.content else high - low
     column = COLUMNS[name].format(substance.symbol() if substance else "")

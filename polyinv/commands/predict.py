@@ -110,7 +110,9 @@ def predict(arguments: list[str]) -> None:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
         with naming(files):
             rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
+        with naming([folder]):
             predictor = load(folder)
+        with naming(files):
             observations = predictor.prepared(rows[0], values_of(known), asked, errors_of(known), config.errors)
             found = found_of(predictor.model, observations, wanted)
             answers = predictor.answers(observations, rows[1], found, wanted.interval)

@@ -13,7 +13,8 @@ from jsonargparse import Namespace
 from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.commands.jobs import add_engine, engine_of
 from polyinv.commands.options import SYSTEM_HELP, command_parser
-from polyinv.data.source import check_seed, simulate_table
+from polyinv.data.source import check_seed, check_simulation, simulate_table
+from polyinv.data.unit_checks import warn_of_units
 from polyinv.data.workbook import check_new_table, read_table, write_table
 from polyinv.errors import InputError, naming
 from polyinv.experiment.configuration import parse
@@ -22,6 +23,8 @@ from polyinv.runtime.engines import LOCAL, Places, Wanted
 from polyinv.runtime.progress import Advance, counted
 from polyinv.runtime.threads import available_cores
 
+OPTIONS = ("chains", "seed", "replicates", "horizon", "workers")
+"""What a simulator may refuse besides the recipes."""
 log = logging.getLogger("polyinv")
 
 
@@ -63,6 +66,7 @@ def simulate(arguments: list[str]) -> None:
         raise InputError("--shard and --engine both divide the reactions; give one of them")
     system = load_system(config.system)
     recipes = _recipes(config, system)
+    check_simulation(recipes, config.method, config.seed, config.replicates, system)
     run = run_numbers(recipes, system)
     total = (run.max() + 1) * config.replicates
     if shard is not None:
@@ -78,7 +82,7 @@ def simulate(arguments: list[str]) -> None:
 
     simulated = len(part_to_simulate(config.method, reactions, total))
     with _finished_runs(out, config.method, engine) as store, counted("simulating", "reactions", simulated) as advance:
-        with naming([] if config.recipes is None else [config.recipes]):
+        with naming([] if config.recipes is None else [config.recipes], OPTIONS):
             if engine == LOCAL:
                 table = simulate_table(recipes, system=system, shard=shard, progress=advance, **options | store)
             else:
@@ -103,7 +107,9 @@ def _simulated_on(
 
 def _recipes(config: Namespace, system: System) -> pd.DataFrame:
     if config.recipes is not None:
-        return read_table(config.recipes, system.targets, system=system)
+        recipes = read_table(config.recipes, system.targets, system=system)
+        warn_of_units(recipes, system, config.recipes)
+        return recipes
 
     import torch
 

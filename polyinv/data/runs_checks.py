@@ -1,5 +1,6 @@
 """Checks of one's own reactions: what contradicts itself, or what no reactor and no polymer can have."""
 
+import difflib
 import logging
 from collections.abc import Iterable
 
@@ -7,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
+from polyinv.data.files.names import is_conversion
+from polyinv.data.files.plus_minus import says_error
 from polyinv.data.table_checks import MOST_OF_ALL, check_physical
 from polyinv.errors import InputError, unknown
-from polyinv.instrument.errors import LEAST, SUFFIX, error_columns
+from polyinv.instrument.errors import LEAST, OF_CONVERSION, SUFFIX, error_columns
 from polyinv.mmd import LOG_M, OLIGOMERS
 from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
@@ -18,6 +21,8 @@ APART = 0.05
 """Difference of a conversion from that by the residual monomer beside it that is no rounding."""
 FALLS = 0.1
 """Fall of the conversion from one sample of a reaction to the next that is no error of measurement."""
+CLOSE = 0.75
+"""How alike a name and that of a missing column are from which on it may be meant."""
 NEGATIVE = 0.01
 """Share of a curve below zero that is no noise of a baseline."""
 
@@ -34,6 +39,34 @@ def check_error_columns(names: Iterable[object], system: System, place: str) -> 
     for name in map(str, names):
         if name.endswith(SUFFIX) and name not in known:
             raise InputError(f"{place}: {unknown('column of an error', name, known)}")
+
+
+def say_what_is_not_used(raw: pd.DataFrame, used: set[str], system: System, place: str) -> None:
+    """Say which columns are left aside; warn if one is nearly the name of a column that is missing."""
+    names = [" ".join(str(name).split()) for name in raw if name not in used]
+    if names:
+        log.info("%s: columns not used: %s", place, ", ".join(names))
+    spare = {"run", "curve_file", "conversion", system.residual, *MEANS, *error_columns(system.recipe, system.residual)}
+    missing = {name.lower(): name for name in sorted(spare - set(raw))}
+    for name in names:
+        if is_conversion(says_error(name) or ""):
+            log.warning("%s: column %r is not used; is it meant for %r?", place, name, OF_CONVERSION)
+            continue
+        close = difflib.get_close_matches(name.lower(), missing, n=1, cutoff=CLOSE)
+        if close:
+            log.warning("%s: column %r is not used; is it meant for %r?", place, name, missing[close[0]])
+
+
+def warn_of_repeats(table: pd.DataFrame, place: str) -> None:
+    """Warn of rows in which recipe and all that is measured are those of a row before: they count twice."""
+    twice = table.duplicated()
+    if twice.any():
+        row = twice.idxmax()
+        first = next(other for other in table.index if table.loc[other].equals(table.loc[row].rename(other)))
+        log.warning(
+            "%s: row %s repeats row %s (%d such rows): all that is measured is the same, and counts again",
+            place, row, first, twice.sum(),
+        )  # fmt: skip
 
 
 def check_numbers(numbers: pd.DataFrame, stated: pd.Series, system: System, place: str) -> None:

@@ -9,24 +9,26 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.curves import LEAST_POINTS
-from polyinv.data.files.names import is_conversion
 from polyinv.data.files.numbers import is_missing, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
 from polyinv.data.files.results import read_results
 from polyinv.data.files.tables import table_in
-from polyinv.data.files.units import split_unit
 from polyinv.data.measured import read_curve
 from polyinv.data.runs_checks import (
     check_curves,
     check_error_columns,
     check_mean_errors,
     check_numbers,
+    say_what_is_not_used,
     warn_of_falling,
+    warn_of_repeats,
 )
+from polyinv.data.runs_conversion import CONVERSION, with_conversion
 from polyinv.data.stated import stated_errors
-from polyinv.data.stated_system import check_stated
+from polyinv.data.stated_system import COLUMN, check_stated
 from polyinv.data.table_checks import check_doubled
+from polyinv.data.unit_checks import units_in_doubt
 from polyinv.data.workbook import csv_chunks, is_own_table
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
@@ -35,7 +37,6 @@ from polyinv.quantities import MEANS, MMD
 from polyinv.reactions import conversion
 from polyinv.runtime.files import check_file
 
-CONVERSION = "conversion"
 RUN, CURVE_FILE = "run", "curve_file"
 """Columns that name the reaction of a row, and the file of its curve, beside the table."""
 POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
@@ -44,7 +45,7 @@ POINT = re.compile(r"w_at_([0-9]+(?:\.[0-9]+)?)")
 log = logging.getLogger(__name__)
 
 
-def read_runs(path: Path | str, system: System) -> pd.DataFrame:
+def read_runs(path: Path | str, system: System, *, refuse_units: bool = False) -> pd.DataFrame:
     """Read reactions whose recipes are known.
 
     Args:
@@ -54,6 +55,7 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
             empty. Other columns are left aside, but for ``run``, which names the reaction, ``curve_file``, which names
             the file of a curve beside the table, and those that state errors.
         system: What is polymerized.
+        refuse_units: Refuse a recipe that another unit would explain, instead of warning of it.
 
     Returns:
         The recipe, ``conversion``, ``Mn``, ``Mw`` and the curve on the nodes of `polyinv.mmd` above 1000 g/mol, of unit
@@ -63,16 +65,24 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
         InputError: A file that is no such table: the line says file, row and column.
     """
     path = Path(path)
-    raw = _own(path, system) if is_own_table(path, system) else _as_people_write(path, system)
+    own = is_own_table(path, system)
+    raw, warnings = (_own(path, system), []) if own else _as_people_write(path, system)
     check_stated(raw, system, str(path))
     check_error_columns(raw, system, str(path))
-    beside = _beside(raw, system)
+    raw, conversions = with_conversion(raw, system, str(path))
+    say_what_is_not_used(raw, {*_used(raw, system), *conversions}, system, str(path))
+    beside = _beside(raw, system, path)
     if CURVE_FILE in raw:
         raw = _with_curves(raw, path)
     _check(raw, system, path)
     points = [name for name in raw if POINT.fullmatch(name)]
     wanted = [*system.targets, system.residual, CONVERSION, *MEANS, *MMD, *points]
     numbers = _numbers(raw[[name for name in wanted if name in raw]], path).reindex(columns=[*wanted])
+    doubts = units_in_doubt(numbers, system, str(path), "convert it" if own else None)
+    if refuse_units and doubts:
+        raise InputError(doubts[0])
+    for line in doubts if own else warnings:
+        log.warning("%s", line)
     _check_recipes(numbers, system, path)
     check_numbers(numbers, numbers[CONVERSION], system, str(path))
     check_mean_errors(numbers, beside, str(path))
@@ -83,15 +93,33 @@ def read_runs(path: Path | str, system: System) -> pd.DataFrame:
     curves = numbers[[*MMD]].to_numpy() if not points else _on_nodes(numbers[points], path)
     curves = pd.DataFrame(curves, table.index, list(MMD))
     check_curves(curves, str(path))
+    warn_of_repeats(table.join(curves), str(path))
     return table.join(pd.DataFrame(_measured(curves.to_numpy()), table.index, list(MMD))).join(beside)
 
 
-def _beside(raw: pd.DataFrame, system: System) -> pd.DataFrame:
+def _used(raw: pd.DataFrame, system: System) -> list[str]:
+    """Columns of a table that mean something here, but for those of a conversion."""
+    known = {*system.columns, CONVERSION, RUN, CURVE_FILE, COLUMN, *error_columns(system.recipe, system.residual)}
+    return [name for name in raw if name in known or POINT.fullmatch(str(name))]
+
+
+def _beside(raw: pd.DataFrame, system: System, path: Path) -> pd.DataFrame:
     """The name of the reaction, and what is stated of errors."""
     stated = stated_errors(raw, error_columns(system.recipe, system.residual))
-    if RUN in raw:
-        stated.insert(0, RUN, [str(name).strip().removesuffix(".0") for name in raw[RUN].ffill()])
+    names = _names_of_runs(raw[RUN], path) if RUN in raw else []
+    if names:
+        stated.insert(0, RUN, names)
     return stated
+
+
+def _names_of_runs(cells: pd.Series, path: Path) -> list[str]:
+    """Names of the reactions, an empty cell standing for the one above; none where all cells are empty."""
+    empty = cells.isna() | (cells.astype(str).str.strip() == "")
+    if empty.all():
+        return []
+    if empty.iloc[0]:
+        raise InputError(f"{path}, row {cells.index[0]}: {RUN} is empty, and no row above names one; needs a name")
+    return [str(name).strip().removesuffix(".0") for name in cells.mask(empty).ffill()]
 
 
 def _with_curves(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -119,8 +147,8 @@ def _own(path: Path, system: System) -> pd.DataFrame:
     return raw
 
 
-def _as_people_write(path: Path, system: System) -> pd.DataFrame:
-    """A table of any format, in the units and by the names of the system; the columns besides as numbers, too."""
+def _as_people_write(path: Path, system: System) -> tuple[pd.DataFrame, list[str]]:
+    """A table of any format, in the units and by the names of the system; and what looks odd in it."""
     book = read_book(path)
     table = next((found for sheet in book.sheets if (found := table_in(sheet, system))), None)
     if table is None:
@@ -128,16 +156,10 @@ def _as_people_write(path: Path, system: System) -> pd.DataFrame:
     raw, notes, warnings = read_results(table, Options(), system)
     for note in notes:
         log.info("%s: %s", path, note)
-    for warning in warnings:
-        log.warning("%s: %s", path, warning)
     for name in [*raw.columns]:
-        if is_conversion(str(name)) and CONVERSION not in raw:
-            _, unit = split_unit(str(name))
-            shares = unit is not None and unit.quantity == "share"
-            raw[CONVERSION] = _as_numbers(raw[name], path) / (100 if shares else 1)
-        elif POINT.fullmatch(str(name)) or name == CONVERSION:
+        if POINT.fullmatch(str(name)):
             raw[name] = _as_numbers(raw[name], path)
-    return raw
+    return raw, [f"{path}: {warning}" for warning in warnings]
 
 
 def _as_numbers(cells: pd.Series, path: Path) -> pd.Series:
@@ -185,8 +207,7 @@ def _check_conversion(reacted: pd.Series, path: Path) -> None:
     off = (reacted < 0) | (reacted > 1)
     if off.any():
         row = off.idxmax()
-        hint = "; is it in per cent?" if reacted[row] > 1 else ""
-        raise InputError(f"{path}, row {row}: a conversion of {reacted[row]:g} cannot be; needs 0 to 1{hint}")
+        raise InputError(f"{path}, row {row}: a conversion of {reacted[row]:g} cannot be; needs 0 to 1")
 
 
 def _on_nodes(values: pd.DataFrame, path: Path) -> np.ndarray:

@@ -11,6 +11,7 @@ import pandas as pd
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.bundled import load_bundled
 from polyinv.data.patterns import check_patterns
+from polyinv.data.unit_checks import check_units
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, unknown
 from polyinv.instrument.errors import TRAINED, MeasurementErrors, measurement_errors
@@ -207,7 +208,9 @@ def load_table(config: DataConfig, columns: tuple[str, ...] | None = None) -> pd
         return load_bundled("grid")[list(columns)]
     if config.path is None:
         return _simulated_grid(config.grid, config.of)[list(columns)]
-    return read_table(config.path, columns, normalize=config.normalize, system=config.of)
+    table = read_table(config.path, columns, normalize=config.normalize, system=config.of)
+    check_units(table, config.of, config.path)
+    return table
 
 
 def load_off_grid(system: System) -> pd.DataFrame:
@@ -262,7 +265,7 @@ def check_seed(seed: int, called: str = "seed") -> None:
         InputError: It is negative or has more than 63 bits.
     """
     if not 0 <= seed < 2**63:
-        raise InputError(f"{called} is {seed}; needs a whole number from 0")
+        raise InputError(f"{called} is {seed}; needs a whole number from 0 to 2^63 - 1")
 
 
 def simulate_table(

@@ -64,7 +64,7 @@ def check_new_table(path: Path | str) -> Path:
         InputError: It cannot.
     """
     path = Path(path)
-    _check_format(path)
+    _check_format(path, path.suffix)
     check_new(path)
     return path
 
@@ -94,10 +94,10 @@ def read_table(
         InputError: Names file, sheet, row and column, what stands there and what would be right.
     """
     path, system = Path(path), load_system(system)
-    _check_format(path)
+    _check_format(path, path.suffix.lower())
     check_file(path)
     columns = [column for column in system.columns if columns is None or column in columns]
-    sheet = _sheet(path, columns, system) if path.suffix == ".xlsx" else None
+    sheet = _sheet(path, columns, system) if path.suffix.lower() == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
     cache = cache_file(path, columns, system)
     table = cached(cache, columns) if sheet else None
@@ -118,7 +118,7 @@ def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
     strictly, and in pieces; all others as people write them (`polyinv.data.files.tables`).
     """
     path, system = Path(path), load_system(system)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return True
     if path.suffix.lower() == ".xlsx":
         try:
@@ -221,8 +221,8 @@ def checksum(table: pd.DataFrame) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _check_format(path: Path) -> None:
-    if path.suffix not in FORMATS:
+def _check_format(path: Path, ending: str) -> None:
+    if ending not in FORMATS:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
@@ -246,7 +246,7 @@ def _refuse_doubled(names: pd.Series, place: str, system: System) -> None:
 
 def _read_raw(path: Path, sheet: str | None, place: str, system: System) -> pd.DataFrame:
     """The cells as they stand, rows indexed as a person counts them."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return read_arrays(path)
     if sheet:
         cells = _cells(path, sheet)

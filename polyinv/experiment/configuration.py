@@ -32,6 +32,19 @@ NEEDED = {bool: "true or false", str: "text"}
 """What an option without a stated type has to be, by the type of its default."""
 OF_THE_LINE = ("import", "debug")
 """Options that are taken from the command line before the rest is parsed: no file can say them."""
+NO_KEYS = ("config", "print_config", "help")
+"""Options of the parser itself, which are no values."""
+TYPES = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "text",
+    "dict": "keys with values",
+    "list": "a list",
+    "tuple": "a list",
+    "NoneType": "nothing",
+}
+"""What an option needs, by the types that the parser names."""
 MODEL = "forest"
 """Where nobody names one."""
 
@@ -67,6 +80,8 @@ class Parser(ArgumentParser):
         content = read_yaml(path)
         if all(value is None for value in content.values()):  # which jsonargparse would take for text
             raise InputError(f"{path} is no configuration: none of its keys has a value")
+        if "config" in content:
+            raise InputError(f"{path}: config is no key of a configuration; needs --config on the command line")
         self.check_sections(dotted(content))
         return self.parse_string(path.read_text(encoding="utf-8"), path.name, *options, **named)
 
@@ -75,13 +90,16 @@ class Parser(ArgumentParser):
         print(self.format_help(), end="", file=file)
 
     def check_sections(self, given: Iterable[tuple[str, Any]]) -> None:
-        """Refuse text for a section, which jsonargparse takes for the path of another file, and reads.
+        """Refuse what jsonargparse takes for more than values: a class, and text for a section, as the path of a file.
 
         Raises:
             InputError: Names the first.
         """
         keys = [action.dest for action in self._actions if not isinstance(action, ActionConfigFile)]
         for section, value in given:
+            above, _, key = section.rpartition(".")
+            if key == "class_path" and any(each.startswith(f"{above}.") for each in keys):
+                raise unknown("key", section, known_keys(self))
             first = next((each for each in keys if each.startswith(f"{section}.")), None)
             if first and isinstance(value, str):
                 raise InputError(
@@ -109,7 +127,7 @@ def read_experiment(files: Sequence[Path | str] = (), values: Mapping[str, Any] 
         InputError: A file that cannot be read, or a key or a value that `polyinv train` would refuse.
     """
     on_top = dict(dotted(values or {}))
-    for key in ("config", "print_config", "help"):  # options of the parser that are no values
+    for key in NO_KEYS:
         if key in on_top:
             raise InputError(f"{key} is no key of a configuration")
     arguments = [*_of_files([Path(file) for file in files], on_top.get("model.name"))]
@@ -222,10 +240,9 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     except argparse.ArgumentError as error:
         text = " ".join(str(error).split())
         if any(sign in text for sign in ("not accept", "unrecognized", "not expected")):
-            known = sorted({*parser.get_defaults().keys()} - {"config"})
             *_, asked = re.findall(r"(?:--|')([\w.-]+)", text) or [text]
-            text += f"; {choices([asked], known)}"
-        raise InputError(text) from None
+            text += f"; {choices([asked], known_keys(parser))}"
+        raise InputError(_plainly(text)) from None
     for action in parser._actions:
         _check_type(action, config.get(action.dest, action.default))
     for key in OF_THE_LINE:
@@ -235,6 +252,27 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
         if config.get(key) is not None:
             config[key] = str(at_home(config[key]))
     return config
+
+
+def known_keys(parser: ArgumentParser) -> list[str]:
+    """Keys that a file may have: not what the command line alone says."""
+    typed = {action.dest for action in parser._actions if not action.option_strings}
+    return sorted({*parser.get_defaults().keys()} - {*NO_KEYS, *OF_THE_LINE} - typed)
+
+
+def _plainly(text: str) -> str:
+    """Say what a value of a wrong type is, and what it needs, instead of how the parser found out.
+
+    Example:
+        >>> _plainly("Parser key \"chains\": Expected a <class 'float'>. Got value: nan")
+        'chains is nan; needs a number'
+    """
+    found = re.fullmatch(r'Parser key "(?P<key>[^"]+)":(?P<why>.*?) (?:Got|Given) value: (?P<value>.*)', text)
+    types = dict.fromkeys(re.findall(r"Expected an? <class '(\w+)'>", found["why"])) if found else {}
+    if not found or not types or not set(types) <= set(TYPES):
+        return text
+    value = found["value"].rpartition("Given value: ")[2]
+    return f"{found['key']} is {quoted(value)}; needs {' or '.join(dict.fromkeys(TYPES[each] for each in types))}"
 
 
 def _check_type(action: argparse.Action, given: Any) -> None:

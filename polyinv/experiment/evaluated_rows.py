@@ -11,6 +11,7 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.source import DataConfig, GridConfig, load_off_grid, load_table
 from polyinv.data.splits import split_rows
+from polyinv.data.unit_checks import check_units
 from polyinv.data.workbook import read_table
 from polyinv.errors import InputError, one_line
 from polyinv.experiment.kept import read_kept
@@ -58,7 +59,9 @@ def _test_rows(split: Path, rows: int) -> np.ndarray:
 def tables_of(path: Path, data: str | None, system: System) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows to evaluate on, by name."""
     if data is not None:
-        yield one_line(Path(data).name), read_table(data, system=system)
+        table = read_table(data, system=system)
+        check_units(table, system, data)
+        yield one_line(Path(data).name), table
         return
     split, config = path / "split.csv", path / "config.yaml"
     if split.is_file() and config.is_file():

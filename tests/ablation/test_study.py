@@ -154,6 +154,7 @@ def test_more_than_the_split_may_take_the_seed(write):
         ({"seeds": [-1]}, "seeds are [-1]; needs whole numbers"),
         ({"seeds": {"from": 3}}, "seeds are {'from': 3}; needs a list, or from and count"),
         ({"members": 0}, "members are 0; needs a whole number from 1"),
+        ({"members": 4}, "members are 4, which decides nothing: no model of the study has members"),
         ({"axis": {}}, "no key of a study 'axis'; known: also_seeded, axes, base, members, seeds"),
         ({"also_seeded": ["data.grid.seed"]}, "data.grid.seed, which decides nothing: no cell has data.source grid"),
         (

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from polyinv.calibrate.reading import read_own_runs
 from polyinv.chemistry import load_system
 from polyinv.cli import main
 from polyinv.quantities import MMD
@@ -63,7 +64,7 @@ WRONG = {
     "minutes": (lambda t: t.assign(time=t["time"] / 600), "if it is min"),
     "per cent": (
         lambda t: pd.concat([t.drop(columns="cMMA_time"), pd.Series(45.0, t.index, name="conversion")], axis=1),
-        "is it in per cent?",
+        "needs 0 to 1, or 0 to 100 in a column that is named in %",
     ),
     "another monomer": (
         lambda t: t.rename(columns={"cMMA_0": "cBA_0", "cMMA_time": "cBA_time"}),
@@ -81,6 +82,25 @@ def test_bad_input_is_refused_in_one_line(change, said, called, tmp_path):
     assert code == 2
     assert said in err.splitlines()[-1]
     assert not (tmp_path / "lab.yaml").exists()
+
+
+def test_a_unit_in_doubt_is_said_once(called):
+    _, _, said = called(lambda table: table.drop(columns=list(MMD)).assign(temp=table["temp"] + 273.15))
+    assert said.count("if it is K") == 1
+
+
+def test_samples_that_count_twice_are_refused_or_said(table, tmp_path, capsys, caplog):
+    files = [tmp_path / f"{name}.csv" for name in "abc"]
+    table = table.drop(columns=list(MMD))
+    for file, rows in zip(files, (table, table, table.iloc[:4]), strict=True):
+        rows.to_csv(file, index=False)
+    options = ["--system", "MMA", "--out", str(tmp_path / "lab.yaml")]
+    for again in files[:2]:
+        assert main(["calibrate", str(files[0]), str(again), *options]) == 2
+        assert "a.csv: they would count twice" in capsys.readouterr().err.splitlines()[-1]
+    read_own_runs([files[0], files[2]], SYSTEM)
+    assert "c.csv: row 2 stands in" in caplog.text
+    assert "(4 such rows), and counts again" in caplog.text
 
 
 def test_contradictory_runs_are_named(called, table):

@@ -336,6 +336,10 @@ BAD = {
         [("60 to 80 °C", "60 to 800 °C")],
         "temp.range is 60 to 800 °C; needs to end at 400 °C",
     ),
+    "more initiator than any reactor has": (
+        [("2.5 to 20 mmol/L", "2.5 to 20 mol/L")],
+        "initiator.range is 2.5 to 20 mol/L; needs to end at 5 mol/L or below: is it in mmol/L?",
+    ),
     "longer than any reaction": (
         [("0.5 to 2 h", "0.5 to 2e6 h")],
         "time.range is 0.5 to 2e6 h; needs to end at 1e+06 s",

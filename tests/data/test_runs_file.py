@@ -95,8 +95,11 @@ BAD = {
         lambda t: t.drop(columns="cToluene"),
         "has no column cToluene; reactions of methyl_methacrylate need",
     ),
-    "per cent": (lambda t: t.assign(conversion=[10.0, 20.0, 30.0]), "row 2: a conversion of 10 cannot be.*per cent"),
-    "negative": (lambda t: t.assign(conversion=[0.1, -0.2, 0.3]), "row 3: a conversion of -0.2 cannot be"),
+    "per cent": (
+        lambda t: t.assign(conversion=[10.0, 20.0, 30.0]),
+        "row 2 holds .10.0.; needs 0 to 1, or 0 to 100 in a .*%",
+    ),
+    "negative": (lambda t: t.assign(conversion=[0.1, -0.2, 0.3]), "row 3 holds .-0.2.; needs 0 to 1"),
     "text": (lambda t: t.assign(Mn=["1e5", "high", "1e5"]), "row 3, column 'Mn' holds 'high'; needs a number"),
     "zero": (lambda t: t.assign(cAIBN_0=0.0), "row 2: cAIBN_0 is 0; needs a number above 0"),
     "an empty recipe": (lambda t: t.assign(time=[None, 1.0, 2.0]), "row 2: time is nan; needs a number above 0"),
@@ -129,6 +132,19 @@ BAD = {
         lambda t: t.assign(**{name: 1e308 for name in t if name.startswith("w_at_")}),
         "row 2: its curve has values above",
     ),
+    "more than was charged": (
+        lambda t: t.drop(columns="conversion").assign(cMMA_time=1.05 * t["cMMA_0"]),
+        "row 2: a conversion of -0.05 cannot be",
+    ),
+    "two conversions": (
+        lambda t: t.rename(columns={"conversion": "Conversion NMR"}).assign(**{"Conversion GC": 0.5}),
+        "columns 'Conversion NMR' and 'Conversion GC' both hold a conversion",
+    ),
+    "a share with an error in per cent": (
+        lambda t: t.assign(conversion=["0.2 ± 1 %", "0.3", "0.4"]),
+        "row 2 holds '0.2 ± 1 %'",
+    ),
+    "samples above the first run": (lambda t: t.assign(run=["", "a", "b"]), "row 2: run is empty"),
     "no rows": (lambda t: t.head(0), "has no rows below names of columns such as cMMA_0"),
 }
 
@@ -142,14 +158,78 @@ def test_what_is_no_such_table_is_refused(written, change, said):
 SAID = {
     "a gap": (lambda t: t.assign(**{"w_at_4.50": [1.0, None, 1.0]}), "the curve of row 3 has gaps and is left out"),
     "below zero": (lambda t: t.assign(**{f"w_at_{at:.2f}": -3.0 for at in (4.5, 4.55, 4.6)}), "below zero"),
+    "shares under a name in per cent": (
+        lambda t: t.assign(conversion=[0.2, 0.3, 0.9]).rename(columns={"conversion": "Conversion (%)"}),
+        "all conversions in column 'Conversion (%)' are below 1 %; shares go into a column 'conversion'",
+    ),
+    "a row twice": (lambda t: t.iloc[[0, 1, 2, 0]], "row 5 repeats row 2 (1 such rows)"),
+    "a misspelt error": (lambda t: t.assign(temp_eror=0.5), "'temp_eror' is not used; is it meant for 'temp_error'?"),
+    "an error by another name": (
+        lambda t: t.assign(**{"SD conversion": 0.01}),
+        "'SD conversion' is not used; is it meant for 'conversion_error'?",
+    ),
+    "what is not used": (lambda t: t.assign(operator="me"), "columns not used: sample, operator\n"),
+    "kelvin": (lambda t: t.assign(temp=t["temp"] + 273.15), "if it is K, it is"),
     "backwards": (lambda t: t.assign(conversion=[0.6, 0.2, 0.5]), "falls from 0.6 in row 2 to 0.2 in row 3"),
 }
 
 
 @pytest.mark.parametrize(("change", "said"), SAID.values(), ids=SAID)
 def test_what_is_left_out_or_cannot_be_is_said(written, change, said, caplog):
-    read_runs(written(change), SYSTEM)
+    with caplog.at_level("INFO"):
+        read_runs(written(change), SYSTEM)
     assert said in caplog.text
+
+
+def with_nodes(table: pd.DataFrame) -> pd.DataFrame:
+    """The table in polyinv's own form, with the nodes of a curve."""
+    kept = table[[name for name in table if not name.startswith("w_at_")]]
+    return kept.join(pd.DataFrame(0.2, table.index, list(MMD)))
+
+
+WRITTEN = {
+    "shares": ("conversion", ["0.329", "0.5", ""], [0.329, 0.5, np.nan], None),
+    "per cent in the name": ("Conversion (%)", ["32.9", "50", "-"], [0.329, 0.5, np.nan], None),
+    "per cent in the cells": ("conversion", ["32.9 %", "0.9%", "50%"], [0.329, 0.009, 0.5], None),
+    "errors": ("conversion", ["0.329 ± 0.01", "0.5+/-0.02", "0.6"], [0.329, 0.5, 0.6], [0.01, 0.02, np.nan]),
+    "errors in per cent": ("X [%]", ["32.9 ± 1.5", "50", "60"], [0.329, 0.5, 0.6], [0.015, np.nan, np.nan]),
+}
+
+
+@pytest.mark.parametrize("as_nodes", [False, True])
+@pytest.mark.parametrize(("name", "cells", "values", "errors"), WRITTEN.values(), ids=WRITTEN)
+def test_a_conversion_is_read_as_it_is_written(written, as_nodes, name, cells, values, errors):
+    def change(table):
+        table = table.drop(columns="conversion").assign(**{name: cells})
+        return with_nodes(table) if as_nodes else table
+
+    table = read_runs(written(change), SYSTEM)
+    assert table["conversion"].to_numpy() == pytest.approx(values, nan_ok=True)
+    if errors is None:
+        assert "conversion_error" not in table
+    else:
+        assert table["conversion_error"].to_numpy() == pytest.approx(errors, nan_ok=True)
+
+
+def test_two_columns_of_one_conversion_are_one(written):
+    table = read_runs(
+        written(
+            lambda t: t.assign(X=t["conversion"], umsatz=100 * t["conversion"]).rename(
+                columns={"conversion": "Conversion", "umsatz": "Umsatz (%)"}
+            )
+        ),
+        SYSTEM,
+    )
+    assert table["conversion"].notna().all()
+
+
+@pytest.mark.parametrize("as_nodes", [False, True])
+def test_an_empty_cell_stands_for_the_run_above(written, as_nodes):
+    def change(table):
+        table = table.assign(run=["a", "", "b"])
+        return with_nodes(table) if as_nodes else table
+
+    assert read_runs(written(change), SYSTEM)["run"].tolist() == ["a", "a", "b"]
 
 
 def test_what_is_said_of_a_file_has_nothing_that_a_terminal_obeys(written, capsys):
