@@ -76,19 +76,19 @@ def _names_of_sheets(archive: zipfile.ZipFile) -> set[str]:
 
 def _cells(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
     """Cells of the rectangle that a part reaches over, if it is a sheet."""
-    reach = _Reach(str(path), part.filename)
+    reach = Reach(str(path), part.filename)
     if part.filename == OPEN_DOCUMENT:
-        reader = _OpenDocument(reach)
+        reader = OpenDocumentCells(reach)
         parse(archive, part, reader.start, reader.end)
-    sheet = _Sheet(reach)
+    sheet = SheetCells(reach)
     parse(archive, part, sheet.start)
     if sheet.unplaced:
-        sheet = _Sheet(reach, counts=True)
+        sheet = SheetCells(reach, counts=True)
         parse(archive, part, sheet.start, sheet.end)
     return reach.cells
 
 
-class _Reach:
+class Reach:
     """How far the cells of a part reach that hold something."""
 
     def __init__(self, place: str, part: str) -> None:
@@ -110,7 +110,7 @@ class _Reach:
             )
 
 
-class _Sheet:
+class SheetCells:
     """Cells of an Excel sheet.
 
     Args:
@@ -118,7 +118,7 @@ class _Sheet:
         counts: Whether cells that do not say where they stand are counted, which takes the ends of rows, too.
     """
 
-    def __init__(self, reach: _Reach, *, counts: bool = False) -> None:
+    def __init__(self, reach: Reach, *, counts: bool = False) -> None:
         self.reach, self.counts, self.unplaced = reach, counts, False
         self.row, self.column = 1, 0
 
@@ -146,10 +146,10 @@ class _Sheet:
             self.row, self.column = self.row + 1, 0
 
 
-class _OpenDocument:
+class OpenDocumentCells:
     """Cells of the sheets of an OpenDocument, which say how often they are repeated."""
 
-    def __init__(self, reach: _Reach) -> None:
+    def __init__(self, reach: Reach) -> None:
         self.reach, self.depth = reach, 0
         self.row, self.times, self.column = 0, 1, 0
 
