@@ -157,12 +157,14 @@ def test_half_an_error_is_refused(read):
 
 @pytest.fixture
 def book(tmp_path):
-    def write(*rows, formats):
+    def write(*rows, formats=None, merged=()):
         workbook = Workbook()
         for row in rows:
             workbook.active.append(row)
-        for cell, number_format in formats.items():
+        for cell, number_format in (formats or {}).items():
             workbook.active[cell].number_format = number_format
+        for cells in merged:
+            workbook.active.merge_cells(cells)
         workbook.save(tmp_path / "results.xlsx")
         return tmp_path / "results.xlsx"
 
@@ -216,3 +218,25 @@ def test_per_cent_of_an_open_document_is_read_as_it_is_shown(tmp_path):
         )
         archive.writestr("META-INF/manifest.xml", f"<manifest {spaces}/>")
     assert read_rows(tmp_path / "results.ods")[0].residual_monomer.tolist() == pytest.approx([1.5 * 0.55])
+
+
+def test_merged_cells_hold_for_each_of_their_rows(book, caplog):
+    rows = ["", "mol/L", "°C", "g/mol"], ["A", 1.5, 70, 3e4], ["", 1.5, "", 3.1e4], ["B", 1.2, 60, 3.2e4]
+    path = book(["sample", "cBA_0", "temp", "Mn"], *rows, merged=("A1:A2", "A3:A4", "C3:C4"))
+    with caplog.at_level("INFO", "polyinv"):
+        observations, others = read_rows(path)
+    assert observations.to_table()["temp"].tolist() == [70, 70, 60]
+    assert others["sample"].tolist() == ["A", "A", "B"]
+    assert "sheet 'Sheet': the merged cells C3:C4 hold for each of their rows" in caplog.text
+
+
+def test_a_number_that_is_merged_over_columns_is_told(book, caplog):
+    path = book(["Recipe", "", "Molar mass", ""], ["temp", "time", "Mn", "Mw"], [70, 600, 3e4, None], merged=("C3:D3",))
+    table = read_rows(path)[0].to_table()
+    assert table["Mn"].tolist() == [3e4]
+    assert "the merged cells C3:D3 are read as 30000 in column C alone" in caplog.text
+
+
+def test_rows_that_are_merged_throughout_are_one_row(book):
+    path = book(["temp", "Mn"], [70, 3e4], ["", ""], [60, 2e4], ["", ""], merged=("A2:A3", "B2:B3", "A4:A5", "B4:B5"))
+    assert read_rows(path)[0].to_table()["temp"].tolist() == [70, 60]

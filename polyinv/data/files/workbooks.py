@@ -8,6 +8,7 @@ from typing import Any
 
 from polyinv.data.files.cells import Book, Rows, Sheet
 from polyinv.data.files.extent import check_extent
+from polyinv.data.files.merged import with_merged
 from polyinv.data.files.number_formats import in_per_cent, with_per_cent
 from polyinv.data.files.numbers import Cell
 from polyinv.errors import InputError, one_line
@@ -57,8 +58,9 @@ def _sheet(path: Path, book: Any, name: str) -> Sheet:
         if read:
             rows[number] = read
     rows, shares = with_per_cent(rows, in_per_cent(path, name))
-    formulas = partial(_without_value, path, name)
-    return Sheet(f"{path}, sheet {name!r}", rows, name=name, formulas=formulas, shares=frozenset(shares))
+    place, formulas = f"{path}, sheet {name!r}", partial(_without_value, path, name)
+    rows = with_merged(rows, getattr(page, "merged_cell_ranges", None) or [], place)
+    return Sheet(place, rows, name=name, formulas=formulas, shares=frozenset(shares))
 
 
 def _cell(cell: Any) -> Cell:
