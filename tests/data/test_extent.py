@@ -204,8 +204,7 @@ def test_what_is_damaged_is_called_no_workbook(book):
         check_extent(path)
 
 
-def test_what_is_damaged_beside_its_cells_is_said_where_a_cell_is_empty(tmp_path):
-    """One library reads the values alone; another, that reads everything, is asked what stands in an empty cell."""
+def test_what_is_damaged_beside_its_cells_does_not_matter(tmp_path):
     whole, path = tmp_path / "whole.xlsx", tmp_path / "book.xlsx"
     pd.DataFrame({"Mn (g/mol)": [25000.0, 24000.0], "T (°C)": [70.0, None]}).to_excel(whole, index=False)
     with zipfile.ZipFile(whole) as kept, zipfile.ZipFile(path, "w") as archive:
@@ -214,8 +213,20 @@ def test_what_is_damaged_beside_its_cells_is_said_where_a_cell_is_empty(tmp_path
             archive.writestr(name, kept.read(name) + damage)
     sheet = read_book(path).sheets[0]
     assert sheet.rows[2] == [25000.0, 70.0]
-    with pytest.raises(InputError, match=r"book\.xlsx is a damaged Excel workbook: .+; save it anew"):
-        sheet.formulas()
+    assert sheet.formulas() == {}
+
+
+def test_formulas_and_errors_are_told_whatever_is_formatted_or_merged_far_away(book):
+    path = changed(
+        book((3, 1, 60), (3, 2, "=A2*2"), (4, 1, "#N/A")),
+        lambda content: content.replace(
+            b"</sheetData>",
+            b'<row r="1048576"><c r="XFD1048576" s="0"/></row></sheetData>'
+            b'<mergeCells><mergeCell ref="F9:XFD1048576"/></mergeCells>',
+        ),
+    )
+    found = read_book(path).sheets[0].formulas()
+    assert found == {(3, 1): "the formula =A2*2 without a value", (4, 0): "the error #N/A"}
 
 
 def test_a_small_file_of_arrays_that_unpacks_to_a_large_one_is_refused(tmp_path, monkeypatch, capsys):

@@ -39,7 +39,7 @@ def _in_per_cent(path: Path, sheet: str) -> set[tuple[int, int]]:
             open_cells = _OpenDocumentCells(sheet)
             parse(archive, parts["content.xml"], open_cells.start, open_cells.end)
             return open_cells.found
-        part = _part_of(archive, parts, sheet)
+        part = sheet_part(archive, sheet)
         styles = _styles(archive, parts["xl/styles.xml"]) if part and "xl/styles.xml" in parts else set()
         if not part or not styles:
             return set()
@@ -48,8 +48,9 @@ def _in_per_cent(path: Path, sheet: str) -> set[tuple[int, int]]:
         return cells.found
 
 
-def _part_of(archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo], sheet: str) -> zipfile.ZipInfo | None:
+def sheet_part(archive: zipfile.ZipFile, sheet: str) -> zipfile.ZipInfo | None:
     """The part of an Excel workbook that holds a sheet."""
+    parts = {part.filename: part for part in archive.infolist()}
     named: dict[str, str] = {}
     targets: dict[str, str] = {}
 
