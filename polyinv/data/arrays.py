@@ -61,9 +61,9 @@ def read_arrays(path: Path) -> pd.DataFrame:
     return table
 
 
-def cache_file(path: Path, columns: Sequence[str], system: System) -> Path:
+def cache_file(path: Path, columns: Sequence[str], system: System, sheet: str | None = None) -> Path:
     """File for the numbers of a workbook as one system reads it: another may have the columns, and has to refuse it."""
-    read_as = ",".join([system.fingerprint, *columns])
+    read_as = ",".join([system.fingerprint, sheet or "", *columns])
     content = hashlib.sha256(path.read_bytes() + read_as.encode()).hexdigest()
     return cache_folder() / f"{content}.npz"
 

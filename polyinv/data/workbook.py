@@ -5,6 +5,7 @@ workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_da
 """
 
 import hashlib
+import logging
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ LARGE = 1_000_000
 """Bytes of a .csv file that is no table of people, if it has columns of a system."""
 CHUNK = 2048
 """Rows of a .csv file that are read as text at once."""
+
+log = logging.getLogger(__name__)
 
 
 def sheets(system: System) -> dict[str, tuple[str, ...]]:
@@ -99,7 +102,7 @@ def read_table(
     columns = [column for column in system.columns if columns is None or column in columns]
     sheet = _sheet(path, columns, system) if path.suffix.lower() == ".xlsx" else None
     place = f"{path}, sheet {sheet!r}" if sheet else str(path)
-    cache = cache_file(path, columns, system)
+    cache = cache_file(path, columns, system, sheet)
     table = cached(cache, columns) if sheet else None
     if table is None:
         raw = _read_raw(path, sheet, place, system)
@@ -122,7 +125,7 @@ def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
         return True
     if path.suffix.lower() == ".xlsx":
         try:
-            return bool(set(SHEETS) & set(_sheets(path)))
+            return bool(set(SHEETS) & set(_sheets(path)[0]))
         except (InputError, OSError):
             return False
     if path.suffix.lower() != ".csv" or not path.is_file():
@@ -285,34 +288,46 @@ def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
         raise InputError(f"{path} has no rows")
 
 
-def _sheets(path: Path) -> list[str]:
-    from python_calamine import CalamineError, CalamineWorkbook
+def _sheets(path: Path) -> tuple[list[str], list[str]]:
+    """Names of the sheets that are shown, and of those that are hidden."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
     check_extent(path)
     try:
-        return CalamineWorkbook.from_path(path).sheet_names
+        sheets = CalamineWorkbook.from_path(path).sheets_metadata
+        shown = [each.name for each in sheets if each.visible == SheetVisibleEnum.Visible]
+        return shown, [each.name for each in sheets if each.name not in shown]
     except (CalamineError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not an Excel workbook: {error}") from None
 
 
 def _only_sheet(path: Path) -> str:
-    """The published sheet with most columns, or the only one."""
-    found = _sheets(path)
-    published = [sheet for sheet in SHEETS if sheet in found]
-    if not published and len(found) > 1:
-        raise InputError(f"{path} has the sheets {', '.join(map(repr, found))}; name one of them {SHEETS[0]!r}")
-    return (published or found)[0]
+    """The published sheet with most columns, or the only one, among those that are shown."""
+    shown, hidden = _sheets(path)
+    published = [sheet for sheet in SHEETS if sheet in shown]
+    if not published and len(shown or hidden) > 1:
+        raise InputError(f"{path} has the sheets {_listed(shown, hidden)}; name one of them {SHEETS[0]!r}")
+    return (published or shown or hidden)[0]
 
 
 def _sheet(path: Path, columns: Sequence[str], system: System) -> str:
-    found = _sheets(path)
+    """The published sheet that has the columns; a hidden one only where no other has them."""
+    shown, hidden = _sheets(path)
     wanted = [sheet for sheet, held in reversed(sheets(system).items()) if set(columns) <= set(held)]
     for sheet in wanted:
-        if sheet in found:
+        if sheet in shown:
             return sheet
-    close = [sheet for sheet in found if sheet.strip().lower() in wanted]
+    for sheet in wanted:
+        if sheet in hidden:
+            log.warning("%s: sheet %r is read, which is hidden", path, sheet)
+            return sheet
+    close = [sheet for sheet in shown if sheet.strip().lower() in wanted]
     hint = f"; is {close[0]!r} meant for it?" if close else ""
-    raise InputError(f"{path}: sheet {wanted[-1]!r} is missing; the workbook has {', '.join(map(repr, found))}{hint}")
+    raise InputError(f"{path}: sheet {wanted[-1]!r} is missing; the workbook has {_listed(shown, hidden)}{hint}")
+
+
+def _listed(shown: Sequence[str], hidden: Sequence[str]) -> str:
+    return ", ".join([*map(repr, shown), *(f"{name!r} (hidden)" for name in hidden)])
 
 
 def _as_counted(frame: pd.DataFrame, place: str) -> pd.DataFrame:

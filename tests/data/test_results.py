@@ -1,8 +1,11 @@
 """Tables of results as people write them: errors behind ±, powers of ten, rows that are no samples."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
+from openpyxl import Workbook
 
 from polyinv.errors import InputError
 from polyinv.predict.rows import read_rows
@@ -150,3 +153,90 @@ def test_rows_in_two_units_are_said_by_a_value_that_stands_there(read, caplog):
 def test_half_an_error_is_refused(read):
     with pytest.raises(InputError, match="holds '70 ±'; needs a number"):
         read("Mn;Mw;temp", "40100;88200;70 ±")
+
+
+@pytest.fixture
+def book(tmp_path):
+    def write(*rows, formats=None, merged=()):
+        workbook = Workbook()
+        for row in rows:
+            workbook.active.append(row)
+        for cell, number_format in (formats or {}).items():
+            workbook.active[cell].number_format = number_format
+        for cells in merged:
+            workbook.active.merge_cells(cells)
+        workbook.save(tmp_path / "results.xlsx")
+        return tmp_path / "results.xlsx"
+
+    return write
+
+
+@pytest.mark.parametrize("number_format", ["0%", "0.00%", "[Red]0.0%;-0.0%"])
+@pytest.mark.parametrize(("name", "plain"), [("Conversion (%)", 62), ("Conversion", 0.62), ("Umsatz / %", "62 %")])
+def test_a_cell_that_is_shown_in_per_cent_is_read_as_it_is_shown(book, name, plain, number_format):
+    path = book(["cBA_0", "Mn", name], [1.5, 3e4, 0.45], [1.5, 3e4, plain], formats={"C2": number_format})
+    assert read_rows(path)[0].residual_monomer.tolist() == pytest.approx([1.5 * 0.55, 1.5 * 0.38])
+
+
+def test_a_sign_of_per_cent_that_is_mere_text_changes_nothing(book):
+    path = book(["cBA_0", "Mn", "Conversion (%)"], [1.5, 3e4, 45], formats={"C2": '0.0"%"'})
+    assert read_rows(path)[0].residual_monomer.tolist() == pytest.approx([1.5 * 0.55])
+
+
+def test_errors_in_per_cent_are_shares_of_their_values(book):
+    path = book(["temp", "Mn", "±", "conversion_error"], [70, 3e4, 0.02, 0.01], formats={"C2": "0%", "D2": "0%"})
+    errors = read_rows(path)[0].errors
+    assert (errors["Mn"].item(), errors["conversion"].item()) == pytest.approx((600, 0.01))
+
+
+def test_per_cent_where_no_share_belongs_is_refused(book):
+    with pytest.raises(InputError, match=r"row 2, column 'temp' holds 0\.7, which the workbook shows as 70%"):
+        read_rows(book(["temp", "Mn"], [0.7, 3e4], formats={"A2": "0%"}))
+    with pytest.raises(InputError, match=r"column 'temp' '2%': the error of a temperature"):
+        read_rows(book(["temp", "±", "Mn"], [70, 0.02, 3e4], formats={"B2": "0%"}))
+
+
+def test_per_cent_of_an_open_document_is_read_as_it_is_shown(tmp_path):
+    cells = "".join(
+        f'<table:table-cell office:value-type="string"><text:p>{name}</text:p></table:table-cell>'
+        for name in ("cBA_0", "Mn", "Conversion (%)")
+    )
+    numbers = "".join(
+        f'<table:table-cell office:value-type="{kind}" office:value="{value}"/>'
+        for kind, value in (("float", 1.5), ("float", 30000), ("percentage", 0.45))
+    )
+    content = "".join(f"<table:table-row>{row}</table:table-row>" for row in (cells, numbers))
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    with zipfile.ZipFile(tmp_path / "results.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet><table:table table:name='a'>{content}"
+            "</table:table></office:spreadsheet></office:body></office:document-content>",
+        )
+        archive.writestr("META-INF/manifest.xml", f"<manifest {spaces}/>")
+    assert read_rows(tmp_path / "results.ods")[0].residual_monomer.tolist() == pytest.approx([1.5 * 0.55])
+
+
+def test_merged_cells_hold_for_each_of_their_rows(book, caplog):
+    rows = ["", "mol/L", "°C", "g/mol"], ["A", 1.5, 70, 3e4], ["", 1.5, "", 3.1e4], ["B", 1.2, 60, 3.2e4]
+    path = book(["sample", "cBA_0", "temp", "Mn"], *rows, merged=("A1:A2", "A3:A4", "C3:C4"))
+    with caplog.at_level("INFO", "polyinv"):
+        observations, others = read_rows(path)
+    assert observations.to_table()["temp"].tolist() == [70, 70, 60]
+    assert others["sample"].tolist() == ["A", "A", "B"]
+    assert "sheet 'Sheet': the merged cells C3:C4 hold for each of their rows" in caplog.text
+
+
+def test_a_number_that_is_merged_over_columns_is_told(book, caplog):
+    path = book(["Recipe", "", "Molar mass", ""], ["temp", "time", "Mn", "Mw"], [70, 600, 3e4, None], merged=("C3:D3",))
+    table = read_rows(path)[0].to_table()
+    assert table["Mn"].tolist() == [3e4]
+    assert "the merged cells C3:D3 are read as 30000 in column C alone" in caplog.text
+
+
+def test_rows_that_are_merged_throughout_are_one_row(book):
+    path = book(["temp", "Mn"], [70, 3e4], ["", ""], [60, 2e4], ["", ""], merged=("A2:A3", "B2:B3", "A4:A5", "B4:B5"))
+    assert read_rows(path)[0].to_table()["temp"].tolist() == [70, 60]

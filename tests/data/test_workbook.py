@@ -9,8 +9,9 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
-from polyinv.data.workbook import checksum, read_table, sheets, write_table
+from polyinv.data.workbook import checksum, is_own_table, read_table, sheets, write_table
 from polyinv.errors import InputError
+from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
 from polyinv.runtime.cache import cache_folder
 
@@ -55,6 +56,37 @@ def test_a_changed_file_is_not_read_from_the_cache(table, tmp_path):
     path.unlink()
     write_table(table.assign(Mn=1234.5), path)
     assert (read_table(path)["Mn"] == 1234.5).all()
+
+
+def hide(path, *names):
+    book = load_workbook(path)
+    for name in names:
+        book[name].sheet_state = "hidden"
+    book.save(path)
+
+
+def test_a_hidden_sheet_is_not_taken_for_the_table(tmp_path):
+    columns, path = ["cBA_0", "temp", "Mn", "Mw"], tmp_path / "table.xlsx"
+    old, new = (pd.DataFrame([[row, 70, 3e4, 8e4]], columns=columns) for row in (1.5, 2.0))
+    write_sheets(path, {"compuesta": old, "new": new})
+    assert is_own_table(path)
+    hide(path, "compuesta")
+    assert not is_own_table(path)
+    assert read_rows(path)[0].to_table()["cBA_0"].tolist() == [2.0]
+    assert read_rows(path, sheet="compuesta")[0].to_table()["cBA_0"].tolist() == [1.5]
+
+
+def test_a_hidden_sheet_is_read_only_where_no_other_has_the_columns_and_named(table, tmp_path, caplog):
+    path, target = tmp_path / "table.xlsx", ["cBA_0", "cAIBN_0", "temp", "time", *MMD]
+    write_sheets(path, {"compuesta": table, "mmd_raw_data": table[target].assign(temp=75.0)})
+    assert (read_table(path, target)["temp"] == 75.0).all()
+    hide(path, "mmd_raw_data")
+    assert (read_table(path, target)["temp"] == table["temp"].to_numpy()).all()
+    assert "hidden" not in caplog.text
+    write_sheets(path, {"compuesta": table, "notes": table[["temp"]]})
+    hide(path, "compuesta")
+    assert (read_table(path, target)["temp"] == table["temp"].to_numpy()).all()
+    assert "sheet 'compuesta' is read, which is hidden" in caplog.text
 
 
 def test_the_curve_alone_is_read_from_the_sheet_that_has_it(table, tmp_path):

@@ -22,6 +22,7 @@ class Sheet:
         name: Of a sheet of a workbook.
         notes: What there is to say about how it was read.
         formulas: Cells of a workbook that hold a formula without a value; looked up only when one is empty.
+        shares: Row and column of cells of a workbook that are shown in per cent and hold shares.
         separator: Of a text.
         lines: Of a text whose columns are set apart by blanks, as they stand.
     """
@@ -32,6 +33,7 @@ class Sheet:
     name: str | None = None
     notes: tuple[str, ...] = ()
     formulas: Callable[[], dict[tuple[int, int], str]] = dict
+    shares: frozenset[tuple[int, int]] = frozenset()
     separator: str | None = None
     lines: dict[int, str] = field(default_factory=dict)
 

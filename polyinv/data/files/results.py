@@ -1,5 +1,6 @@
 """Numbers of a table of results, in polyinv's units, with their errors; what is a spread of rows is left out."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -44,6 +45,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
     _check_formulas(table, columns, rows, place)
+    _check_shares(table, columns, rows, place)
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
@@ -170,6 +172,20 @@ def _check_formulas(
             raise InputError(
                 f"{place}, row {row}, column {table.names[at]!r} holds {held[row, at]}: open and save the workbook in "
                 "a spreadsheet program, or write the number"
+            )
+
+
+def _check_shares(
+    table: Table, columns: Mapping[int, tuple[str, Unit | None]], rows: Sequence[int], place: str
+) -> None:
+    """Refuse cells that are shown in per cent where no share belongs."""
+    for row, at in itertools.product(rows, columns):
+        if (row, at) in table.sheet.shares:
+            held = cell_at(table, row, at)
+            assert isinstance(held, float)
+            raise InputError(
+                f"{place}, row {row}, column {table.names[at]!r} holds {held:g}, which the workbook shows as "
+                f"{100 * held:.6g}%; give the cell the format of a number"
             )
 
 

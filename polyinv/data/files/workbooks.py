@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from polyinv.data.files.cells import Book, Rows, Sheet
-from polyinv.data.files.extent import check_extent
+from polyinv.data.files.extent import Reach, SheetCells, check_extent
+from polyinv.data.files.merged import with_merged
+from polyinv.data.files.number_formats import in_per_cent, sheet_part, with_per_cent
 from polyinv.data.files.numbers import Cell
+from polyinv.data.files.parts import DAMAGED, local, parse
 from polyinv.errors import InputError, one_line
 
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -55,7 +58,10 @@ def _sheet(path: Path, book: Any, name: str) -> Sheet:
             read.pop()
         if read:
             rows[number] = read
-    return Sheet(f"{path}, sheet {name!r}", rows, name=name, formulas=partial(_without_value, path, name))
+    rows, shares = with_per_cent(rows, in_per_cent(path, name))
+    place, formulas = f"{path}, sheet {name!r}", partial(_without_value, path, name)
+    rows = with_merged(rows, getattr(page, "merged_cell_ranges", None) or [], place)
+    return Sheet(place, rows, name=name, formulas=formulas, shares=frozenset(shares))
 
 
 def _cell(cell: Any) -> Cell:
@@ -74,22 +80,44 @@ def _without_value(path: Path, name: str) -> dict[tuple[int, int], str]:
     Raises:
         InputError: The workbook is damaged where its values do not tell.
     """
-    if not zipfile.is_zipfile(path) or path.suffix.lower() == ".ods":
+    if not zipfile.is_zipfile(path):
         return {}
-    from openpyxl import load_workbook
-
-    found = {}
     try:
-        formulas, values = load_workbook(path)[name], load_workbook(path, data_only=True)[name]
-    except MemoryError:
-        raise
-    except Exception as error:  # openpyxl and its parsers raise many kinds for a damaged file
+        with zipfile.ZipFile(path) as archive:
+            part, cells = sheet_part(archive, name), _WithoutValue()
+            if part is not None:
+                parse(archive, part, cells.start, cells.end, cells.text)
+    except DAMAGED as error:
         raise InputError(f"{path} is a damaged Excel workbook: {one_line(error)}; save it anew") from None
-    for row in formulas.iter_rows():
-        for cell in row:
-            value = values.cell(cell.row, cell.column).value
-            if cell.data_type == "f" and value is None:
-                found[cell.row, cell.column - 1] = f"the formula {cell.value} without a value"
-            elif isinstance(value, str) and value.startswith("#"):
-                found[cell.row, cell.column - 1] = f"the error {value}"
-    return found
+    return cells.found
+
+
+class _WithoutValue(SheetCells):
+    def __init__(self) -> None:
+        super().__init__(Reach("", ""), counts=True)
+        self.found: dict[tuple[int, int], str] = {}
+        self.kind = self.within = ""
+        self.texts: dict[str, str] = {}
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        super().start(name, attributes)
+        self.within = local(name)
+        if self.within == "c":
+            self.kind, self.texts = attributes.get("t", ""), {}
+        elif self.within in ("f", "v"):
+            self.texts[self.within] = ""
+
+    def text(self, text: str) -> None:
+        if self.within in self.texts:
+            self.texts[self.within] += text
+
+    def end(self, name: str) -> None:
+        self.within = ""
+        if local(name) == "c":
+            at, value = (self.row, self.column - 1), self.texts.get("v", "")
+            if "f" in self.texts and not value:
+                formula = self.texts["f"]  # empty where it is that of another cell
+                self.found[at] = f"the formula ={formula} without a value" if formula else "a formula without a value"
+            elif self.kind == "e":
+                self.found[at] = f"the error {value}"
+        super().end(name)
