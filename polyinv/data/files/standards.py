@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyinv.data.files.blocks import Block, Column, blocks_of
+from polyinv.data.files.calibration_keys import FAR
 from polyinv.data.files.cells import Sheet, said
 from polyinv.data.files.names import letters
 from polyinv.data.files.numbers import is_missing
-from polyinv.data.files.parameters import FAR, LineError, is_key, leading, loose, sign_of
+from polyinv.data.files.parameters import LineError, is_key, leading, loose, sign_of
 from polyinv.data.files.units import split_unit
 from polyinv.errors import InputError, quoted
 
