@@ -102,10 +102,10 @@ def read_study(path: Path | str) -> Study:
         check_cells(math.prod(map(len, options.values())) * len(seeds))
         combinations = [dict(zip(options, each, strict=True)) for each in itertools.product(*options.values())]
         resolved = [_resolve(base, combination, members) for combination in combinations]
-        if members is not None and not any(MODELS[experiment.model].has_members for _, experiment in resolved):
-            raise InputError(f"members are {members}, which decides nothing: no model of the study has members")
         _check_systems([experiment for _, experiment in resolved], list(options))
         _check_also_seeded(also, seeds, [experiment for _, experiment in resolved])
+        if members is not None and not any(MODELS[experiment.model].has_members for _, experiment in resolved):
+            raise InputError(f"members are {members}, which decides nothing: no model of the study has members")
         return _study(path.stem, list(options), seeds, also, resolved)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -264,7 +264,7 @@ def _plainly(text: str) -> str:
     """Say what a value of a wrong type is, and what it needs, instead of how the parser found out.
 
     Example:
-        >>> _plainly("Parser key \"chains\": Expected a <class 'float'>. Got value: nan")
+        >>> _plainly("Parser key \\"chains\\": Expected a <class 'float'>. Got value: nan")
         'chains is nan; needs a number'
     """
     found = re.fullmatch(r'Parser key "(?P<key>[^"]+)":(?P<why>.*?) (?:Got|Given) value: (?P<value>.*)', text)
