@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polyinv.data.measured import curve_of
 from polyinv.errors import InputError
 from polyinv.predict.rows import read_rows
 
@@ -150,3 +151,24 @@ def test_rows_in_two_units_are_said_by_a_value_that_stands_there(read, caplog):
 def test_half_an_error_is_refused(read):
     with pytest.raises(InputError, match="holds '70 ±'; needs a number"):
         read("Mn;Mw;temp", "40100;88200;70 ±")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+@pytest.mark.parametrize("remark", ['2" column', '"2 column', '"2""', '2"', '"in ""inches"""', '"over\nthree;\nlines"'])
+def test_a_quotation_mark_swallows_no_row(read, separator, remark):
+    lines = ["sample;Mn;Mw;temp;remark", "A;25000;60000;70;?", 'B;30000;70000;65;2"', 'C;20000;50000;75;"fine"']
+    table = read(*(line.replace(";", separator).replace("?", remark) for line in lines))
+    assert table[["Mn", "temp"]].to_numpy().tolist() == [[25000, 70], [30000, 65], [20000, 75]]
+
+
+def test_names_and_cells_in_quotation_marks_go_over_lines(read):
+    table = read('remark,"Mn\n(kDa)","Mw\n(kDa)",temp', '"over\nthree,\nlines",25,60,70', "x,30,70,65")
+    assert table[["Mn", "temp"]].to_numpy().tolist() == [[25000, 70], [30000, 65]]
+
+
+@pytest.mark.parametrize("remark", ['2" column', '"over\nthree\nlines"'])
+def test_a_remark_beside_a_curve_is_no_end_of_it(remark):
+    log_m = np.linspace(3, 6, 40)
+    w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
+    lines = [f"{x:.4f};{y:.6f};{remark if at == 3 else ''}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
+    assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")

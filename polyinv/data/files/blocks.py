@@ -127,7 +127,7 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
     run: list[int] = []
     held: list[int] = []
     for row, cells in sheet.rows.items():
-        below_empty = run and not held and row > run[-1] + 1
+        below_empty = run and not held and row > sheet.end_of(run[-1]) + 1
         if below_empty and len(cells) != len(sheet.rows[run[-1]]) and _is_data(cells):  # numbers of another kind
             yield run
             run = []

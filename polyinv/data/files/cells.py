@@ -24,6 +24,7 @@ class Sheet:
         formulas: Cells of a workbook that hold a formula without a value; looked up only when one is empty.
         separator: Of a text.
         lines: Of a text whose columns are set apart by blanks, as they stand.
+        last: Of a text, the last line of each row; a cell in quotation marks may go over several.
     """
 
     place: str
@@ -34,6 +35,11 @@ class Sheet:
     formulas: Callable[[], dict[tuple[int, int], str]] = dict
     separator: str | None = None
     lines: dict[int, str] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
+
+    def end_of(self, row: int) -> int:
+        """The last line of a row."""
+        return self.last.get(row, row)
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,7 +169,7 @@ def data_rows(table: Table) -> Iterator[int]:
             return
         cells = table.sheet.rows[row]
         numbers = _numbers_in(table, row)
-        if not numbers and row - before > 1 and before != table.header:
+        if not numbers and row - table.sheet.end_of(before) > 1 and before != table.header:
             return  # a note below an empty row
         if (
             numbers
