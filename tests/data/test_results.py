@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyinv.data.measured import curve_of
+from polyinv.data.measured import curve_of, curves_of
 from polyinv.errors import InputError
 from polyinv.predict.rows import read_rows
 
@@ -172,3 +172,48 @@ def test_a_remark_beside_a_curve_is_no_end_of_it(remark):
     w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
     lines = [f"{x:.4f};{y:.6f};{remark if at == 3 else ''}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
     assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")
+
+
+@pytest.mark.parametrize("signed", ["#2", "!C", "//server/a", "%3", "#"])
+def test_a_row_whose_name_begins_with_the_sign_of_a_comment_is_read_and_said(read, caplog, signed):
+    table = read("sample;Mn;Mw;temp", "A;25000;60000;70", f"{signed};30000;70000;65", "# by GPC, 2;")
+    assert table["Mn"].tolist() == [25000, 30000]
+    assert f"row 3 begins with {signed!r} and is read as a row (1 such)" in caplog.text
+    assert read("sample,Mn,Mw", f"{signed},30000,70000", "#4,30000,")["Mn"].tolist() == [30000, 30000]
+
+
+@pytest.mark.parametrize("row", ["# 2;30000;70000;65", "//  B;30000;70000;65"])
+def test_a_row_that_is_commented_out_is_left_out_and_said(read, caplog, row):
+    assert len(read("sample;Mn;Mw;temp", "A;25000;60000;70", row)) == 1
+    assert "row 3 begins with" in caplog.text
+    caplog.clear()
+    assert len(read("Mn;Mw;temp", "25000;60000;70", "#30000;70000;65")) == 1
+    assert "is left out as a comment (1 such)" in caplog.text
+
+
+def test_remarks_behind_the_sign_of_a_comment_are_passed_over(read, caplog):
+    read("# made on 3 March", "sample,Mn,Mw,temp", "# a, b, c", "A,25000,60000,70", "# Mn, 12", "#")
+    assert "begins with" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("#,cBA_0,temp,Mn,Mw", "1,1.5,70,25000,60000"),
+        ("# sample;temp;Mn;Mw", "A;70;25000;60000"),
+        ("#sample temp Mn Mw", "A 70 25000 60000"),
+        ("! sample\ttemp\tMn\tMw", "A\t70\t25000\t60000"),
+    ],
+)
+def test_names_of_a_table_may_stand_in_a_comment(read, names, row):
+    assert read(names, row)[["temp", "Mn", "Mw"]].iloc[0].tolist() == [70, 25000, 60000]
+
+
+def test_samples_of_curves_below_each_other_may_be_called_by_a_number_sign(caplog):
+    log_m = np.linspace(3, 6, 30)
+    w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
+    for names in (("A", "#B"), ("#1", "#2")):
+        rows = [f"{name};{x:.4f};{y:.6f}" for name in names for x, y in zip(log_m, w, strict=True)]
+        curves = curves_of("\n".join(["sample;log M;w(log M)", *rows]), "here")
+        assert [curve.sample for curve in curves] == [*names]
+        assert "is read as a row" in curves[0].warnings[0]

@@ -25,6 +25,7 @@ class Sheet:
         separator: Of a text.
         lines: Of a text whose columns are set apart by blanks, as they stand.
         last: Of a text, the last line of each row; a cell in quotation marks may go over several.
+        warnings: What may be a row, or a comment, and was taken for the other.
     """
 
     place: str
@@ -36,6 +37,7 @@ class Sheet:
     separator: str | None = None
     lines: dict[int, str] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def end_of(self, row: int) -> int:
         """The last line of a row."""

@@ -91,6 +91,7 @@ def _of_all_sheets(book: Book, found: dict[int, tuple[list[Source], list[str]]])
     others = [repr(book.sheets[at].name) for at in found if at not in like]
     warnings = [f"curves with other columns stand in {', '.join(others)}; --sheet names one"] if others else []
     if len(like) == 1:
+        warnings += dict.fromkeys(each for source in sources for each in source.block.sheet.warnings)
         return Found(tuple(sources), None, (*_of_sheets(book, first, "a curve"), *notes), tuple(warnings))
     sources = [
         replace(each, sample=" ".join(filter(None, (book.sheets[at].name, each.sample))))

@@ -47,7 +47,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
-    notes, warnings = [], []
+    notes, warnings = [], [*table.sheet.warnings]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
         notes.append(f"column {table.names[at]!r} states the error of {table.names[of]!r}, in the same unit")

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.comments import with_signed_rows, without_sign
 from polyinv.data.files.headers import by_wide_blanks
 from polyinv.data.files.names import average_of, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
+from polyinv.data.files.text import COMMENTS
 from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
 
 LOOKED_AT = 300
@@ -58,18 +60,53 @@ def table_in(sheet: Sheet, system: System, *, on_its_side: bool = True) -> Table
         system: What is polymerized.
         on_its_side: Whether names below each other, with numbers beside them, are a table, too.
     """
+    found = [_named(sheet, sheet.rows, system), _named(sheet, sheet.comments, system)]
+    tables = [_with_signed_rows(table) for table in found if table is not None]
+    tables = [table for table in tables if [*data_rows(table)]]
+    if tables:
+        return max(tables, key=lambda table: len(table.meanings))
+    return _on_its_side(sheet, system) if on_its_side else None
+
+
+def _named(sheet: Sheet, rows: Rows, system: System) -> Table | None:
+    """The row with most names of a system's columns; it has two and more, and all below it, if it is a comment."""
     best: Table | None = None
-    for row, cells in [*sheet.rows.items()][:LOOKED_AT]:
-        below = next((len(other) for at, other in sheet.rows.items() if at > row), 0)
-        names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, below)]
+    for row, cells in [*rows.items()][:LOOKED_AT]:
+        names = _names_in(sheet, row, cells)
         if any(isinstance(cell, float) or is_number(cell) for cell in cells if cell != "") or not any(names):
             continue
         meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
         if meanings and (best is None or len(meanings) > len(best.meanings)):
             best = Table(sheet, row, names, meanings)
-    if best is not None and [*data_rows(best)]:
-        return best
-    return _on_its_side(sheet, system) if on_its_side else None
+    if best is not None and rows is sheet.comments:
+        return best if len(best.meanings) > 1 and len(best.names) >= _width_below(sheet, best.header) else None
+    return best
+
+
+def _names_in(sheet: Sheet, row: int, cells: list[Cell]) -> list[str]:
+    """Names of a row, without the sign of a comment unless it is a name: there are as many as cells below."""
+    width = _width_below(sheet, row)
+    names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, width)]
+    is_name = names[0] in COMMENTS and len(names) == width
+    return [said(cell) for cell in without_sign([*names])] if row in sheet.comments and not is_name else names
+
+
+def _width_below(sheet: Sheet, row: int) -> int:
+    return next((len(cells) for at, cells in sorted((sheet.rows | sheet.comments).items()) if at > row), 0)
+
+
+def _with_signed_rows(table: Table) -> Table:
+    """A table with its rows that begin with the sign of a comment, as in ``#2;25000``."""
+    if not table.sheet.comments:
+        return table
+    least = min((_numbers_in(table, row) for row in data_rows(table)), default=0)
+
+    def is_row(row: int, cells: list[Cell]) -> bool:
+        held = [cells[at] for at in table.meanings if at < len(cells) and not is_missing(cells[at])]
+        enough = len(held) >= max(least, 1) and all(map(_is_value, held))
+        return row > table.header and len(cells) <= len(table.names) and enough
+
+    return replace(table, sheet=with_signed_rows(table.sheet, is_row, alone=not least))
 
 
 def _on_its_side(sheet: Sheet, system: System) -> Table | None:
