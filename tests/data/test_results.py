@@ -6,7 +6,9 @@ import pytest
 
 from polyinv.data.measured import curve_of, curves_of
 from polyinv.errors import InputError
+from polyinv.mmd import LOG_M, STEP
 from polyinv.predict.rows import read_rows
+from polyinv.quantities import MMD
 
 
 @pytest.fixture
@@ -217,3 +219,23 @@ def test_samples_of_curves_below_each_other_may_be_called_by_a_number_sign(caplo
         curves = curves_of("\n".join(["sample;log M;w(log M)", *rows]), "here")
         assert [curve.sample for curve in curves] == [*names]
         assert "is read as a row" in curves[0].warnings[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_what_a_table_of_polyinvs_own_form_passes_over_is_said(tmp_path, caplog, ending):
+    curve = np.exp(-(((LOG_M - 4.5) / 0.4) ** 2))
+    table = pd.DataFrame([curve / curve.sum() / STEP], columns=list(MMD)).assign(cBA_0=1.5, cAIBN_0=10.9)
+    table = table.assign(**{"Temp. (K)": 343.15, "Conversion (%)": 45, "Mn (kDa)": 25, "sample": "A"})
+    path = tmp_path / f"own.{ending}"
+    table.to_csv(path, index=False) if ending == "csv" else table.to_excel(path, sheet_name="compuesta", index=False)
+    read_rows(path)
+    for name, own in (("Temp. (K)", "temp, in °C"), ("Conversion (%)", "cBA_time, "), ("Mn (kDa)", "Mn, in g/mol")):
+        assert f"column {name!r} is not read in a table of polyinv's own; call it {own}" in caplog.text
+    assert "'sample' is not read" not in caplog.text
+    assert "if it is mmol/L, it is 0.0109 mol/L: convert it" in caplog.text
+
+
+def test_an_area_of_no_curve_cannot_be_normalized(tmp_path):
+    (tmp_path / "a.csv").write_text("Mn,Mw\n40100,88200\n")
+    with pytest.raises(InputError, match="a table without a curve; --normalize has no effect on it"):
+        read_rows(tmp_path / "a.csv", normalize=True)

@@ -8,7 +8,8 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.files.names import is_conversion
 from polyinv.data.files.options import Options
-from polyinv.data.files.units import Unit, fits, likely_units, quantity_of
+from polyinv.data.files.tables import meaning
+from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, units_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
@@ -17,6 +18,8 @@ LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
 SHORT = 100.0
 """Times in s below which another unit may be meant, whatever the box."""
+LOOKED_AT = 2000
+"""Rows of a large table by which its units are doubted."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
 
 
@@ -101,4 +104,32 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
         f"column {name!r} is not used; a conversion needs {system.targets[0]} in the same row, or goes in as "
         f"{system.residual}, the residual monomer in mol/L"
         for name in found[:1]
+    ]
+
+
+def passed_over(others: pd.DataFrame, table: pd.DataFrame, system: System) -> list[str]:
+    """Say what a table that is read strictly leaves out: columns by another name or unit than that of the system.
+
+    Args:
+        others: Columns that are no numbers of the system.
+        table: The numbers, NaN where a column is absent.
+        system: What is polymerized.
+    """
+    said = []
+    for name in map(str, others.columns):
+        found = system.residual if is_conversion(name) else (meaning(name, system) or (None,))[0]
+        if found is not None and table[found].isna().all() and others[name].notna().any():
+            unit = units_of(quantity_of(found))[0]
+            what = "the residual monomer " if found == system.residual else ""
+            said.append(f"column {name!r} is not read in a table of polyinv's own; call it {found}, {what}in {unit}")
+    return said
+
+
+def strict_suspicions(table: pd.DataFrame, system: System) -> list[str]:
+    """`suspicions` of a table that is read strictly, by its first rows."""
+    first = table.head(LOOKED_AT)
+    return [
+        doubt
+        for column in (*system.targets, system.residual)
+        for doubt in suspicions(column, first[column].to_numpy(), system, f"column {column!r}", "convert it")
     ]
