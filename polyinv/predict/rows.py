@@ -111,7 +111,7 @@ def _table(
     assert found.table is not None
     options.refuse_idle(called, "is a table", used=("sheet", "unit", "decimal"))
     raw, notes, warnings = read_results(found.table, options, system)
-    raw, more_notes, more_warnings = with_residual(raw, system)
+    raw, more_notes, more_warnings = with_residual(raw, system, options.decimal)
     _say(called, [*found.notes, *notes, *more_notes], [*warnings, *more_warnings])
     table, others = observations_of(raw, found.table.sheet.place, normalize=normalize, system=system)
     _check_normalize(table, called, normalize=normalize)

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
-from polyinv.data.workbook import checksum, read_table, sheets, write_table
+from polyinv.data.workbook import checksum, read_observations, read_table, sheets, write_table
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
 from polyinv.runtime.cache import cache_folder
@@ -235,3 +235,11 @@ def test_a_damaged_cache_is_read_again_and_said(damage, table, tmp_path, caplog)
     caplog.clear()
     pd.testing.assert_frame_equal(read_table(path), read)
     assert not caplog.text
+
+
+def test_arrays_of_another_form_are_refused_with_the_right_one(tmp_path):
+    np.savez(tmp_path / "a.npz", temp=[70.0], Mn=[25000.0])
+    with pytest.raises(InputError, match="has no array 'columns'; needs 'columns'"):
+        read_observations(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", columns=["temp", "Mn"], values=[[70.0, 25000.0]], rows=[1])
+    assert read_observations(tmp_path / "b.npz")[0][["temp", "Mn"]].to_numpy().tolist() == [[70, 25000]]

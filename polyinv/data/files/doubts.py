@@ -1,5 +1,6 @@
 """What looks odd in a table of results: units that would fit better, means of no polymer, conversions."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.names import is_conversion
+from polyinv.data.files.numbers import Cell, is_missing, number
 from polyinv.data.files.options import Options
 from polyinv.data.files.tables import meaning
 from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, units_of
@@ -18,6 +20,7 @@ LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
 SHORT = 100.0
 """Times in s below which another unit may be meant, whatever the box."""
+_GROUPS = {sign: re.compile(rf"[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") for sign in ".,"}
 LOOKED_AT = 2000
 """Rows of a large table by which its units are doubted."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
@@ -56,6 +59,25 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     return [
         f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {', or if it is '.join(meant)}: "
         f"{remedy}"
+    ]
+
+
+def thousands(
+    column: str, cells: Sequence[Cell], sign: str, unit: Unit | None, system: System, called: str
+) -> list[str]:
+    """Say that numbers such as ``3.600`` fit as thousands what they do not fit with decimals."""
+    box = {quantity.name: (quantity.low, quantity.high) for quantity in system.recipe}
+    texts = [cell for cell in cells if isinstance(cell, str) and not is_missing(cell)]
+    other = "," if sign == "." else "."
+    if column not in box or not texts or not all(_GROUPS[sign].fullmatch(text) for text in texts):
+        return []
+    taken = unit or Unit("", quantity_of(column))
+    as_read, grouped = ([taken.converted(number(text, each) or 0.0) for text in texts] for each in (sign, other))
+    if all(fits(value, *box[column]) for value in as_read) or not all(fits(value, *box[column]) for value in grouped):
+        return []
+    return [
+        f"{called} holds {texts[0]!r}, read as {number(texts[0], sign):g}; if it is {number(texts[0], other):g}, "
+        f"--decimal {other} says so"
     ]
 
 

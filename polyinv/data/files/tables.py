@@ -8,7 +8,7 @@ from polyinv.chemistry import System
 from polyinv.data.files.cells import Rows, Sheet, said
 from polyinv.data.files.comments import with_signed_rows, without_sign
 from polyinv.data.files.headers import by_wide_blanks
-from polyinv.data.files.names import average_of, letters
+from polyinv.data.files.names import average_of, is_conversion, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
 from polyinv.data.files.text import COMMENTS
@@ -33,6 +33,9 @@ _MONOMER = (
 _INITIATOR = (
     r"(initial|anfangs)?initiator(konzentration|concentration)?|(concentracionde)?iniciador|(concentrationd)?amorceur"
 )
+_FREE = re.compile("^(?:residual|rest|free|remaining)(.+)")
+_MOLAR = re.compile(r"(.*\S)\s*(?:\(M\)|(?<=\s)\[M\]|/\s*M|\sin\s+M)")
+"""A concentration in M, which is mol/L; of any other quantity it is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,9 @@ def _names_in(sheet: Sheet, row: int, cells: list[Cell]) -> list[str]:
     width = _width_below(sheet, row)
     names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, width)]
     is_name = names[0] in COMMENTS and len(names) == width
-    return [said(cell) for cell in without_sign([*names])] if row in sheet.comments and not is_name else names
+    if row not in sheet.comments or is_name or (names[0].startswith("%") and is_conversion(names[0])):
+        return names
+    return [said(cell) for cell in without_sign([*names])]
 
 
 def _width_below(sheet: Sheet, row: int) -> int:
@@ -150,6 +155,8 @@ def meaning(name: str, system: System) -> tuple[str, Unit | None] | None:
     exact = {column.lower(): column for column in system.columns}
     if name in system.columns:
         return name, None
+    if (molar := _MOLAR.fullmatch(name)) and (found := meaning(f"{molar[1]} (mol/L)", system)):
+        return found
     base, unit = split_unit(name)
     if base.lower() in exact and (base.lower() != "mw" or base in ("Mw", "MW", "mw")):
         return _with_quantity(exact[base.lower()], unit)
@@ -183,7 +190,8 @@ def _of_recipe(base: str, unit: Unit | None, system: System) -> str | None:
         substance, _, when = column.removeprefix("c").partition("_")
         key = substance.lower()
         after = {"0": ("", "0"), "time": ("t", "time", "res", "rest")}.get(when, ("",))
-        if column != "temp" and short in {f"{c}{key}{end}" for c in ("", "c", "c0") for end in after}:
+        said_free = _FREE.sub(r"\1res", short) if column == system.residual else short
+        if column != "temp" and said_free in {f"{c}{key}{end}" for c in ("", "c", "c0") for end in after}:
             return column
     for pattern, column in ((_MONOMER, system.targets[0]), (_INITIATOR, system.targets[1])):
         if re.fullmatch(pattern, name):
@@ -217,6 +225,21 @@ def data_rows(table: Table) -> Iterator[int]:
             yield row
         elif not numbers and row - table.header > 3 and before == table.header:
             return
+
+
+def rows_apart(table: Table, system: System) -> list[int]:
+    """Rows with numbers that are not read: below the table behind a note, or of another table above it."""
+    read = {*data_rows(table), *units_rows(table)}
+    least = min((_numbers_in(table, row) for row in read if _numbers_in(table, row)), default=1)
+    below = [
+        row
+        for row, cells in table.sheet.rows.items()
+        if row > max(table.header, 0) and row not in read
+        if _numbers_in(table, row) >= least or sum(map(is_number, cells)) > 1
+    ]
+    above = Sheet(table.sheet.place, {row: cells for row, cells in table.sheet.rows.items() if row < table.header})
+    other = _named(above, above.rows, system)
+    return [*(data_rows(other) if other and len(other.names) > 1 else ()), *below]
 
 
 def _is_spoilt(table: Table, row: int) -> bool:
