@@ -174,6 +174,8 @@ def test_a_remark_beside_a_curve_is_no_end_of_it(remark):
     w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
     lines = [f"{x:.4f};{y:.6f};{remark if at == 3 else ''}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
     assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")
+    lines = [f"{x:.4f};{y:.6f};{'ok' if at % 2 else remark}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
+    assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")
 
 
 @pytest.mark.parametrize("signed", ["#2", "!C", "//server/a", "%3", "#"])

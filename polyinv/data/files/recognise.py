@@ -244,6 +244,8 @@ def _by_label(block: Block) -> list[Block]:
             continue
         labels = [*dict.fromkeys(map(said, column.cells))]
         parts = {label: [k for k, cell in enumerate(column.cells) if said(cell) == label] for label in labels}
+        if column.name.kind == "remark" and any(part[-1] - part[0] >= len(part) for part in parts.values()):
+            continue  # remarks on points of one curve
         if len(labels) > 1 and all(len(part) >= LEAST_POINTS for part in parts.values()):
             return [_part(block, part, column, label) for label, part in parts.items()]
     return [block]
