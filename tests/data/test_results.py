@@ -313,7 +313,7 @@ def test_rows_that_sum_up_the_others_are_no_samples(read, caplog):
 
 
 def test_thousands_that_would_fit_are_said(read, caplog):
-    read("Probe;Mn;Mw;temp;time (s)", "A;25000;60000;70;3.600")
+    read("Probe;Mn;Mw;temp;time (s)", "A;25000;60000;70;900", "A;25000;60000;70;3.600")
     assert "column 'time (s)' holds '3.600', read as 3.6; if it is 3600, --decimal , says so" in caplog.text
     caplog.clear()
     read("Probe;Mn;Mw;temp;time (min)", "A;25000;60000;70;30.125")

@@ -243,3 +243,12 @@ def test_arrays_of_another_form_are_refused_with_the_right_one(tmp_path):
         read_observations(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", columns=["temp", "Mn"], values=[[70.0, 25000.0]], rows=[1])
     assert read_observations(tmp_path / "b.npz")[0][["temp", "Mn"]].to_numpy().tolist() == [[70, 25000]]
+
+
+def test_a_quotation_mark_that_is_not_closed_swallows_no_row(table, tmp_path):
+    table.head(3).assign(remark=['2" column', '"', "x"]).to_csv(tmp_path / "a.csv", index=False)
+    text = (tmp_path / "a.csv").read_text()
+    assert len(read_observations(tmp_path / "a.csv")[0]) == 3
+    (tmp_path / "b.csv").write_text(text.replace('"2"" column"', '"2 column').replace(",x", ',"x"'))
+    with pytest.raises(InputError, match="row 2, column 'remark': a quotation mark is not closed"):
+        read_observations(tmp_path / "b.csv")

@@ -20,7 +20,7 @@ LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
 SHORT = 100.0
 """Times in s below which another unit may be meant, whatever the box."""
-_GROUPS = {sign: re.compile(rf"[1-9]\d{{0,2}}(?:[{sign}]\d{{3}})+") for sign in ".,"}
+_GROUPS = {sign: re.compile(rf"[1-9]\d{{0,2}}([{sign}]\d{{3}})*") for sign in ".,"}
 LOOKED_AT = 2000
 """Rows of a large table by which its units are doubted."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
@@ -69,14 +69,17 @@ def thousands(
     box = {quantity.name: (quantity.low, quantity.high) for quantity in system.recipe}
     texts = [cell for cell in cells if isinstance(cell, str) and not is_missing(cell)]
     other = "," if sign == "." else "."
-    if column not in box or not texts or not all(_GROUPS[sign].fullmatch(text) for text in texts):
+    written = [_GROUPS[sign].fullmatch(text) for text in texts]
+    grouped_text = next((text for text, match in zip(texts, written, strict=True) if match and match[1]), None)
+    if column not in box or grouped_text is None or None in written:
         return []
     taken = unit or Unit("", quantity_of(column))
     as_read, grouped = ([taken.converted(number(text, each) or 0.0) for text in texts] for each in (sign, other))
     if all(fits(value, *box[column]) for value in as_read) or not all(fits(value, *box[column]) for value in grouped):
         return []
     return [
-        f"{called} holds {texts[0]!r}, read as {number(texts[0], sign):g}; if it is {number(texts[0], other):g}, "
+        f"{called} holds {grouped_text!r}, read as {number(grouped_text, sign):g}; if it is "
+        f"{number(grouped_text, other):g}, "
         f"--decimal {other} says so"
     ]
 
