@@ -47,6 +47,11 @@ def read_arrays(path: Path) -> pd.DataFrame:
     try:
         _check_unpacked(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if missing := sorted({"columns", "values", "rows"} - {*arrays}):
+                raise ValueError(
+                    f"it has no array {missing[0]!r}; needs 'columns' (names), 'values' (numbers, a row for each of "
+                    "'rows', a column for each name) and 'rows' (their labels)"
+                )
             table = pd.DataFrame(arrays["values"], columns=arrays["columns"], index=arrays["rows"])
             if not table.index.is_unique:
                 raise ValueError("its rows have the same number twice")

@@ -279,6 +279,7 @@ def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
                         f"{path}: rows have more cells than the line of names; separate by commas, decimals by points"
                     )
                 frame = _counted(frame)
+                _check_quotes(frame, path, system)
                 if not frame.empty:
                     found = True
                     yield frame
@@ -286,6 +287,14 @@ def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
         raise InputError(f"{path} is not a table with one line of column names: {error}") from None
     if not found:
         raise InputError(f"{path} has no rows")
+
+
+def _check_quotes(frame: pd.DataFrame, path: Path, system: System) -> None:
+    """Refuse a cell that holds rows: its quotation mark is not closed."""
+    for name in frame.columns.difference([*system.columns], sort=False):
+        for row, cell in frame[name].items():
+            if isinstance(cell, str) and "\n" in cell and cell.count(",") >= len(frame.columns) - 1:
+                raise InputError(f"{path}, row {row}, column {name!r}: a quotation mark is not closed")
 
 
 def _sheets(path: Path) -> tuple[list[str], list[str]]:

@@ -131,7 +131,7 @@ def _read(name: str, given: str, system: System) -> tuple[Stated, bool]:
     if name == CONVERSION:
         return _conversion(value, error, given, behind), True
     if value.value is None:
-        return Stated(checked_value(name, str(text), system)), False  # refuses it
+        raise _no_number(name, str(text))
     found = None if value.percent else in_units(value, error, name)
     if found is None:
         *units, last = units_of(quantity_of(name))
@@ -186,13 +186,17 @@ def checked_value(name: str, value: float | str, system: System) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{name} is said to be {value!r}, which is not a number; needs one, such as temp=70") from None
+        raise _no_number(name, value) from None
     least = {quantity.name: quantity.above for quantity in system.recipe}.get(name, 0.0)
     enough = number >= least if name == system.residual else number > least
     if not enough or not np.isfinite(number):
         rule = f"{least:g} or more" if name == system.residual else f"a number above {least:g}"
         raise InputError(f"{name} is said to be {number:g}; needs {rule}")
     return number
+
+
+def _no_number(name: str, value: object) -> InputError:
+    return InputError(f"{name} is said to be {value!r}, which is not a number; needs one, such as temp=70")
 
 
 def _check_name(name: str, system: System) -> None:

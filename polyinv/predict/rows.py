@@ -10,6 +10,7 @@ import pandas as pd
 
 from polyinv.chemistry import DEFAULT, AnySystem, System, load_system
 from polyinv.data.files.conversions import with_residual
+from polyinv.data.files.doubts import passed_over, strict_suspicions
 from polyinv.data.files.names import is_conversion
 from polyinv.data.files.options import Options
 from polyinv.data.files.reading import read_book
@@ -89,6 +90,8 @@ def _read(
     if options.sheet is None and is_own_table(path, system):
         options.refuse_idle(called, "is a table")
         table, others = read_observations(path, normalize=normalize, system=system)
+        _check_normalize(table, called, normalize=normalize)
+        _say(called, [], [*passed_over(others, table, system), *strict_suspicions(table, system)])
         _say_what_is_not_used(others, table, system)
         return table, others
     book = read_book(path, options.sheet)
@@ -108,12 +111,18 @@ def _table(
     assert found.table is not None
     options.refuse_idle(called, "is a table", used=("sheet", "unit", "decimal"))
     raw, notes, warnings = read_results(found.table, options, system)
-    raw, more_notes, more_warnings = with_residual(raw, system)
+    raw, more_notes, more_warnings = with_residual(raw, system, options.decimal)
     _say(called, [*found.notes, *notes, *more_notes], [*warnings, *more_warnings])
     table, others = observations_of(raw, found.table.sheet.place, normalize=normalize, system=system)
+    _check_normalize(table, called, normalize=normalize)
     used = [name for name in others if more_notes and is_conversion(str(name))]
     _say_what_is_not_used(others.drop(columns=used), table, system)
     return table, others
+
+
+def _check_normalize(table: pd.DataFrame, called: str, *, normalize: bool) -> None:
+    if normalize and table[MMD[0]].isna().all():
+        raise InputError(f"{called} is a table without a curve; --normalize has no effect on it")
 
 
 def _rows_of_curves(curves: Sequence[MeasuredCurve], called: str) -> tuple[pd.DataFrame, pd.DataFrame]:

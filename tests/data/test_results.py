@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
+from polyinv.data.measured import curve_of, curves_of
 from polyinv.errors import InputError
+from polyinv.mmd import LOG_M, STEP
 from polyinv.predict.rows import read_rows
+from polyinv.quantities import MMD
 
 
 @pytest.fixture
@@ -240,3 +243,180 @@ def test_a_number_that_is_merged_over_columns_is_told(book, caplog):
 def test_rows_that_are_merged_throughout_are_one_row(book):
     path = book(["temp", "Mn"], [70, 3e4], ["", ""], [60, 2e4], ["", ""], merged=("A2:A3", "B2:B3", "A4:A5", "B4:B5"))
     assert read_rows(path)[0].to_table()["temp"].tolist() == [70, 60]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+@pytest.mark.parametrize("remark", ['2" column', '"2 column', '"2""', '2"', '"in ""inches"""', '"over\nthree;\nlines"'])
+def test_a_quotation_mark_swallows_no_row(read, separator, remark):
+    lines = ["sample;Mn;Mw;temp;remark", "A;25000;60000;70;?", 'B;30000;70000;65;2"', 'C;20000;50000;75;"fine"']
+    table = read(*(line.replace(";", separator).replace("?", remark) for line in lines))
+    assert table[["Mn", "temp"]].to_numpy().tolist() == [[25000, 70], [30000, 65], [20000, 75]]
+
+
+def test_names_and_cells_in_quotation_marks_go_over_lines(read):
+    table = read('remark,"Mn\n(kDa)","Mw\n(kDa)",temp', '"over\nthree,\nlines",25,60,70', "x,30,70,65")
+    assert table[["Mn", "temp"]].to_numpy().tolist() == [[25000, 70], [30000, 65]]
+
+
+@pytest.mark.parametrize("remark", ['2" column', '"over\nthree\nlines"'])
+def test_a_remark_beside_a_curve_is_no_end_of_it(remark):
+    log_m = np.linspace(3, 6, 40)
+    w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
+    lines = [f"{x:.4f};{y:.6f};{remark if at == 3 else ''}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
+    assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")
+    lines = [f"{x:.4f};{y:.6f};{'ok' if at % 2 else remark}" for at, (x, y) in enumerate(zip(log_m, w, strict=True))]
+    assert curve_of("\n".join(["log M;w(log M);remark", *lines]), "here").notes[0].startswith("40 points")
+
+
+@pytest.mark.parametrize("signed", ["#2", "!C", "//server/a", "%3", "#"])
+def test_a_row_whose_name_begins_with_the_sign_of_a_comment_is_read_and_said(read, caplog, signed):
+    table = read("sample;Mn;Mw;temp", "A;25000;60000;70", f"{signed};30000;70000;65", "# by GPC, 2;")
+    assert table["Mn"].tolist() == [25000, 30000]
+    assert f"row 3 begins with {signed!r} and is read as a row (1 such)" in caplog.text
+    assert read("sample,Mn,Mw", f"{signed},30000,70000", "#4,30000,")["Mn"].tolist() == [30000, 30000]
+
+
+@pytest.mark.parametrize("row", ["# 2;30000;70000;65", "//  B;30000;70000;65"])
+def test_a_row_that_is_commented_out_is_left_out_and_said(read, caplog, row):
+    assert len(read("sample;Mn;Mw;temp", "A;25000;60000;70", row)) == 1
+    assert "row 3 begins with" in caplog.text
+    caplog.clear()
+    assert len(read("Mn;Mw;temp", "25000;60000;70", "#30000;70000;65")) == 1
+    assert "is left out as a comment (1 such)" in caplog.text
+
+
+def test_remarks_behind_the_sign_of_a_comment_are_passed_over(read, caplog):
+    read("# made on 3 March", "sample,Mn,Mw,temp", "# a, b, c", "A,25000,60000,70", "# Mn, 12", "#")
+    assert "begins with" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("#,cBA_0,temp,Mn,Mw", "1,1.5,70,25000,60000"),
+        ("# sample;temp;Mn;Mw", "A;70;25000;60000"),
+        ("#sample temp Mn Mw", "A 70 25000 60000"),
+        ("! sample\ttemp\tMn\tMw", "A\t70\t25000\t60000"),
+    ],
+)
+def test_names_of_a_table_may_stand_in_a_comment(read, names, row):
+    assert read(names, row)[["temp", "Mn", "Mw"]].iloc[0].tolist() == [70, 25000, 60000]
+
+
+def test_samples_of_curves_below_each_other_may_be_called_by_a_number_sign(caplog):
+    log_m = np.linspace(3, 6, 30)
+    w = np.exp(-(((log_m - 4.5) / 0.4) ** 2))
+    for names in (("A", "#B"), ("#1", "#2")):
+        rows = [f"{name};{x:.4f};{y:.6f}" for name in names for x, y in zip(log_m, w, strict=True)]
+        curves = curves_of("\n".join(["sample;log M;w(log M)", *rows]), "here")
+        assert [curve.sample for curve in curves] == [*names]
+        assert "is read as a row" in curves[0].warnings[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_what_a_table_of_polyinvs_own_form_passes_over_is_said(tmp_path, caplog, ending):
+    curve = np.exp(-(((LOG_M - 4.5) / 0.4) ** 2))
+    table = pd.DataFrame([curve / curve.sum() / STEP], columns=list(MMD)).assign(cBA_0=1.5, cAIBN_0=10.9)
+    table = table.assign(**{"Temp. (K)": 343.15, "Conversion (%)": 45, "Mn (kDa)": 25, "sample": "A"})
+    path = tmp_path / f"own.{ending}"
+    table.to_csv(path, index=False) if ending == "csv" else table.to_excel(path, sheet_name="compuesta", index=False)
+    read_rows(path)
+    for name, own in (("Temp. (K)", "temp, in °C"), ("Conversion (%)", "cBA_time, "), ("Mn (kDa)", "Mn, in g/mol")):
+        assert f"column {name!r} is not read in a table of polyinv's own; call it {own}" in caplog.text
+    assert "'sample' is not read" not in caplog.text
+    assert "if it is mmol/L, it is 0.0109 mol/L: convert it" in caplog.text
+
+
+def test_an_area_of_no_curve_cannot_be_normalized(tmp_path):
+    (tmp_path / "a.csv").write_text("Mn,Mw\n40100,88200\n")
+    with pytest.raises(InputError, match="a table without a curve; --normalize has no effect on it"):
+        read_rows(tmp_path / "a.csv", normalize=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "row"),
+    [
+        (("sample;temp;Mn;Mw", "A;70;34000;80000", "", "run;Mn (kDa);Mw (kDa);temp", "B;34;80;65"), 5),
+        (("sample;temp;Mn;Mw", "A;70;34000;80000", "", "Series 2", "B;65;34000;80000"), 5),
+        (("sample;temp", "B;65", "", "sample;temp;Mn;Mw", "A;70;34000;80000"), 2),
+    ],
+)
+def test_rows_of_another_table_are_said(read, caplog, lines, row):
+    assert read(*lines)["temp"].tolist() == [70]
+    assert f"row {row} is left out (1 such): it has numbers and stands apart from the table" in caplog.text
+
+
+def test_titles_and_footers_are_no_rows(read, caplog):
+    read("Flow;1.0;mL/min", "Date;3;2026", "sample;temp;Mn;Mw", "A;70;34000;80000", "", "Page 1 of 3")
+    assert "left out" not in caplog.text
+
+
+@pytest.mark.parametrize(("cell", "options"), [("45,123", {"decimal": ","}), ("45,123", {}), ("45.123", {})])
+def test_conversions_have_the_decimal_sign_that_fits(tmp_path, cell, options):
+    (tmp_path / "a.csv").write_text(f"Mn;Mw;cBA_0;Umsatz (%)\n25000;60000;1{cell[2]}5;{cell}\n")
+    table = read_rows(tmp_path / "a.csv", **options)[0].to_table()
+    assert table["cBA_time"].tolist() == pytest.approx([1.5 * (1 - 0.45123)])
+
+
+@pytest.mark.parametrize(("name", "cell"), [("temp", "70%"), ("time", "1800 %"), ("Mn (kDa)", "40 ％")])
+def test_a_per_cent_sign_where_none_belongs_is_refused(read, name, cell):
+    with pytest.raises(InputError, match="a per cent sign belongs to conversions and errors only"):
+        read(f"sample;{name}", f"A;{cell}")
+
+
+@pytest.mark.parametrize("name", ["Mn error (%)", "SD Mn (%)", "RSD Mn (%)", "(%) ±"])
+def test_a_column_of_errors_in_per_cent_is_of_the_value(read, name):
+    assert read(f"Mn;{name};Mw", "25000;2;60000")["Mn_error"].tolist() == [500]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("cBA_0;residual BA (%)", "column 'residual BA (%)' is not used: its unit is none of cBA_time"),
+        ("temp;[BA]0", "column '[BA]0' is not used: it has no unit; '[BA]0 (mol/L)' would be cBA_0"),
+        ("temp;SD cBA_0", "column 'SD cBA_0' is not used: it states an error of cBA_0"),
+        ("temp;Mn error (g/L)", "column 'Mn error (g/L)' is not used: it states an error of Mn"),
+    ],
+)
+def test_columns_that_would_mean_something_are_said(read, caplog, names, said):
+    read(f"Mn;Mw;{names}", "40100;88200;70;0.5")
+    assert said in caplog.text
+
+
+def test_a_conversion_fills_the_gaps_of_the_residual_monomer(read, caplog):
+    names = "Mn;Mw;cBA_0;cBA_time;X (%)"
+    table = read(names, "40100;88200;1.5;0.8;45", "40100;88200;1.5;;60", "40100;88200;;;60")
+    assert table["cBA_time"].tolist() == pytest.approx([0.8, 0.6, np.nan], nan_ok=True)
+    assert "contradict" not in caplog.text
+    assert "column 'X (%)' is not used in rows 4: there is no cBA_0 in them" in caplog.text
+    read(names, "40100;88200;1.5;0.1;45")
+    assert "contradict each other: row 2 has 0.45, and 0.933 by cBA_time, which is taken (1 such)" in caplog.text
+
+
+def test_rows_that_sum_up_the_others_are_no_samples(read, caplog):
+    caplog.set_level("INFO")
+    names = ["Median", "Mean ± SD", "max", "min.", "SD", "Ø", "Mean (n = 2)", "Std. dev."]
+    table = read("No;sample;Mn;Mw", "1;A;25000;60000", "2;Maxi;26000;60000", *(f";{n};25500;60000" for n in names))
+    assert table["Mn"].tolist() == [25000, 26000]
+    assert "rows 4, 5, 6, 7, 8, 9, 10, 11 sum up the others ('Median', 'Mean ± SD'" in caplog.text
+    assert read("sample;Mn;Mw", "min;25000;60000", "max;26000;60000")["Mn"].tolist() == [25000, 26000]
+
+
+def test_thousands_that_would_fit_are_said(read, caplog):
+    read("Probe;Mn;Mw;temp;time (s)", "A;25000;60000;70;900", "A;25000;60000;70;3.600")
+    assert "column 'time (s)' holds '3.600', read as 3.6; if it is 3600, --decimal , says so" in caplog.text
+    caplog.clear()
+    read("Probe;Mn;Mw;temp;time (min)", "A;25000;60000;70;30.125")
+    assert "says so" not in caplog.text
+
+
+@pytest.mark.parametrize(("name", "cell"), [("[BA]0 (M)", "1.5"), ("BA / M", "1.5"), ("cBA_0", "1.5 M")])
+def test_m_is_mol_per_litre_of_a_concentration(read, name, cell):
+    table = read(f"Mn;Mw;{name};T (°K)", f"40100;88200;{cell};343.15")
+    assert table[["cBA_0", "temp"]].iloc[0].tolist() == [1.5, 70]
+
+
+@pytest.mark.parametrize("values", [("45", "90"), (".45", "0.9")])
+def test_a_per_cent_sign_before_a_conversion_may_be_that_of_a_comment(read, values):
+    table = read("% conversion;cBA_0;Mn;Mw", *(f"{value};1;25000;60000" for value in values))
+    assert table["cBA_time"].tolist() == pytest.approx([0.55, 0.1])

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from polyinv.chemistry.butyl_acrylate import COLUMNS, SYSTEM, TARGETS
-from polyinv.data.workbook import checksum, is_own_table, read_table, sheets, write_table
+from polyinv.data.workbook import checksum, is_own_table, read_observations, read_table, sheets, write_table
 from polyinv.errors import InputError
 from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
@@ -267,3 +267,20 @@ def test_a_damaged_cache_is_read_again_and_said(damage, table, tmp_path, caplog)
     caplog.clear()
     pd.testing.assert_frame_equal(read_table(path), read)
     assert not caplog.text
+
+
+def test_arrays_of_another_form_are_refused_with_the_right_one(tmp_path):
+    np.savez(tmp_path / "a.npz", temp=[70.0], Mn=[25000.0])
+    with pytest.raises(InputError, match="has no array 'columns'; needs 'columns'"):
+        read_observations(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", columns=["temp", "Mn"], values=[[70.0, 25000.0]], rows=[1])
+    assert read_observations(tmp_path / "b.npz")[0][["temp", "Mn"]].to_numpy().tolist() == [[70, 25000]]
+
+
+def test_a_quotation_mark_that_is_not_closed_swallows_no_row(table, tmp_path):
+    table.head(3).assign(remark=['2" column', '"', "x"]).to_csv(tmp_path / "a.csv", index=False)
+    text = (tmp_path / "a.csv").read_text()
+    assert len(read_observations(tmp_path / "a.csv")[0]) == 3
+    (tmp_path / "b.csv").write_text(text.replace('"2"" column"', '"2 column').replace(",x", ',"x"'))
+    with pytest.raises(InputError, match="row 2, column 'remark': a quotation mark is not closed"):
+        read_observations(tmp_path / "b.csv")

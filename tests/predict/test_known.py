@@ -9,7 +9,7 @@ import pytest
 import polyinv
 from polyinv import cli
 from polyinv.errors import InputError
-from polyinv.predict.known import all_stated, errors_of, stated, values_of
+from polyinv.predict.known import Stated, all_stated, errors_of, stated, values_of
 from polyinv.predict.predictor import Predictor
 
 
@@ -113,6 +113,8 @@ def test_a_temperature_has_no_error_in_per_cent():
     ("given", "said"),
     [
         ("temp=±0.5", "temp is said to be '', which is not a number"),
+        ("temp=7_0", "temp is said to be '7_0', which is not a number"),
+        ("Mn=20 M", "Mn is said to be 20 M; needs a number in g/mol"),
         ("temp=x±0.5", "temp is said to be 'x', which is not a number"),
         ("tmep=70±0.5", "no value to be known 'tmep'"),
         ("temp±0.5", "needs name=value, such as temp=70 or temp=70±0.5"),
@@ -288,3 +290,10 @@ def test_known_values_that_fit_another_unit_better_are_said(given, said, caplog)
     values_of(all_stated([given]))
     assert said in caplog.text
     assert f"--known {given.partition('=')[0]} holds" in caplog.text
+
+
+def test_m_is_mol_per_litre():
+    assert all_stated(["cBA_0=1.5M", "cAIBN_0=8 mM ± 0.001 M"]) == {
+        "cBA_0": Stated(1.5),
+        "cAIBN_0": pytest.approx(Stated(0.008, 0.001)),
+    }

@@ -1,11 +1,13 @@
 """Blocks of a sheet: runs of rows of numbers below the names of their columns, among titles, results and footers."""
 
+import bisect
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.comments import with_signed_rows
 from polyinv.data.files.headers import aligned, is_units, names_above, names_with_number, torn_names
 from polyinv.data.files.names import Name, known, read_name
 from polyinv.data.files.numbers import EXCEL_ERRORS, Cell, is_missing, is_number, number, possible_decimals
@@ -64,7 +66,7 @@ def blocks_of(sheet: Sheet) -> list[Block]:
     Raises:
         InputError: It has no rows of two numbers.
     """
-    sheet = _upright(sheet)
+    sheet = _with_signed_rows(_upright(sheet))
     runs = [*_runs(sheet)]
     if not runs:
         rows = sheet.rows.values()
@@ -99,6 +101,27 @@ def _upright(sheet: Sheet) -> Sheet:
     return Sheet(sheet.place, {row: [*cells] for row, cells in enumerate(turned, 1)}, {}, sheet.name, sheet.notes)
 
 
+def _with_signed_rows(sheet: Sheet) -> Sheet:
+    """A sheet with its rows that begin with the sign of a comment: cells like those of the nearest row of numbers."""
+    if not sheet.comments:
+        return sheet
+    numbers = [row for row, cells in sheet.rows.items() if _is_data(cells)]
+
+    def is_row(row: int, cells: list[Cell]) -> bool:
+        if not _is_data(cells) or not _is_text(cells[0]):
+            return False
+        at = bisect.bisect(numbers, row)
+        near = [sheet.rows[other] for other in numbers[max(at - 1, 0) : at + 1]]
+        return not numbers or any(_are_like(cells, other) for other in near)
+
+    return with_signed_rows(sheet, is_row, alone=False)
+
+
+def _are_like(cells: list[Cell], others: list[Cell]) -> bool:
+    """Whether two rows have texts and numbers at the same places."""
+    return [*map(_is_text, cells)] == [*map(_is_text, others)]
+
+
 # Rows of numbers
 
 
@@ -127,7 +150,7 @@ def _runs(sheet: Sheet) -> Iterator[list[int]]:
     run: list[int] = []
     held: list[int] = []
     for row, cells in sheet.rows.items():
-        below_empty = run and not held and row > run[-1] + 1
+        below_empty = run and not held and row > sheet.end_of(run[-1]) + 1
         if below_empty and len(cells) != len(sheet.rows[run[-1]]) and _is_data(cells):  # numbers of another kind
             yield run
             run = []

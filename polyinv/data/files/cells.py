@@ -25,6 +25,8 @@ class Sheet:
         shares: Row and column of cells of a workbook that are shown in per cent and hold shares.
         separator: Of a text.
         lines: Of a text whose columns are set apart by blanks, as they stand.
+        last: Of a text, the last line of each row; a cell in quotation marks may go over several.
+        warnings: What may be a row, or a comment, and was taken for the other.
     """
 
     place: str
@@ -36,6 +38,12 @@ class Sheet:
     shares: frozenset[tuple[int, int]] = frozenset()
     separator: str | None = None
     lines: dict[int, str] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def end_of(self, row: int) -> int:
+        """The last line of a row."""
+        return self.last.get(row, row)
 
 
 @dataclass(frozen=True, eq=False)

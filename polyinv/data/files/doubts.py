@@ -1,5 +1,6 @@
 """What looks odd in a table of results: units that would fit better, means of no polymer, conversions."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,8 +8,10 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.names import is_conversion
+from polyinv.data.files.numbers import Cell, is_missing, number
 from polyinv.data.files.options import Options
-from polyinv.data.files.units import Unit, fits, likely_units, quantity_of
+from polyinv.data.files.tables import meaning
+from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, units_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
@@ -17,6 +20,9 @@ LEAST_MASS = 1000.0
 """Mw in g/mol of a polymer; a table that has less everywhere, and no unit, is refused."""
 SHORT = 100.0
 """Times in s below which another unit may be meant, whatever the box."""
+_GROUPS = {sign: re.compile(rf"[1-9]\d{{0,2}}([{sign}]\d{{3}})*") for sign in ".,"}
+LOOKED_AT = 2000
+"""Rows of a large table by which its units are doubted."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
 
 
@@ -53,6 +59,28 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
     return [
         f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {', or if it is '.join(meant)}: "
         f"{remedy}"
+    ]
+
+
+def thousands(
+    column: str, cells: Sequence[Cell], sign: str, unit: Unit | None, system: System, called: str
+) -> list[str]:
+    """Say that numbers such as ``3.600`` fit as thousands what they do not fit with decimals."""
+    box = {quantity.name: (quantity.low, quantity.high) for quantity in system.recipe}
+    texts = [cell for cell in cells if isinstance(cell, str) and not is_missing(cell)]
+    other = "," if sign == "." else "."
+    written = [_GROUPS[sign].fullmatch(text) for text in texts]
+    grouped_text = next((text for text, match in zip(texts, written, strict=True) if match and match[1]), None)
+    if column not in box or grouped_text is None or None in written:
+        return []
+    taken = unit or Unit("", quantity_of(column))
+    as_read, grouped = ([taken.converted(number(text, each) or 0.0) for text in texts] for each in (sign, other))
+    if all(fits(value, *box[column]) for value in as_read) or not all(fits(value, *box[column]) for value in grouped):
+        return []
+    return [
+        f"{called} holds {grouped_text!r}, read as {number(grouped_text, sign):g}; if it is "
+        f"{number(grouped_text, other):g}, "
+        f"--decimal {other} says so"
     ]
 
 
@@ -101,4 +129,32 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
         f"column {name!r} is not used; a conversion needs {system.targets[0]} in the same row, or goes in as "
         f"{system.residual}, the residual monomer in mol/L"
         for name in found[:1]
+    ]
+
+
+def passed_over(others: pd.DataFrame, table: pd.DataFrame, system: System) -> list[str]:
+    """Say what a table that is read strictly leaves out: columns by another name or unit than that of the system.
+
+    Args:
+        others: Columns that are no numbers of the system.
+        table: The numbers, NaN where a column is absent.
+        system: What is polymerized.
+    """
+    said = []
+    for name in map(str, others.columns):
+        found = system.residual if is_conversion(name) else (meaning(name, system) or (None,))[0]
+        if found is not None and table[found].isna().all() and others[name].notna().any():
+            unit = units_of(quantity_of(found))[0]
+            what = "the residual monomer " if found == system.residual else ""
+            said.append(f"column {name!r} is not read in a table of polyinv's own; call it {found}, {what}in {unit}")
+    return said
+
+
+def strict_suspicions(table: pd.DataFrame, system: System) -> list[str]:
+    """`suspicions` of a table that is read strictly, by its first rows."""
+    first = table.head(LOOKED_AT)
+    return [
+        doubt
+        for column in (*system.targets, system.residual)
+        for doubt in suspicions(column, first[column].to_numpy(), system, f"column {column!r}", "convert it")
     ]

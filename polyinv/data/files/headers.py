@@ -4,6 +4,7 @@ import itertools
 import re
 
 from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.comments import without_sign
 from polyinv.data.files.names import AXES, ORDINATES, average_of, known, read_name
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number
 from polyinv.data.files.text import COMMENTS
@@ -82,19 +83,13 @@ def _uncommented(cells: list[Cell], width: int, run: list[list[Cell]], sheet: Sh
     """Known names in a comment; None where its sign may be the name of a column as well, and they would differ."""
     whole, bare = (
         names if names and known(names) and len(names) == width else None
-        for names in (_as_names(each, width, run, sheet.separator) for each in (cells, _without_sign(cells)))
+        for names in (_as_names(each, width, run, sheet.separator) for each in (cells, without_sign(cells)))
     )
     if said(cells[0]) not in COMMENTS or len(cells) == width:
         return bare if said(cells[0]) not in COMMENTS else whole
     if whole and bare and [read_name(name).kind for name in whole] != [read_name(name).kind for name in bare]:
         return None
     return bare or whole
-
-
-def _without_sign(cells: list[Cell]) -> list[Cell]:
-    texts = [said(cell) for cell in cells]
-    texts[0] = texts[0].lstrip("#%!/ ")
-    return [*(texts if texts[0] else texts[1:])]
 
 
 def _as_names(cells: list[Cell], width: int, run: list[list[Cell]], separator: str | None) -> list[str] | None:

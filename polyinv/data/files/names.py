@@ -218,6 +218,17 @@ def is_conversion(text: str) -> bool:
     return _JAPANESE_CONVERSION.match(base) is not None or _CONVERSION.fullmatch(letters(base)) is not None
 
 
+def is_in_percent(text: str) -> bool:
+    """Whether the name of a column says that its values are in per cent.
+
+    Example:
+        >>> is_in_percent("Umsatz (%)"), is_in_percent("% conv."), is_in_percent("X")
+        (True, True, False)
+    """
+    _, unit = split_unit(text)
+    return text.lstrip().startswith(("%", "％")) or (unit is not None and unit.quantity == "share")
+
+
 def average_of(text: str) -> tuple[str, Unit | None] | None:
     """The average that a name is, with its unit: Mn, Mw, Mz, Mp, D.
 

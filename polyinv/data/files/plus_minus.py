@@ -5,16 +5,20 @@ import re
 from typing import NamedTuple
 
 from polyinv.data.files.numbers import PLUS_MINUS, Cell, number
-from polyinv.data.files.units import Unit, quantity_of, unit_of
+from polyinv.data.files.units import MOLAR, Unit, quantity_of, unit_of
 
 _IN_NAME = re.compile(rf"\s*(?:{PLUS_MINUS.pattern})\s*(?:(?P<error>\d[\d.,]*\s*%?)|[A-Za-zσ.]+)", re.IGNORECASE)
 
 
 _SAYS = re.compile(
-    r"(?<![a-z])(?:sd|s\.d\.|std\.?(?: ?(?:dev|error|err)\.?)?|stdev|error|err\.?|fehler|±|\+/?-|σ|uncertainty|"
-    r"standard(?: deviation|abweichung)|stabw\.?|desv\.?|desviación estándar|écart[- ]type)(?![a-z])",
+    r"(?<![a-z])(?:rel(?:\.|ative)? ?)?(?:rsd|cv|sd|s\.d\.|std\.?(?: ?(?:dev|error|err)\.?)?|stdev|error|err\.?|fehler|"
+    r"±|\+/?-|σ|uncertainty|standard(?: deviation|abweichung)|stabw\.?|desv\.?|desviación estándar|écart[- ]type)"
+    r"(?![a-z])",
     re.IGNORECASE,
 )
+
+
+_RELATIVE = re.compile(r"(?<![a-z])(?:rsd|cv|rel(?:\.|ative)?)(?![a-z])", re.IGNORECASE)
 
 
 class Part(NamedTuple):
@@ -52,7 +56,7 @@ def part_of(text: Cell, sign: str) -> Part:
     if not digits or number(digits, sign) is None:  # no blank between, or one in the unit
         match = re.fullmatch(r"([-+\d.,eE]*\d)\s*([^\d\s].*)", text.strip())
         digits, written = match.groups() if match else ("", "")
-    unit = unit_of(written)
+    unit = MOLAR if written == "M" else unit_of(written)
     return Part(number(digits, sign) if unit else None, unit)
 
 
@@ -107,6 +111,16 @@ def error_in(name: str) -> str | None:
     """
     found = _IN_NAME.search(name)
     return found["error"] if found else None
+
+
+def says_relative(name: str) -> bool:
+    """Whether a column that states errors says that they are shares of the value.
+
+    Example:
+        >>> says_relative("RSD Mn (%)"), says_relative("Mn error (%)")
+        (True, False)
+    """
+    return _RELATIVE.search(name) is not None
 
 
 def says_error(name: str) -> str | None:

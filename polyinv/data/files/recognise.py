@@ -70,13 +70,14 @@ def recognise(book: Book, options: Options, system: System) -> Found:
         runs = [block for block in found_blocks if _is_chromatogram(block) or _is_bare(block)]
         if runs and options.calibration is not None:
             sources, notes = _chromatograms(runs, options)
-            return Found(tuple(sources), None, (*_of_sheets(book, at, "a chromatogram"), *notes))
+            notes = [*_of_sheets(book, at, "a chromatogram"), *notes]
+            return Found(tuple(sources), None, tuple(notes), _of_comments(sources))
     for at, found_blocks in blocks.items():
         try:
             longest = max(found_blocks, key=lambda block: len(block.rows))
             _check_points(longest)
             sources = curves_in(longest, x=options.x, y=options.y, signal=options.stated_signal)
-            return Found(tuple(sources), None, tuple(_of_sheets(book, at, "numbers")))
+            return Found(tuple(sources), None, tuple(_of_sheets(book, at, "numbers")), _of_comments(sources))
         except InputError as error:
             problems.insert(0, error)
     if len(book.sheets) == 1 or len(problems) == 1:
@@ -91,6 +92,7 @@ def _of_all_sheets(book: Book, found: dict[int, tuple[list[Source], list[str]]])
     others = [repr(book.sheets[at].name) for at in found if at not in like]
     warnings = [f"curves with other columns stand in {', '.join(others)}; --sheet names one"] if others else []
     if len(like) == 1:
+        warnings += _of_comments(sources)
         return Found(tuple(sources), None, (*_of_sheets(book, first, "a curve"), *notes), tuple(warnings))
     sources = [
         replace(each, sample=" ".join(filter(None, (book.sheets[at].name, each.sample))))
@@ -99,6 +101,11 @@ def _of_all_sheets(book: Book, found: dict[int, tuple[list[Source], list[str]]])
     ]
     said_sheets = f"the sheets {', '.join(repr(book.sheets[at].name) for at in like)} are read; --sheet names one"
     return Found(tuple(_named_once(sources)), None, (said_sheets, *notes), tuple(warnings))
+
+
+def _of_comments(sources: Sequence[Source]) -> tuple[str, ...]:
+    """What the sheets of curves say of lines that may be comments."""
+    return tuple(dict.fromkeys(each for source in sources for each in source.block.sheet.warnings))
 
 
 def _columns_of(sources: Sequence[Source]) -> list[tuple[str, str]]:
@@ -243,6 +250,8 @@ def _by_label(block: Block) -> list[Block]:
             continue
         labels = [*dict.fromkeys(map(said, column.cells))]
         parts = {label: [k for k, cell in enumerate(column.cells) if said(cell) == label] for label in labels}
+        if column.name.kind == "remark" and any(part[-1] - part[0] >= len(part) for part in parts.values()):
+            continue  # remarks on points of one curve
         if len(labels) > 1 and all(len(part) >= LEAST_POINTS for part in parts.values()):
             return [_part(block, part, column, label) for label, part in parts.items()]
     return [block]

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,20 +10,25 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
-from polyinv.data.files.doubts import can_be, check_masses, suspicions
+from polyinv.data.files.doubts import can_be, check_masses, suspicions, thousands
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
-from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error
-from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, units_below
-from polyinv.data.files.units import Unit, plain, split_unit, unit_of
+from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative
+from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, rows_apart, units_below
+from polyinv.data.files.units import PERCENT, Unit, plain, split_unit, unit_of
 from polyinv.errors import InputError
-from polyinv.instrument.errors import SUFFIX
+from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
 
-_SPREAD = re.compile(
-    r"(mean|average|mittelwert|durchschnitt|promedio|media|moyenne|sd|std|stdev|stddev|standardabweichung|rsd|cv|"
-    r"desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ)\W*(\(.*\))?\W*"
+_WORDS = (
+    "mean|average|mittelwert|durchschnitt|promedio|media|moyenne|median|mediana|mediane|max|maximum|maximo|min|minimum|"
+    "minimo|sum|summe|suma|somme|total|sd|std|stdev|stddev|standarddeviation|standardabweichung|rsd|cv|sem|variance|"
+    "varianz|desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ"
 )
+_SPREAD = re.compile(rf"({_WORDS})(\W+({_WORDS}))*\W*(\(.*\))?\W*")
+"""What a row is called that sums up the others."""
+LONGEST_WORDS = 60
+"""Characters of it."""
 
 
 def read_results(table: Table, options: Options, system: System) -> tuple[pd.DataFrame, list[str], list[str]]:
@@ -39,8 +45,10 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     rows = [*data_rows(table)]
     _check_width(table, rows, place)
     units = units_below(table)
-    left_out = [row for row in rows if _is_spread(table.sheet.rows[row])]
-    rows = [row for row in rows if row not in left_out and [*map(said, table.sheet.rows[row])] != table.names]
+    rows = [row for row in rows if [*map(said, table.sheet.rows[row])] != table.names]
+    left_out = {row: name for row in rows if (name := _spread_in(table.sheet.rows[row]))}
+    rows = [row for row in rows if row not in left_out] or rows
+    left_out = {} if rows == [*left_out] else left_out
     if not rows:
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
@@ -49,12 +57,14 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
-    notes, warnings = [], []
+    notes, warnings = [], [*table.sheet.warnings]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
-        notes.append(f"column {table.names[at]!r} states the error of {table.names[of]!r}, in the same unit")
+        unit_said = "in per cent of it" if _in_percent(table.names[at]) else "in the same unit"
+        notes.append(f"column {table.names[at]!r} states the error of {table.names[of]!r}, {unit_said}")
+        percent = "%" if _in_percent(table.names[at]) else ""
         cells[of] = [
-            value if is_missing(value) or is_missing(error) else f"{said(value)} ± {said(error)}"
+            value if is_missing(value) or is_missing(error) else f"{said(value)} ± {said(error)}{percent}"
             for value, error in zip(cells[of], cells[at], strict=True)
         ]
     for at, name in enumerate(table.names):
@@ -81,17 +91,22 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
             notes.append(f"column {name!r} is {column}, converted from {unit.name}")
         elif name != column:
             notes.append(f"column {name!r} is {column}")
+        warnings += thousands(column, cells[at], sign, unit, system, f"column {name!r}")
         if unit is None:
             warnings += suspicions(column, np.array(frame[column]), system, f"column {name!r}")
     found = pd.DataFrame(frame, index=rows)
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
-    warnings += _with_unknown_units(table, columns, beside, system)
-    if left_out:
-        notes.append(
-            f"rows {', '.join(map(str, left_out))} hold means or standard deviations of the others and are left out"
+    warnings += _not_used(table, columns, beside, system)
+    if apart := rows_apart(table, system):
+        warnings.append(
+            f"row {apart[0]} is left out ({len(apart)} such): it has numbers and stands apart from the table with the "
+            f"names in row {table.header}"
         )
+    if left_out:
+        called = ", ".join(map(repr, dict.fromkeys(left_out.values())))
+        notes.append(f"rows {', '.join(map(str, left_out))} sum up the others ({called}) and are left out")
     if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
         raise InputError(
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
@@ -99,18 +114,37 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     return found, notes, warnings
 
 
-def _with_unknown_units(
+def _not_used(
     table: Table, columns: Mapping[int, tuple[str, Unit | None]], beside: Mapping[int, int], system: System
 ) -> list[str]:
-    """Say which columns would mean something but for the unit in brackets."""
-    said_units = []
+    """Say which columns would mean something but for their unit, and which state an error of nothing."""
+    found_columns = {column for column, _ in columns.values()}
+    own = {*system.columns, *error_columns(system.recipe, system.residual)}
+    warnings = []
     for at, name in enumerate(table.names):
+        if at in columns or at in beside or name in own:
+            continue
         bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
-        spare = count and at not in columns and at not in beside
-        found = (meaning(bare, system) or meaning(f"{bare} (mol/L)", system)) if spare else None
-        if found and found[0] not in [column for column, _ in columns.values()]:
-            said_units.append(f"column {name!r} is not used: its unit is none of {found[0]}")
-    return said_units
+        found = _of_another_unit(bare, system) if count else meaning(f"{name} (mol/L)", system)
+        error = says_error(bare) and _of_another_unit(says_error(bare) or "", system)
+        if error:
+            warnings.append(
+                f"column {name!r} is not used: it states an error of {error[0]}, without a column of it in that unit"
+            )
+        elif found and found[0] not in found_columns and count:
+            warnings.append(f"column {name!r} is not used: its unit is none of {found[0]}")
+        elif (
+            found
+            and found[0] not in found_columns
+            and any(is_number(cell_at(table, row, at)) for row in data_rows(table))
+        ):
+            warnings.append(f"column {name!r} is not used: it has no unit; {name + ' (mol/L)'!r} would be {found[0]}")
+    return warnings
+
+
+def _of_another_unit(name: str, system: System) -> tuple[str, Unit | None] | None:
+    """What a name without its unit means."""
+    return meaning(name, system) or meaning(f"{name} (mol/L)", system)
 
 
 def _errors_beside(table: Table, columns: Mapping[int, tuple[str, Unit | None]], system: System) -> dict[int, int]:
@@ -121,11 +155,17 @@ def _errors_beside(table: Table, columns: Mapping[int, tuple[str, Unit | None]],
         if rest is None or at in columns:
             continue
         base, unit = split_unit(rest)
-        means = meaning(rest, system) if base else columns.get(at - 1)
+        bare = rest if unit is None or unit.quantity != "share" else base.strip(" _-,.")
+        means = meaning(bare, system) if bare else columns.get(at - 1)
         of = next((k for k, (column, _) in columns.items() if means and column == means[0]), None)
-        if of is not None and of not in found.values() and unit in (None, columns[of][1]):
+        units = (PERCENT,) if says_relative(name) else (None, columns[of][1], PERCENT) if of is not None else ()
+        if of is not None and of not in found.values() and unit in units:
             found[at] = of
     return found
+
+
+def _in_percent(name: str) -> bool:
+    return split_unit(name)[1] == PERCENT
 
 
 def _with_error(cells: Sequence[Cell], name: str) -> list[Cell]:
@@ -205,9 +245,12 @@ def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
     return {at: table.meanings[at] for at in sorted(chosen.values())}
 
 
-def _is_spread(cells: Sequence[Cell]) -> bool:
-    first = next((said(cell) for cell in cells if not is_missing(cell)), "")
-    return _SPREAD.fullmatch(plain(first).lower().replace(".", "").replace(" ", "")) is not None
+def _spread_in(cells: Sequence[Cell]) -> str | None:
+    """The name of a row that sums up the others, as it stands."""
+    first = next((said(cell) for cell in cells if not is_missing(cell) and not is_number(cell)), "")
+    folded = unicodedata.normalize("NFKD", plain(first).lower().replace("x̄", "mean"))
+    bare = re.sub("[\u0300-\u036f. ]", "", folded)
+    return first if len(bare) < LONGEST_WORDS and _SPREAD.fullmatch(bare) else None
 
 
 def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) -> tuple[float, float]:
@@ -221,6 +264,8 @@ def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) ->
     if found is None:
         hint = "; write decimals with one sign" if isinstance(cell, str) and re.search(r"\d[.,]\d", cell) else ""
         raise InputError(f"{where} holds {said(cell)!r}; needs a number{hint}, or nothing")
+    if value.percent:
+        raise InputError(f"{where} holds {said(cell)!r}; a per cent sign belongs to conversions and errors only")
     if error.percent and column == "temp":
         raise InputError(f"{where} {behind!r}: the error of a temperature; needs it in °C, not in per cent")
     return found

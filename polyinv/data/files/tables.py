@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import Rows, Sheet, said
+from polyinv.data.files.comments import with_signed_rows, without_sign
 from polyinv.data.files.headers import by_wide_blanks
-from polyinv.data.files.names import average_of, letters
+from polyinv.data.files.names import average_of, is_conversion, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
+from polyinv.data.files.text import COMMENTS
 from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
 
 LOOKED_AT = 300
@@ -31,6 +33,9 @@ _MONOMER = (
 _INITIATOR = (
     r"(initial|anfangs)?initiator(konzentration|concentration)?|(concentracionde)?iniciador|(concentrationd)?amorceur"
 )
+_FREE = re.compile("^(?:residual|rest|free|remaining)(.+)")
+_MOLAR = re.compile(r"(.*\S)\s*(?:\(M\)|(?<=\s)\[M\]|/\s*M|\sin\s+M)")
+"""A concentration in M, which is mol/L; of any other quantity it is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +63,55 @@ def table_in(sheet: Sheet, system: System, *, on_its_side: bool = True) -> Table
         system: What is polymerized.
         on_its_side: Whether names below each other, with numbers beside them, are a table, too.
     """
+    found = [_named(sheet, sheet.rows, system), _named(sheet, sheet.comments, system)]
+    tables = [_with_signed_rows(table) for table in found if table is not None]
+    tables = [table for table in tables if [*data_rows(table)]]
+    if tables:
+        return max(tables, key=lambda table: len(table.meanings))
+    return _on_its_side(sheet, system) if on_its_side else None
+
+
+def _named(sheet: Sheet, rows: Rows, system: System) -> Table | None:
+    """The row with most names of a system's columns; it has two and more, and all below it, if it is a comment."""
     best: Table | None = None
-    for row, cells in [*sheet.rows.items()][:LOOKED_AT]:
-        below = next((len(other) for at, other in sheet.rows.items() if at > row), 0)
-        names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, below)]
+    for row, cells in [*rows.items()][:LOOKED_AT]:
+        names = _names_in(sheet, row, cells)
         if any(isinstance(cell, float) or is_number(cell) for cell in cells if cell != "") or not any(names):
             continue
         meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
         if meanings and (best is None or len(meanings) > len(best.meanings)):
             best = Table(sheet, row, names, meanings)
-    if best is not None and [*data_rows(best)]:
-        return best
-    return _on_its_side(sheet, system) if on_its_side else None
+    if best is not None and rows is sheet.comments:
+        return best if len(best.meanings) > 1 and len(best.names) >= _width_below(sheet, best.header) else None
+    return best
+
+
+def _names_in(sheet: Sheet, row: int, cells: list[Cell]) -> list[str]:
+    """Names of a row, without the sign of a comment unless it is a name: there are as many as cells below."""
+    width = _width_below(sheet, row)
+    names = [said(cell) for cell in by_wide_blanks(sheet, row, cells, width)]
+    is_name = names[0] in COMMENTS and len(names) == width
+    if row not in sheet.comments or is_name or (names[0].startswith("%") and is_conversion(names[0])):
+        return names
+    return [said(cell) for cell in without_sign([*names])]
+
+
+def _width_below(sheet: Sheet, row: int) -> int:
+    return next((len(cells) for at, cells in sorted((sheet.rows | sheet.comments).items()) if at > row), 0)
+
+
+def _with_signed_rows(table: Table) -> Table:
+    """A table with its rows that begin with the sign of a comment, as in ``#2;25000``."""
+    if not table.sheet.comments:
+        return table
+    least = min((_numbers_in(table, row) for row in data_rows(table)), default=0)
+
+    def is_row(row: int, cells: list[Cell]) -> bool:
+        held = [cells[at] for at in table.meanings if at < len(cells) and not is_missing(cells[at])]
+        enough = len(held) >= max(least, 1) and all(map(_is_value, held))
+        return row > table.header and len(cells) <= len(table.names) and enough
+
+    return replace(table, sheet=with_signed_rows(table.sheet, is_row, alone=not least))
 
 
 def _on_its_side(sheet: Sheet, system: System) -> Table | None:
@@ -113,6 +155,8 @@ def meaning(name: str, system: System) -> tuple[str, Unit | None] | None:
     exact = {column.lower(): column for column in system.columns}
     if name in system.columns:
         return name, None
+    if (molar := _MOLAR.fullmatch(name)) and (found := meaning(f"{molar[1]} (mol/L)", system)):
+        return found
     base, unit = split_unit(name)
     if base.lower() in exact and (base.lower() != "mw" or base in ("Mw", "MW", "mw")):
         return _with_quantity(exact[base.lower()], unit)
@@ -146,7 +190,8 @@ def _of_recipe(base: str, unit: Unit | None, system: System) -> str | None:
         substance, _, when = column.removeprefix("c").partition("_")
         key = substance.lower()
         after = {"0": ("", "0"), "time": ("t", "time", "res", "rest")}.get(when, ("",))
-        if column != "temp" and short in {f"{c}{key}{end}" for c in ("", "c", "c0") for end in after}:
+        said_free = _FREE.sub(r"\1res", short) if column == system.residual else short
+        if column != "temp" and said_free in {f"{c}{key}{end}" for c in ("", "c", "c0") for end in after}:
             return column
     for pattern, column in ((_MONOMER, system.targets[0]), (_INITIATOR, system.targets[1])):
         if re.fullmatch(pattern, name):
@@ -169,7 +214,7 @@ def data_rows(table: Table) -> Iterator[int]:
             return
         cells = table.sheet.rows[row]
         numbers = _numbers_in(table, row)
-        if not numbers and row - before > 1 and before != table.header:
+        if not numbers and row - table.sheet.end_of(before) > 1 and before != table.header:
             return  # a note below an empty row
         if (
             numbers
@@ -180,6 +225,21 @@ def data_rows(table: Table) -> Iterator[int]:
             yield row
         elif not numbers and row - table.header > 3 and before == table.header:
             return
+
+
+def rows_apart(table: Table, system: System) -> list[int]:
+    """Rows with numbers that are not read: below the table behind a note, or of another table above it."""
+    read = {*data_rows(table), *units_rows(table)}
+    least = min((_numbers_in(table, row) for row in read if _numbers_in(table, row)), default=1)
+    below = [
+        row
+        for row, cells in table.sheet.rows.items()
+        if row > max(table.header, 0) and row not in read
+        if _numbers_in(table, row) >= least or sum(map(is_number, cells)) > 1
+    ]
+    above = Sheet(table.sheet.place, {row: cells for row, cells in table.sheet.rows.items() if row < table.header})
+    other = _named(above, above.rows, system)
+    return [*(data_rows(other) if other and len(other.names) > 1 else ()), *below]
 
 
 def _is_spoilt(table: Table, row: int) -> bool:

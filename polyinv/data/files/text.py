@@ -1,9 +1,8 @@
 """Text files as cells: their encoding, their separator, their comments."""
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from polyinv.data.files.cells import Rows, Sheet
@@ -19,8 +18,11 @@ MOST_LINES = 100_000
 """Of a text; a curve has some thousand points."""
 MOST_CHARACTERS = 100_000
 """Of a line."""
+MOST_OF_A_CELL = 30
+"""Lines of a cell in quotation marks."""
 LOOKED_AT = 2000
 """Lines by which the separator is told."""
+_BLANKS = re.compile(" *")
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -90,16 +92,18 @@ def text_sheet(text: str, place: str) -> Sheet:
     if lines and (told := re.fullmatch(r'"?sep=(.)"?', next(iter(lines.values())).strip(), re.IGNORECASE)):
         separator = told[1]
         del lines[next(iter(lines))]
-    comments = {row: line for row, line in lines.items() if line.lstrip().startswith(COMMENTS)}
-    content = {row: line for row, line in lines.items() if row not in comments}
+    comments = {row for row, line in lines.items() if line.lstrip().startswith(COMMENTS)}
     if separator is None:
-        separator = _separator([*content.values()][:LOOKED_AT])
-    try:
-        rows = _split(content, separator)
-        noted: Rows = {row: [*cells_of(line, separator)] for row, line in comments.items()}
-    except csv.Error as error:
-        raise InputError(f"{place} is not a table of numbers: {error}") from None
-    return Sheet(place, rows, noted, separator=separator, lines=lines if separator == " " else {})
+        separator = _separator([line for row, line in lines.items() if row not in comments][:LOOKED_AT])
+    rows: Rows = {}
+    noted: Rows = {}
+    last: dict[int, int] = {}
+    for numbers, line in _records(lines, separator):
+        cells = cells_of(line, separator)
+        if cells:
+            (noted if numbers[0] in comments else rows)[numbers[0]] = [*cells]
+            last |= {numbers[0]: numbers[-1]} if len(numbers) > 1 else {}
+    return Sheet(place, rows, noted, separator=separator, lines=lines if separator == " " else {}, last=last)
 
 
 def _separator(lines: list[str]) -> str:
@@ -109,10 +113,7 @@ def _separator(lines: list[str]) -> str:
         alone = sum(_alone(line, separator) for line in lines)
         if held > 0.9 * len(lines) or alone > 0.5 * max(len(lines) - 60, 10):
             return separator
-    try:
-        fits = {each: _fit(lines, each) for each in SEPARATORS}
-    except csv.Error:
-        return ","
+    fits = {each: _fit(lines, each) for each in SEPARATORS}
     best = max(fits, key=lambda each: fits[each])
     others = {each: fit for each, fit in fits.items() if each != " "}
     other = max(others, key=lambda each: others[each])
@@ -150,34 +151,84 @@ def _fit(lines: list[str], separator: str) -> _Fit:
 def cells_of(line: str, separator: str) -> list[str]:
     """Split a line into cells; those at its end that are empty are left out.
 
+    A quotation mark counts at the beginning of a cell only, and if its second one ends the cell: inches are text.
+
     Example:
-        >>> cells_of('"1,5", "2,5",,', ","), cells_of("  3.0   0.5", " ")
-        (['1,5', '2,5'], ['3.0', '0.5'])
+        >>> cells_of('"1,5", "2,5",,', ","), cells_of("  3.0   0.5", " "), cells_of('70;2" column', ";")
+        (['1,5', '2,5'], ['3.0', '0.5'], ['70', '2" column'])
     """
     line = " ".join(line.split()) if separator == " " else line.strip(" ")
-    if '"' in line:
-        cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    else:
-        cells = line.split(separator)
+    cells = [*_apart(line, separator)] if '"' in line else line.split(separator)
     cells = [cell.strip(" \t\u00a0'") if separator != "\t" else cell.strip(" \u00a0'") for cell in cells]
     while cells and not cells[-1]:
         cells.pop()
     return cells
 
 
-def _split(lines: dict[int, str], separator: str) -> Rows:
-    rows: Rows = {}
-    held: tuple[int, str] | None = None
-    for row, line in lines.items():
-        if held is not None:  # a quoted cell that goes on below
-            row, line = held[0], f"{held[1]} {line}"
-            held = None
-        elif line.count('"') % 2 and separator != " ":
-            held = row, line
-            continue
-        cells = cells_of(line, separator)
-        if cells:
-            rows[row] = [*cells]
-    if held is not None:
-        rows[held[0]] = [*cells_of(held[1], separator)]
-    return rows
+def _apart(line: str, separator: str) -> Iterator[str]:
+    """The cells of a line, those in quotation marks without them."""
+    for begin, end, quoted in _cells(line, separator):
+        yield line[begin + 1 : end].replace('""', '"') if quoted else line[begin:end]
+
+
+def _cells(line: str, separator: str) -> Iterator[tuple[int, int, bool]]:
+    """Where the cells of a line begin and end, and whether they stand in quotation marks."""
+    start = 0
+    while start <= len(line):
+        begin = _past_blanks(line, start)
+        closing = _closing(line, begin)
+        behind = _past_blanks(line, closing + 1)
+        if begin < closing < len(line) and line[behind : behind + 1] in (separator, ""):
+            yield begin, closing, True
+            start = behind + 1
+        else:
+            found = line.find(separator, start)
+            end = found if found >= 0 else len(line)
+            yield begin, end, False
+            start = end + 1
+
+
+def _closing(line: str, begin: int) -> int:
+    """The second quotation mark of a cell: the length of the line if it has none, -1 if it has no first one."""
+    if line[begin : begin + 1] != '"':
+        return -1
+    at = begin
+    while (at := line.find('"', at + 1)) >= 0:
+        if line[at + 1 : at + 2] != '"':
+            return at
+        at += 1  # two of them are one in the text
+    return len(line)
+
+
+def _past_blanks(line: str, start: int) -> int:
+    return _BLANKS.match(line, start).end() if start <= len(line) else start  # type: ignore[union-attr]
+
+
+def _records(lines: dict[int, str], separator: str) -> Iterator[tuple[list[int], str]]:
+    """Lines and their numbers; those that a cell in quotation marks goes on in are one."""
+    numbers, texts = [*lines], [*lines.values()]
+    at = 0
+    while at < len(texts):
+        whole, count = texts[at], 1
+        if separator != " " and '"' in whole and not whole.lstrip().startswith(COMMENTS):
+            whole, count = _whole(texts[at : at + MOST_OF_A_CELL], separator)
+        yield numbers[at : at + count], whole
+        at += count
+
+
+def _whole(lines: list[str], separator: str) -> tuple[str, int]:
+    """The first line with those in which its last cell goes on, and how many; alone, if what is below are rows."""
+    whole, count = lines[0], 1
+    while (begin := _open_at(whole, separator)) is not None:
+        while _closing(whole, begin) == len(whole) and count < len(lines):
+            whole, count = f"{whole} {lines[count]}", count + 1
+        if not any(at == begin and quoted for at, _, quoted in _cells(whole, separator)):
+            return lines[0], 1
+    width = max(len(cells_of(whole, separator)), 2)
+    own = [len(cells_of(line, separator)) >= width for line in lines[:count]]
+    return (lines[0], 1) if own[0] and any(own[1:]) else (whole, count)
+
+
+def _open_at(line: str, separator: str) -> int | None:
+    """Where a cell begins whose quotation mark is not closed in the line."""
+    return next((begin for begin, *_ in _cells(line, separator) if _closing(line, begin) == len(line)), None)

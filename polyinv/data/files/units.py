@@ -37,7 +37,7 @@ _UNITS = {
     Unit("mol/kg", "per molar mass", 1e-3): "mol/kg molkg-1 kda-1 1/kda",
     Unit("1/decade", "per decade"): "1/dec dec-1 1/decade 1/log(g/mol) 1/log10(g/mol) 1/logg/mol 1/log10g/mol",
     Unit("°C", "temperature"): "°c degc c grad gradc celsius ºc deg.c oc",
-    Unit("K", "temperature", 1.0, -273.15): "k kelvin",
+    Unit("K", "temperature", 1.0, -273.15): "k kelvin °k degk",
     Unit("°F", "temperature", 5 / 9, -160 / 9): "°f degf f fahrenheit",
     Unit("s", "time"): "秒 s sec secs second seconds sek sekunde sekunden seg segundos segundo secondes seconde",
     Unit("min", "time", 60.0): "分 min mins minute minutes minuten min. minuto minutos",
@@ -129,6 +129,9 @@ _JAPANESE = {
 }
 
 
+MOLAR = next(unit for unit in _UNITS if unit.name == "mol/L")
+"""What M is behind a number; above a column it is the molar mass, or this."""
+PERCENT = next(unit for unit in _UNITS if unit.name == "%")
 LONGEST = 500
 """Characters of the name of a column; what is longer is none: each comma would be tried as the start of a unit."""
 
