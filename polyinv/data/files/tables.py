@@ -97,7 +97,9 @@ def _names_in(sheet: Sheet, row: int, cells: list[Cell]) -> list[str]:
 
 
 def _width_below(sheet: Sheet, row: int) -> int:
-    return next((len(cells) for at, cells in sorted((sheet.rows | sheet.comments).items()) if at > row), 0)
+    parts = (sheet.rows, sheet.comments)
+    below = (next(((at, len(cells)) for at, cells in part.items() if at > row), None) for part in parts)
+    return min((each for each in below if each), default=(0, 0))[1]
 
 
 def _with_signed_rows(table: Table) -> Table:
