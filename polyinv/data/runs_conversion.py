@@ -6,17 +6,14 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
-from polyinv.data.files.conversions import with_residual
+from polyinv.data.files.conversions import low_shares, with_residual
 from polyinv.data.files.names import is_conversion
-from polyinv.data.files.units import split_unit
 from polyinv.errors import InputError
 from polyinv.instrument.errors import OF_CONVERSION, error_columns
 
 CONVERSION = "conversion"
 SAME = 0.005
 """Difference of two columns of one conversion that is rounding."""
-LOW = 0.01
-"""Conversion in a column of per cent below which all may be shares."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +42,8 @@ def with_conversion(raw: pd.DataFrame, system: System, place: str) -> tuple[pd.D
             raise InputError(
                 f"{place}: columns {first!r} and {name!r} both hold a conversion; leave one, or name it {CONVERSION!r}"
             )
-    _warn_of_shares(raw[first], read[first][CONVERSION], place)
+    for doubt in low_shares(raw[first], read[first][CONVERSION]):
+        log.warning("%s: %s", place, doubt)
     kept = raw.drop(columns=[CONVERSION, *raw.columns.intersection([OF_CONVERSION])], errors="ignore")
     stated = raw[[OF_CONVERSION]] if OF_CONVERSION in raw else read[first][[OF_CONVERSION]].dropna(axis=1, how="all")
     return kept.join(read[first][CONVERSION]).join(stated), names
@@ -60,18 +58,8 @@ def _columns(raw: pd.DataFrame, system: System) -> list[str]:
 def _shares(cells: pd.DataFrame, system: System, place: str) -> pd.DataFrame:
     """Conversions of a single column as shares, and their errors."""
     found, _, warnings = with_residual(cells.assign(**{system.targets[0]: 1.0}), system)
-    if warnings:
-        raise InputError(f"{place}: {warnings[0].replace('is not used', 'cannot be used')}")
-    errors = found.get(OF_CONVERSION, np.nan)
-    return pd.DataFrame({CONVERSION: 1 - found[system.residual], OF_CONVERSION: errors}, cells.index)
-
-
-def _warn_of_shares(cells: pd.Series, shares: pd.Series, place: str) -> None:
-    """Warn of a column of per cent whose values may be shares, as a spreadsheet stores what it shows in per cent."""
-    unit = split_unit(str(cells.name))[1]
-    percent = (unit is not None and unit.quantity == "share") or cells.astype(str).str.contains("[%％]").any()
-    if percent and 0 < shares.max() < LOW:
-        log.warning(
-            "%s: all conversions in column %r are below %g %%; shares go into a column %r, without %%",
-            place, cells.name, 100 * LOW, CONVERSION,
-        )  # fmt: skip
+    shares = 1 - found.get(system.residual, pd.Series(np.nan, cells.index))
+    refused = [said for said in warnings if said not in low_shares(cells.iloc[:, 0], shares)]
+    if refused:
+        raise InputError(f"{place}: {refused[0].replace('is not used', 'cannot be used')}")
+    return pd.DataFrame({CONVERSION: shares, OF_CONVERSION: found.get(OF_CONVERSION, np.nan)}, cells.index)

@@ -383,6 +383,11 @@ def test_columns_that_would_mean_something_are_said(read, caplog, names, said):
     assert said in caplog.text
 
 
+def test_shares_in_a_column_of_per_cent_are_doubted(read, caplog):
+    read("cBA_0;Mn;Mw;Conversion (%)", "1.5;40100;88200;0.45", "1.5;40100;88200;0.62")
+    assert "all conversions in column 'Conversion (%)' are below 1 %; shares go into a column without %" in caplog.text
+
+
 def test_a_conversion_fills_the_gaps_of_the_residual_monomer(read, caplog):
     names = "Mn;Mw;cBA_0;cBA_time;X (%)"
     table = read(names, "40100;88200;1.5;0.8;45", "40100;88200;1.5;;60", "40100;88200;;;60")

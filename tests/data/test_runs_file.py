@@ -160,7 +160,7 @@ SAID = {
     "below zero": (lambda t: t.assign(**{f"w_at_{at:.2f}": -3.0 for at in (4.5, 4.55, 4.6)}), "below zero"),
     "shares under a name in per cent": (
         lambda t: t.assign(conversion=[0.2, 0.3, 0.9]).rename(columns={"conversion": "Conversion (%)"}),
-        "all conversions in column 'Conversion (%)' are below 1 %; shares go into a column 'conversion'",
+        "all conversions in column 'Conversion (%)' are below 1 %; shares go into a column without %",
     ),
     "a row twice": (lambda t: t.iloc[[0, 1, 2, 0]], "row 5 repeats row 2 (1 such rows)"),
     "a misspelt error": (lambda t: t.assign(temp_eror=0.5), "'temp_eror' is not used; is it meant for 'temp_error'?"),

@@ -13,6 +13,9 @@ from polyinv.data.files.plus_minus import Part, part_of, parted
 from polyinv.data.runs_checks import APART
 from polyinv.instrument.errors import OF_CONVERSION, error_columns
 
+LOW = 0.01
+"""Conversion in a column of per cent below which all may be shares."""
+
 
 def with_residual(
     raw: pd.DataFrame, system: System, decimal: str | None = None
@@ -25,7 +28,8 @@ def with_residual(
         decimal: Decimal sign of the conversions, where it is stated.
 
     Returns:
-        The table; notes; warnings of conversions that are not used, or contradict the residual monomer beside them.
+        The table; notes; warnings of conversions that are not used, contradict the residual monomer beside them, or are
+        all so low that they may be shares.
     """
     own = {*system.columns, *error_columns(system.recipe, system.residual)}
     names = [str(name) for name in raw.columns if name not in own and is_conversion(str(name))]
@@ -45,6 +49,7 @@ def with_residual(
         return raw, [], [f"column {names[0]!r} is not used: row {odd} holds {raw.loc[odd, names[0]]!r}; {rule}"]
     warnings = _without_monomer(shares, raw[monomer], measured, names[0], monomer)
     warnings += _contradictions(measured / raw[monomer], shares, names[0], residual)
+    warnings += low_shares(raw[names[0]], shares)
     if measured.notna().all():
         return raw, [], warnings
     of_conversion = measured.isna()
@@ -54,6 +59,19 @@ def with_residual(
         found[OF_CONVERSION] = errors
     rows = "its row" if of_conversion.all() else f"its row, where {residual} is empty"
     return found, [f"column {names[0]!r} gives {residual}, the residual monomer, by the {monomer} of {rows}"], warnings
+
+
+def low_shares(cells: pd.Series, shares: pd.Series) -> list[str]:
+    """Doubt a column of per cent whose values may be shares, as a spreadsheet stores what it shows in per cent.
+
+    Args:
+        cells: The column as it stands.
+        shares: What it is read as.
+    """
+    percent = is_in_percent(str(cells.name)) or cells.astype(str).str.contains("[%％]").any()
+    if not (percent and 0 < shares.max() < LOW):
+        return []
+    return [f"all conversions in column {cells.name!r} are below {100 * LOW:g} %; shares go into a column without %"]
 
 
 def _without_monomer(shares: pd.Series, charged: pd.Series, measured: pd.Series, name: str, monomer: str) -> list[str]:
