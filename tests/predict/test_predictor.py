@@ -160,7 +160,7 @@ def test_other_models_need_all_they_were_trained_on(measured, tmp_path, capsys):
         (["--known", "tmep=70"], "no value to be known 'tmep'; known: Mn, Mw, cAIBN_0, cBA_0, cBA_time, conversion, "),
         (["--known", "temp=warm"], "temp is said to be 'warm', which is not a number"),
         (["--known", "time=-5"], "time is said to be -5; needs a number above 0"),
-        (["--known", "temp=nan"], "temp is said to be nan; needs a number above -273.15"),
+        (["--known", "temp=nan"], "temp is said to be 'nan', which is not a number"),
         (["--known", "Mn=1e9,Mw=10"], "row 2 has Mn"),
         (["--known", "temp=70,temp=71"], "--known gives temp twice"),
         (["--known", "cBA_0=3.21"], "row 2 has cBA_0"),
