@@ -7,7 +7,6 @@ scores), and the summary: see `polyinv.ablation.tables`. Everything but the run 
 
 import hashlib
 import logging
-from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +19,9 @@ from polyinv.ablation.study import Cell, Study
 from polyinv.errors import InputError, quoted
 from polyinv.experiment.configuration import read_yaml
 from polyinv.experiment.experiment import Experiment
-from polyinv.experiment.kept import read_kept, read_seconds
+from polyinv.experiment.kept import read_seconds
 from polyinv.experiment.run import check_goes_on_with
-from polyinv.experiment.run_folder import CONFIG, SCORES, VERSION
+from polyinv.experiment.run_folder import CONFIG, SCORES
 from polyinv.runtime.files import discard, written
 from polyinv.runtime.nested import dotted, plain
 from polyinv.runtime.shared_folders import look_again
@@ -62,23 +61,15 @@ def check_same_study(study: Study, output: Path) -> None:
                 f"{output} holds a study of the axes {', '.join(theirs)}, not {', '.join(study.axes)}; "
                 "choose another --output"
             )
+    versions = []
     for cell in study.cells:
         if (output / CELLS / cell.name / CONFIG).is_file() and state_of(cell.name, output) != BROKEN:
             with suppress(FileNotFoundError):  # it has failed since, and gone
-                check_goes_on_with(cell.experiment, output / CELLS / cell.name)
-    _say_versions(study, output)
-
-
-def _say_versions(study: Study, output: Path) -> None:
-    """Warn of cells that other versions of polyinv have finished: they stand in one table with those of this one."""
-    folders = [output / CELLS / cell.name for cell in study.cells]
-    finished = [each / CONFIG for each in folders if (each / SCORES).is_file() and (each / CONFIG).is_file()]
-    versions = Counter(read_kept(path).get(VERSION) for path in finished)
-    others = {version: count for version, count in versions.items() if version != __version__}
-    if others:
+                versions.append(check_goes_on_with(cell.experiment, output / CELLS / cell.name))
+    if others := [version for version in versions if version is not None]:
         log.warning(
             "%s of %d cells in %s were finished by polyinv %s, and stand in one table with those of %s",
-            sum(others.values()), len(study.cells), output, " and ".join(map(str, others)), __version__,
+            len(others), len(study.cells), output, " and ".join(sorted({*others})), __version__,
         )  # fmt: skip
 
 

@@ -112,13 +112,16 @@ def _begun(experiment: Experiment, folder: Path, *, resume: bool) -> Iterator[_B
             raise
 
 
-def check_goes_on_with(experiment: Experiment, folder: Path | str) -> None:
+def check_goes_on_with(experiment: Experiment, folder: Path | str) -> str | None:
     """Check, without running anything, that a run folder is of this very experiment.
+
+    Returns:
+        The version of polyinv that has finished it, if that is another.
 
     Raises:
         InputError: As `run` would, with ``resume``.
     """
-    check_same(Path(folder), resolved(experiment, _new_model(experiment), _table(experiment)))
+    return check_same(Path(folder), resolved(experiment, _new_model(experiment), _table(experiment)))
 
 
 def check_inputs(experiment: Experiment) -> None:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -20,9 +20,6 @@ from polyinv.models import InverseModel
 from polyinv.models.options import LOGGERS
 from polyinv.runtime.files import check_new, claim, written
 from polyinv.runtime.nested import dotted, plain
-
-if TYPE_CHECKING:
-    pass
 
 CONFIG, SYSTEM, SCORES = "config.yaml", "system.yaml", "scores.csv"
 VERSION = "polyinv"
@@ -86,12 +83,16 @@ def claim_folder(folder: Path, config: dict[str, Any], system: System, *, resume
     return False
 
 
-def check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -> None:
+def check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -> str | None:
     """Refuse a run folder of something else; a key it does not have had its default when it was made.
 
     A finished one of an earlier bundled data set may be read, but nothing goes on with it. One that another version of
     polyinv has finished is read; what that version has left unfinished is its own to end.
+
+    Returns:
+        That other version, if one has finished it.
     """
+    version = None
     theirs, ours = _what_matters(read_kept(folder / CONFIG)), _what_matters(config)
     defaults = dict(dotted({"split": asdict(SplitConfig()), "data": plain(asdict(DataConfig()))}))
     defaults["system"] = _identified(load_system(DEFAULT))
@@ -99,7 +100,7 @@ def check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -
         was = theirs.get(key, defaults.get(key))
         if was != ours[key] and key == VERSION:
             if (folder / SCORES).is_file():
-                log.debug("%s was made by polyinv %s; it is finished, and read as it is", folder, was)
+                version = str(was)
                 continue
             raise InputError(
                 f"{folder} was begun by polyinv {was}, not {ours[key]}; end it with that version, or choose another "
@@ -125,6 +126,7 @@ def check_same(folder: Path, config: dict[str, Any], *, reading: bool = False) -
             )
         if was != ours[key]:
             raise InputError(f"{folder} was made with {key} {was}, not {ours[key]}; choose another --output")
+    return version
 
 
 def _what_matters(config: dict[str, Any]) -> dict[str, Any]:
