@@ -9,8 +9,9 @@ import pandas as pd
 
 from polyinv.errors import InputError
 from polyinv.models.base import InverseModel, check_seed
-from polyinv.models.options import MOST_THREADS, MOST_TREES, check
+from polyinv.models.options import MOST_TREES, check
 from polyinv.runtime.spreadsheets import write_csv
+from polyinv.runtime.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from sklearn.compose import TransformedTargetRegressor

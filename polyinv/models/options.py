@@ -46,8 +46,6 @@ TRAINER_OPTIONS = (
 """Of Lightning's Trainer, those that a configuration may give as they are."""
 MOST_MEMBERS, MOST_UNITS, MOST_TREES, MOST_EPOCHS = 1000, 100_000, 100_000, 10_000_000
 """Limits of what no machine trains: of networks in an ensemble, units of a layer, trees, and epochs or rows a step."""
-MOST_THREADS = 1000
-"""Of a forest; a machine has some hundred cores, and does not start 10⁵ threads."""
 SAID_ELSEWHERE = {
     "accelerator": "model.training.accelerator",
     "callbacks": "model.training (patience, schedule)",

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MOST_THREADS = 1000
+"""That are started at once: a machine has some hundred cores, and does not start 10⁵ threads."""
+
 
 def available_cores() -> int:
     """Number of cores that this process may use: fewer than the machine has where a scheduler or container says so."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from polyinv.chemistry import Chemistry
 from polyinv.errors import InputError, unknown
-from polyinv.runtime.threads import available_cores
+from polyinv.runtime.threads import MOST_THREADS, available_cores
 from polyinv.simulate import gillespie
 from polyinv.simulate.chain_lengths import spread
 from polyinv.simulate.control_volume import Volumes, control_volumes, guard
@@ -26,9 +26,6 @@ from polyinv.simulate.plain_montecarlo import run_plainly
 from polyinv.simulate.radical_rates import COEFFICIENTS
 from polyinv.simulate.run_store import RunStore
 from polyinv.simulate.snapshots import Growth, Progress, Snapshots, silent
-
-MOST_THREADS = 1000
-"""At once, whatever is asked for: no machine has more cores, and few start many more."""
 
 _STREAM = "polyinv-kmc-2"  # to be changed with anything that changes the result of a run; else stores would mix
 
