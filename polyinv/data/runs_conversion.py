@@ -2,14 +2,12 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
-from polyinv.data.files.conversions import low_shares, with_residual
-from polyinv.data.files.names import is_conversion
+from polyinv.data.files.conversions import conversion_columns, low_shares, read_shares
 from polyinv.errors import InputError
-from polyinv.instrument.errors import OF_CONVERSION, error_columns
+from polyinv.instrument.errors import OF_CONVERSION
 
 CONVERSION = "conversion"
 SAME = 0.005
@@ -32,10 +30,10 @@ def with_conversion(raw: pd.DataFrame, system: System, place: str) -> tuple[pd.D
     Raises:
         InputError: A cell is no conversion, or two columns hold different ones.
     """
-    names = _columns(raw, system)
+    names = [CONVERSION] if CONVERSION in raw else conversion_columns(raw, system)
     if not names:
         return raw, []
-    read = {name: _shares(raw[[name]], system, place) for name in names}
+    read = {name: _shares(raw[name], place) for name in names}
     first, *others = names
     for name in others:
         if not (read[name][CONVERSION] - read[first][CONVERSION]).abs().max() <= SAME:
@@ -49,17 +47,9 @@ def with_conversion(raw: pd.DataFrame, system: System, place: str) -> tuple[pd.D
     return kept.join(read[first][CONVERSION]).join(stated), names
 
 
-def _columns(raw: pd.DataFrame, system: System) -> list[str]:
-    """Columns of the conversion: the one of that name, or all that mean it."""
-    own = {*system.columns, *error_columns(system.recipe, system.residual)}
-    return [CONVERSION] if CONVERSION in raw else [name for name in raw if name not in own and is_conversion(str(name))]
-
-
-def _shares(cells: pd.DataFrame, system: System, place: str) -> pd.DataFrame:
-    """Conversions of a single column as shares, and their errors."""
-    found, _, warnings = with_residual(cells.assign(**{system.targets[0]: 1.0}), system)
-    shares = 1 - found.get(system.residual, pd.Series(np.nan, cells.index))
-    refused = [said for said in warnings if said not in low_shares(cells.iloc[:, 0], shares)]
-    if refused:
-        raise InputError(f"{place}: {refused[0].replace('is not used', 'cannot be used')}")
-    return pd.DataFrame({CONVERSION: shares, OF_CONVERSION: found.get(OF_CONVERSION, np.nan)}, cells.index)
+def _shares(cells: pd.Series, place: str) -> pd.DataFrame:
+    """Conversions of a column as shares, and their errors."""
+    shares, errors, odd = read_shares(cells)
+    if odd is not None:
+        raise InputError(f"{place}: column {cells.name!r} cannot be used: {odd}")
+    return pd.DataFrame({CONVERSION: shares, OF_CONVERSION: errors}, cells.index)

@@ -31,8 +31,7 @@ def with_residual(
         The table; notes; warnings of conversions that are not used, contradict the residual monomer beside them, or are
         all so low that they may be shares.
     """
-    own = {*system.columns, *error_columns(system.recipe, system.residual)}
-    names = [str(name) for name in raw.columns if name not in own and is_conversion(str(name))]
+    names = conversion_columns(raw, system)
     monomer, residual = system.targets[0], system.residual
     measured = raw[residual] if residual in raw else pd.Series(np.nan, raw.index)
     if not names or raw[names].map(is_missing).all(axis=None):
@@ -43,10 +42,9 @@ def with_residual(
         return raw, [], [said] if measured.isna().any() else []
     if monomer not in raw:
         return raw, [], conversions(names, system) if measured.isna().any() else []
-    shares, errors, odd = _shares(raw[names[0]], decimal)
+    shares, errors, odd = read_shares(raw[names[0]], decimal)
     if odd is not None:
-        rule = "needs 0 to 1, or 0 to 100 in a column that is named in %"
-        return raw, [], [f"column {names[0]!r} is not used: row {odd} holds {raw.loc[odd, names[0]]!r}; {rule}"]
+        return raw, [], [f"column {names[0]!r} is not used: {odd}"]
     warnings = _without_monomer(shares, raw[monomer], measured, names[0], monomer)
     warnings += _contradictions(measured / raw[monomer], shares, names[0], residual)
     warnings += low_shares(raw[names[0]], shares)
@@ -59,6 +57,12 @@ def with_residual(
         found[OF_CONVERSION] = errors
     rows = "its row" if of_conversion.all() else f"its row, where {residual} is empty"
     return found, [f"column {names[0]!r} gives {residual}, the residual monomer, by the {monomer} of {rows}"], warnings
+
+
+def conversion_columns(raw: pd.DataFrame, system: System) -> list[str]:
+    """Columns that mean a conversion, but for those that the system or an error has."""
+    own = {*system.columns, *error_columns(system.recipe, system.residual)}
+    return [str(name) for name in raw.columns if name not in own and is_conversion(str(name))]
 
 
 def low_shares(cells: pd.Series, shares: pd.Series) -> list[str]:
@@ -93,10 +97,21 @@ def _contradictions(left: pd.Series, shares: pd.Series, name: str, residual: str
     ]
 
 
-def _shares(cells: pd.Series, decimal: str | None) -> tuple[pd.Series, pd.Series, object]:
-    """Conversions as shares and their errors, NaN where there are none, and the first row that holds something else."""
+def read_shares(cells: pd.Series, decimal: str | None = None) -> tuple[pd.Series, pd.Series, str | None]:
+    """Read conversions as shares.
+
+    Args:
+        cells: A column as it stands.
+        decimal: Its decimal sign, where it is stated.
+
+    Returns:
+        The shares and the errors behind ±, NaN where there are none; the first row that holds something else, and what
+        would be right.
+    """
     readings = [_shares_by(cells, sign) for sign in _signs(cells, decimal)]
-    return next((reading for reading in readings if reading[2] is None), readings[0])
+    shares, errors, odd = next((reading for reading in readings if reading[2] is None), readings[0])
+    rule = "needs 0 to 1, or 0 to 100 in a column that is named in %"
+    return shares, errors, None if odd is None else f"row {odd} holds {cells[odd]!r}; {rule}"
 
 
 def _signs(cells: Iterable[Cell], decimal: str | None) -> tuple[str, ...]:

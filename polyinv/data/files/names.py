@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from polyinv.data.files.units import Unit, plain, split_unit
+from polyinv.data.files.units import Unit, has_percent, plain, split_unit
 
 
 def _any(words: str) -> str:
@@ -225,8 +225,7 @@ def is_in_percent(text: str) -> bool:
         >>> is_in_percent("Umsatz (%)"), is_in_percent("% conv."), is_in_percent("X")
         (True, True, False)
     """
-    _, unit = split_unit(text)
-    return text.lstrip().startswith(("%", "％")) or (unit is not None and unit.quantity == "share")
+    return text.lstrip().startswith(("%", "％")) or has_percent(text)
 
 
 def average_of(text: str) -> tuple[str, Unit | None] | None:

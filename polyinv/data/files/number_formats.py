@@ -9,10 +9,9 @@ from pathlib import Path
 from polyinv.data.files.cells import Rows, said
 from polyinv.data.files.extent import OpenDocumentCells, Reach, SheetCells
 from polyinv.data.files.numbers import Cell, is_missing, is_number
-from polyinv.data.files.parts import DAMAGED, local, parse
+from polyinv.data.files.parts import local, parse, told_if_damaged
 from polyinv.data.files.plus_minus import says_error
-from polyinv.data.files.units import split_unit
-from polyinv.errors import InputError, one_line
+from polyinv.data.files.units import has_percent
 
 PER_CENT = {"9", "10"}
 """Formats of Excel that every workbook has: ``0%`` and ``0.00%``."""
@@ -26,10 +25,8 @@ def in_per_cent(path: Path, sheet: str) -> set[tuple[int, int]]:
     Raises:
         InputError: The workbook is damaged.
     """
-    try:
+    with told_if_damaged(path):
         return _in_per_cent(path, sheet) if zipfile.is_zipfile(path) else set()
-    except DAMAGED as error:
-        raise InputError(f"{path} is a damaged workbook: {one_line(error)}; save it anew") from None
 
 
 def _in_per_cent(path: Path, sheet: str) -> set[tuple[int, int]]:
@@ -158,11 +155,6 @@ def with_per_cent(rows: Rows, cells: set[tuple[int, int]]) -> tuple[Rows, set[tu
 def _as_named(share: float, names: Sequence[str]) -> Cell:
     """A share as what may name it has it: the text above it, and the first of its row."""
     shown = f"{100 * share:.15g}"
-    if any(map(_is_share, names)):
+    if any(map(has_percent, names)):
         return float(shown)
     return f"{shown}%" if any(says_error(name) is not None for name in names) else share
-
-
-def _is_share(name: str) -> bool:
-    unit = split_unit(name)[1]
-    return unit is not None and unit.quantity == "share"

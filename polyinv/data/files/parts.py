@@ -4,7 +4,11 @@ import copy
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from xml.parsers import expat
+
+from polyinv.errors import InputError, one_line
 
 MOST_BYTES = 200_000_000
 """Of a workbook when unpacked."""
@@ -44,6 +48,19 @@ def parse(
         if read - parser.CurrentByteIndex > 2 * CHUNK:  # which it would begin anew with each piece
             raise expat.ExpatError(f"it has a tag of more than {CHUNK} bytes")
     parser.Parse(b"", True)
+
+
+@contextmanager
+def told_if_damaged(path: Path) -> Iterator[None]:
+    """Refuse a workbook that cannot be read, in one line.
+
+    Raises:
+        InputError: It is one of ``DAMAGED``.
+    """
+    try:
+        yield
+    except DAMAGED as error:
+        raise InputError(f"{path} is a damaged workbook: {one_line(error)}; save it anew") from None
 
 
 def local(name: str) -> str:

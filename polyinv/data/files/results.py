@@ -15,7 +15,7 @@ from polyinv.data.files.numbers import Cell, is_missing, is_number, number, poss
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative
 from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, rows_apart, units_below
-from polyinv.data.files.units import PERCENT, Unit, plain, split_unit, unit_of
+from polyinv.data.files.units import PERCENT, Unit, has_percent, plain, split_unit, unit_of
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
@@ -60,9 +60,9 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     notes, warnings = [], [*table.sheet.warnings]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
-        unit_said = "in per cent of it" if _in_percent(table.names[at]) else "in the same unit"
+        unit_said = "in per cent of it" if has_percent(table.names[at]) else "in the same unit"
         notes.append(f"column {table.names[at]!r} states the error of {table.names[of]!r}, {unit_said}")
-        percent = "%" if _in_percent(table.names[at]) else ""
+        percent = "%" if has_percent(table.names[at]) else ""
         cells[of] = [
             value if is_missing(value) or is_missing(error) else f"{said(value)} ± {said(error)}{percent}"
             for value, error in zip(cells[of], cells[at], strict=True)
@@ -155,17 +155,13 @@ def _errors_beside(table: Table, columns: Mapping[int, tuple[str, Unit | None]],
         if rest is None or at in columns:
             continue
         base, unit = split_unit(rest)
-        bare = rest if unit is None or unit.quantity != "share" else base.strip(" _-,.")
+        bare = rest if unit != PERCENT else base.strip(" _-,.")
         means = meaning(bare, system) if bare else columns.get(at - 1)
         of = next((k for k, (column, _) in columns.items() if means and column == means[0]), None)
         units = (PERCENT,) if says_relative(name) else (None, columns[of][1], PERCENT) if of is not None else ()
         if of is not None and of not in found.values() and unit in units:
             found[at] = of
     return found
-
-
-def _in_percent(name: str) -> bool:
-    return split_unit(name)[1] == PERCENT
 
 
 def _with_error(cells: Sequence[Cell], name: str) -> list[Cell]:

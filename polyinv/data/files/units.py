@@ -136,6 +136,11 @@ LONGEST = 500
 """Characters of the name of a column; what is longer is none: each comma would be tried as the start of a unit."""
 
 
+def has_percent(name: str) -> bool:
+    """Whether the unit in the name of a column is per cent."""
+    return split_unit(name)[1] == PERCENT
+
+
 @lru_cache(maxsize=4096)
 def split_unit(name: str) -> tuple[str, Unit | None]:
     """Part the name of a column into what it says and the unit in it; a Japanese name becomes an English one.

@@ -11,8 +11,8 @@ from polyinv.data.files.extent import Reach, SheetCells, check_extent
 from polyinv.data.files.merged import with_merged
 from polyinv.data.files.number_formats import in_per_cent, sheet_part, with_per_cent
 from polyinv.data.files.numbers import Cell
-from polyinv.data.files.parts import DAMAGED, local, parse
-from polyinv.errors import InputError, one_line
+from polyinv.data.files.parts import local, parse, told_if_damaged
+from polyinv.errors import InputError
 
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx, .xlsm and .ods begin, and .xls."""
@@ -82,13 +82,10 @@ def _without_value(path: Path, name: str) -> dict[tuple[int, int], str]:
     """
     if not zipfile.is_zipfile(path):
         return {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            part, cells = sheet_part(archive, name), _WithoutValue()
-            if part is not None:
-                parse(archive, part, cells.start, cells.end, cells.text)
-    except DAMAGED as error:
-        raise InputError(f"{path} is a damaged Excel workbook: {one_line(error)}; save it anew") from None
+    with told_if_damaged(path), zipfile.ZipFile(path) as archive:
+        part, cells = sheet_part(archive, name), _WithoutValue()
+        if part is not None:
+            parse(archive, part, cells.start, cells.end, cells.text)
     return cells.found
 
 
