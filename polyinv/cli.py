@@ -28,7 +28,7 @@ from polyinv.commands.simulate import simulate
 from polyinv.commands.systems import systems
 from polyinv.commands.train import train
 from polyinv.errors import naming, unknown
-from polyinv.experiment.configuration import config_files
+from polyinv.experiment.arguments import config_files
 from polyinv.runtime.collection import uncollected_at_exit
 from polyinv.runtime.door import REFUSED, flushed, refused, told, without_debug
 from polyinv.runtime.files import claims

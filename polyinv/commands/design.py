@@ -7,7 +7,8 @@ from typing import Any
 from polyinv.chemistry import DEFAULT, load_system
 from polyinv.commands.options import SYSTEM_HELP, check_new_page, command_parser
 from polyinv.errors import InputError, quoted
-from polyinv.experiment.configuration import ConfigFile, configs_first, parse
+from polyinv.experiment.arguments import configs_first
+from polyinv.experiment.configuration import ConfigFile, parse
 from polyinv.runtime.files import written
 
 log = logging.getLogger("polyinv")

@@ -1,7 +1,8 @@
 """Train one model."""
 
 from polyinv.commands.options import command_parser
-from polyinv.experiment.configuration import add_experiment, configs_first, experiment_of, parse
+from polyinv.experiment.arguments import configs_first
+from polyinv.experiment.configuration import add_experiment, experiment_of, parse
 
 
 def train(arguments: list[str]) -> None:

@@ -19,6 +19,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, get_loader
 
 from polyinv.data.source import DataConfig, GridConfig, SimulatedConfig
 from polyinv.errors import InputError, choices, quoted, unknown
+from polyinv.experiment.arguments import config_files, given, stated
 from polyinv.runtime.files import at_home
 from polyinv.runtime.nested import dotted
 from polyinv.runtime.resources import CONFIGS, shipped_or
@@ -176,13 +177,13 @@ def add_experiment(parser: ArgumentParser, arguments: list[str]) -> None:
     from polyinv.models import MODELS, check_goes_on
     from polyinv.models.card import model_of_run, read_card
 
-    init = _stated(arguments, "init") or _in_configs(arguments, "init")
+    init = stated(arguments, "init") or _in_configs(arguments, "init")
     init = None if init is None else str(model_of_run(at_home(init)))
     card = None if init is None else read_card(init)
     if card is not None:
         check_goes_on(card["model"])
     # The model decides which other options there are.
-    named = _stated(arguments, "model.name") or _in_configs(arguments, "model", "name")
+    named = stated(arguments, "model.name") or _in_configs(arguments, "model", "name")
     name = named or (MODEL if card is None else card["model"])
     if name not in MODELS:
         raise unknown("model", name, MODELS)
@@ -234,7 +235,7 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     if "data.system" in parser.get_defaults():
         arguments = [re.sub(r"^--system(?==|$)", "--data.system", each) for each in arguments]
     if isinstance(parser, Parser):
-        parser.check_sections(_given(arguments))
+        parser.check_sections(given(arguments))
     try:
         config = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
@@ -289,51 +290,6 @@ def _check_type(action: argparse.Action, given: Any) -> None:
     kind = type(action.default)
     if hint is None and kind in NEEDED and not isinstance(given, kind):
         raise InputError(f"{action.dest} is {quoted(given)}; needs {NEEDED[kind]}")
-
-
-def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Names of the options among arguments, each with the text after it."""
-    for each, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
-        name, sign, value = each.partition("=")
-        if name.startswith("--"):
-            yield name.removeprefix("--"), value if sign or after.startswith("--") else after
-
-
-def configs_first(arguments: Sequence[str]) -> list[str]:
-    """Put config files before all other arguments, so that the command line wins wherever it names a file.
-
-    Example:
-        >>> configs_first(["--model.width", "8", "--config", "mlp.yaml", "--output", "runs/a"])
-        ['--config', 'mlp.yaml', '--model.width', '8', '--output', 'runs/a']
-    """
-    first: list[str] = []
-    others: list[str] = []
-    given = iter(arguments)
-    for each in given:
-        if each == "--config":
-            first += [each, *itertools.islice(given, 1)]
-        else:
-            (first if each.startswith("--config=") else others).append(each)
-    return first + others
-
-
-def config_files(arguments: Sequence[str]) -> list[str]:
-    """The config files among arguments.
-
-    Example:
-        >>> config_files(["--config", "a.yaml", "--config=b.yaml", "--output", "run"])
-        ['a.yaml', 'b.yaml']
-    """
-    return _all_stated(arguments, "config")
-
-
-def _stated(arguments: Sequence[str], option: str) -> str | None:
-    """Find the value of an option, before the parser that knows all of them exists; the last one counts."""
-    return next(reversed(_all_stated(arguments, option)), None)
-
-
-def _all_stated(arguments: Sequence[str], option: str) -> list[str]:
-    return [value for name, value in _given(arguments) if name == option and value]
 
 
 def experiment_of(config: Namespace) -> "Experiment":
