@@ -8,12 +8,15 @@ so work of short steps that shares locks with other threads, as a training does 
 only asks (`between_steps`).
 """
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -22,7 +25,16 @@ INTERRUPTED, SAID = 130, "polyinv: interrupted"
 SECONDS_TO_RETURN = 0.02
 """After which a signal whose exception was swallowed is sent again: the callback has returned by then."""
 
-_asked, _is_polled = threading.Event(), threading.Event()
+
+class _Requests:
+    """What has been asked for. Plain values: a lock that one signal has taken, a second one waits for without end."""
+
+    asked = is_polled = False
+    sender: object = None
+    """Of the thread that is going to send the signal again, if one is."""
+
+
+_requests = _Requests()
 
 
 def end_when_asked() -> None:
@@ -42,12 +54,22 @@ def end_as_it_is() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _interrupt(number: int, frame: Any) -> None:
-    if _is_polled.is_set() and not _asked.is_set():
-        _asked.set()
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _requests.is_polled and not _requests.asked:
+        _requests.asked = True
         return
-    _asked.set()
+    _requests.asked = True
+    if _is_in_hook(frame):  # where nobody can catch it
+        _send_again_soon()
+        return
+    _requests.sender = None
     raise KeyboardInterrupt
+
+
+def _is_in_hook(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not _sent_again.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager
@@ -57,11 +79,11 @@ def between_steps() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: At the end of the block, if one was held back.
     """
-    _is_polled.set()
+    _requests.is_polled = True
     try:
         yield
     finally:
-        _is_polled.clear()
+        _requests.is_polled = False
     check_interrupt()
 
 
@@ -71,7 +93,8 @@ def check_interrupt() -> None:
     Raises:
         KeyboardInterrupt: It was.
     """
-    if _asked.is_set():
+    if _requests.asked:
+        _requests.sender = None
         raise KeyboardInterrupt
 
 
@@ -82,48 +105,52 @@ def interruptible() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: There was an interrupt, whatever has become of it inside.
     """
-    _asked.clear()
+    _requests.asked = False
     try:
         with _handled() if threading.current_thread() is threading.main_thread() else nullcontext():
             yield
             check_interrupt()
     except Exception as error:
-        if _asked.is_set():  # a library has made this of it
+        if _requests.asked:  # a library has made this of it
             raise KeyboardInterrupt from error
         raise
     finally:
-        _asked.clear()
+        _requests.asked = False
 
 
 @contextmanager
 def _handled() -> Iterator[None]:
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    said, sys.unraisablehook = sys.unraisablehook, _sent_again(sys.unraisablehook)
+    said = sys.unraisablehook
+    sys.unraisablehook = partial(_sent_again, said)
     try:
         yield
     finally:
-        sys.unraisablehook = said
+        sys.unraisablehook, _requests.sender = said, None
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _sent_again(said: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Hook that sends an interrupt again which was raised where nobody can catch it; other exceptions are ``said``."""
-
-    def hook(unraisable: Any) -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            said(unraisable)
-            return
-        again = threading.Timer(SECONDS_TO_RETURN, _send_again)
-        again.daemon = True
-        again.start()
-
-    return hook
+def _sent_again(said: Callable[[Any], object], unraisable: Any) -> None:
+    """Send an interrupt again which was raised where nobody can catch it; other exceptions are ``said``."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _send_again_soon()
+    else:
+        said(unraisable)
 
 
-def _send_again() -> None:
-    if not _asked.is_set() or signal.getsignal(signal.SIGINT) is not _interrupt:  # the block has ended meanwhile
+def _send_again_soon() -> None:
+    if _requests.sender is None:
+        _requests.sender = sender = object()
+        _thread.start_new_thread(_send_again, (sender,))  # a `threading.Thread` waits for its start, with a lock
+
+
+def _send_again(sender: object) -> None:
+    time.sleep(SECONDS_TO_RETURN)
+    is_wanted = _requests.sender is sender  # else the block has ended meanwhile, or another signal has ended it
+    if not is_wanted or signal.getsignal(signal.SIGINT) is not _interrupt:
         return
+    _requests.sender = None
     if hasattr(signal, "pthread_kill"):  # wakes the main thread, where it waits for something
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

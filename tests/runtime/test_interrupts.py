@@ -12,6 +12,7 @@ import numba
 import numpy as np
 import pytest
 
+from polyinv.runtime import interrupts
 from polyinv.runtime.files import written
 from polyinv.runtime.interrupts import between_steps, check_interrupt, interruptible
 from polyinv.runtime.progress import counted
@@ -90,6 +91,56 @@ def test_an_interrupt_wakes_who_waits(capsys):
         Interrupting()
         time.sleep(10)
     assert time.monotonic() < started + 5
+
+
+@pytest.mark.linux
+def test_an_interrupt_while_another_is_about_to_be_sent_again_is_sent_again_too(monkeypatch, capsys):
+    begun = []
+    start_new_thread = interrupts._thread.start_new_thread
+
+    def interrupted(*sending):
+        begun.append(sending)
+        if len(begun) < 3:
+            signal.raise_signal(signal.SIGTERM)
+        start_new_thread(*sending)
+
+    monkeypatch.setattr(interrupts._thread, "start_new_thread", interrupted)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        Interrupting()
+        time.sleep(10)
+    assert len(begun) == 1  # one thread sends for all
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.linux
+def test_a_signal_that_comes_back_into_the_hook_is_sent_again(monkeypatch, capsys):
+    start_new_thread, begun = interrupts._thread.start_new_thread, []
+
+    def slow(*sending):
+        start_new_thread(*sending)
+        begun.append(sending)
+        if len(begun) == 1:
+            time.sleep(2 * interrupts.SECONDS_TO_RETURN)
+
+    monkeypatch.setattr(interrupts._thread, "start_new_thread", slow)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        Interrupting()
+        time.sleep(10)
+    assert len(begun) > 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.linux
+def test_an_interrupt_that_is_about_to_be_sent_again_does_not_come_after_another_or_after_the_block():
+    with interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            Interrupting()
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.1)
+        interrupts._requests.asked = False
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        Interrupting()
+    time.sleep(0.1)
 
 
 def test_another_error_of_a_callback_is_said(capsys, monkeypatch):
