@@ -143,6 +143,43 @@ def test_an_interrupt_that_is_about_to_be_sent_again_does_not_come_after_another
     time.sleep(0.1)
 
 
+TWICE = """
+import random, signal
+from polyinv.runtime.interrupts import interruptible
+moments = random.Random(1)
+
+def first(number, frame):
+    signal.signal(signal.SIGALRM, second)
+    signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-6, 2e-5))
+    signal.raise_signal(signal.SIGINT)
+
+def second(number, frame):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.raise_signal(signal.SIGTERM)
+
+for _ in range(3000):
+    try:
+        with interruptible():
+            try:
+                signal.signal(signal.SIGALRM, first)
+                signal.setitimer(signal.ITIMER_REAL, 1e-4)
+                while True:
+                    pass
+            finally:
+                while signal.getsignal(signal.SIGALRM) is second:
+                    pass
+    except KeyboardInterrupt:
+        pass
+print("done")
+"""
+
+
+@pytest.mark.linux
+def test_two_requests_within_microseconds_do_not_wait_for_each_other():
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_another_error_of_a_callback_is_said(capsys, monkeypatch):
     said = []
     monkeypatch.setattr(sys, "unraisablehook", said.append)
