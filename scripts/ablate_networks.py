@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polyinv
-from polyinv.chemistry.butyl_acrylate import SYSTEM
 from polyinv.data.source import SimulatedConfig
 from polyinv.evaluation import ENSEMBLE
 from polyinv.experiment.configuration import read_experiment
@@ -24,7 +23,7 @@ from polyinv.experiment.experiment import Experiment
 from polyinv.experiment.run import run
 
 if TYPE_CHECKING:
-    from polyinv.data.rows import Rows
+    from polyinv.data.datamodule import RecipeDataModule
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE = {"model.members": 1, "model.training.max_epochs": 25}
@@ -61,22 +60,19 @@ def experiment(variant: dict[str, Any], features: str) -> Experiment:
 
 def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dict[str, Any]:
     """Train one line, or find it trained."""
-    from polyinv.data.simulated import SimulatedData
     from polyinv.evaluation.metrics import score
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     whole = experiment(variant, features)
-    SimulatedData(
-        whole.data.simulated, features, no_test(features)
-    )  # so that its recipes are at hand before the clock starts
+    simulated(whole.data.simulated, features)  # so that its recipes are at hand before the clock starts
     start = time.process_time()
     scores = run(whole, folder, resume=True)
     spent = time.process_time() - start
     if not (folder / "seconds.txt").exists():
         (folder / "seconds.txt").write_text(f"{spent}\n", encoding="utf-8")
     model = polyinv.load(folder).model
-    common = SimulatedData(SimulatedConfig(rows=2), features, no_test(features))
-    larger = SimulatedData(SimulatedConfig(rows=2, chains=(1.25e6, 1.25e6)), features, no_test(features))
+    common = simulated(SimulatedConfig(rows=2), features)
+    larger = simulated(SimulatedConfig(rows=2, chains=(1.25e6, 1.25e6)), features)
     members = model.predict_members(common.val.x)
     key = "global", "r2"
     each = [score(common.val.y, predicted).set_index(["target", "metric"])["value"][key] for predicted in members]
@@ -93,14 +89,13 @@ def line(name: str, variant: dict[str, Any], features: str, folder: Path) -> dic
     }
 
 
-def no_test(features: str) -> "Rows":
-    """Two rows that stand for the test rows, which are not looked at here."""
-    import torch
+def simulated(config: SimulatedConfig, features: str) -> "RecipeDataModule":
+    """Recipes simulated on the fly, with validation rows of their own."""
+    from polyinv.data.datamodule import RecipeDataModule
 
-    from polyinv.data.features import feature_columns
-    from polyinv.data.rows import Rows
-
-    return Rows(torch.zeros(2, len(feature_columns(features, SYSTEM))), torch.zeros(2, 4))
+    data = RecipeDataModule(features, source="simulated", simulated=config)
+    data.setup()
+    return data
 
 
 def main() -> None:

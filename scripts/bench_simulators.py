@@ -18,6 +18,7 @@ import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -124,7 +125,7 @@ def measure(
     conditions: Tensor, times: Tensor, chemistry: Chemistry, chains: float, engine: str
 ) -> tuple[float, float, float]:
     """Dead chains and elementary events per CPU second, and the seconds."""
-    options = {"seed": 1, "workers": 1, "engine": engine, "allow_few": True}
+    options: dict[str, Any] = {"seed": 1, "workers": 1, "engine": engine, "allow_few": True}
     simulate_runs(conditions[:1], times[:1], chemistry, chains=1000, **options)  # compile
     start = time.process_time()
     events = simulate_runs(conditions, times, chemistry, chains=chains, **options).events

@@ -33,7 +33,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "released": {"rows": 64_000, "batch": 512, "hidden": (256, 256, 128), "dropout": (0.0, 0.0, 0.0), "epochs": 4},
 }
 """Rows of an epoch, rows of a batch, the network, and epochs of one measurement."""
-BANK = {"rows": 16_384, "epoch": 64_000, "validation": 8192}
+BANK: dict[str, Any] = {"rows": 16_384, "epoch": 64_000, "validation": 8192}
 """Of recipes simulated on the fly."""
 
 Fit = Callable[[int, Path], None]
@@ -50,7 +50,7 @@ def polyinv(shape: str, members: int, steps_per_call: int) -> Fit:
 
     def fit(epochs: int, folder: Path) -> None:
         given = SHAPES[shape]
-        training = {"max_epochs": epochs, "patience": epochs, "accelerator": "cpu", "batch_size": given["batch"]}
+        training: Any = {"max_epochs": epochs, "patience": epochs, "accelerator": "cpu", "batch_size": given["batch"]}
         if steps_per_call:
             training["steps_per_call"] = steps_per_call
         transform = "root_log" if shape == "released" else "plain"
@@ -65,20 +65,21 @@ def _rows(shape: str) -> Any:
     from polyinv.data.bundled import load_bundled
     from polyinv.data.splits import split_rows
 
-    kind = getattr(datamodule, "RecipeDataModule", None) or datamodule.RecipeData  # as 0.1.0 calls it
+    of_0_1_0: Any = datamodule  # there `RecipeData`
+    kind: Any = getattr(datamodule, "RecipeDataModule", None) or of_0_1_0.RecipeData
     grid = load_bundled("grid")
     if shape == "small":
         return kind.from_table(grid, "composite", split_rows(grid, "by_recipe", 42))
-    if kind.__name__ == "RecipeDataModule":
+    if kind is not getattr(datamodule, "RecipeData", None):
         data = kind("composite", source="simulated", simulated=BANK)
         data.setup()
         return data
     from polyinv.data.features import feature_columns
-    from polyinv.data.simulated import SimulatedData
     from polyinv.data.source import SimulatedConfig
 
-    test = datamodule.rows_of(grid.head(10), feature_columns("composite"))
-    return SimulatedData(SimulatedConfig(**BANK), "composite", test)
+    simulated: Any = importlib.import_module("polyinv.data.simulated")
+    test = of_0_1_0.rows_of(grid.head(10), feature_columns("composite"))
+    return simulated.SimulatedData(SimulatedConfig(**BANK), "composite", test)
 
 
 def bare_torch(shape: str) -> Fit:
@@ -131,7 +132,7 @@ def plain_lightning(shape: str) -> Fit:
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.Sequential(*_layers(nn, len(data.columns), given))
-            self.r2 = nn.ModuleDict({f"{part}_": R2Score(multioutput="raw_values") for part in ("train", "val")})
+            self.r2: Any = nn.ModuleDict({f"{part}_": R2Score(multioutput="raw_values") for part in ("train", "val")})
 
         def _step(self, batch: list[torch.Tensor], part: str) -> torch.Tensor:
             x, z = batch
@@ -163,7 +164,11 @@ def plain_lightning(shape: str) -> Fit:
 
     def fit(epochs: int, folder: Path) -> None:
         parts = [TensorDataset(*data.scaled(rows)) for rows in (data.train, data.val)]
-        quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+        quiet: dict[str, Any] = {
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
         trainer = L.Trainer(max_epochs=epochs, accelerator="cpu", logger=TensorBoardLogger(folder), **quiet)
         loaders = DataLoader(parts[0], batch_size=given["batch"], shuffle=True), DataLoader(parts[1], batch_size=256)
         trainer.fit(Plain(), *loaders)
@@ -194,7 +199,12 @@ def keras(shape: str, steps_per_execution: int) -> Fit:
 
 def measured(way: list[Any], epochs: int) -> float:
     """CPU seconds of that many epochs in this process: those of a training less those of a shorter one."""
-    makers = {"polyinv": polyinv, "bare": bare_torch, "plain": plain_lightning, "keras": keras}
+    makers: dict[str, Callable[..., Fit]] = {
+        "polyinv": polyinv,
+        "bare": bare_torch,
+        "plain": plain_lightning,
+        "keras": keras,
+    }
     fit = makers[way[0]](*way[1:])
     spent = []
     for number, length in enumerate((1, 2, 2 + epochs)):  # the first one loads what is loaded once

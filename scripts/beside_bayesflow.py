@@ -220,6 +220,14 @@ def asked_rows(rows: int, exact: int, folder: Path) -> tuple[Drawn, Tensor]:
     return Drawn(observations.x(COLUMNS), given.x(COLUMNS), recipes), in_box(torch.load(file, weights_only=True))
 
 
+def finished(folder: str) -> Posterior:
+    """The posterior model of a folder."""
+    model = polyinv.load(folder).model
+    if not isinstance(model, Posterior):
+        raise SystemExit(f"{folder} holds no posterior model")
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
@@ -247,7 +255,7 @@ def main() -> None:
             answers, spent = (
                 within(given.seconds, TRAINED[name], train, val)
                 if name in TRAINED
-                else (of_model(polyinv.load(given.model).model), "")
+                else (of_model(finished(given.model)), "")
             )
             table.append({"posterior": name, "training": spent, **line(answers, test, exact, given.samples)})
             logging.info(table[-1])

@@ -15,6 +15,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,7 @@ class Laboratory:
             temperature=0.0, time=0.0, concentration=0.0, broadening=self.broadening, offset=0.0, slope=0.0
         )  # the offset is one of the laboratory, not one of each curve
         shifted = miscalibrate(w / (w.sum(-1, keepdim=True) * STEP), float(np.log10(1 + self.offset))).clamp(min=0)
-        means = tuple(values[:, at].exp() * (1 + self.offset) for at in (1, 2))
+        Mn, Mw = (values[:, at].exp() * (1 + self.offset) for at in (1, 2))
         found = measured(
             recipes,
             values[:, 0].exp(),
@@ -108,7 +109,7 @@ class Laboratory:
             self.generator,
             quantities=self.system.recipe,
             residual_name=self.system.residual,
-            means=means,
+            means=(Mn, Mw),
         )
         return Observations(
             recipe=recipes,
@@ -139,7 +140,9 @@ def times(law: Arrhenius, by: float) -> Arrhenius:
 def slower(chemistry: Chemistry, length: float) -> Chemistry:
     """A chemistry whose radicals of a mean length terminate as they do."""
     by = (max(length, 1.0) / AT) ** -SLOPE
-    laws = {name: times(getattr(chemistry, name), by) for name in ("k_tss", "k_tst") if getattr(chemistry, name)}
+    laws: dict[str, Any] = {
+        name: times(getattr(chemistry, name), by) for name in ("k_tss", "k_tst") if getattr(chemistry, name)
+    }
     return replace(chemistry, **laws)
 
 

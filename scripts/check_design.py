@@ -7,6 +7,7 @@ best points of the published grid; tolerances with kinetic Monte Carlo.
 import argparse
 import logging
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ def answered(rows: int, tried: Polymers, system: System) -> pd.DataFrame:
     anywhere = low + (high - low) * torch.rand(rows - rows // 2, 3, generator=generator, dtype=torch.float64)
     anywhere[:, :2] = anywhere[:, :2].exp()
     made = random_polymers(rows // 2, SEED + 4, system).physical()[:, [PROPERTIES.index(name) for name in names]]
-    lines = []
+    lines: list[dict[str, Any]] = []
     for target in torch.cat([made, anywhere]):
         half = torch.tensor([0.02, 0.02, 0.01], dtype=torch.float64) * torch.cat([target[:2], torch.ones(1)])
         half[2] = min(half[2], target[2].item(), 1 - target[2].item())  # no conversion lies beyond 0 or 1
@@ -145,7 +146,7 @@ def _beside_grid(curve: Tensor, tried: Polymers, system: System) -> dict[str, fl
     of_grid = of_grid[unbeaten(of_grid)]
     start = time.process_time()
     wanted = [f"mmd_distance<={WORST[0]:.0%}"]
-    options = {"minimize": ["time", "mmd_distance"], "maximize": ["conversion"], "count": POINTS}
+    options: dict[str, Any] = {"minimize": ["time", "mmd_distance"], "maximize": ["conversion"], "count": POINTS}
     found = design(wanted, system, curve=curve, **options)
     took = time.process_time() - start
     designed = _objectives(found.shown, curve, system)
@@ -189,7 +190,7 @@ def tolerances(rows: int, system: System) -> pd.DataFrame:
 def _log_Mn(recipe: pd.Series, name: str, step: float, system: System) -> Tensor:
     changed = recipe.copy()
     changed[name] += step
-    options = {"method": "kmc", "chains": KMC_CHAINS, "seed": SEED, "replicates": KMC_REPLICATES}
+    options: dict[str, Any] = {"method": "kmc", "chains": KMC_CHAINS, "seed": SEED, "replicates": KMC_REPLICATES}
     made = simulate_table(changed.to_frame().T, system=system, **options)
     return torch.from_numpy(made["Mn"].to_numpy(copy=True)).log()
 

@@ -448,7 +448,9 @@ def check(case: Case, folder: Path, count: int, generator: random.Random, say: C
 
 def table(results: Mapping[str, Result]) -> str:
     """Table of what was killed and what was wrong."""
-    rows = [("command", "s", "SIGKILL", "SIGTERM", "SIGINT", "ended before", "slowest answer / s", "wrong")]
+    rows: list[tuple[str, ...]] = [
+        ("command", "s", "SIGKILL", "SIGTERM", "SIGINT", "ended before", "slowest answer / s", "wrong")
+    ]
     for name, each in results.items():
         counts = [str(each.killed.get(key, 0)) for key in ("SIGKILL", "SIGTERM", "SIGINT")]
         rows.append((name, f"{each.seconds:.1f}", *counts, str(each.late), f"{each.slowest:.1f}", str(each.wrong)))

@@ -4,13 +4,15 @@ python scripts/make_measured_files.py                      # a few seconds; the 
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from make_examples import CURVE, ROOT, exported, simulated
 from openpyxl import Workbook
 
-Columns = dict[str, list]
+Columns = Mapping[str, Sequence[Any] | np.ndarray]
 
 
 def main() -> None:

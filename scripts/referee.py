@@ -201,6 +201,8 @@ def main() -> None:
         sys.exit(2)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     model, parts = polyinv.load(given.model).model, []
+    if not isinstance(model, Posterior):
+        raise SystemExit(f"{given.model} holds no posterior model")
     for level in given.levels:
         for chains in given.chains:
             for pattern in given.patterns:

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import asdict
 from math import log2
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -24,7 +25,7 @@ from polyinv.experiment.run import run
 from polyinv.runtime.resources import CONFIGS
 
 ON_CPU = {"model.training.accelerator": "cpu"}
-SIMULATED = {"data.source": "simulated", "data.simulated.rows": 2000, "data.simulated.epoch": 32768}
+SIMULATED: dict[str, Any] = {"data.source": "simulated", "data.simulated.rows": 2000, "data.simulated.epoch": 32768}
 
 
 def seconds(experiment: Experiment) -> float:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -42,7 +43,7 @@ def spent(what: Callable[[], object]) -> tuple[float, float]:
 
 def slope(sizes: tuple[int, int], what: Callable[[int], object]) -> tuple[float, float]:
     """CPU seconds of one more, and of none at all."""
-    (few, _), (many, _) = (spent(lambda size=size: what(size)) for size in sizes)
+    (few, _), (many, _) = (spent(partial(what, size)) for size in sizes)
     each = (many - few) / (sizes[1] - sizes[0])
     return each, few - each * sizes[0]
 
@@ -71,7 +72,7 @@ def study() -> None:
         folder = Path(name)
         (folder / "base.yaml").write_text("model: {name: polynomial, degree: 1}\nfeatures: scalars\n", encoding="utf-8")
 
-        def run(count: int, engine: str) -> None:
+        def run(engine: str, count: int) -> None:
             given = {"base": "base.yaml", "axes": {"features": ["scalars"]}, "seeds": {"from": 1, "count": count}}
             (folder / "study.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
             options = ["ablate", "study.yaml", "--workers", "1", "--output", f"{engine}-{count}"]
@@ -80,8 +81,8 @@ def study() -> None:
 
         few, many = 4, 24
         for engine in ENGINES:
-            run(1, engine)
-            each, start = slope((few, many), lambda count, engine=engine: run(count, engine))
+            run(engine, 1)
+            each, start = slope((few, many), partial(run, engine))
             print(f"study, {engine}: {each:.2f} CPU s a cell, {start:.1f} CPU s besides", flush=True)
         with one_node(folder) as environment:
             if environment is None:
@@ -215,10 +216,13 @@ def tables() -> None:
     drawn = random_recipes(20_000, torch.Generator().manual_seed(1), system).numpy()
     recipes = pd.DataFrame(drawn, columns=list(system.targets))
     for method, few, many in (("deterministic", 1000, 16_000), ("sampled", 1000, 16_000), ("kmc", 10, 60)):
-        more = {"workers": 1, "horizon": 3600.0} if method == "kmc" else {}
+        more: dict[str, Any] = {"workers": 1, "horizon": 3600.0} if method == "kmc" else {}
         simulate_table(recipes.head(5), method=method, system=system, **more)  # compiles
-        run = partial(simulate_table, method=method, system=system, **more)
-        each, _ = slope((few, many), lambda count, run=run: run(recipes.head(count)))
+
+        def run(method: str, more: dict[str, Any], count: int) -> None:
+            simulate_table(recipes.head(count), method=method, system=system, **more)
+
+        each, _ = slope((few, many), partial(run, method, more))
         print(f"tables, {method}: {1000 * each:.3g} CPU ms a recipe (a reaction of 1e6 chains)", flush=True)
     table = simulate_table(recipes.head(2000), method="deterministic", system=system)
     with tempfile.TemporaryDirectory() as name:

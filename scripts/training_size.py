@@ -96,7 +96,8 @@ def answers(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
             if (share, seed) in done:
                 continue
             data = RecipeDataModule.from_table(table, "mmd", split(table, share, seed))
-            model = MODELS[name](seed=seed, **OPTIONS[name])
+            options = {**OPTIONS[name], "seed": seed}
+            model = MODELS[name](**options)
             model.fit(data)
             recipe = model.predict(data.test.x)[0].tolist()
             lines.append({"share": share, "seed": seed, **dict(zip(TARGETS, recipe, strict=True))})
@@ -141,7 +142,8 @@ def lines_of(evaluated: pd.DataFrame) -> str:
 def draw(evaluated: pd.DataFrame, table: pd.DataFrame, name: str) -> Figure:
     """Curves and what is left of the target above, bars of the recipe and of the distance below."""
     figure = Figure(figsize=(12, 7.2), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    above, below = parts
     curves, errors = above.subplots(1, 2)
     draw_curves(curves, errors, evaluated, table)
     panels = below.subplots(1, len(RECIPE) + 1)

@@ -37,7 +37,8 @@ class Formulas(Extension):
 @event_priority(100)
 def on_config(config: MkDocsConfig) -> None:
     config.markdown_extensions.append(Formulas())
-    reference = next(part["Reference"] for part in config.nav if "Reference" in part)
+    nav: Any = config.nav
+    reference = next(part["Reference"] for part in nav if "Reference" in part)
     api = next(part["Python API"] for part in reference if "Python API" in part)
     api += [{group: [{name: f"{API}/{name}.md"} for name in names]} for group, names in groups().items()]
 

@@ -143,8 +143,8 @@ def _entries(dictionary: dict[Any, Any]) -> Iterator[str]:
 def _said(value: Any) -> str:
     """Say a value of a dictionary in a few words; nothing where they stand above it."""
     if isinstance(value, tuple):
-        shown = value if len(value) < 10 else (value[0], "…", value[-1])
-        return ", ".join(f"`{each}`" for each in shown)
+        few = value if len(value) < 10 else (value[0], "…", value[-1])
+        return ", ".join(f"`{each}`" for each in few)
     if isinstance(value, dict):
         shown = [f"`{column}` as {', '.join(each)}" for column, each in value.items()]
         return "; ".join(shown if len(shown) < 10 else [*shown[:7], "…", shown[-1]]) or "As they are."
