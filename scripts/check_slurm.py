@@ -5,6 +5,7 @@ a study; SIGTERM before the time limit leaves a cell that can be resumed, the ta
 was cancelled does not come back; the table is byte for byte that of one call without SLURM.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -165,6 +166,7 @@ def check(folder: Path, environment: dict[str, str]) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         print(f"this needs root and {', '.join(missing) or 'SLURM'}: apt-get install slurm-wlm munge", file=sys.stderr)

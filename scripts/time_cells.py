@@ -4,6 +4,7 @@ Each kind of cell is trained for a short and a longer time; what the longer one 
 do more. Takes about five minutes.
 """
 
+import argparse
 import logging
 import os
 import tempfile
@@ -64,6 +65,7 @@ def work_of_epoch(names: list[str], values: dict) -> tuple[float, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     import torch
 
     torch.set_num_threads(1)

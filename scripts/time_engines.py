@@ -4,6 +4,7 @@
 minutes. The part ``study`` takes SLURM along where it is installed and this is root.
 """
 
+import argparse
 import logging
 import os
 import resource
@@ -243,8 +244,14 @@ PARTS: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all unless given")
+    chosen = parser.parse_args().parts or list(PARTS)
+    for name in chosen:
+        if name not in PARTS:
+            parser.error(f"there is no part {name!r}; known: {', '.join(PARTS)}")
     logging.disable(logging.INFO)
-    for name in sys.argv[1:] or PARTS:
+    for name in chosen:
         PARTS[name]()
 
 

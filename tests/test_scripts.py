@@ -1,6 +1,7 @@
 """Scripts that need more than polyinv say so."""
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def test_without_the_library_one_line_says_what_to_install(monkeypatch, capsys, 
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert command in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
+def test_every_script_says_what_it_takes(script):
+    done = subprocess.run([sys.executable, str(SCRIPTS / script), "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {script}")
 
 
 def test_the_other_side_of_a_cut_is_where_its_split_has_its_test_rows(grid):
