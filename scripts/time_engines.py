@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,13 @@ def slope(sizes: tuple[int, int], what: Callable[[int], object]) -> tuple[float,
     return each, few - each * sizes[0]
 
 
-def nothing(number: int) -> int:
-    return number
-
-
 def jobs() -> None:
-    """Jobs that do nothing."""
+    """Jobs that do nothing; a function that workers can import."""
     for name in ENGINES:
 
         def run(count: int, name: str = name) -> None:
             numbers = {str(number): (number,) for number in range(count)}
-            with Wanted(name).start(Places(1)) as engine, closing(engine.work(nothing, numbers)) as outcomes:
+            with Wanted(name).start(Places(1)) as engine, closing(engine.work(index, numbers)) as outcomes:
                 assert len(list(outcomes)) == count
 
         run(1)
@@ -196,7 +193,8 @@ def journal() -> None:
                     for epoch in range(epochs):
                         reports.prunes(epoch, 1.0)
                     reported = (cpu() - start) / epochs
-                told = spent(partial(trials.tell, number, "complete", float(generator.random())))[0]
+                kept = {"epoch": epochs, "cpu_seconds": 1.0}
+                told = spent(partial(trials.tell, number, "complete", float(generator.random()), **kept))[0]
             each = (1000 * seconds for seconds in (asked, reported, told))
             said = "asking {:.0f}, reporting an epoch {:.1f}, telling {:.1f} CPU ms".format(*each)
             size = (folder / JOURNAL).stat().st_size / 1e3

@@ -56,6 +56,7 @@ class Journal:
     def __init__(self, search: Search, folder: Path, *, is_kept: bool = False) -> None:
         self._search, self._path = search, folder / JOURNAL
         self.space = {name: _distribution(axis) for name, axis in search.axes.items()}
+        self._checked: set[int] = set()
         if self._path.exists() and not is_kept:
             _mend(self._path)
         with _told_if_damaged(self._path):
@@ -77,7 +78,10 @@ class Journal:
         with _told_if_damaged(self._path):
             trials = self._study.get_trials(deepcopy=False)
             for trial in trials:
-                _check_trial(trial, self.space)
+                if trial.number not in self._checked:
+                    _check_trial(trial, self.space)
+                if trial.state.is_finished():  # it does not change any more
+                    self._checked.add(trial.number)
         return trials
 
     @property
