@@ -1,6 +1,6 @@
 """What helps a network trained on simulated recipes, and by how much: the table of docs/explanation/networks.md.
 
-python scripts/ablate_networks.py --output runs/ablate_networks        # about 25 minutes of two cores, resumable
+python scripts/ablate_networks.py --output runs/ablate_networks        # about 35 minutes of two cores, resumable
 
 Every line changes one thing of configs/mlp.yaml at half its length. Choices are made by the validation column, on 8192
 simulated rows of 10⁵ to 10⁷ chains that are the same for all lines; the same recipes at 1.25·10⁶ chains show who has
