@@ -70,7 +70,8 @@ _CUTS = re.compile(r"\s*/\s*|\s+in\s+|\s*[,;:]\s*|_|\s+-\s*|\s+")
 def plain(text: str) -> str:
     """Fold superscripts, wide signs and dashes of a name into plain ones."""
     text = re.sub(r"(?<=10)[⁺⁻]?[⁰¹²³⁴-⁹]+", lambda power: "^" + power[0], text)
-    folded = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("−", "-").replace("–", "-")
+    folded = unicodedata.normalize("NFKC", text.replace("º", "°"))
+    folded = "".join("-" if char == "−" or unicodedata.category(char) == "Pd" else char for char in folded)
     folded = re.sub(r"(?<=mol)\?1", "-1", folded)  # a minus sign that an encoding has lost
     return " ".join(folded.replace("μ", "µ").split())
 
@@ -176,7 +177,8 @@ def _tail(text: str) -> tuple[str, Unit] | None:
         head, tail = text[: cut.start()], text[cut.end() :]
         unit = unit_of(tail)
         mere = not cut[0].strip() or cut[0] == "_"
-        if head and unit and not (mere and tail.lower() in _SHORT and unit.quantity != "temperature"):
+        whole = head.count("(") == head.count(")")
+        if head and whole and unit and not (mere and tail.lower() in _SHORT and unit.quantity != "temperature"):
             return head, unit
     return None
 
