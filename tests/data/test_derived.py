@@ -121,3 +121,17 @@ def test_standards_are_not_computed(tmp_path, names):
     (tmp_path / "standards.csv").write_text(text(names, 10 ** (12 - X[::10]), X[::10] + 10))
     with pytest.raises(InputError, match="is a derived quantity, neither M nor an elution"):
         read_curve(tmp_path / "run.csv", calibration=tmp_path / "standards.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["time (s x 10^3)", "time × 10⁻³ (s)", "10³ time (s)", "time x 10^3", "AIBN x 10^-3 (mol/L)", "temp x 10^2 (°C)"],
+)
+def test_a_power_of_ten_on_either_side_is_refused(read, name):
+    with pytest.raises(InputError, match=r"has a power of ten, .*; write plain numbers"):
+        read(f"Mn;Mw;{name}", "40100;88200;3.6")
+
+
+@pytest.mark.parametrize(("name", "value"), [("time (10^3 s)", 3600), ("AIBN (×10⁻³ mol/L)", 0.0036)])
+def test_a_power_of_ten_before_a_unit_belongs_to_it(read, name, value):
+    assert read(f"Mn;Mw;{name}", "40100;88200;3.6").drop(["Mn", "Mw"]).tolist() == pytest.approx([value])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from polyinv.data.files.derived import factors, is_sum, sign_in
-from polyinv.data.files.units import Unit, has_percent, plain, split_unit
+from polyinv.data.files.units import EITHER_SIDE, Unit, has_percent, plain, split_unit
 
 
 def _any(words: str) -> str:
@@ -176,7 +176,7 @@ def read_name(text: str, below: str = "") -> Name:
         return Name(text, "mass to charge", None)
     if below:
         unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
-    kind = _by_sign(_by_unit(_kind(letters(base)), unit), text)
+    kind = _by_sign(_by_unit(_kind(letters(base)), unit), text, unit)
     if kind == "m" and unit and unit.quantity == "number" and unit.factor != 1:
         unit = replace(unit, quantity="molar mass")
     if kind is None and unit is None:  # a unit that is not known
@@ -185,7 +185,7 @@ def read_name(text: str, below: str = "") -> Name:
     return Name(text, kind, unit)
 
 
-def _by_sign(kind: str | None, text: str) -> str | None:
+def _by_sign(kind: str | None, text: str, unit: Unit | None) -> str | None:
     """A kind, unless a sign says that the column is computed from it."""
     if "η" in text:
         return "hydrodynamic volume" if _ETA_M.search(text) else "viscosity"
@@ -197,7 +197,7 @@ def _by_sign(kind: str | None, text: str) -> str | None:
     if kind in ORDINATES and re.search(r"[)\]]\s*[/÷]\s*M\w?$", text.strip()):
         sign = "/"
     if sign is None:
-        return kind
+        return "derived quantity" if unit and unit.quantity == EITHER_SIDE else kind
     return "cumulative" if is_sum(sign) else "derived quantity"
 
 

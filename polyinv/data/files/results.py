@@ -21,8 +21,11 @@ from polyinv.data.files.units import (
     Unit,
     has_percent,
     plain,
+    quantity_of,
     split_unit,
     unit_of,
+    units_of,
+    without_power,
 )
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
@@ -49,6 +52,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         InputError: A cell is no number, a column stands there twice, or a unit cannot be.
     """
     place = table.sheet.place
+    _check_powers(table, system, place)
     columns = _columns(table, place)
     rows = [*data_rows(table)]
     _check_width(table, rows, place)
@@ -149,6 +153,19 @@ def _not_used(
         ):
             warnings.append(f"column {name!r} is not used: it has no unit; {name + ' (mol/L)'!r} would be {found[0]}")
     return warnings
+
+
+def _check_powers(table: Table, system: System, place: str) -> None:
+    """Refuse a power of ten of which nobody can tell whether values are multiplied or divided by it."""
+    for name in table.names:
+        base, unit = split_unit(name)
+        bare = without_power(name)
+        found = meaning(bare or base, system) if bare or (unit and unit.quantity == "number") else None
+        if found and unit and unit.factor != 1 and found[0] not in ("Mn", "Mw"):
+            raise InputError(
+                f"{place}: column {name!r} has a power of ten, by which its values may have been multiplied or are to "
+                f"be; write plain numbers, in a column such as '{found[0]} ({units_of(quantity_of(found[0]))[0]})'"
+            )
 
 
 def _of_another_unit(name: str, system: System) -> tuple[str, Unit | None] | None:
