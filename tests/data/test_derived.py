@@ -135,3 +135,8 @@ def test_a_power_of_ten_on_either_side_is_refused(read, name):
 @pytest.mark.parametrize(("name", "value"), [("time (10^3 s)", 3600), ("AIBN (×10⁻³ mol/L)", 0.0036)])
 def test_a_power_of_ten_before_a_unit_belongs_to_it(read, name, value):
     assert read(f"Mn;Mw;{name}", "40100;88200;3.6").drop(["Mn", "Mw"]).tolist() == pytest.approx([value])
+
+
+def test_a_conversion_of_another_monomer_is_none(read, caplog):
+    assert "cBA_time" not in read("BA (M);T (°C);Mn;Mw;conversion MMA", "1.5;70;40100;88200;0.4")
+    assert "column 'conversion MMA' is not used: it is of MMA, and the monomer is BA" in caplog.text

@@ -256,6 +256,18 @@ def conversion_within(text: str) -> bool:
     return _JAPANESE_CONVERSION.match(base) is not None or _CONVERSION.fullmatch(letters(base)) is not None
 
 
+def other_monomer(text: str, symbol: str) -> str | None:
+    """The monomer that the name of a conversion says, if it is another one than that of a system.
+
+    Example:
+        >>> other_monomer("conversion MMA", "BA"), other_monomer("X (BA)", "BA"), other_monomer("X", "BA")
+        ('MMA', None, None)
+    """
+    said = re.findall(r"(?<![A-Za-z])(?:BA|MMA|Sty?)(?![A-Za-z])", text, re.IGNORECASE)
+    own = symbol.lower()
+    return next((each for each in said if own not in each.lower() and each.lower() not in own), None)
+
+
 def is_in_percent(text: str) -> bool:
     """Whether the name of a column says that its values are in per cent.
 
