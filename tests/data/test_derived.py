@@ -140,3 +140,8 @@ def test_a_power_of_ten_before_a_unit_belongs_to_it(read, name, value):
 def test_a_conversion_of_another_monomer_is_none(read, caplog):
     assert "cBA_time" not in read("BA (M);T (°C);Mn;Mw;conversion MMA", "1.5;70;40100;88200;0.4")
     assert "column 'conversion MMA' is not used: it is of MMA, and the monomer is BA" in caplog.text
+
+
+def test_a_single_row_of_unknown_names_is_said_by_its_names(read):
+    with pytest.raises(InputError, match=r"has 1 points; .*, but has 'sample', 'Mn\^a'"):
+        read("sample;Mn^a;Mw^a", "7;40100;88200")
