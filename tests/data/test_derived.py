@@ -45,7 +45,7 @@ def test_a_signal_keeps_its_name(name):
     assert read_name(name).kind == "sec"
 
 
-@pytest.mark.parametrize("name", ["1-X", "(1 − X)", "1‑conversion", "100-X (%)", "ΔX", "X²", "-X"])
+@pytest.mark.parametrize("name", ["1-X", "(1 − X)", "1‑conversion", "100-X (%)", "ΔX", "X²", "-X", "1+X"])
 def test_what_is_computed_from_a_conversion_is_none(read, caplog, name):
     assert not is_conversion(name)
     assert "cBA_time" not in read(f"BA (M);T (°C);Mn (g/mol);Mw (g/mol);{name}", "1.5;70;40100;88200;0.4")
@@ -58,7 +58,7 @@ def test_what_is_computed_from_a_conversion_is_none(read, caplog, name):
         *((name, "time") for name in ("√time (min)", "time^0.5 (min)", "time (min½)", "Δ time (min)", "time/2 (min)")),
         *((name, "temp") for name in ("1/temp (1/K)", "1000/temp (1/K)", "ΔTemp (°C)", "Temp² (K²)", "∂T (K)")),
         *((name, "cBA_0") for name in ("ΔBA (mol/L)", "[BA]∞ (M)", "1/BA (L/mol)", "[BA]^0.5 (M)")),
-        *((name, "Mn") for name in ("σ(Mn)", "ΔMn", "1/Mn", "Mn²", "Mn⁻¹", "Mn/1000")),
+        *((name, "Mn") for name in ("σ(Mn)", "ΔMn", "1/Mn", "Mn²", "Mn⁻¹", "Mn/1000", "Mn > 1000")),
     ],
 )
 def test_what_is_computed_from_a_column_is_not_taken_and_said(read, caplog, name, column):
@@ -96,6 +96,12 @@ def test_what_is_computed_from_an_ordinate_is_refused(name):
 def test_cumulative_curves_are_refused(name, step):
     with pytest.raises(InputError, match=r"cumulative|derived quantity"):
         curve_of(text(f"log M;{name}", Y.cumsum()[::step] / Y.sum()), "here")
+
+
+@pytest.mark.parametrize("name", ["M·w(M)", "M*dw/dM", "w(M) × M"])
+def test_m_times_w_of_m_is_a_distribution_over_log_m(name):
+    curve, right = (curve_of(text(f"log M;{each}"), "here") for each in (name, "w(log M)"))
+    assert curve.Mn == pytest.approx(right.Mn)
 
 
 def test_a_distribution_over_m_may_fall():

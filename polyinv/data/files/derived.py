@@ -17,7 +17,7 @@ _OF_SIGNAL = re.compile(rf"{_SUMS}|{_POWERS}|{_PRODUCT}")
 _OF_ANY = re.compile(
     rf"{_SUMS}|{_POWERS}|[Δ∆δ∂σ∞η]|(?<!10)\^\s*\(?-[\d./]*|(?<=[\w)\]])\s*[·⋅∙•*×∗/÷]\s*(?=\d)|{_PRODUCT}|"
     r"^\W*\d[\d.,^]*\s*[/÷](?=\s*[A-Za-z(\[])|^\W*(?:1|100)(?:[.,]0+)?\s*%?\s*-(?=\s*[A-Za-z(\[])|^-(?=\s*[A-Za-z(\[])|"
-    r"(?<=[A-Za-z)\]])\s*\+(?=\s*[A-Za-z(\[])"
+    r"(?<=[\w)\]])\s*\+\s*(?=[\w(\[])|[≤≥≦≧⩽⩾]|<(?![^<>]*>)|(?<!<)>(?=\s*[\d.]+$)"
 )
 _CHANGE = re.compile(r"\b([a-z])\w*\s*([-/])\s*\(?\1[a-z]{0,3}_?[0₀](?![\d.])", re.IGNORECASE)
 """A quantity less or over its first value: V - V0, T/T0."""

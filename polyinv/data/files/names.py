@@ -189,6 +189,8 @@ def _by_sign(kind: str | None, text: str, unit: Unit | None) -> str | None:
     """A kind, unless a sign says that the column is computed from it."""
     if "η" in text:
         return "hydrodynamic volume" if _ETA_M.search(text) else "viscosity"
+    if _M_TIMES_W.fullmatch(text.strip()):  # w(log M), up to a factor
+        return "w_log"
     if kind is None and any(_kind(letters(each)) in (*AXES, *ORDINATES) for each in factors(text)):
         return "derived quantity"
     if kind not in (*AXES, *ORDINATES, "time", "volume", "temperature"):
@@ -232,6 +234,7 @@ def _by_unit(kind: str | None, unit: Unit | None) -> str | None:
 
 _BOUND = re.compile(r"(?:[<≤](?![^<>]*>)|(?<!<)[>≥])\s*=?\s*(log|lg|ln)?\s*(10|₁₀)?\s*\(?\s*[Mm](?![a-z]{3})")
 """What a cumulative curve says: up to M, above log M."""
+_M_TIMES_W = re.compile(r"M\s*[·⋅∙*×x]?\s*(?:w\(M\)|dw[tf]?\s*/\s*dM)|w\(M\)\s*[·⋅∙*×x]?\s*M", re.IGNORECASE)
 _ETA_M = re.compile(r"η[\])]*\s*[·⋅∙*×x]?\s*[(\[]*M|M\w?[)\]]*\s*[·⋅∙*×x]?\s*[(\[]*η")
 _BY = "(final|total|overall|nmr|gc|grav(imetric)?|monomer[eo]?s?|ba|mma|sty?|percent|pct|frac(tion)?|of|de|del|du|by)*"
 _CONVERSION = re.compile(
