@@ -14,10 +14,22 @@ _POWERS = r"[√∛∜]|(?<!10)\^\s*\(?\+?(?!1(?![\d./]))[\d./]+"
 _PRODUCT = r"(?<=[\w)\]])\s*[·⋅∙•*×∗]\s*(?=[A-Za-z(\[])"
 _OF_SIGNAL = re.compile(rf"{_SUMS}|{_POWERS}|{_PRODUCT}")
 """What makes a signal another one; Δ and numbers do not: ΔRI, RI-2."""
+_BEFORE, _BEHIND = r"(?=\s*[A-Za-z(\[])", r"(?<=[\w)\]])"
+"""Where a quantity follows, and where one stands in front."""
 _OF_ANY = re.compile(
-    rf"{_SUMS}|{_POWERS}|[Δ∆δ∂σ∞η]|(?<!10)\^\s*\(?-[\d./]*|(?<=[\w)\]])\s*[·⋅∙•*×∗/÷]\s*(?=\d)|{_PRODUCT}|"
-    r"^\W*\d[\d.,^]*\s*[/÷](?=\s*[A-Za-z(\[])|^\W*(?:1|100)(?:[.,]0+)?\s*%?\s*-(?=\s*[A-Za-z(\[])|^-(?=\s*[A-Za-z(\[])|"
-    r"(?<=[\w)\]])\s*\+\s*(?=[\w(\[])|[≤≥≦≧⩽⩾]|<(?![^<>]*>)|(?<!<)>(?=\s*[\d.]+$)"
+    "|".join(
+        (
+            *(_SUMS, _POWERS, _PRODUCT),
+            r"[Δ∆δ∂σ∞η]",
+            r"(?<!10)\^\s*\(?-[\d./]*",  # Mn⁻¹
+            rf"{_BEHIND}\s*[·⋅∙•*×∗/÷]\s*(?=\d)",  # Mn/1000
+            rf"^\W*\d[\d.,^]*\s*[/÷]{_BEFORE}",  # 1000/T
+            rf"^\W*(?:1|100)(?:[.,]0+)?\s*%?\s*-{_BEFORE}",  # 1 - X, 100 % - X
+            rf"^-{_BEFORE}",
+            rf"{_BEHIND}\s*\+\s*(?=[\w(\[])",
+            r"[≤≥≦≧⩽⩾]|<(?![^<>]*>)|(?<!<)>(?=\s*[\d.]+$)",  # Mn > 1000, but not M <g/mol>
+        )
+    )
 )
 _CHANGE = re.compile(r"\b([a-z])\w*\s*([-/])\s*\(?\1[a-z]{0,3}_?[0₀](?![\d.])", re.IGNORECASE)
 """A quantity less or over its first value: V - V0, T/T0."""
