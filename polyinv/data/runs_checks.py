@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
+from polyinv.data.files.doubts import computed
 from polyinv.data.files.names import is_conversion
 from polyinv.data.files.plus_minus import says_error
 from polyinv.data.table_checks import MOST_OF_ALL, check_physical
@@ -46,6 +47,8 @@ def say_what_is_not_used(raw: pd.DataFrame, used: set[str], system: System, plac
     names = [" ".join(str(name).split()) for name in raw if name not in used]
     if names:
         log.info("%s: columns not used: %s", place, ", ".join(names))
+    for doubt in computed(names, system):
+        log.warning("%s: %s", place, doubt)
     spare = {"run", "curve_file", "conversion", system.residual, *MEANS, *error_columns(system.recipe, system.residual)}
     missing = {name.lower(): name for name in sorted(spare - set(raw))}
     for name in names:

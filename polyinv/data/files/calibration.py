@@ -21,7 +21,7 @@ from polyinv.data.files.parameters import (
     sign_of,
 )
 from polyinv.data.files.reading import read_book
-from polyinv.data.files.standards import NoCalibration, Table, fitted, standards, table_of
+from polyinv.data.files.standards import NoCalibration, Table, derived_in, fitted, standards, table_of
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6
@@ -119,8 +119,8 @@ def _of_sheet(sheet: Sheet, path: Path | str) -> Calibration:
         found = _fitted(table, lines, path)
     else:
         raise NoCalibration(
-            f"{sheet.place} is no calibration; needs standards (columns such as 'Volume (mL)' and 'M (g/mol)' or "
-            "'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
+            f"{sheet.place} is no calibration{derived_in(sheet)}; needs standards (columns such as 'Volume (mL)' "
+            "and 'M (g/mol)' or 'log M') or the coefficients of a polynomial (lines such as 'a0, 26.1')"
         )
     found = _with_marker(_other_polymer(found, lines.values, path), lines.values, path)
     return replace(found, flow=lines.values.get("flow"))

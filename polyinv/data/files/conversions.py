@@ -7,7 +7,7 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.doubts import conversions
-from polyinv.data.files.names import is_conversion, is_in_percent
+from polyinv.data.files.names import is_conversion, is_in_percent, other_monomer
 from polyinv.data.files.numbers import Cell, is_missing, possible_decimals
 from polyinv.data.files.plus_minus import Part, part_of, parted
 from polyinv.data.runs_checks import APART
@@ -31,6 +31,11 @@ def with_residual(
         The table; notes; warnings of conversions that are not used, contradict the residual monomer beside them, or are
         all so low that they may be shares.
     """
+    raw, notes, warnings = _with_own(raw, system, decimal)
+    return raw, notes, [*warnings, *_of_others(raw, system)]
+
+
+def _with_own(raw: pd.DataFrame, system: System, decimal: str | None) -> tuple[pd.DataFrame, list[str], list[str]]:
     names = conversion_columns(raw, system)
     monomer, residual = system.targets[0], system.residual
     measured = raw[residual] if residual in raw else pd.Series(np.nan, raw.index)
@@ -60,9 +65,24 @@ def with_residual(
 
 
 def conversion_columns(raw: pd.DataFrame, system: System) -> list[str]:
-    """Columns that mean a conversion, but for those that the system or an error has."""
+    """Columns that mean a conversion of the system's monomer, but for those that the system or an error has."""
     own = {*system.columns, *error_columns(system.recipe, system.residual)}
-    return [str(name) for name in raw.columns if name not in own and is_conversion(str(name))]
+    names = [str(name) for name in raw.columns if name not in own and is_conversion(str(name))]
+    return [name for name in names if other_monomer(name, _symbol(system)) is None]
+
+
+def _symbol(system: System) -> str:
+    return system.residual.removeprefix("c").partition("_")[0]
+
+
+def _of_others(raw: pd.DataFrame, system: System) -> list[str]:
+    """Say which conversions are those of another monomer."""
+    found = {str(name): other_monomer(str(name), _symbol(system)) for name in raw.columns if is_conversion(str(name))}
+    return [
+        f"column {name!r} is not used: it is of {monomer}, and the monomer is {_symbol(system)}"
+        for name, monomer in found.items()
+        if monomer is not None
+    ]
 
 
 def low_shares(cells: pd.Series, shares: pd.Series) -> list[str]:

@@ -23,6 +23,8 @@ OUTSIDE = 0.01
 """Share of the area that may lie outside of the grid without a note."""
 APART = 0.2
 """Share of the peak by which values at one log M may differ and still be averaged."""
+LEVEL = 0.1
+"""Share of the largest step up to which those at the high end are small: a cumulative curve levels off there."""
 POWERS = {"w_log": 0, "sec": 0, "w_m": 1, "n_log": 1, "n_m": 2}
 """Powers of M that make w(log10 M), up to a factor, of an ordinate."""
 
@@ -246,14 +248,18 @@ def _sorted(source: Source, points: Points, axis: _Axis) -> tuple[Points, np.nda
 
 
 def _odd_ordinate(source: Source, points: Points, stated: str | None, kind: str) -> list[str]:
-    """Refuse an ordinate without a known name that only rises; warn of a number distribution."""
+    """Refuse an ordinate that only rises or falls; warn of a number distribution.
+
+    One with a known name may be cut off at its peak, unless it levels off; over M it may fall from its first point on.
+    """
     steps = np.diff(points.y)
-    if (
-        stated is None
-        and source.y.name.kind is None
-        and ((steps >= 0).all() or (steps <= 0).all())
-        and np.ptp(points.y)
-    ):
+    rises, falls = bool((steps >= 0).all()), bool((steps <= 0).all())
+    name = source.y.name.kind
+    if name is not None:
+        high = steps[-3:] if rises else steps[:3]
+        levels_off = np.abs(high).mean() < LEVEL * np.abs(steps).max()
+        rises, falls = rises and levels_off, falls and levels_off and name not in ("w_m", "n_m")
+    if stated is None and (rises or falls) and np.ptp(points.y):
         raise InputError(
             f"{source.block.sheet.place}: column {source.y.label} only rises or falls, as a cumulative curve or an "
             "axis does; export w(log M), or --signal w_log says that it is one, cut off"

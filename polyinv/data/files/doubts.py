@@ -1,16 +1,18 @@
 """What looks odd in a table of results: units that would fit better, means of no polymer, conversions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from polyinv.chemistry import System
-from polyinv.data.files.names import is_conversion
+from polyinv.data.files.derived import sign_in, without_signs
+from polyinv.data.files.names import average_within, conversion_within, is_conversion
 from polyinv.data.files.numbers import Cell, is_missing, number
 from polyinv.data.files.options import Options
-from polyinv.data.files.tables import meaning
+from polyinv.data.files.plus_minus import without_error
+from polyinv.data.files.tables import meaning, meaning_within
 from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, units_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
@@ -132,6 +134,35 @@ def conversions(columns: Sequence[str], system: System) -> list[str]:
     ]
 
 
+def computed(columns: Iterable[object], system: System) -> list[str]:
+    """Say which columns are computed from a quantity that would be used itself, by a sign such as √ or Δ.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> print(*computed(["temp", "1-X"], load_system()))
+        column '1-X' is not used: by the sign '1-' it is computed from the conversion, not the conversion itself
+    """
+    own = {*system.columns, *error_columns(system.recipe, system.residual), COLUMN}
+    warnings = []
+    for name in map(str, columns):
+        sign = sign_in(without_error(name))
+        if name in own or sign is None:
+            continue
+        bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", without_signs(name))
+        found = meaning_within(name, system) or _of_any_unit(bare, system) or average_within(bare)
+        what = "the conversion" if conversion_within(name) else found[0] if found else None
+        if what is not None:
+            warnings.append(
+                f"column {name!r} is not used: by the sign {sign!r} it is computed from {what}, not {what} itself"
+            )
+    return warnings
+
+
+def _of_any_unit(name: str, system: System) -> tuple[str, Unit | None] | None:
+    """What a name without its unit means."""
+    return meaning_within(name, system) or meaning_within(f"{name} (mol/L)", system)
+
+
 def passed_over(others: pd.DataFrame, table: pd.DataFrame, system: System) -> list[str]:
     """Say what a table that is read strictly leaves out: columns by another name or unit than that of the system.
 
@@ -140,7 +171,7 @@ def passed_over(others: pd.DataFrame, table: pd.DataFrame, system: System) -> li
         table: The numbers, NaN where a column is absent.
         system: What is polymerized.
     """
-    said = []
+    said = computed(others.columns, system)
     for name in map(str, others.columns):
         found = system.residual if is_conversion(name) else (meaning(name, system) or (None,))[0]
         if found is not None and table[found].isna().all() and others[name].notna().any():

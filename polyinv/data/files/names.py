@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from polyinv.data.files.units import Unit, has_percent, plain, split_unit
+from polyinv.data.files.derived import factors, is_sum, sign_in
+from polyinv.data.files.units import EITHER_SIDE, Unit, has_percent, plain, split_unit
 
 
 def _any(words: str) -> str:
@@ -95,6 +96,9 @@ OTHERS = {
     ),
     "radius": _any("rg rh rz radius(ofgyration)? hydrodynamicradius rmsradius rw rgz"),
     "concentration": _any("conc konz concentration konzentration concentracion c injectedmass masse?injected"),
+    "hydrodynamic volume": "(log|ln)(of)?vh|"
+    "(log|ln)?(of)?(ivm|miv|mintrinsicviscosity|intrinsicviscositym|hydrodynamicvolumes?|hydrodynamischesvolumen|"
+    "volumenhidrodinamico|volumehydrodynamique)",
     "area": _any("slice peak")
     + "?"
     + _any("area flaeche flache height hoehe hohe ht aire altura hauteur")
@@ -105,9 +109,14 @@ OTHERS = {
         "slicenumber dataindex i k lfdnr"
     ),
     "standard deviation": _any("sd std stdev stddev error fehler uncertainty sigma rse rsd err"),
+    "derived quantity": "(?!)",
     "remark": _any("remark bemerkung comment note outsidecalib(ration)? flag quality kommentar observacion"),
 }
 """Columns that are neither: none of them can be M or w."""
+DERIVED = ("hydrodynamic volume", "derived quantity")
+"""What is computed from an axis or an ordinate."""
+_DECIDING = ("light scattering", "cumulative", "hydrodynamic volume", "viscosity")
+"""Words of these decide, whatever else is said."""
 AXES, ORDINATES = ("log_m", "m", "ln_m"), ("w_log", "w_m", "n_log", "n_m", "sec")
 """In this order of preference."""
 _KIND_OF_MEAN = "(molar|molecular)?(mass|weight|mw)?"
@@ -161,13 +170,13 @@ def read_name(text: str, below: str = "") -> Name:
     base, unit = split_unit(text)
     if text.strip() in ("#", "№", "n°", "N°", "Nº"):
         return Name(text, "index", None)
-    if re.search(r"[<≤]\s*(log|lg)?\s*M", text):
+    if _BOUND.search(text):
         return Name(text, "cumulative", None)
     if re.match(r"\s*m\s*/\s*z\b", text, re.IGNORECASE):
         return Name(text, "mass to charge", None)
     if below:
         unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
-    kind = _by_unit(_kind(letters(base)), unit)
+    kind = _by_sign(_by_unit(_kind(letters(base)), unit), text, unit)
     if kind == "m" and unit and unit.quantity == "number" and unit.factor != 1:
         unit = replace(unit, quantity="molar mass")
     if kind is None and unit is None:  # a unit that is not known
@@ -176,10 +185,33 @@ def read_name(text: str, below: str = "") -> Name:
     return Name(text, kind, unit)
 
 
+def _by_sign(kind: str | None, text: str, unit: Unit | None) -> str | None:
+    """A kind, unless a sign says that the column is computed from it."""
+    if "η" in text:
+        return "hydrodynamic volume" if _ETA_M.search(text) else "viscosity"
+    if _M_TIMES_W.fullmatch(text.strip()):  # w(log M), up to a factor
+        return "w_log"
+    if kind is None and any(_kind(letters(each)) in (*AXES, *ORDINATES) for each in factors(text)):
+        return "derived quantity"
+    if kind not in (*AXES, *ORDINATES, "time", "volume", "temperature"):
+        return kind
+    sign = sign_in(text, of_signal=kind == "sec")
+    if kind in ORDINATES and re.search(r"[)\]]\s*[/÷]\s*M\w?$", text.strip()):
+        sign = "/"
+    if sign is None:
+        return "derived quantity" if unit and unit.quantity == EITHER_SIDE else kind
+    return "cumulative" if is_sum(sign) else "derived quantity"
+
+
 def _kind(name: str) -> str | None:
     if not name:
         return None
-    for kind in ("light scattering", "cumulative", "viscosity"):  # words that decide, whatever else is said
+    for kind in (
+        "light scattering",
+        "cumulative",
+        "hydrodynamic volume",
+        "viscosity",
+    ):  # words that decide, whatever else is said
         if re.fullmatch(OTHERS[kind], name):
             return kind
     found = next((kind for kind, pattern in PATTERNS.items() if re.fullmatch(pattern, name)), None)
@@ -200,6 +232,10 @@ def _by_unit(kind: str | None, unit: Unit | None) -> str | None:
     return known.get(quantity or "", None) if kind is None else kind
 
 
+_BOUND = re.compile(r"(?:[<≤](?![^<>]*>)|(?<!<)[>≥])\s*=?\s*(log|lg|ln)?\s*(10|₁₀)?\s*\(?\s*[Mm](?![a-z]{3})")
+"""What a cumulative curve says: up to M, above log M."""
+_M_TIMES_W = re.compile(r"M\s*[·⋅∙*×x]?\s*(?:w\(M\)|dw[tf]?\s*/\s*dM)|w\(M\)\s*[·⋅∙*×x]?\s*M", re.IGNORECASE)
+_ETA_M = re.compile(r"η[\])]*\s*[·⋅∙*×x]?\s*[(\[]*M|M\w?[)\]]*\s*[·⋅∙*×x]?\s*[(\[]*η")
 _BY = "(final|total|overall|nmr|gc|grav(imetric)?|monomer[eo]?s?|ba|mma|sty?|percent|pct|frac(tion)?|of|de|del|du|by)*"
 _CONVERSION = re.compile(
     rf"(tauxde|gradode|degreeof)?{_BY}(conversions?|conv|umsatz|umsetzung|(umsatz|umsetzungs)grad|x){_BY}"
@@ -211,11 +247,28 @@ def is_conversion(text: str) -> bool:
     """Whether the name of a column is that of a conversion.
 
     Example:
-        >>> [is_conversion(name) for name in ("X", "Monomerumsatz [%]", "conv. (NMR)", "conventional Mn")]
-        [True, True, True, False]
+        >>> [is_conversion(name) for name in ("X", "Monomerumsatz [%]", "conv. (NMR)", "conventional Mn", "1-X")]
+        [True, True, True, False, False]
     """
+    return sign_in(text) is None and conversion_within(text)
+
+
+def conversion_within(text: str) -> bool:
+    """Whether there is a conversion in a name, whatever is computed from it."""
     base, _ = split_unit(text)
     return _JAPANESE_CONVERSION.match(base) is not None or _CONVERSION.fullmatch(letters(base)) is not None
+
+
+def other_monomer(text: str, symbol: str) -> str | None:
+    """The monomer that the name of a conversion says, if it is another one than that of a system.
+
+    Example:
+        >>> other_monomer("conversion MMA", "BA"), other_monomer("X (BA)", "BA"), other_monomer("X", "BA")
+        ('MMA', None, None)
+    """
+    said = re.findall(r"(?<![A-Za-z])(?:BA|MMA|Sty?)(?![A-Za-z])", text, re.IGNORECASE)
+    own = symbol.lower()
+    return next((each for each in said if own not in each.lower() and each.lower() not in own), None)
 
 
 def is_in_percent(text: str) -> bool:
@@ -235,6 +288,11 @@ def average_of(text: str) -> tuple[str, Unit | None] | None:
         >>> average_of("Mn - (Daltons)")[0], average_of("PDI:")[0], average_of("Ret. Vol.")
         ('Mn', 'D', None)
     """
+    return average_within(text) if sign_in(text) is None else None
+
+
+def average_within(text: str) -> tuple[str, Unit | None] | None:
+    """The average in a name, whatever is computed from it."""
     base, unit = split_unit(text.strip(" :=\t"))
     name = letters(base)
     found = next((kind for kind, pattern in AVERAGES.items() if re.fullmatch(pattern, name)), None)

@@ -120,9 +120,11 @@ def _is_run(table: Table, blocks: Sequence[Block]) -> bool:
 
 def _check_points(block: Block) -> None:
     if len(block.rows) < LEAST_POINTS:
+        unknown = [column.label for column in block.columns if column.name.text and column.is_numeric]
+        there = f", but has {', '.join(unknown[:4])}" if unknown else ""
         raise InputError(
             f"{block.sheet.place} has {len(block.rows)} points; a curve needs {LEAST_POINTS} or more, and a table "
-            "columns such as Mn, Mw, temp, time"
+            f"columns such as Mn, Mw, temp, time{there}"
         )
 
 

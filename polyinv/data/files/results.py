@@ -10,12 +10,23 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
-from polyinv.data.files.doubts import can_be, check_masses, suspicions, thousands
+from polyinv.data.files.derived import sign_in
+from polyinv.data.files.doubts import can_be, check_masses, computed, suspicions, thousands
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
-from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative
+from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative, without_error
 from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, rows_apart, units_below
-from polyinv.data.files.units import PERCENT, Unit, has_percent, plain, split_unit, unit_of
+from polyinv.data.files.units import (
+    PERCENT,
+    Unit,
+    has_percent,
+    plain,
+    quantity_of,
+    split_unit,
+    unit_of,
+    units_of,
+    without_power,
+)
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
@@ -41,6 +52,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         InputError: A cell is no number, a column stands there twice, or a unit cannot be.
     """
     place = table.sheet.place
+    _check_powers(table, system, place)
     columns = _columns(table, place)
     rows = [*data_rows(table)]
     _check_width(table, rows, place)
@@ -98,7 +110,8 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
-    warnings += _not_used(table, columns, beside, system)
+    idle = [name for at, name in enumerate(table.names) if at not in columns and at not in beside]
+    warnings += [*_not_used(table, columns, beside, system), *computed(idle, system)]
     if apart := rows_apart(table, system):
         warnings.append(
             f"row {apart[0]} is left out ({len(apart)} such): it has numbers and stands apart from the table with the "
@@ -122,7 +135,7 @@ def _not_used(
     own = {*system.columns, *error_columns(system.recipe, system.residual)}
     warnings = []
     for at, name in enumerate(table.names):
-        if at in columns or at in beside or name in own:
+        if at in columns or at in beside or name in own or sign_in(without_error(name)):
             continue
         bare, count = re.subn(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
         found = _of_another_unit(bare, system) if count else meaning(f"{name} (mol/L)", system)
@@ -140,6 +153,19 @@ def _not_used(
         ):
             warnings.append(f"column {name!r} is not used: it has no unit; {name + ' (mol/L)'!r} would be {found[0]}")
     return warnings
+
+
+def _check_powers(table: Table, system: System, place: str) -> None:
+    """Refuse a power of ten of which nobody can tell whether values are multiplied or divided by it."""
+    for name in table.names:
+        base, unit = split_unit(name)
+        bare = without_power(name)
+        found = meaning(bare or base, system) if bare or (unit and unit.quantity == "number") else None
+        if found and unit and unit.factor != 1 and found[0] not in ("Mn", "Mw"):
+            raise InputError(
+                f"{place}: column {name!r} has a power of ten, by which its values may have been multiplied or are to "
+                f"be; write plain numbers, in a column such as '{found[0]} ({units_of(quantity_of(found[0]))[0]})'"
+            )
 
 
 def _of_another_unit(name: str, system: System) -> tuple[str, Unit | None] | None:

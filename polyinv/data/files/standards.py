@@ -9,7 +9,8 @@ import numpy as np
 from polyinv.data.files.blocks import Block, Column, blocks_of
 from polyinv.data.files.calibration_keys import FAR
 from polyinv.data.files.cells import Sheet, said
-from polyinv.data.files.names import letters
+from polyinv.data.files.derived import sign_in
+from polyinv.data.files.names import DERIVED, letters
 from polyinv.data.files.numbers import is_missing
 from polyinv.data.files.parameters import LineError, is_key, leading, loose, sign_of
 from polyinv.data.files.units import split_unit
@@ -110,10 +111,28 @@ def _mass(block: Block) -> Column | None:
     """The column of masses: log M, the mass at the peak, else any."""
     for pattern in (r"logm(p|peak|pmean)?", r"mp(eak)?|m(asse|olarmass)?peak|peak(molar)?mass(e)?"):
         for column in block.columns:
-            if column.is_numeric and re.fullmatch(pattern, letters(split_unit(column.name.text)[0])):
+            if _is_plain(column) and re.fullmatch(pattern, letters(split_unit(column.name.text)[0])):
                 return column
-    named = [column for column in block.columns if column.is_numeric and column.name.kind in ("log_m", "m")]
+    named = [column for column in block.columns if _is_plain(column) and column.name.kind in ("log_m", "m")]
     return min(named, key=lambda column: column.name.kind != "log_m", default=None)
+
+
+def _is_plain(column: Column) -> bool:
+    """Whether a column holds numbers of what its name says, and nothing computed from it."""
+    return column.is_numeric and column.name.kind not in DERIVED and sign_in(column.name.text) is None
+
+
+def derived_in(sheet: Sheet) -> str:
+    """What a sheet without standards holds instead of their molar mass or elution, for an error."""
+    try:
+        columns = [column for block in blocks_of(sheet) for column in block.columns if column.is_numeric]
+    except InputError:
+        return ""
+    found = next((column for column in columns if not _is_plain(column)), None)
+    if found is None:
+        return ""
+    kind = "hydrodynamic volume" if found.name.kind == "hydrodynamic volume" else "derived quantity"
+    return f": column {found.label} is a {kind}, neither M nor an elution"
 
 
 def _pairs(table: Table) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from polyinv.chemistry import System
 from polyinv.data.files.cells import Rows, Sheet, said
 from polyinv.data.files.comments import with_signed_rows, without_sign
+from polyinv.data.files.derived import sign_in
 from polyinv.data.files.headers import by_wide_blanks
-from polyinv.data.files.names import average_of, is_conversion, letters
+from polyinv.data.files.names import average_within, is_conversion, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
 from polyinv.data.files.text import COMMENTS
@@ -18,7 +19,7 @@ LOOKED_AT = 300
 """Rows in which the names of the columns are looked for."""
 _TEMPERATURE = (
     r"(reaction|reaktions|bad|bath|polymeri[sz]ation(s)?|set|soll)?temp(eratur(e|a)?)?(deréaction|dereaccion|dereaction|depolymerisation|"
-    r"depolimerizacion)?|tr|treaction"
+    r"depolimerizacion)?|treaction"
 )
 _TIME = (
     r"(reaction|reaktions|polymeri[sz]ation(s)?)?(time|zeit|dauer|duration|duree)|tiempo(de(reaccion|polimerizacion))?|"
@@ -153,16 +154,21 @@ def meaning(name: str, system: System) -> tuple[str, Unit | None] | None:
         >>> [meaning(name, load_system())[0] for name in ("Mw / kDa", "T (°C)", "Zeit [min]", "[BA]0 (mol/L)", "temp")]
         ['Mw', 'temp', 'time', 'cBA_0', 'temp']
     """
+    return meaning_within(name, system) if name in system.columns or sign_in(without_error(name)) is None else None
+
+
+def meaning_within(name: str, system: System) -> tuple[str, Unit | None] | None:
+    """The column of a system in a name, whatever is computed from it."""
     name = without_error(name.strip())
     exact = {column.lower(): column for column in system.columns}
     if name in system.columns:
         return name, None
-    if (molar := _MOLAR.fullmatch(name)) and (found := meaning(f"{molar[1]} (mol/L)", system)):
+    if (molar := _MOLAR.fullmatch(name)) and (found := meaning_within(f"{molar[1]} (mol/L)", system)):
         return found
     base, unit = split_unit(name)
     if base.lower() in exact and (base.lower() != "mw" or base in ("Mw", "MW", "mw")):
         return _with_quantity(exact[base.lower()], unit)
-    average = average_of(name)
+    average = average_within(name)
     if average and average[0] in ("Mn", "Mw"):
         return _with_quantity(average[0], average[1])
     return _with_quantity(_of_recipe(base, unit, system), unit)
@@ -179,7 +185,12 @@ def _with_quantity(column: str | None, unit: Unit | None) -> tuple[str, Unit | N
 
 def _of_recipe(base: str, unit: Unit | None, system: System) -> str | None:
     name, quantity = letters(base), unit.quantity if unit else None
-    if re.fullmatch(_TEMPERATURE, name) or (base == "T" and quantity in (None, "temperature")):
+    is_symbol = re.fullmatch("T([ _]?[rR])?", base) is not None  # tR is a retention time
+    if (
+        re.fullmatch(_TEMPERATURE, name)
+        or (is_symbol and quantity in (None, "temperature"))
+        or (name == "tr" and quantity == "temperature")
+    ):
         return "temp"
     if re.fullmatch(_TIME, name) or (base == "t" and quantity in (None, "time")):
         return "time"

@@ -31,7 +31,7 @@ class Unit:
 _UNITS = {
     Unit("g/mol", "molar mass"): "g/mol gmol-1 gpermol da dalton daltons amu gr/mol gmol^-1 u gmole g/mole gmol",
     Unit("kg/mol", "molar mass", 1e3): "kg/mol kgmol-1 kgpermol kda kdalton kilodalton kilodaltons 10^3g/mol 103g/mol "
-    "1000g/mol kg/mole",
+    "1000g/mol 1000gmol-1 kg/mole",
     Unit("Mg/mol", "molar mass", 1e6): "mda 10^6g/mol 106g/mol",
     Unit("mol/g", "per molar mass"): "mol/g molg-1 1/(g/mol) (g/mol)-1 da-1 1/da mole/g",
     Unit("mol/kg", "per molar mass", 1e-3): "mol/kg molkg-1 kda-1 1/kda",
@@ -62,15 +62,21 @@ _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]*(?:\([^()]*\)[^()\[\]{}<>]*)?)[)\
 _EXPONENT = r"\(?(?P<exponent>(?<=[eE^(])\d{1,2}|[-+]\d{1,2})\)?"
 _POWER = re.compile(rf"(?:[x×*·]\s*)?(?:10|1(?=[eE]))\s*[eE^]?\s*{_EXPONENT}\s*[x×*·]?\s*")
 """A power of ten before a unit: ``10^4 g/mol``, ``×10⁻³``."""
-_POWER_OF_VALUES = re.compile(rf"\s*(?:(?<![A-Za-z(])x|(?<![(\s])\s*[×*·])\s*10\s*\^?\s*{_EXPONENT}")
-"""A power of ten that all values have been multiplied by: ``Mn × 10⁻³ (g/mol)``."""
+_POWER_OF_VALUES = re.compile(
+    rf"\s*(?:^(?=10.*[A-Za-z])(?!10[\s^\d+-]*[/÷])|(?:(?<![A-Za-z(])x|(?<![(\s])\s*[×*·])\s*)10\s*\^?\s*{_EXPONENT}"
+)
+"""A power of ten that all values have been multiplied by: ``Mn × 10⁻³ (g/mol)``, ``10³ Mn``."""
+_WITH_POWERS = ("temperature", "time", "volume", "concentration", "mass concentration")
+EITHER_SIDE = "power of ten on either side"
+"""Quantity of a unit with a power of ten of which nobody can tell whether values are multiplied or divided by it."""
 _CUTS = re.compile(r"\s*/\s*|\s+in\s+|\s*[,;:]\s*|_|\s+-\s*|\s+")
 
 
 def plain(text: str) -> str:
     """Fold superscripts, wide signs and dashes of a name into plain ones."""
     text = re.sub(r"(?<=10)[⁺⁻]?[⁰¹²³⁴-⁹]+", lambda power: "^" + power[0], text)
-    folded = unicodedata.normalize("NFKC", text.replace("º", "°")).replace("−", "-").replace("–", "-")
+    folded = unicodedata.normalize("NFKC", text.replace("º", "°"))
+    folded = "".join("-" if char == "−" or unicodedata.category(char) == "Pd" else char for char in folded)
     folded = re.sub(r"(?<=mol)\?1", "-1", folded)  # a minus sign that an encoding has lost
     return " ".join(folded.replace("μ", "µ").split())
 
@@ -99,9 +105,19 @@ def _times(unit: Unit, power: re.Match[str], *, of_values: bool = False) -> Unit
     exponent = int(power["exponent"])
     if unit.quantity in ("molar mass", "number"):
         exponent = abs(exponent)
-    elif of_values:
-        exponent = -exponent
-    return Unit(f"10^{power['exponent']} {unit.name}".strip(), unit.quantity, unit.factor * 10.0**exponent)
+    quantity = EITHER_SIDE if of_values and unit.quantity in _WITH_POWERS else unit.quantity
+    return Unit(f"10^{power['exponent']} {unit.name}".strip(), quantity, unit.factor * 10.0**exponent)
+
+
+def without_power(name: str) -> str | None:
+    """The name of a column without the power of ten of its values; None where it has none.
+
+    Example:
+        >>> without_power("time x 10^-3 (s)"), without_power("time (s)")
+        ('time (s)', None)
+    """
+    text, count = _POWER_OF_VALUES.subn("", plain(name))
+    return text.strip(" x×*·") if count else None
 
 
 _JAPANESE = {
@@ -157,8 +173,8 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
 
 def _split(name: str) -> tuple[str, Unit | None]:
     text, found = plain(name), None
-    if power := _POWER_OF_VALUES.search(text):
-        base, unit = split_unit((text[: power.start()] + text[power.end() :]).strip())
+    if (power := _POWER_OF_VALUES.search(text)) and not unit_of(text):
+        base, unit = split_unit((text[: power.start()] + text[power.end() :]).strip(" x×*·"))
         return base, _times(unit or Unit("", "number"), power, of_values=True)
     for bracket in _BRACKETS.finditer(text):
         unit = unit_of(bracket[1])
@@ -176,7 +192,8 @@ def _tail(text: str) -> tuple[str, Unit] | None:
         head, tail = text[: cut.start()], text[cut.end() :]
         unit = unit_of(tail)
         mere = not cut[0].strip() or cut[0] == "_"
-        if head and unit and not (mere and tail.lower() in _SHORT and unit.quantity != "temperature"):
+        whole = head.count("(") == head.count(")")
+        if head and whole and unit and not (mere and tail.lower() in _SHORT and unit.quantity != "temperature"):
             return head, unit
     return None
 
