@@ -230,6 +230,12 @@ def test_tolerances_are_what_simulating_the_changed_recipe_gives():
         assert line[f"Mn_per_{name}"] == pytest.approx(100 * (Mn[0] - Mn[1]).item(), rel=0.05, abs=0.01)
 
 
+def test_what_excludes_nothing_is_said():
+    found = design(["Mn=25000±2%", "D>1", "temp<=343.15"], count=1)
+    assert "if it is K, it is 70 °C" in found.warnings[0]
+    assert found.notes == ["D>1 excludes nothing: every recipe that was tried meets it"]
+
+
 @pytest.mark.parametrize("system", ["methyl_methacrylate", "styrene"])
 def test_other_systems_have_designs(system):
     found = load_system(system)
