@@ -194,7 +194,7 @@ def design(
         3
     """
     found = load_system(system)
-    _check_count(count)
+    check_count(count)
     if robust and (minimize or maximize):
         raise InputError("--robust and a preference both say which recipe comes first; leave out one of them")
     wished, priced = wishes(given, found), prices_of(prices, found)
@@ -254,6 +254,11 @@ def curve_checked(curve: Tensor) -> Tensor:
     return curve
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Refuse a number of recipes that cannot be.
+
+    Raises:
+        InputError: It cannot.
+    """
     if not 1 <= count <= MOST:
         raise InputError(f"--count is {count}; needs 1 to {MOST}")

@@ -167,7 +167,7 @@ def _ends(name: str, ends: Sequence[str], text: str) -> tuple[float, float, list
 
 
 def _number(name: str, text: str, whole: str) -> tuple[float, float, bool]:
-    """A number in the project's unit, half the width of its band, NaN where it has none, and whether no unit is said."""
+    """A number in the project's unit, half the width of its band, NaN where it has none, and whether it has no unit."""
     said, behind = parted(text.strip())
     value, error = part_of(str(said), "."), part_of(behind or "", ".")
     if value.value is None or (behind is not None and error.value is None):

@@ -315,6 +315,19 @@ def test_the_command_writes_table_and_page(tmp_path, capsys):
     assert main(["design", "Mn=25000", "--report", str(tmp_path / "page.pdf")]) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--count", "1", "--chains", "1e12"], "--chains is 1e+12; needs 1 to 1e+09"),
+        (["--count", "100", "--chains", "1e8"], "--chains is 1e+08; needs 1 to 1e+07"),
+        (["--chains", "0"], "--chains is 0; needs 1 to 2e+08"),
+    ],
+)
+def test_chains_that_take_too_long_are_refused(options, said, tmp_path, capsys):
+    assert main(["design", "Mn=25000", *options, "--out", str(tmp_path / "a.csv")]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_curve_from_a_file_is_designed_for(tmp_path, capsys):
     curve = polymers(torch.zeros(1, 4, dtype=torch.float64), SYSTEM).curves[0].numpy()
     file = tmp_path / "curve.csv"
