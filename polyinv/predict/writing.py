@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
 FORMATS = (".csv", ".xlsx")
+LONGEST_SHEET = 1_048_576
+"""Rows of a sheet of a workbook, with that of the names."""
 WRITTEN = 4096
 """Rows that become cells of a workbook at once."""
 
@@ -64,6 +66,8 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
 
 def _write_workbook(answers: pd.DataFrame, path: Path) -> None:
     """Write rows one after the other: the cells of a workbook in memory take half a kilobyte each."""
+    if len(answers) >= LONGEST_SHEET:
+        raise InputError(f"{len(answers)} rows are more than a sheet of a workbook holds; needs .csv")
     with workbook(path) as book:
         page = book.create_sheet("Sheet1")
         page.append([str(name) for name in answers.columns])
