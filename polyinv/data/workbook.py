@@ -20,7 +20,7 @@ from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
-from polyinv.runtime.files import check_file, check_new, written
+from polyinv.runtime.files import check_file, check_new, has_ending, written
 from polyinv.runtime.spreadsheets import workbook
 
 SHEETS = ("compuesta", "mmd_raw_data")
@@ -67,6 +67,7 @@ def check_new_table(path: Path | str) -> Path:
         InputError: It cannot.
     """
     path = Path(path)
+    has_ending(path, FORMATS)
     _check_format(path, path.suffix)
     check_new(path)
     return path

@@ -13,7 +13,7 @@ from polyinv.models import InverseModel, Posterior
 from polyinv.predict.alternatives import alternatives, check_alternatives
 from polyinv.predict.fits import INTERVAL, SAMPLES, Fits, fits, fitting_nothing, samples_table, share_of, with_names
 from polyinv.predict.writing import LONGEST_SHEET, check_new_files, write_answers
-from polyinv.runtime.files import written
+from polyinv.runtime.files import check_apart, written
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -84,11 +84,9 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
         check_alternatives(wanted.alternatives)
         if wanted.advise:
             raise InputError("--alternatives and --advise both print something instead of the answers; give one")
-    check_new_files(wanted.out_samples, wanted.ridge)
     places = [options.get(name) for name in ("out", "plot", "out_samples", "ridge")]
-    named = [str(place) for place in places if place not in (None, "-")]
-    if twice := [place for place in named if named.count(place) > 1]:
-        raise InputError(f"{twice[0]} is to hold two things; give each a file of its own")
+    check_apart(*(place for place in places if place != "-"))
+    check_new_files(wanted.out_samples, wanted.ridge)
     return wanted
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.runtime.files import check_new, written
+from polyinv.runtime.files import check_new, has_ending, written
 from polyinv.runtime.spreadsheets import harmless_table, workbook
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def check_new_files(path: Path | str | None, plot: Path | str | None) -> None:
     for place, endings in ((path, FORMATS), (plot, (".png",))):
         if place is None:
             continue
-        place = Path(place)
-        if place.suffix not in endings:
+        if not has_ending(place, endings):
             raise InputError(f"{place}: this is written as {' or '.join(endings)}")
         check_new(place)
 

@@ -218,6 +218,8 @@ def test_chains_that_are_told_count(polymers, called):
         (["--alternatives", "2", "--advise"], "--alternatives and --advise both print something"),
         (["--sharpen", "--no-sharpen"], "--sharpen and --no-sharpen: give one of them"),
         (["--samples", "5", "--out-samples", "x.csv", "--plot", "y.png", "--ridge", "y.png"], "y.png is to hold two"),
+        (["--plot", "y.png", "--ridge", "./y.png"], "./y.png (also written y.png) is to hold two things"),
+        (["--ridge", ".png"], ".png is an ending without a name; needs one, such as answers.png"),
         (["--ridge", "x.pdf"], "x.pdf: this is written as .png"),
         (["--advise"], "--advise is for one polymer, and there are 12"),
         (
