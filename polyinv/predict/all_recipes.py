@@ -19,8 +19,8 @@ from polyinv.runtime.threads import one_thread
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
-MOST_SAMPLES, MOST_IN_ALL = 100_000, 10_000_000
-"""Of a row, and of all rows, which take 2 GB."""
+MOST_SAMPLES, MOST_IN_ALL = 100_000, 5_000_000
+"""Of a row, and of all rows, which take minutes."""
 TELLING = 1.1
 """Narrowing from which on a line names it."""
 SHOWN = 1000
