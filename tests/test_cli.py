@@ -113,6 +113,24 @@ def test_a_recipe_outside_the_range_is_simulated_with_a_warning(tmp_path, capsys
     assert out.is_file()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".npz"])
+def test_columns_of_a_list_of_recipes_that_are_not_used_are_named(suffix, tmp_path, capsys):
+    out = tmp_path / f"a{suffix}"
+    (tmp_path / "r.csv").write_text("cBA_0,cAIBN_0,temp,time,conversion,temp_error\n1,0.005,65,900,50%,2\n")
+    assert main(["simulate", "--recipes", str(tmp_path / "r.csv"), "--out", str(out)]) == 0
+    assert "columns not used: conversion, temp_error\n" in capsys.readouterr().err
+    assert main(["simulate", "--recipes", str(out), "--out", str(tmp_path / "b.csv")]) == 0
+    assert "columns not used: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_list_of_recipes_in_another_encoding_is_refused(encoding, tmp_path, capsys):
+    text = "cBA_0,cAIBN_0,temp,time,T (°C)\n1,0.01,70,900,70\n"
+    (tmp_path / "r.csv").write_bytes(text.encode(encoding))
+    said = refused(capsys, "simulate", "--recipes", tmp_path / "r.csv", "--out", tmp_path / "out.csv")
+    assert "r.csv is no text in UTF-8; save it as CSV in UTF-8" in said
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -120,6 +138,8 @@ def test_a_recipe_outside_the_range_is_simulated_with_a_warning(tmp_path, capsys
         ("cBA_0,cAIBN_0,temp\n1,0.01,70\n", "column 'time' is missing"),
         ("cBA_0,cAIBN_0,temp,time\n1,0.01,warm,900\n", "row 2, column 'temp' holds 'warm'; needs a number"),
         ("cBA_0,cAIBN_0,temp,time\n", "has no rows"),
+        ("cBA_0\tcAIBN_0\ttemp\ttime\n1\t0.01\t70\t900\n", "parted by no commas; separate by commas"),
+        ("cBA_0;cAIBN_0;temp;time\n1;0,01;70;900\n", "parted by no commas; separate by commas"),
     ],
 )
 def test_recipes_that_cannot_be_simulated(tmp_path, capsys, content, said):

@@ -7,7 +7,7 @@ from polyinv.chemistry import DEFAULT, load_system
 from polyinv.commands.options import SYSTEM_HELP, check_new_page, command_parser
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import parse
-from polyinv.runtime.files import at_home, check_new, written
+from polyinv.runtime.files import at_home, check_new, has_ending, written
 from polyinv.runtime.progress import counted
 
 log = logging.getLogger("polyinv")
@@ -36,7 +36,7 @@ def calibrate(arguments: list[str]) -> None:
     from polyinv.instrument.errors import measurement_errors
 
     system, out = load_system(config.system), Path(config.out)
-    if out.suffix not in (".yaml", ".yml"):
+    if not has_ending(out, (".yaml", ".yml")):
         raise InputError(f"--out is {out}; needs the name of a new .yaml file")
     check_new(out)
     check_new_page(config.report)

@@ -69,9 +69,12 @@ def design(arguments: list[str]) -> None:
     check_new_answers(config.out)
     check_new_page(config.report)
 
-    from polyinv.design.command import curve_of, page_of, simulated_again
+    from polyinv.design.command import check_simulated, curve_of, page_of, simulated_again
+    from polyinv.design.designs import check_count
     from polyinv.design.designs import design as design_recipes
 
+    check_count(config.count)
+    check_simulated(config.chains, config.count)
     wanted = None if config.curve is None else curve_of(config.curve, system)
     for name in ("minimize", "maximize", "wishes"):
         config[name] = _listed(name, config[name])

@@ -1,12 +1,11 @@
 """What the parsers of all commands share."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from polyinv.errors import InputError
 from polyinv.experiment.configuration import Parser
 from polyinv.runtime.door import DEBUG
-from polyinv.runtime.files import check_new
+from polyinv.runtime.files import check_new, has_ending
 
 SYSTEM_HELP = "what is polymerized: a system by its name or its monomer's symbol (MMA), or the file of one"
 
@@ -29,7 +28,7 @@ def check_new_page(report: str | None) -> None:
     """
     if report is None:
         return
-    if Path(report).suffix != ".html":
+    if not has_ending(report, (".html",)):
         raise InputError(f"--report is {report}; needs the name of a new .html file")
     check_new(report)
 

@@ -90,7 +90,7 @@ def predict(arguments: list[str]) -> None:
     from polyinv.instrument.errors import measurement_errors
     from polyinv.models.card import read_card, system_of
     from polyinv.models.released import model_folder
-    from polyinv.predict.all_recipes import check_wanted, found_of, show
+    from polyinv.predict.all_recipes import check_rows, check_wanted, found_of, show
     from polyinv.predict.known import all_stated, errors_of, values_of
     from polyinv.predict.predictor import load
     from polyinv.predict.rows import read_rows
@@ -110,6 +110,7 @@ def predict(arguments: list[str]) -> None:
         options |= {"called": "standard input" if files == ["-"] else None, "system": system}
         with naming(files):
             rows = read_rows(paths, **options)  # before a model is loaded, which takes seconds
+            check_rows(wanted, len(rows[0]))
         with naming([folder]):
             predictor = load(folder)
         with naming(files):

@@ -14,9 +14,10 @@ from polyinv.chemistry import DEFAULT, System, load_system
 from polyinv.commands.jobs import add_engine, engine_of
 from polyinv.commands.options import SYSTEM_HELP, command_parser
 from polyinv.data.source import check_seed, check_simulation, simulate_table
+from polyinv.data.table_checks import short
 from polyinv.data.unit_checks import warn_of_units
-from polyinv.data.workbook import check_new_table, read_table, write_table
-from polyinv.errors import InputError, naming
+from polyinv.data.workbook import check_new_table, read_table, unused_columns, write_table
+from polyinv.errors import LISTED, InputError, naming, one_line
 from polyinv.experiment.configuration import parse
 from polyinv.reactions import MOST_ROWS, Shard, check_together, run_numbers
 from polyinv.runtime.engines import LOCAL, Places, Wanted
@@ -109,6 +110,8 @@ def _recipes(config: Namespace, system: System) -> pd.DataFrame:
     if config.recipes is not None:
         recipes = read_table(config.recipes, system.targets, system=system)
         warn_of_units(recipes, system, config.recipes)
+        if unused := unused_columns(config.recipes, system.targets, system):
+            log.info("%s: columns not used: %s", config.recipes, one_line(short(unused), LISTED))
         return recipes
 
     import torch

@@ -6,6 +6,7 @@ workbook holds it twice: sheet ``compuesta`` has all columns, sheet ``mmd_raw_da
 
 import hashlib
 import logging
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from polyinv.data.stated_system import COLUMN, check_stated, stating
 from polyinv.data.table_checks import check_doubled, check_physical, check_table, numbers_in, short, with_unit_area
 from polyinv.errors import InputError
 from polyinv.quantities import MMD
-from polyinv.runtime.files import check_file, check_new, written
+from polyinv.runtime.files import check_file, check_new, has_ending, written
 from polyinv.runtime.spreadsheets import workbook
 
 SHEETS = ("compuesta", "mmd_raw_data")
@@ -67,6 +68,7 @@ def check_new_table(path: Path | str) -> Path:
         InputError: It cannot.
     """
     path = Path(path)
+    has_ending(path, FORMATS)
     _check_format(path, path.suffix)
     check_new(path)
     return path
@@ -112,6 +114,19 @@ def read_table(
         if sheet:
             store(table, cache)
     return with_unit_area(table, place, normalize=normalize).reset_index(drop=True)
+
+
+def unused_columns(path: Path | str, columns: Sequence[str], system: System) -> list[str]:
+    """Names of the columns of a table, which `read_table` has read, that are none of ``columns``."""
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        names = list(read_arrays(path).columns)
+    elif path.suffix.lower() == ".xlsx":
+        names = list(_cells(path, _sheet(path, columns, system)).iloc[0])
+    else:
+        names = list(_first_line(path, system))
+    found = [str(name).strip() for name in names if not pd.isna(name)]
+    return [name for name in found if name not in (*columns, COLUMN)]
 
 
 def is_own_table(path: Path | str, system: AnySystem = DEFAULT) -> bool:
@@ -229,6 +244,7 @@ def _check_format(path: Path, ending: str) -> None:
         raise InputError(f"{path}: no table format {path.suffix!r}; known: {', '.join(FORMATS)}")
 
 
+_OTHER_SEPARATORS = re.compile(r"\s*[\t;|]\s*|\s+")
 _AS_THEY_STAND = {"keep_default_na": False, "na_values": [""]}
 
 
@@ -269,8 +285,7 @@ def _cells(path: Path, sheet: str) -> pd.DataFrame:
 def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
     """Read the cells of a .csv file as they stand, some thousand rows at a time, indexed as a person counts them."""
     try:
-        head = pd.read_csv(path, dtype=object, header=None, nrows=1, **_AS_THEY_STAND)
-        _refuse_doubled(head.iloc[0], str(path), system)
+        _refuse_doubled(_first_line(path, system), str(path), system)
         found = False
         with pd.read_csv(path, dtype=object, skip_blank_lines=False, chunksize=CHUNK, **_AS_THEY_STAND) as chunks:
             for frame in chunks:
@@ -283,10 +298,21 @@ def csv_chunks(path: Path, system: System) -> Iterator[pd.DataFrame]:
                 if not frame.empty:
                     found = True
                     yield frame
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path} is not a table with one line of column names: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text in UTF-8; save it as CSV in UTF-8") from None
     if not found:
         raise InputError(f"{path} has no rows")
+
+
+def _first_line(path: Path, system: System) -> pd.Series:
+    """Names of the columns of a .csv file, which commas part."""
+    names = pd.read_csv(path, dtype=object, header=None, nrows=1, **_AS_THEY_STAND).iloc[0]
+    parts = [part.strip('"') for part in _OTHER_SEPARATORS.split(str(names.iloc[0]).strip())]
+    if len(names) == 1 and len(parts) > 1 and {*parts} & {*system.columns}:
+        raise InputError(f"{path}: its columns are parted by no commas; separate by commas, decimals by points")
+    return names
 
 
 def _check_quotes(frame: pd.DataFrame, path: Path, system: System) -> None:

@@ -16,10 +16,11 @@ from polyinv.predict.rows import read_rows
 from polyinv.quantities import MMD
 from polyinv.report.designs import page
 from polyinv.runtime.files import at_home
-from polyinv.simulate.sampling import check_chains
 
 SEED = 1
 """Of the kinetic Monte Carlo."""
+MOST_SIMULATED = 1e9
+"""Chains of all designs, simulated within ten minutes on a core or less."""
 
 
 def curve_of(file: str, system: System) -> Tensor:
@@ -35,13 +36,24 @@ def curve_of(file: str, system: System) -> Tensor:
     return curves[0] / (curves[0].sum() * STEP)
 
 
+def check_simulated(chains: float | None, count: int) -> None:
+    """Refuse chains that cannot be simulated of so many designs, before these are searched for.
+
+    Raises:
+        InputError: There are none, or too many.
+    """
+    if chains is not None and not 1 <= chains <= MOST_SIMULATED / max(count, 1):
+        most = f"{MOST_SIMULATED / max(count, 1):g}"
+        raise InputError(f"--chains is {chains:g}; needs 1 to {most}, as --count {count} has {MOST_SIMULATED:g} in all")
+
+
 def simulated_again(table: pd.DataFrame, found: Designs, chains: float) -> pd.DataFrame:
     """Add what kinetic Monte Carlo makes of each recipe: properties, and the distance of its curve, ending in ``_kmc``.
 
     Raises:
         InputError: A number of chains that cannot be.
     """
-    check_chains(chains)
+    check_simulated(chains, len(table))
     system = found.system
     made = simulate_table(table[list(system.targets)], method="kmc", chains=chains, seed=SEED, system=system)
     curves = torch.from_numpy(made[list(MMD)].to_numpy(dtype=float, copy=True))

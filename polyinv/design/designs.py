@@ -49,6 +49,7 @@ class Designs:
         preferences: What recipes are preferred for.
         prices: Of the values of a recipe, (V,), if there are any.
         count: Recipes that were asked for.
+        idle: Wishes for the polymer that all recipes meet which are tried first.
     """
 
     task: Task
@@ -60,6 +61,7 @@ class Designs:
     preferences: tuple[Preference, ...] = ()
     prices: Tensor | None = None
     count: int = 1
+    idle: tuple[Wish, ...] = ()
 
     @property
     def shown(self) -> Polymers:
@@ -71,7 +73,7 @@ class Designs:
     @property
     def warnings(self) -> list[str]:
         """What has to be said, a line each."""
-        said = []
+        said = [wish.doubt for wish in self.wishes if wish.doubt]
         if self.impossible is not None:
             said.append(self.impossible.words(self.where))
         elif self.found is None:
@@ -85,7 +87,7 @@ class Designs:
     @property
     def notes(self) -> list[str]:
         """What is worth knowing, a line each."""
-        said = []
+        said = [f"{wish.text} excludes nothing: every recipe that was tried meets it" for wish in self.idle]
         if self.found is not None and len(self.preferences) < 2 and len(self.found) < self.count:
             said.append(
                 f"{len(self.found)} of {self.count} recipes: others that meet the wishes lie within {DISTINCT:.0%} of "
@@ -192,7 +194,7 @@ def design(
         3
     """
     found = load_system(system)
-    _check_count(count)
+    check_count(count)
     if robust and (minimize or maximize):
         raise InputError("--robust and a preference both say which recipe comes first; leave out one of them")
     wished, priced = wishes(given, found), prices_of(prices, found)
@@ -209,6 +211,7 @@ def design(
         preferences=tuple(preferences),
         prices=priced,
         count=count,
+        idle=task.idle(),
     )
     met = task.meets(near).nonzero()[:, 0]
     if not len(met):
@@ -251,6 +254,11 @@ def curve_checked(curve: Tensor) -> Tensor:
     return curve
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Refuse a number of recipes that cannot be.
+
+    Raises:
+        InputError: It cannot.
+    """
     if not 1 <= count <= MOST:
         raise InputError(f"--count is {count}; needs 1 to {MOST}")

@@ -21,6 +21,8 @@ from polyinv.simulate.recipes import farthest_apart, to_unit
 
 POOL, STARTS, STEPS = 4096, 48, 25
 """Recipes that are tried first, how many of them are gone on from, and most steps of a descent."""
+FEWER = 512
+"""Recipes by which a wish is said to exclude nothing."""
 NEAREST = 8
 """Times the starts that they are chosen of, the nearest ones, to lie far apart."""
 MET = 1e-3
@@ -122,6 +124,11 @@ class Task:
         at, low, high, tolerance = self.bands
         values = found.values[:, at]
         return ((values - high).clamp(min=0) + (low - values).clamp(min=0)) / tolerance
+
+    def idle(self) -> tuple[Wish, ...]:
+        """Wishes for the polymer that exclude none of the recipes that are tried first."""
+        met = (self.missed(polymers(self.points(FEWER), self.system)) <= 0).all(0).tolist()
+        return tuple(wish for wish, is_met in zip(self.wishes, met, strict=True) if is_met)
 
     def distance(self, found: Polymers) -> Tensor:
         """Share of the mass (M,) of polymers that lies elsewhere than in the curve to be made; 0 without one."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from polyinv.chemistry import System
 from polyinv.data.files.plus_minus import Part, in_units, part_of, parted
 from polyinv.data.files.units import quantity_of, units_of
+from polyinv.design.unit_doubts import check_masses, doubt_of, guess_of
 from polyinv.errors import InputError, unknown
 
 PROPERTIES = ("Mn", "Mw", "D", "Mp", "conversion")
@@ -42,12 +43,14 @@ class Wish:
         name: One of ``PROPERTIES``, or a value of the recipe.
         low, high: Ends of the band in the project's units; minus and plus infinity where it is open.
         text: As the user states it.
+        doubt: What looks odd about it, in a line; empty where nothing does.
     """
 
     name: str
     low: float
     high: float
     text: str
+    doubt: str = ""
 
 
 def wishes(given: Sequence[str], system: System) -> list[Wish]:
@@ -77,7 +80,8 @@ def wishes(given: Sequence[str], system: System) -> list[Wish]:
         wish = _wish(unicodedata.normalize("NFKC", text), system)
         before = found.get(wish.name)
         if before is not None:
-            both = Wish(wish.name, max(wish.low, before.low), min(wish.high, before.high), f"{before.text} {wish.text}")
+            low, high, text = max(wish.low, before.low), min(wish.high, before.high), f"{before.text} {wish.text}"
+            both = Wish(wish.name, low, high, text, "; ".join(filter(None, (before.doubt, wish.doubt))))
             if both.low > both.high:
                 raise InputError(f"{before.text} and {wish.text} contradict each other")
             wish = both
@@ -115,43 +119,55 @@ def _wish(text: str, system: System) -> Wish:
     if name == COST:
         raise InputError(f"{text}: a cost is preferred, not wished for; needs --minimize {COST}")
     sign = {"≤": "<=", "≥": ">="}.get(sign, sign)
-    ends = _RANGE.split(numbers)
     if name == DISTANCE and sign not in ("<", "<="):
         raise InputError(f"{text}: a distance from the curve is to be small; needs <")
+    low, high, bare = _band(name, sign, numbers, text)
+    if bare and name in ("Mn", "Mw", "Mp"):
+        check_masses(bare, text)
+    _check(name, low, high, text, system, bare)
+    doubt = doubt_of(name, (low, high), bare, text, system) if name in system.targets else ""
+    return Wish(name, low, high, text, doubt)
+
+
+def _band(name: str, sign: str, numbers: str, text: str) -> tuple[float, float, list[float]]:
+    """Ends of a wish, and the numbers in it that have no unit."""
+    ends = _RANGE.split(numbers)
     if sign != "=":
         if len(ends) > 1 or parted(numbers)[1] is not None:
             raise InputError(f"{text}: needs a single number behind {sign}")
-        value, _ = _number(name, numbers, text)
+        value, _, bare = _number(name, numbers, text)
         low, high = (-math.inf, value) if sign.startswith("<") else (value, math.inf)
-    elif len(ends) == 2:
-        low, high = _ends(name, ends, text)
-    elif len(ends) > 2:
+        return low, high, [value] if bare else []
+    if len(ends) == 2:
+        return _ends(name, ends, text)
+    if len(ends) > 2:
         raise InputError(f"{text}: needs one number, or two with 'to' between")
-    else:
-        value, error = _number(name, numbers, text)
-        if math.isnan(error):
-            error = WITHIN.get(name, 0.0) * (1.0 if name == "conversion" else abs(value))
-        if error >= (1.0 if name == CONVERSION else abs(value)) and name not in system.targets:
-            raise InputError(f"{text}: a band as wide as the number says nothing; needs less behind ±")
-        low, high = value - error, value + error
-    _check(name, low, high, text, system)
-    return Wish(name, low, high, text)
+    value, error, bare = _number(name, numbers, text)
+    if math.isnan(error):
+        error = WITHIN.get(name, 0.0) * (1.0 if name == CONVERSION else abs(value))
+    if error >= (1.0 if name == CONVERSION else abs(value)) and name in WITHIN:
+        raise InputError(f"{text}: a band as wide as the number says nothing; needs less behind ±")
+    return value - error, value + error, [value] if bare else []
 
 
-def _ends(name: str, ends: Sequence[str], text: str) -> tuple[float, float]:
+def _ends(name: str, ends: Sequence[str], text: str) -> tuple[float, float, list[float]]:
     unit = part_of(ends[1].strip(), ".")  # 40 to 60 kg/mol: the unit is that of both
-    behind = ends[1].strip()[len(ends[1].strip().rstrip("%° /abcdefghijklmnopqrstuvwxyzACDKM")) :]
-    first = ends[0].strip()
-    if (unit.unit or unit.percent) and part_of(first, ".").unit is None and not part_of(first, ".").percent:
-        first += behind
-    (low, _), (high, _) = _number(name, first, text), _number(name, ends[1], text)
+    first, alone = ends[0].strip(), part_of(ends[0].strip(), ".")
+    is_shared = (unit.unit or unit.percent) and not (alone.unit or alone.percent)
+    if is_shared:
+        first += f" {unit.unit.name}" if unit.unit else "%"
+    (low, _, first_bare), (high, _, bare) = _number(name, first, text), _number(name, ends[1], text)
     if low > high:
         raise InputError(f"{text}: needs the smaller number first")
-    return low, high
+    if is_shared and alone.value is not None and low < alone.value <= high:  # 0.6-70%
+        raise InputError(
+            f"{text}: {alone.value:g} may be {low:g} or {alone.value:g}; write the unit behind both numbers"
+        )
+    return low, high, [*([low] if first_bare else []), *([high] if bare else [])]
 
 
-def _number(name: str, text: str, whole: str) -> tuple[float, float]:
-    """A number in the project's unit, and half the width of its band, NaN where it has none."""
+def _number(name: str, text: str, whole: str) -> tuple[float, float, bool]:
+    """A number in the project's unit, half the width of its band, NaN where it has none, and whether it has no unit."""
     said, behind = parted(text.strip())
     value, error = part_of(str(said), "."), part_of(behind or "", ".")
     if value.value is None or (behind is not None and error.value is None):
@@ -159,14 +175,18 @@ def _number(name: str, text: str, whole: str) -> tuple[float, float]:
     if name in ("D", CONVERSION, DISTANCE):
         found = _plain(name, value, error, whole)
     else:
-        in_unit = None if value.percent else in_units(value, error, "Mn" if name == "Mp" else name)
+        column = "Mn" if name == "Mp" else name
+        if error.percent and quantity_of(column) == "temperature":
+            raise InputError(f"{whole}: needs what stands behind ± in °C, such as {name}=70±0.5")
+        in_unit = None if value.percent else in_units(value, error, column)
         if in_unit is None:
-            *units, last = units_of(quantity_of("Mn" if name == "Mp" else name))
+            *units, last = units_of(quantity_of(column))
             raise InputError(f"{whole}: needs a number in {', '.join(units)} or {last}")
         found = in_unit
     if found[1] < 0 or not all(math.isfinite(each) or math.isnan(each) for each in found):
         raise InputError(f"{whole}: needs finite numbers, and what stands behind ± not negative")
-    return found
+    has_unit = value.unit is not None or (error.unit is not None and name != "temp")
+    return *found, not has_unit
 
 
 def _plain(name: str, value: Part, error: Part, whole: str) -> tuple[float, float]:
@@ -174,23 +194,25 @@ def _plain(name: str, value: Part, error: Part, whole: str) -> tuple[float, floa
         raise InputError(f"{whole}: needs a number without a unit")
     if "," in whole:  # 2,400 may be 2.4
         raise InputError(f"{whole}: needs a number, decimals with a point")
-    number = value.value / 100 if value.percent else value.value
+    percent = value.percent or (name != "D" and error.percent and value.value > 1)  # 60±5%
+    number = value.value / 100 if percent else value.value
+    if name in (CONVERSION, DISTANCE) and not 0 <= number <= 1:
+        raise InputError(f"{whole}: needs {name} from 0 to 1 (a share, or per cent with a sign)")
     if error.value is None:
         return number, math.nan
     if name in (CONVERSION, DISTANCE):
-        return number, error.value / 100 if error.percent or value.percent else error.value
+        return number, error.value / 100 if error.percent or percent else error.value
     return number, number * error.value / 100 if error.percent else error.value
 
 
-def _check(name: str, low: float, high: float, text: str, system: System) -> None:
-    least, most = {"D": (1.0, math.inf), CONVERSION: (0.0, 1.0), DISTANCE: (0.0, 1.0)}.get(name, (0.0, math.inf))
-    unit = {"D": "", "conversion": " (a share, or per cent with a sign)"}.get(name, "")
+def _check(name: str, low: float, high: float, text: str, system: System, bare: Sequence[float]) -> None:
     if name in system.targets:
-        quantity = system.recipe[system.targets.index(name)]
-        least, most, unit = quantity.low, quantity.high, f" {quantity.unit}, the box of {system.name}"
-        if high < least or low > most:
-            raise InputError(f"{text}: no recipe has it; needs {name} from {least:g} to {most:g}{unit}")
+        box = system.recipe[system.targets.index(name)]
+        if high < box.low or low > box.high:
+            needed = f"needs {name} from {box.low:g} to {box.high:g} {box.unit}, the box of {system.name}"
+            _, mark, guess = guess_of(name, bare, system).partition("; ")
+            raise InputError(f"{text}: no recipe has it; {needed}{mark}{guess}")
         return
-    if high <= least or low > most:
-        needed = f"above {least:g}" if math.isinf(most) else f"from {least:g} to {most:g}"
-        raise InputError(f"{text}: no polymer has it; needs {name} {needed}{unit}")
+    least = {"D": 1.0}.get(name, 0.0)
+    if high <= least:
+        raise InputError(f"{text}: no polymer has it; needs {name} above {least:g}")

@@ -11,16 +11,16 @@ import pandas as pd
 from polyinv.errors import InputError
 from polyinv.models import InverseModel, Posterior
 from polyinv.predict.alternatives import alternatives, check_alternatives
-from polyinv.predict.fits import INTERVAL, Fits, fits, fitting_nothing, samples_table, share_of, with_names
-from polyinv.predict.writing import check_new_files, write_answers
-from polyinv.runtime.files import written
+from polyinv.predict.fits import INTERVAL, SAMPLES, Fits, fits, fitting_nothing, samples_table, share_of, with_names
+from polyinv.predict.writing import LONGEST_SHEET, check_new_files, write_answers
+from polyinv.runtime.files import check_apart, written
 from polyinv.runtime.threads import one_thread
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
-MOST_SAMPLES = 100_000
-"""Of a row."""
+MOST_SAMPLES, MOST_IN_ALL = 100_000, 5_000_000
+"""Of a row, and of all rows, which take minutes."""
 TELLING = 1.1
 """Narrowing from which on a line names it."""
 SHOWN = 1000
@@ -84,23 +84,35 @@ def check_wanted(options: Mapping[str, Any], model: str) -> Wanted:
         check_alternatives(wanted.alternatives)
         if wanted.advise:
             raise InputError("--alternatives and --advise both print something instead of the answers; give one")
-    check_new_files(wanted.out_samples, wanted.ridge)
     places = [options.get(name) for name in ("out", "plot", "out_samples", "ridge")]
-    named = [str(place) for place in places if place not in (None, "-")]
-    if twice := [place for place in named if named.count(place) > 1]:
-        raise InputError(f"{twice[0]} is to hold two things; give each a file of its own")
+    check_apart(*(place for place in places if place != "-"))
+    check_new_files(wanted.out_samples, wanted.ridge)
     return wanted
 
 
-def found_of(model: InverseModel, observations: "Observations", wanted: Wanted) -> Fits | None:
-    """All the recipes that fit; None of a model that answers with one.
+def check_rows(wanted: Wanted, rows: int) -> None:
+    """Check what is wanted against the number of rows, before a model is loaded.
 
     Raises:
-        InputError: What is wanted is for one polymer, and there are several.
+        InputError: It is for one polymer, and there are several; or more recipes are to be drawn than can be.
     """
     for name in ("advise", "ridge"):
-        if getattr(wanted, name) and len(observations) > 1:
-            raise InputError(f"--{name} is for one polymer, and there are {len(observations)}; --sample takes one")
+        if getattr(wanted, name) and rows > 1:
+            raise InputError(f"--{name} is for one polymer, and there are {rows}; --sample takes one")
+    for name, drawn in {"samples": wanted.samples, "alternatives": wanted.alternatives and SAMPLES}.items():
+        if rows * (drawn or 0) > MOST_IN_ALL:
+            raise InputError(
+                f"--{name} draws {drawn} recipes of each of {rows} rows; needs {MOST_IN_ALL} in all at most"
+            )
+    sheet = LONGEST_SHEET - 1
+    if str(wanted.out_samples).endswith(".xlsx") and rows * (wanted.samples or 0) > sheet:
+        raise InputError(
+            f"--samples {wanted.samples} of {rows} rows are more than a sheet of a workbook holds, {sheet}; needs .csv"
+        )
+
+
+def found_of(model: InverseModel, observations: "Observations", wanted: Wanted) -> Fits | None:
+    """All the recipes that fit; None of a model that answers with one."""
     return fits(model, observations, wanted.sharpen, wanted.samples or 1)
 
 

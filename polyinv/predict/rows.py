@@ -59,12 +59,22 @@ def read_rows(
     """
     system, options = load_system(system), Options(**stated)
     paths = [path] if isinstance(path, (str, Path)) else list(path)
+    _say_repeats(paths)
     parts = [_read(each, called or str(each), options, system, normalize=normalize) for each in paths]
     table, others = parts[0] if len(parts) == 1 else _together(parts, paths)
     with uncollected():  # torch takes a second or more to import: not before a file has been refused
         from polyinv.data.observations import Observations
 
     return Observations.from_table(_with_errors(table, others, system), system), others
+
+
+def _say_repeats(paths: Sequence[Path | str]) -> None:
+    """Warn of a file that is named twice, however it is written."""
+    named: set[Path] = set()
+    for path in paths:
+        if (file := Path(path).resolve()) in named:
+            log.warning("%s is given twice; its rows are answered each time", path)
+        named.add(file)
 
 
 def _together(

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from polyinv.errors import InputError
-from polyinv.runtime.files import check_new, written
+from polyinv.runtime.files import check_new, has_ending, written
 from polyinv.runtime.spreadsheets import harmless_table, workbook
 
 if TYPE_CHECKING:
     from polyinv.data.observations import Observations
 
 FORMATS = (".csv", ".xlsx")
+LONGEST_SHEET = 1_048_576
+"""Rows of a sheet of a workbook, with that of the names."""
 WRITTEN = 4096
 """Rows that become cells of a workbook at once."""
 
@@ -38,8 +40,7 @@ def check_new_files(path: Path | str | None, plot: Path | str | None) -> None:
     for place, endings in ((path, FORMATS), (plot, (".png",))):
         if place is None:
             continue
-        place = Path(place)
-        if place.suffix not in endings:
+        if not has_ending(place, endings):
             raise InputError(f"{place}: this is written as {' or '.join(endings)}")
         check_new(place)
 
@@ -64,6 +65,8 @@ def write_answers(answers: pd.DataFrame, path: Path | str | None) -> None:
 
 def _write_workbook(answers: pd.DataFrame, path: Path) -> None:
     """Write rows one after the other: the cells of a workbook in memory take half a kilobyte each."""
+    if len(answers) >= LONGEST_SHEET:
+        raise InputError(f"{len(answers)} rows are more than a sheet of a workbook holds; needs .csv")
     with workbook(path) as book:
         page = book.create_sheet("Sheet1")
         page.append([str(name) for name in answers.columns])

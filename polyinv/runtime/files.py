@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -133,9 +133,40 @@ def at_home(path: Path | str) -> Path:
 
 
 def refuse_existing(path: Path | str, *, overwrite: bool = False) -> None:
-    """Raise an `InputError` if something stands at ``path`` that must not be replaced."""
+    """Raise an `InputError` if something stands at ``path`` that must not be replaced, or a link that leads nowhere."""
+    if Path(path).is_symlink() and not Path(path).exists():
+        raise InputError(f"{path} is a link to a file that is not there; choose another name or remove it")
     if Path(path).exists() and not (overwrite and Path(path).is_file()):
         raise InputError(f"{path} exists already; choose another name or remove it")
+
+
+def has_ending(path: Path | str, endings: Sequence[str]) -> bool:
+    """Whether a file is named with one of some endings, such as ``.csv``.
+
+    Raises:
+        InputError: It is named with an ending alone.
+    """
+    path = Path(path)
+    if path.name.lower() in endings:
+        raise InputError(f"{path} is an ending without a name; needs one, such as answers{path.name}")
+    return path.suffix in endings
+
+
+def check_apart(*places: Path | str | None) -> None:
+    """Refuse two outputs of a command that are one file, however it is written.
+
+    Raises:
+        InputError: Two of them are.
+    """
+    named: dict[Path, Path | str] = {}
+    for place in places:
+        if place is None:
+            continue
+        file = Path(place).resolve()
+        if file in named:
+            also = "" if str(place) == str(named[file]) else f" (also written {named[file]})"
+            raise InputError(f"{place}{also} is to hold two things; give each a file of its own")
+        named[file] = place
 
 
 def check_file(path: Path, where: str = "") -> None:
@@ -208,6 +239,8 @@ class _Claims:
             lock = FileLock(place.with_name(name))
             lock.acquire(timeout=0)
         except Timeout:
+            if not place.with_name(name).exists():  # /proc and the like take no new files
+                raise InputError(f"{path} cannot be written: nothing new can be made in {path.parent}") from None
             raise InputError(f"{path}: another process is at work there; choose another name") from None
         except NotImplementedError:  # a file system without locks: `written` looks again at the end
             return

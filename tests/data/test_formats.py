@@ -125,6 +125,7 @@ def text(header, *columns):
         ({"sample": "B"}, None),
         ({"sample": "2"}, None),
         ({"sample": "C"}, "has no sample 'C'; it has 'A', 'B'"),
+        ({"x": "log M", "y": "1"}, "--x and --y both name the column 'log M'; needs two columns"),
         ({"x": "M"}, "has no column 'M'; it has 'log M', 'A', 'B'"),
         ({"decimal": "!"}, "no decimal sign '!'; known: ,, ., auto"),
     ],

@@ -230,6 +230,12 @@ def test_tolerances_are_what_simulating_the_changed_recipe_gives():
         assert line[f"Mn_per_{name}"] == pytest.approx(100 * (Mn[0] - Mn[1]).item(), rel=0.05, abs=0.01)
 
 
+def test_what_excludes_nothing_is_said():
+    found = design(["Mn=25000±2%", "D>1", "temp<=343.15"], count=1)
+    assert "if it is K, it is 70 °C" in found.warnings[0]
+    assert found.notes == ["D>1 excludes nothing: every recipe that was tried meets it"]
+
+
 @pytest.mark.parametrize("system", ["methyl_methacrylate", "styrene"])
 def test_other_systems_have_designs(system):
     found = load_system(system)
@@ -307,6 +313,19 @@ def test_the_command_writes_table_and_page(tmp_path, capsys):
     assert "cannot be made" in said.err
     assert said.out.startswith("design,")
     assert main(["design", "Mn=25000", "--report", str(tmp_path / "page.pdf")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--count", "1", "--chains", "1e12"], "--chains is 1e+12; needs 1 to 1e+09"),
+        (["--count", "100", "--chains", "1e8"], "--chains is 1e+08; needs 1 to 1e+07"),
+        (["--chains", "0"], "--chains is 0; needs 1 to 2e+08"),
+    ],
+)
+def test_chains_that_take_too_long_are_refused(options, said, tmp_path, capsys):
+    assert main(["design", "Mn=25000", *options, "--out", str(tmp_path / "a.csv")]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_curve_from_a_file_is_designed_for(tmp_path, capsys):

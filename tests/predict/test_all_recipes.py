@@ -9,6 +9,7 @@ import polyinv
 from polyinv.chemistry import load_system
 from polyinv.cli import main
 from polyinv.data.bundled import load_bundled
+from polyinv.predict.all_recipes import Wanted, check_rows
 from polyinv.quantities import MMD
 from polyinv.runtime.resources import CONDITIONAL
 
@@ -217,14 +218,33 @@ def test_chains_that_are_told_count(polymers, called):
         (["--alternatives", "2", "--advise"], "--alternatives and --advise both print something"),
         (["--sharpen", "--no-sharpen"], "--sharpen and --no-sharpen: give one of them"),
         (["--samples", "5", "--out-samples", "x.csv", "--plot", "y.png", "--ridge", "y.png"], "y.png is to hold two"),
+        (["--plot", "y.png", "--ridge", "./y.png"], "./y.png (also written y.png) is to hold two things"),
+        (["--ridge", ".png"], ".png is an ending without a name; needs one, such as answers.png"),
         (["--ridge", "x.pdf"], "x.pdf: this is written as .png"),
         (["--advise"], "--advise is for one polymer, and there are 12"),
+        (
+            ["--samples", "90000", "--out-samples", "x.xlsx"],
+            "--samples 90000 of 12 rows are more than a sheet of a workbook holds, 1048575; needs .csv",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(polymers, called, arguments, said):
     _, line = called(given(polymers, "temp"), *arguments, code=2)
     assert said in line
     assert "Traceback" not in line
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows", "said"),
+    [
+        (Wanted(samples=100_000), 5000, "--samples draws 100000 recipes of each of 5000 rows; needs 5000000 in all"),
+        (Wanted(alternatives=2), 10**6, "--alternatives draws 1000 recipes of each of 1000000 rows"),
+    ],
+)
+def test_more_recipes_than_can_be_drawn_are_refused(wanted, rows, said):
+    with pytest.raises(polyinv.InputError, match=said):
+        check_rows(wanted, rows)
+    check_rows(wanted, 50)
 
 
 def test_a_model_of_one_recipe_has_no_posterior(polymers, called):

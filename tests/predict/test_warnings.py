@@ -16,6 +16,7 @@ from polyinv.domain import assessment
 from polyinv.domain.assessment import assess
 from polyinv.predict.answers import WARNINGS
 from polyinv.predict.predictor import Predictor
+from polyinv.predict.rows import read_rows
 
 MEASURED = ["cBA_time", "Mn", "Mw"]
 
@@ -145,3 +146,14 @@ def test_an_infinite_deviation_is_no_huge_number(polymers):
     spike[0, 55:57] = 1 / 0.16
     found = assess(replace(Observations.from_table(polymers.head(1)), mmd=spike, recipe=torch.full((1, 4), torch.nan)))
     assert found["distance"].tolist() == [np.inf]
+
+
+def test_a_file_that_is_given_twice_is_said_to_be(polymers, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    polymers[MEASURED].to_csv("a.csv", index=False)
+    polymers[MEASURED].to_csv("b.csv", index=False)
+    read_rows(["a.csv", "b.csv"])
+    assert "given twice" not in caplog.text
+    observations, _ = read_rows(["a.csv", "b.csv", tmp_path / "a.csv"])
+    assert len(observations) == 6
+    assert f"{tmp_path / 'a.csv'} is given twice; its rows are answered each time" in caplog.text

@@ -9,12 +9,14 @@ from polyinv.errors import InputError
 from polyinv.runtime import files
 from polyinv.runtime.files import (
     PASSING,
+    check_apart,
     check_file,
     check_new,
     claims,
     discard,
     discard_unfinished,
     folder_name,
+    has_ending,
     passing_folder,
     written,
 )
@@ -43,6 +45,40 @@ def test_what_exists_is_refused(tmp_path):
         pass
     with pytest.raises(InputError, match="there is no folder"), written(tmp_path / "nowhere" / "a.csv"):
         pass
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced(tmp_path):
+    (tmp_path / "a.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(InputError, match="is a link to a file that is not there"), written(tmp_path / "a.csv"):
+        pass
+    with pytest.raises(InputError, match="is a link to a file that is not there"):
+        check_new(tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").is_symlink()
+
+
+def test_outputs_that_are_one_file_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    check_apart("a.csv", None, "b.csv", None)
+    for other in ("a.csv", "./a.csv", tmp_path / "a.csv", f"../{tmp_path.name}/a.csv", "link/a.csv"):
+        with pytest.raises(InputError, match=r"a\.csv.* is to hold two things"):
+            check_apart("a.csv", other)
+
+
+@pytest.mark.parametrize(("name", "has"), [("a.csv", True), ("a.b.csv", True), ("a.xlsx", False), ("csv", False)])
+def test_a_name_has_an_ending(name, has):
+    assert has_ending(name, (".csv",)) is has
+
+
+def test_an_ending_alone_is_no_name():
+    with pytest.raises(InputError, match=r"\.csv is an ending without a name; needs one, such as answers\.csv"):
+        has_ending(".csv", (".csv", ".xlsx"))
+
+
+@pytest.mark.linux
+def test_where_nothing_new_can_be_made_no_other_process_is_blamed():
+    with claims(), pytest.raises(InputError, match="cannot be written: nothing new can be made in /proc"):
+        check_new("/proc/x.yaml")
 
 
 def test_what_a_killed_process_left_is_discarded_and_nothing_else(tmp_path):

@@ -50,6 +50,7 @@ def curves_in(block: Block, *, x: str | None = None, y: str | None = None, signa
     if block.problem:
         raise InputError(block.problem)
     axis, ordinate = (None if each is None else named(block, each, place) for each in (x, y))
+    check_two(axis, ordinate, place)
     for column, option in ((axis, "--x"), (ordinate, "--y")):
         if column is not None and not column.is_numeric:
             raise InputError(f"{place}: {option} names the column {column.label}, which holds no numbers")
@@ -66,6 +67,16 @@ def curves_in(block: Block, *, x: str | None = None, y: str | None = None, signa
     )
     found = [replace(source, notes=notes) for source in found]
     return [_with_sample(source, groups, len(found)) for source in found]
+
+
+def check_two(axis: Column | None, ordinate: Column | None, place: str) -> None:
+    """Refuse one column as axis and ordinate.
+
+    Raises:
+        InputError: They are one.
+    """
+    if axis is not None and axis is ordinate:
+        raise InputError(f"{place}: --x and --y both name the column {axis.label}; needs two columns")
 
 
 def named(block: Block, wanted: str, place: str) -> Column:

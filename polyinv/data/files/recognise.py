@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from polyinv.chemistry import System
 from polyinv.data.files.blocks import Block, Column, blocks_of
 from polyinv.data.files.cells import Book, said
-from polyinv.data.files.curves import LEAST_POINTS, Source, curves_in, named, only_rises, why_none
+from polyinv.data.files.curves import LEAST_POINTS, Source, check_two, curves_in, named, only_rises, why_none
 from polyinv.data.files.names import AXES, ORDINATES, average_of, letters
 from polyinv.data.files.numbers import is_missing, is_number
 from polyinv.data.files.options import Options
@@ -314,6 +314,8 @@ def chromatograms_in(block: Block, options: Options) -> list[Source]:
     runs = [column for kind in reversed(RUNS) for column in numeric if column.name.kind == kind]
     runs = runs or [column for column in numeric if only_rises(column)] or numeric
     x = named(block, options.x, place) if options.x else runs[0]
+    if options.x and options.y:
+        check_two(x, named(block, options.y, place), place)
     ys = [named(block, options.y, place)] if options.y else [c for c in numeric if c.name.kind == "sec"]
     ys = ys or [column for column in numeric if column.name.kind is None and column is not x]
     if not ys:
