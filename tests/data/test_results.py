@@ -425,3 +425,65 @@ def test_m_is_mol_per_litre_of_a_concentration(read, name, cell):
 def test_a_per_cent_sign_before_a_conversion_may_be_that_of_a_comment(read, values):
     table = read("% conversion;cBA_0;Mn;Mw", *(f"{value};1;25000;60000" for value in values))
     assert table["cBA_time"].tolist() == pytest.approx([0.55, 0.1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Avg.",
+            "Average of A and B",
+            "Mean value",
+            "mean of 3",
+            "Mittelwert aus 3",
+            "Mittel",
+            "Grand mean",
+            "平均値",
+        ),
+        *(
+            "Écart-type",
+            "Std. Abw.",
+            "Stdabw.",
+            "Desv. est.",
+            "S.D.",
+            "Std error",
+            "标准差",
+            "標準偏差",
+            "%RSD",
+            "±",
+            "Fehler",
+        ),
+        *("Rel. Std. Dev.", "Count", "Range", "Standard deviation (n-1)", "95 % confidence", "Mean A/B", "std_dev"),
+    ],
+)
+def test_names_of_statistics_are_those_of_no_sample(read, name):
+    table = read("sample;Mn;Mw", "A;25000;60000", "B;26000;63000", f"{name};20000;61400")
+    assert table["Mn"].tolist() == [25000, 26000]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["n;2;2"],
+        ["Mean-1;25500;61500"],
+        ["s;707.1;2121.3"],
+        ["SE;500;1500"],
+        ["Mean;25500;61500", "s;707;2121", "SE;400;1400", "N;2;3"],
+        ["Sample mean;25500;61500", "C;25000;60000", "D;27000;63000", "Mean 2;26000;61500"],
+    ],
+)
+def test_numbers_tell_statistics_whose_names_may_be_those_of_samples(read, rows):
+    table = read("sample;Mn;Mw", "A;25000;60000", "B;26000;63000", *rows)
+    assert table["Mn"].tolist() == [25000, 26000] + [25000, 27000] * any(row.startswith("C") for row in rows)
+
+
+@pytest.mark.parametrize("name", ["N", "s", "SE", "Mean-1", "Std 2"])
+def test_a_sample_that_is_called_as_a_statistic_is_read_and_said(read, caplog, name):
+    table = read("sample;Mn;Mw", "A;25000;60000", f"{name};27000;61000", "B;26000;63000")
+    assert table["Mn"].tolist() == [25000, 27000, 26000]
+    assert f"row 3 is called {name!r} and is read as a sample" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["Maxi", "30 min", "Standard 1", "SD2", "Sumo", "BA-3", "Total-Al"])
+def test_samples_whose_names_resemble_those_of_statistics_are_read(read, name):
+    assert read("sample;Mn;Mw", "A;25000;60000", f"{name};26000;63000")["Mn"].tolist() == [25000, 26000]

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,21 +13,15 @@ from polyinv.data.files.doubts import can_be, check_masses, suspicions, thousand
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative
+from polyinv.data.files.statistics import name_of, statistics_among
 from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, rows_apart, units_below
-from polyinv.data.files.units import PERCENT, Unit, has_percent, plain, split_unit, unit_of
+from polyinv.data.files.units import PERCENT, Unit, has_percent, split_unit, unit_of
 from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
 
-_WORDS = (
-    "mean|average|mittelwert|durchschnitt|promedio|media|moyenne|median|mediana|mediane|max|maximum|maximo|min|minimum|"
-    "minimo|sum|summe|suma|somme|total|sd|std|stdev|stddev|standarddeviation|standardabweichung|rsd|cv|sem|variance|"
-    "varianz|desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ"
-)
-_SPREAD = re.compile(rf"({_WORDS})(\W+({_WORDS}))*\W*(\(.*\))?\W*")
-"""What a row is called that sums up the others."""
-LONGEST_WORDS = 60
-"""Characters of it."""
+MOST_DOUBTS = 5
+"""Rows that are asked about."""
 
 
 def read_results(table: Table, options: Options, system: System) -> tuple[pd.DataFrame, list[str], list[str]]:
@@ -46,9 +39,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     _check_width(table, rows, place)
     units = units_below(table)
     rows = [row for row in rows if [*map(said, table.sheet.rows[row])] != table.names]
-    left_out = {row: name for row in rows if (name := _spread_in(table.sheet.rows[row]))}
-    rows = [row for row in rows if row not in left_out] or rows
-    left_out = {} if rows == [*left_out] else left_out
+    rows, left_out, doubts = _samples(table, rows)
     if not rows:
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
@@ -57,7 +48,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
-    notes, warnings = [], [*table.sheet.warnings]
+    notes, warnings = [], [*table.sheet.warnings, *doubts]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
         unit_said = "in per cent of it" if has_percent(table.names[at]) else "in the same unit"
@@ -112,6 +103,20 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
         )
     return found, notes, warnings
+
+
+def _samples(table: Table, rows: Sequence[int]) -> tuple[list[int], dict[int, str], list[str]]:
+    """Rows that are samples, those that sum up the others, with their names, and a warning of what may do so."""
+    names = {row: name_of(table.sheet.rows[row], table.meanings) for row in rows}
+    cells = {row: [cell_at(table, row, at) for at in table.meanings] for row in rows}
+    left_out, open_ = statistics_among(names, cells)
+    if len(left_out) == len(rows):
+        return [*rows], {}, []
+    samples = [row for row in rows if row not in left_out]
+    doubts = []
+    if len(open_) < len(samples):
+        doubts = [f"row {row} is called {name!r} and is read as a sample; is it one?" for row, name in open_.items()]
+    return samples, left_out, doubts[:MOST_DOUBTS]
 
 
 def _not_used(
@@ -239,14 +244,6 @@ def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
                 else f"{place}: the columns {table.names[before]!r} and {table.names[at]!r} both mean {column}"
             )
     return {at: table.meanings[at] for at in sorted(chosen.values())}
-
-
-def _spread_in(cells: Sequence[Cell]) -> str | None:
-    """The name of a row that sums up the others, as it stands."""
-    first = next((said(cell) for cell in cells if not is_missing(cell) and not is_number(cell)), "")
-    folded = unicodedata.normalize("NFKD", plain(first).lower().replace("x̄", "mean"))
-    bare = re.sub("[\u0300-\u036f. ]", "", folded)
-    return first if len(bare) < LONGEST_WORDS and _SPREAD.fullmatch(bare) else None
 
 
 def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) -> tuple[float, float]:
