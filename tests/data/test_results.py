@@ -487,3 +487,42 @@ def test_a_sample_that_is_called_as_a_statistic_is_read_and_said(read, caplog, n
 @pytest.mark.parametrize("name", ["Maxi", "30 min", "Standard 1", "SD2", "Sumo", "BA-3", "Total-Al"])
 def test_samples_whose_names_resemble_those_of_statistics_are_read(read, name):
     assert read("sample;Mn;Mw", "A;25000;60000", f"{name};26000;63000")["Mn"].tolist() == [25000, 26000]
+
+
+@pytest.mark.parametrize(
+    ("names", "mn", "mw", "read_as"),
+    [
+        ("Property,A,B,Mean,SD", "34117,33000,33500,500", "80600,79000,79800,800", ["A", "B"]),
+        ("Sample,A,B,Average,n", "34117,33000,33500,2", "80600,79000,79800,2", ["A", "B"]),
+        ("Result,A,±,B,±", "34117,500,33000,400", "80600,800,79000,700", ["A", "B"]),
+        ("Probe,A,B,SD A,SD B", "34117,33000,500,400", "80600,79000,800,700", ["A", "B"]),
+        ("Sample,1,2,Mittelwert", "34117,33000,33500", "80600,79000,79800", ["1", "2"]),
+    ],
+)
+def test_statistics_beside_samples_are_no_samples(tmp_path, caplog, names, mn, mw, read_as):
+    caplog.set_level("INFO")
+    (tmp_path / "s.csv").write_text("\n".join([names, f"Mn (g/mol),{mn}", f"Mw (g/mol),{mw}"]))
+    observations, others = read_rows(tmp_path / "s.csv")
+    table = observations.to_table()
+    assert table["Mn"].tolist() == [34117, 33000]
+    assert others["sample"].tolist() == read_as
+    if "±" in names or "SD A" in names:
+        assert table["Mn_error"].tolist() == [500, 400]
+        assert "states the errors of column 'A'" in caplog.text
+    else:
+        assert "sum up the others" in caplog.text
+
+
+@pytest.mark.parametrize("error", ["Error", "+/-", "SD", "Std. Abw."])
+def test_an_error_beside_a_value_is_its_error(read, error):
+    table = read(f"Property,Value,{error}", "Mn (g/mol),34117,500", "Mw (g/mol),80600,800", "T (°C),70,0.2")
+    assert table[["Mn", "Mn_error", "Mw", "temp_error"]].to_numpy().tolist() == [[34117, 500, 80600, 0.2]]
+
+
+def test_statistics_beside_curves_are_no_curves():
+    x = np.arange(3, 6, 0.02)
+    y = np.exp(-((x - 4.6) ** 2) / 0.2)
+    rows = [f"{a:.2f};{b:.5f};{b * 1.01:.5f};{b:.5f};{b / 100:.5f}" for a, b in zip(x, y, strict=True)]
+    curves = curves_of("\n".join(["log M;A;B;mean;SD", *rows]), "text")
+    assert [curve.sample for curve in curves] == ["A", "B"]
+    assert "column 'mean' sums up others and is left out" in curves[0].notes

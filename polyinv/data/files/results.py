@@ -48,7 +48,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
-    notes, warnings = [], [*table.sheet.warnings, *doubts]
+    notes, warnings = [*table.sheet.notes], [*table.sheet.warnings, *doubts]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
         unit_said = "in per cent of it" if has_percent(table.names[at]) else "in the same unit"
@@ -97,7 +97,8 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         )
     if left_out:
         called = ", ".join(map(repr, dict.fromkeys(left_out.values())))
-        notes.append(f"rows {', '.join(map(str, left_out))} sum up the others ({called}) and are left out")
+        which = f"rows {', '.join(map(str, left_out))}" if table.header else "columns"
+        notes.append(f"{which} sum up the others ({called}) and are left out")
     if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
         raise InputError(
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"

@@ -116,7 +116,8 @@ def statistics_among(
         cells: Those of each row that are numbers, missing ones too.
     """
     kinds = {row: statistic(name) for row, name in names.items()}
-    words = {word for row, name in names.items() if kinds[row] is None for word in words_of(name)}
+    some = any(kinds.values())
+    words = {word for row, name in names.items() if some and kinds[row] is None for word in words_of(name)}
     kinds |= {row: statistic(names[row], words) for row, kind in kinds.items() if kind}
     open_ = [row for row, kind in kinds.items() if kind == "open"]
     sure = {row: names[row] for row, kind in kinds.items() if kind == "sure"}
@@ -132,7 +133,7 @@ def statistics_among(
         elif kind is None:
             group = [row] if _has_since(found, group) else [*group, row]
             above.append(row)
-    tail = [*itertools.takewhile(lambda row: row in found or _is_short(names[row]), reversed(names))][::-1]
+    tail = [*itertools.takewhile(lambda row: row in found or _is_short(names[row]), reversed([*names]))][::-1]
     found |= {row: names[row] for row in itertools.dropwhile(lambda row: row not in found, tail)}
     return found, {row: names[row] for row in open_ if row not in found}
 
@@ -152,12 +153,16 @@ def _is_short(name: str) -> bool:
 
 
 def name_of(cells: Sequence[Cell], numbers_at: Collection[int]) -> str:
-    """The name of a row: its first text, which is no number; ``S.D.`` is none where a number belongs."""
+    """The name of a row: its first text; where numbers belong, only that of a statistic is one.
+
+    ``S.D.`` says that there is no value where a number belongs, and names a statistic elsewhere.
+    """
     for at, cell in enumerate(cells):
-        text = said(cell)
-        is_name = not is_missing(cell) or (at not in numbers_at and statistic(text) == "sure")
-        if text and is_name and not is_number(cell):
-            return text
+        if is_number(cell) or not said(cell):
+            continue
+        named, summed = not is_missing(cell), statistic(said(cell)) == "sure"
+        if (named and summed) if at in numbers_at else (named or summed):
+            return said(cell)
     return ""
 
 
