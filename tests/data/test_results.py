@@ -526,3 +526,31 @@ def test_statistics_beside_curves_are_no_curves():
     curves = curves_of("\n".join(["log M;A;B;mean;SD", *rows]), "text")
     assert [curve.sample for curve in curves] == ["A", "B"]
     assert "column 'mean' sums up others and is left out" in curves[0].notes
+
+
+@pytest.mark.parametrize(
+    ("names", "units", "said"),
+    [
+        ("sample;Mn;Mw;T;t", ";min;g/mol;°C;", "the unit min below 'Mn' is none of Mn"),
+        ("sample;Mn;Mw;T;t", "kDa;kDa;K;h;", "the unit K below 'Mw' is none of Mw"),
+        ("sample;Mn;Mw;T;t", "Unit;kDa;kDa;g/mol;h", "the unit g/mol below 'T' is none of temp"),
+        ("sample;Mn (kDa);Mw;T;t", ";g/mol;g/mol;°C;s", "the unit g/mol below 'Mn .kDa.' is another"),
+    ],
+)
+def test_a_unit_below_a_name_has_to_be_one_of_its_quantity(read, names, units, said):
+    with pytest.raises(InputError, match=said):
+        read(names, units, "A;34100;80600;70;3600")
+
+
+def test_a_row_of_units_may_be_called_so(read):
+    table = read("sample;Mn;Mw;T;t", "Einheit;kDa;10^3 g/mol;K;h", "A;34.1;80.6;343.15;1")
+    assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == pytest.approx([34100, 80600, 70, 3600])
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("10^3 g/mol", 1e3), ("[10³ g/mol]", 1e3), ("kDa", 1e3), ("g/mol", 1)])
+def test_a_power_of_ten_below_the_name_of_a_curve_is_read(unit, factor):
+    x = np.arange(3, 6, 0.02)
+    rows = [f"{10**a / factor:.6g};{np.exp(-((a - 4.6) ** 2) / 0.2):.5f}" for a in x]
+    assert curve_of("\n".join(["M;w(log M)", f"{unit};-", *rows]), "text").Mw == pytest.approx(51900, rel=0.01)
+    with pytest.raises(InputError, match="the unit min of column 'M' is none of a molar mass"):
+        curve_of("\n".join(["M;w(log M)", "min;-", *rows]), "text")

@@ -6,6 +6,7 @@ import numpy as np
 
 from polyinv.data.files.baseline import above_baseline, ends, spike, without_noise
 from polyinv.data.files.curves import LEAST_POINTS, Source
+from polyinv.data.files.names import AXES
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
 from polyinv.data.files.points import Points, means_between
@@ -132,6 +133,8 @@ def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str | Non
 
 def _axis(source: Source, points: Points, options: Options) -> _Axis:
     x, place, warnings = source.x, source.block.sheet.place, []
+    if x.name.kind in AXES and x.name.unit and x.name.unit.quantity not in ("molar mass", "number"):
+        raise InputError(f"{place}: the unit {x.name.unit.name} of column {x.label} is none of a molar mass")
     named = x.name.unit if x.name.unit and x.name.unit.quantity == "molar mass" else None
     if named and options.unit is not None and named.name != options.unit:
         raise InputError(f"{place}: column {x.label} is in {named.name} by its name, so unit {options.unit} cannot be")

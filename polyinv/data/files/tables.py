@@ -13,7 +13,8 @@ from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
 from polyinv.data.files.sideways import VALUES, errors_of_samples, names_of_samples, said_errors, with_errors
 from polyinv.data.files.text import COMMENTS
-from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
+from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of, units_of
+from polyinv.errors import InputError
 
 LOOKED_AT = 300
 """Rows in which the names of the columns are looked for."""
@@ -34,6 +35,8 @@ _MONOMER = (
 _INITIATOR = (
     r"(initial|anfangs)?initiator(konzentration|concentration)?|(concentracionde)?iniciador|(concentrationd)?amorceur"
 )
+_UNITS = {"unit", "units", "einheit", "einheiten", "unidad", "unidades", "unite", "unites"}
+"""What a row of units is called."""
 _FREE = re.compile("^(?:residual|rest|free|remaining)(.+)")
 _MOLAR = re.compile(r"(.*\S)\s*(?:\(M\)|(?<=\s)\[M\]|/\s*M|\sin\s+M)")
 """A concentration in M, which is mol/L; of any other quantity it is none."""
@@ -271,15 +274,32 @@ def units_rows(table: Table) -> list[int]:
 
 def _only_units(cells: Sequence[Cell]) -> bool:
     texts = [said(cell) for cell in cells if not is_missing(cell)]
+    texts = texts[1:] if len(texts) > 1 and letters(texts[0]) in _UNITS else texts
     return bool(texts) and all(unit_of(text) for text in texts)
 
 
 def units_below(table: Table) -> dict[int, Unit]:
-    """Units in a row of their own below the names, by the position of their column."""
+    """Units in a row of their own below the names, by the position of their column.
+
+    Raises:
+        InputError: One is none of the quantity of its column, or another than that in its name.
+    """
     rows = units_rows(table)
-    return (
-        {at: unit for at, cell in enumerate(table.sheet.rows[rows[0]]) if (unit := unit_of(said(cell)))} if rows else {}
-    )
+    cells = table.sheet.rows[rows[0]] if rows else []
+    found = {at: unit for at, cell in enumerate(cells) if (unit := unit_of(said(cell)))}
+    for at, unit in found.items():
+        column, named = table.meanings.get(at, ("", None))
+        if not column:
+            continue
+        place = f"{table.sheet.place}, row {rows[0]}: the unit {unit.name} below {table.names[at]!r}"
+        if _with_quantity(column, unit) is None:
+            raise InputError(
+                f"{place} is none of {column}; its units are {', '.join(units_of(quantity_of(column)))}; does each "
+                "unit stand below its name?"
+            )
+        if named not in (None, unit):
+            raise InputError(f"{place} is another than that in the name; needs one of them")
+    return found
 
 
 def _numbers_in(table: Table, row: int) -> int:
