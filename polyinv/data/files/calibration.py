@@ -183,7 +183,7 @@ def _fitted(table: Table, lines: Parameters, path: Path | str) -> Calibration:
     if table.open:
         notes.append(f"rows without an elution or a molar mass are left out: {_listed(table.open)}")
     span = float(elution.min()), float(elution.max())
-    warnings = (*doubts, *mass_taken(table), *_unused(table))
+    warnings = (*table.block.sheet.warnings, *doubts, *mass_taken(table), *_unused(table))
     return Calibration(coefficients, table.kind, span, covariance, notes=tuple(notes), warnings=warnings)
 
 

@@ -144,7 +144,8 @@ def _on_its_side(sheet: Sheet, system: System) -> Table | None:
         turned = {at: [called.get(at, ""), *cells] for at, cells in turned.items()}
     meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
     notes = tuple(said_errors(called, errors))
-    return Table(Sheet(sheet.place, {0: [*names], **turned}, name=sheet.name, notes=notes), 0, names, meanings)
+    upright = Sheet(sheet.place, {0: [*names], **turned}, name=sheet.name, notes=notes, warnings=sheet.warnings)
+    return Table(upright, 0, names, meanings)
 
 
 def _unit_to_name(cells: list[Cell]) -> list[Cell]:
