@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font
 
 from polyinv.data.measured import curve_of, curves_of
 from polyinv.errors import InputError
@@ -554,3 +555,87 @@ def test_a_power_of_ten_below_the_name_of_a_curve_is_read(unit, factor):
     assert curve_of("\n".join(["M;w(log M)", f"{unit};-", *rows]), "text").Mw == pytest.approx(51900, rel=0.01)
     with pytest.raises(InputError, match="the unit min of column 'M' is none of a molar mass"):
         curve_of("\n".join(["M;w(log M)", "min;-", *rows]), "text")
+
+
+def test_rows_that_are_hidden_or_struck_through_are_said(tmp_path, caplog):
+    book = Workbook()
+    for row in (["sample", "Mn", "Mw"], *([name, 25000, 60000] for name in "ABCD")):
+        book.active.append(row)
+    for cell in book.active[3]:
+        cell.font = Font(strike=True)
+    book.active.row_dimensions[4].hidden = True
+    book.save(tmp_path / "results.xlsx")
+    observations, _ = read_rows(tmp_path / "results.xlsx")
+    assert observations.to_table()["Mn"].tolist() == [25000] * 4
+    assert "row 3 is struck through, and read all the same" in caplog.text
+    assert "row 4 is hidden, and read all the same" in caplog.text
+
+
+def test_rows_of_an_open_document_that_are_hidden_or_struck_through_are_said(tmp_path, caplog):
+    def row(*cells, of=""):
+        return f"<table:table-row{of}>{''.join(cells)}</table:table-row>"
+
+    def cell(value, of=""):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"{of}/>'
+
+    names = (
+        f'<table:table-cell office:value-type="string"><text:p>{n}</text:p></table:table-cell>' for n in ("Mn", "Mw")
+    )
+    rows = row(*names) + row(cell(25000), cell(60000), of=' table:visibility="filter"')
+    rows += row(cell(26000, ' table:style-name="ce1"'), cell(60000))
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text", "style")
+    )
+    with zipfile.ZipFile(tmp_path / "results.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:automatic-styles><style:style style:name='ce1'>"
+            "<style:text-properties style:text-line-through-style='solid'/></style:style></office:automatic-styles>"
+            f"<office:body><office:spreadsheet><table:table table:name='a'>{rows}</table:table></office:spreadsheet>"
+            "</office:body></office:document-content>",
+        )
+        archive.writestr("META-INF/manifest.xml", f"<manifest {spaces}/>")
+    read_rows(tmp_path / "results.ods")
+    assert "row 2 is hidden" in caplog.text
+    assert "row 3 is struck through" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("T (K)", "70", "is stated to be in K, and holds -203 °C then; if it is °C, mend the unit"),
+        ("time (h)", "3600", "if it is s, mend the unit"),
+        ("BA (mol/L)", "1500", "if it is mmol/L, mend the unit"),
+        ("Mz (kDa)", "1", None),
+        ("T (°F)", "158", None),
+    ],
+)
+def test_values_that_are_hardly_possible_in_their_unit_are_said(read, caplog, name, cell, said):
+    read(f"sample;Mn (g/mol);Mw (g/mol);{name}", f"A;34117;80601;{cell}")
+    assert (said or "stated to be in") in caplog.text or said is None
+    assert said is not None or "stated to be in" not in caplog.text
+
+
+def test_a_dispersity_beside_the_means_is_compared(read, caplog):
+    with pytest.raises(InputError, match=r"row 2: Mw / Mn is 2362, and column 'PDI' holds 2.36; is one of the units"):
+        read("sample;Mn (g/mol);Mw (kDa);PDI", "A;34117;80601;2.36")
+    read("sample;Mn;Mw;Đ;Uneinheitlichkeit", "A;34117;80601;2.4;1.36", "B;34117;80601;2.36;2.36")
+    assert "Mw / Mn" not in caplog.text
+    read("sample;Mn;Mw;PDI", "A;34117;80601;1.2", "B;34117;80601;2.36")
+    assert "row 2: Mw / Mn is 2.362, and column 'PDI' holds 1.2 (1 such)" in caplog.text
+
+
+def test_logarithms_are_not_taken_for_thousands(read, tmp_path):
+    with pytest.raises(
+        InputError, match=r"'4.533' may be a molar mass with a point for thousands, one in kg/mol, or log10"
+    ):
+        read("sample;Mn;Mw;T", "A;4.533;4.906;70")
+    assert read("sample;Mn;Mw;T", "A;34.533;84.906;70")["Mn"].tolist() == [34533]
+
+
+def test_a_curve_of_giant_molecules_by_its_unit_is_said():
+    x = np.arange(3, 6, 0.02)
+    rows = [f"{10**a:.6g};{np.exp(-((a - 4.6) ** 2) / 0.2):.5f}" for a in x]
+    assert "if it is in g/mol, mend the name" in curve_of("\n".join(["M (kg/mol);w(log M)", *rows]), "text").warnings[0]

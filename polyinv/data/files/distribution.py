@@ -24,6 +24,8 @@ OUTSIDE = 0.01
 """Share of the area that may lie outside of the grid without a note."""
 APART = 0.2
 """Share of the peak by which values at one log M may differ and still be averaged."""
+LARGEST = 1e7
+"""Mw in g/mol of a curve, from which on a unit such as kg/mol in the name of its column is doubted."""
 POWERS = {"w_log": 0, "sec": 0, "w_m": 1, "n_log": 1, "n_m": 2}
 """Powers of M that make w(log10 M), up to a factor, of an ordinate."""
 
@@ -98,6 +100,7 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
     curve = curve_from(log_m, w, place, options.baseline)
     first, last = points.x[[0, -1]] if log_m[0] < log_m[-1] else points.x[[-1, 0]]
     _check_unit(source, axis, options, curve, (float(first), float(last)))
+    warnings += _too_large(source, axis, curve)
     unnamed = ", for want of a known name" if stated is None and source.y.name.kind not in SIGNALS else ""
     taken = (
         f"{len(points.x)} points; column {source.x.label} is {axis.what} ({axis.unit}), {first:g} to {last:g}; "
@@ -296,3 +299,13 @@ def _check_unit(source: Source, axis: _Axis, options: Options, curve: MeasuredCu
     raise InputError(
         f"{held}, which looks like kg/mol: give unit kg/mol (or name the column 'M (g/mol)', or 'log M' if it is that)"
     )
+
+
+def _too_large(source: Source, axis: _Axis, curve: MeasuredCurve) -> list[str]:
+    """Say that a unit in a name makes molar masses that hardly any polymer has."""
+    if source.x.name.unit is None or axis.unit == "g/mol" or curve.Mw < LARGEST:
+        return []
+    return [
+        f"column {source.x.label} is in {axis.unit} by its name, which makes Mw {curve.Mw:.3g} g/mol; if it is in "
+        "g/mol, mend the name"
+    ]

@@ -9,7 +9,15 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
-from polyinv.data.files.doubts import can_be, check_masses, suspicions, thousands
+from polyinv.data.files.doubts import (
+    can_be,
+    check_dispersity,
+    check_masses,
+    contradictions,
+    is_dispersity,
+    suspicions,
+    thousands,
+)
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative
@@ -20,6 +28,8 @@ from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
 
+LARGEST_LOG = 8.5
+"""Of molar masses."""
 MOST_DOUBTS = 5
 """Rows that are asked about."""
 
@@ -85,7 +95,12 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         warnings += thousands(column, cells[at], sign, unit, system, f"column {name!r}")
         if unit is None:
             warnings += suspicions(column, np.array(frame[column]), system, f"column {name!r}")
+        else:
+            warnings += contradictions(column, np.array(frame[column]), unit, system, f"column {name!r}")
     found = pd.DataFrame(frame, index=rows)
+    for at in (at for at, name in enumerate(table.names) if at not in columns and is_dispersity(name)):
+        stated = [part_of(parted(cell)[0], sign).value for cell in cells[at]]
+        warnings += check_dispersity(found, [np.nan if v is None else v for v in stated], table.names[at], place)
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
@@ -282,12 +297,24 @@ def _decimal(
     if len(signs) == 1:
         return signs[0]
     fits = [sign for sign in signs if all(_can_be(columns[at], cells[at], sign, options) for at in columns)]
+    if fits == [","] and (odd := _like_logarithms(columns, cells)):
+        raise InputError(
+            f"{place}: {odd!r} may be a molar mass with a point for thousands, one in kg/mol, or log10 M; --decimal , "
+            "says that it has thousands, --unit kg/mol that it has decimals"
+        )
     if len(fits) == 1 or (fits and not any(isinstance(cell, str) and "," in cell for cell in used)):
         return fits[0]
     shown = next(cell for cell in used if isinstance(cell, str) and ("," in cell or "." in cell))
     raise InputError(
         f"{place}: {shown!r} may be a number with decimals or with thousands; --decimal . or --decimal , says which"
     )
+
+
+def _like_logarithms(columns: Mapping[int, tuple[str, Unit | None]], cells: Mapping[int, Sequence[Cell]]) -> str | None:
+    """The first of molar masses that would all be log10 M with a decimal point, None if they are not."""
+    masses = [c for at in columns if columns[at][0] in ("Mn", "Mw") for c in cells[at] if c != ""]
+    values = [number(cell) if isinstance(cell, str) else None for cell in masses]
+    return str(masses[0]) if masses and all(v is not None and v < LARGEST_LOG for v in values) else None
 
 
 def _texts(cells: Sequence[Cell]) -> Iterator[Cell]:
