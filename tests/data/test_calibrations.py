@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from openpyxl import Workbook
 
+from polyinv.data.files.calibration import read_calibration
 from polyinv.data.measured import read_curve, read_curves
 from polyinv.errors import InputError
 
@@ -273,3 +274,69 @@ def test_chromatograms_in_a_long_table_are_read_all(tmp_path):
     curves = read_curves(tmp_path / "runs.csv", calibration=tmp_path / "cal.csv")
     assert [curve.sample for curve in curves] == ["A", "B"]
     assert [curves[1].Mn, curves[1].Mw] == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("Use", ("yes", "no")),
+        ("used?", ("TRUE", "FALSE")),
+        ("In fit", ("1", "0")),
+        ("Aktiv", ("x", "")),
+        ("Use", ("✓", "✗")),
+        ("Verwendet", ("ja", "nein")),
+        ("Use", ("yes", "excluded")),
+        ("Excluded", ("", "x")),
+        ("Outlier", ("no", "yes")),
+        ("Remark", ("", "not used")),
+        ("", ("ok", "Ausreißer")),
+    ],
+)
+def test_a_standard_that_is_marked_as_not_used_is_left_out(tmp_path, name, marks):
+    lines = [f"{v:.5f};{10 ** log_m(v):.8g};{marks[0]}" for v in STANDARDS]
+    (tmp_path / "cal.csv").write_text("\n".join([f"Volume (mL);Mp (g/mol);{name}", *lines, f"15.2;1200;{marks[1]}"]))
+    found = read_calibration(tmp_path / "cal.csv")
+    assert found.log_m(STANDARDS) == pytest.approx(log_m(STANDARDS), abs=1e-3)
+    assert any("1 of 13 standards is marked as not used" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "marks", "said"),
+    [("Use", ("yes", "perhaps"), "row 14, column 'Use' holds 'perhaps'"), ("Flag", ("y", "n"), "call it 'Use'")],
+)
+def test_marks_that_are_not_clear_are_refused(calibrated, name, marks, said):
+    lines = [f"{v:.5f};{10 ** log_m(v):.8g};{marks[0]}" for v in STANDARDS]
+    with pytest.raises(InputError, match=said):
+        calibrated("\n".join([f"Volume (mL);Mp (g/mol);{name}", *lines, f"15.2;1200;{marks[1]}"]))
+
+
+@pytest.mark.parametrize(("name", "cells"), [("Remark", "PS {}"), ("No.", "{}"), ("Use", ""), ("Peak", "1")])
+def test_other_columns_beside_standards_are_no_marks(calibrated, name, cells):
+    lines = [f"{v:.5f};{10 ** log_m(v):.8g};{cells.format(k)}" for k, v in enumerate(STANDARDS)]
+    assert calibrated("\n".join([f"Volume (mL);Mp (g/mol);{name}", *lines]))[0] == RIGHT
+
+
+def test_a_standard_far_off_the_others_is_named(calibrated):
+    assert "row 14 (15.2, M 5e+04) lies farthest" in calibrated(table() + "\n15.2;50000")[1][0]
+    with pytest.raises(InputError, match=r"row 14 .* lies farthest"):
+        calibrated(table() + "\n15.2;1000")
+
+
+def test_an_average_that_is_taken_for_the_mass_of_standards_is_said(calibrated):
+    rows = [f"{v:.5f};{10 ** log_m(v) / 1.02:.8g};{10 ** log_m(v):.8g}" for v in STANDARDS]
+    means, warnings = calibrated("\n".join(["Volume (mL);Mn (g/mol);Mw (g/mol)", *rows]))
+    assert means == RIGHT
+    assert "'Mw (g/mol)' is taken" in warnings[0]
+
+
+@pytest.mark.parametrize(("k", "a"), [("0.7", "0.0141"), ("0.0141", "1.7"), ("14.1", "0.7"), ("0.0141", "0.3")])
+def test_mark_houwink_parameters_of_no_flexible_chain_are_doubted(calibrated, k, a):
+    lines = [f"K_standard,{k}", f"a_standard,{a}", f"K_sample,{k}", f"a_sample,{a}"]
+    standard, sample = calibrated("\n".join([table().replace(";", ","), *lines]))[1]
+    assert f"a_standard {float(a):.4g}" in standard
+    assert f"a_sample {float(a):.4g}" in sample
+
+
+def test_a_standard_off_the_others_is_named_before_a_fit_that_does_not_fall(calibrated):
+    with pytest.raises(InputError, match=r"row 14 .* lies farthest"):
+        calibrated(table() + "\n11.2;100")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font
 
 from polyinv.data.measured import curve_of, curves_of
 from polyinv.errors import InputError
@@ -425,3 +426,216 @@ def test_m_is_mol_per_litre_of_a_concentration(read, name, cell):
 def test_a_per_cent_sign_before_a_conversion_may_be_that_of_a_comment(read, values):
     table = read("% conversion;cBA_0;Mn;Mw", *(f"{value};1;25000;60000" for value in values))
     assert table["cBA_time"].tolist() == pytest.approx([0.55, 0.1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Avg.",
+            "Average of A and B",
+            "Mean value",
+            "mean of 3",
+            "Mittelwert aus 3",
+            "Mittel",
+            "Grand mean",
+            "平均値",
+        ),
+        *(
+            "Écart-type",
+            "Std. Abw.",
+            "Stdabw.",
+            "Desv. est.",
+            "S.D.",
+            "Std error",
+            "标准差",
+            "標準偏差",
+            "%RSD",
+            "±",
+            "Fehler",
+        ),
+        *("Rel. Std. Dev.", "Count", "Range", "Standard deviation (n-1)", "95 % confidence", "Mean A/B", "std_dev"),
+    ],
+)
+def test_names_of_statistics_are_those_of_no_sample(read, name):
+    table = read("sample;Mn;Mw", "A;25000;60000", "B;26000;63000", f"{name};20000;61400")
+    assert table["Mn"].tolist() == [25000, 26000]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["n;2;2"],
+        ["Mean-1;25500;61500"],
+        ["s;707.1;2121.3"],
+        ["SE;500;1500"],
+        ["Mean;25500;61500", "s;707;2121", "SE;400;1400", "N;2;3"],
+        ["Sample mean;25500;61500", "C;25000;60000", "D;27000;63000", "Mean 2;26000;61500"],
+    ],
+)
+def test_numbers_tell_statistics_whose_names_may_be_those_of_samples(read, rows):
+    table = read("sample;Mn;Mw", "A;25000;60000", "B;26000;63000", *rows)
+    assert table["Mn"].tolist() == [25000, 26000] + [25000, 27000] * any(row.startswith("C") for row in rows)
+
+
+@pytest.mark.parametrize("name", ["N", "s", "SE", "Mean-1", "Std 2"])
+def test_a_sample_that_is_called_as_a_statistic_is_read_and_said(read, caplog, name):
+    table = read("sample;Mn;Mw", "A;25000;60000", f"{name};27000;61000", "B;26000;63000")
+    assert table["Mn"].tolist() == [25000, 27000, 26000]
+    assert f"row 3 is called {name!r} and is read as a sample" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["Maxi", "30 min", "Standard 1", "SD2", "Sumo", "BA-3", "Total-Al"])
+def test_samples_whose_names_resemble_those_of_statistics_are_read(read, name):
+    assert read("sample;Mn;Mw", "A;25000;60000", f"{name};26000;63000")["Mn"].tolist() == [25000, 26000]
+
+
+@pytest.mark.parametrize(
+    ("names", "mn", "mw", "read_as"),
+    [
+        ("Property,A,B,Mean,SD", "34117,33000,33500,500", "80600,79000,79800,800", ["A", "B"]),
+        ("Sample,A,B,Average,n", "34117,33000,33500,2", "80600,79000,79800,2", ["A", "B"]),
+        ("Result,A,±,B,±", "34117,500,33000,400", "80600,800,79000,700", ["A", "B"]),
+        ("Probe,A,B,SD A,SD B", "34117,33000,500,400", "80600,79000,800,700", ["A", "B"]),
+        ("Sample,1,2,Mittelwert", "34117,33000,33500", "80600,79000,79800", ["1", "2"]),
+    ],
+)
+def test_statistics_beside_samples_are_no_samples(tmp_path, caplog, names, mn, mw, read_as):
+    caplog.set_level("INFO")
+    (tmp_path / "s.csv").write_text("\n".join([names, f"Mn (g/mol),{mn}", f"Mw (g/mol),{mw}"]))
+    observations, others = read_rows(tmp_path / "s.csv")
+    table = observations.to_table()
+    assert table["Mn"].tolist() == [34117, 33000]
+    assert others["sample"].tolist() == read_as
+    if "±" in names or "SD A" in names:
+        assert table["Mn_error"].tolist() == [500, 400]
+        assert "states the errors of column 'A'" in caplog.text
+    else:
+        assert "sum up the others" in caplog.text
+
+
+@pytest.mark.parametrize("error", ["Error", "+/-", "SD", "Std. Abw."])
+def test_an_error_beside_a_value_is_its_error(read, error):
+    table = read(f"Property,Value,{error}", "Mn (g/mol),34117,500", "Mw (g/mol),80600,800", "T (°C),70,0.2")
+    assert table[["Mn", "Mn_error", "Mw", "temp_error"]].to_numpy().tolist() == [[34117, 500, 80600, 0.2]]
+
+
+def test_statistics_beside_curves_are_no_curves():
+    x = np.arange(3, 6, 0.02)
+    y = np.exp(-((x - 4.6) ** 2) / 0.2)
+    rows = [f"{a:.2f};{b:.5f};{b * 1.01:.5f};{b:.5f};{b / 100:.5f}" for a, b in zip(x, y, strict=True)]
+    curves = curves_of("\n".join(["log M;A;B;mean;SD", *rows]), "text")
+    assert [curve.sample for curve in curves] == ["A", "B"]
+    assert "column 'mean' sums up others and is left out" in curves[0].notes
+
+
+@pytest.mark.parametrize(
+    ("names", "units", "said"),
+    [
+        ("sample;Mn;Mw;T;t", ";min;g/mol;°C;", "the unit min below 'Mn' is none of Mn"),
+        ("sample;Mn;Mw;T;t", "kDa;kDa;K;h;", "the unit K below 'Mw' is none of Mw"),
+        ("sample;Mn;Mw;T;t", "Unit;kDa;kDa;g/mol;h", "the unit g/mol below 'T' is none of temp"),
+        ("sample;Mn (kDa);Mw;T;t", ";g/mol;g/mol;°C;s", "the unit g/mol below 'Mn .kDa.' is another"),
+    ],
+)
+def test_a_unit_below_a_name_has_to_be_one_of_its_quantity(read, names, units, said):
+    with pytest.raises(InputError, match=said):
+        read(names, units, "A;34100;80600;70;3600")
+
+
+def test_a_row_of_units_may_be_called_so(read):
+    table = read("sample;Mn;Mw;T;t", "Einheit;kDa;10^3 g/mol;K;h", "A;34.1;80.6;343.15;1")
+    assert table[["Mn", "Mw", "temp", "time"]].iloc[0].tolist() == pytest.approx([34100, 80600, 70, 3600])
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("10^3 g/mol", 1e3), ("[10³ g/mol]", 1e3), ("kDa", 1e3), ("g/mol", 1)])
+def test_a_power_of_ten_below_the_name_of_a_curve_is_read(unit, factor):
+    x = np.arange(3, 6, 0.02)
+    rows = [f"{10**a / factor:.6g};{np.exp(-((a - 4.6) ** 2) / 0.2):.5f}" for a in x]
+    assert curve_of("\n".join(["M;w(log M)", f"{unit};-", *rows]), "text").Mw == pytest.approx(51900, rel=0.01)
+    with pytest.raises(InputError, match="the unit min of column 'M' is none of a molar mass"):
+        curve_of("\n".join(["M;w(log M)", "min;-", *rows]), "text")
+
+
+def test_rows_that_are_hidden_or_struck_through_are_said(tmp_path, caplog):
+    book = Workbook()
+    for row in (["sample", "Mn", "Mw"], *([name, 25000, 60000] for name in "ABCD")):
+        book.active.append(row)
+    for cell in book.active[3]:
+        cell.font = Font(strike=True)
+    book.active.row_dimensions[4].hidden = True
+    book.save(tmp_path / "results.xlsx")
+    observations, _ = read_rows(tmp_path / "results.xlsx")
+    assert observations.to_table()["Mn"].tolist() == [25000] * 4
+    assert "row 3 is struck through, and read all the same" in caplog.text
+    assert "row 4 is hidden, and read all the same" in caplog.text
+
+
+def test_rows_of_an_open_document_that_are_hidden_or_struck_through_are_said(tmp_path, caplog):
+    def row(*cells, of=""):
+        return f"<table:table-row{of}>{''.join(cells)}</table:table-row>"
+
+    def cell(value, of=""):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"{of}/>'
+
+    names = (
+        f'<table:table-cell office:value-type="string"><text:p>{n}</text:p></table:table-cell>' for n in ("Mn", "Mw")
+    )
+    rows = row(*names) + row(cell(25000), cell(60000), of=' table:visibility="filter"')
+    rows += row(cell(26000, ' table:style-name="ce1"'), cell(60000))
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text", "style")
+    )
+    with zipfile.ZipFile(tmp_path / "results.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:automatic-styles><style:style style:name='ce1'>"
+            "<style:text-properties style:text-line-through-style='solid'/></style:style></office:automatic-styles>"
+            f"<office:body><office:spreadsheet><table:table table:name='a'>{rows}</table:table></office:spreadsheet>"
+            "</office:body></office:document-content>",
+        )
+        archive.writestr("META-INF/manifest.xml", f"<manifest {spaces}/>")
+    read_rows(tmp_path / "results.ods")
+    assert "row 2 is hidden" in caplog.text
+    assert "row 3 is struck through" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("T (K)", "70", "is stated to be in K, and holds -203 °C then; if it is °C, mend the unit"),
+        ("time (h)", "3600", "if it is s, mend the unit"),
+        ("BA (mol/L)", "1500", "if it is mmol/L, mend the unit"),
+        ("Mz (kDa)", "1", None),
+        ("T (°F)", "158", None),
+    ],
+)
+def test_values_that_are_hardly_possible_in_their_unit_are_said(read, caplog, name, cell, said):
+    read(f"sample;Mn (g/mol);Mw (g/mol);{name}", f"A;34117;80601;{cell}")
+    assert (said or "stated to be in") in caplog.text or said is None
+    assert said is not None or "stated to be in" not in caplog.text
+
+
+def test_a_dispersity_beside_the_means_is_compared(read, caplog):
+    with pytest.raises(InputError, match=r"row 2: Mw / Mn is 2362, and column 'PDI' holds 2.36; is one of the units"):
+        read("sample;Mn (g/mol);Mw (kDa);PDI", "A;34117;80601;2.36")
+    read("sample;Mn;Mw;Đ;Uneinheitlichkeit", "A;34117;80601;2.4;1.36", "B;34117;80601;2.36;2.36")
+    assert "Mw / Mn" not in caplog.text
+    read("sample;Mn;Mw;PDI", "A;34117;80601;1.2", "B;34117;80601;2.36")
+    assert "row 2: Mw / Mn is 2.362, and column 'PDI' holds 1.2 (1 such)" in caplog.text
+
+
+def test_logarithms_are_not_taken_for_thousands(read, tmp_path):
+    with pytest.raises(
+        InputError, match=r"'4.533' may be a molar mass with a point for thousands, one in kg/mol, or log10"
+    ):
+        read("sample;Mn;Mw;T", "A;4.533;4.906;70")
+    assert read("sample;Mn;Mw;T", "A;34.533;84.906;70")["Mn"].tolist() == [34533]
+
+
+def test_a_curve_of_giant_molecules_by_its_unit_is_said():
+    x = np.arange(3, 6, 0.02)
+    rows = [f"{10**a:.6g};{np.exp(-((a - 4.6) ** 2) / 0.2):.5f}" for a in x]
+    assert "if it is in g/mol, mend the name" in curve_of("\n".join(["M (kg/mol);w(log M)", *rows]), "text").warnings[0]

@@ -21,7 +21,16 @@ from polyinv.data.files.parameters import (
     sign_of,
 )
 from polyinv.data.files.reading import read_book
-from polyinv.data.files.standards import NoCalibration, Table, derived_in, fitted, standards, table_of
+from polyinv.data.files.standards import (
+    NoCalibration,
+    Table,
+    derived_in,
+    farthest,
+    fitted,
+    mass_taken,
+    standards,
+    table_of,
+)
 from polyinv.errors import InputError
 
 CUBIC_FROM = 6
@@ -30,6 +39,8 @@ SHIFTED = 1.25
 """Ratio of flow markers from which on it is asked whether they are of one flow."""
 APART, OF_MASS = 20.0, 1e5
 """Ratio of intrinsic viscosities, at a molar mass in g/mol, that two polymers in one solvent hardly have."""
+EXPONENTS, MOST_K = (0.4, 1.0), 1.0
+"""Mark-Houwink exponents, and K in mL/g, of flexible chains; beyond, they are doubted. Theta conditions have 0.5."""
 OFF = 0.05
 """Decades, root mean square, that a polynomial may lie off the standards beside it without a warning."""
 LONG = 10
@@ -131,7 +142,7 @@ def _lines(sheet: Sheet, table: Table | None) -> tuple[Parameters, np.ndarray | 
     beside: dict[int, int] = {}
     passed = {row for row, cells in sheet.rows.items() if len(cells) > LONG}
     if table is not None and table.block.sheet is sheet:
-        beside = dict.fromkeys([*table.pairs, *table.open], max(table.run.at, table.mass.at) + 1)
+        beside = dict.fromkeys([*table.pairs, *table.unused, *table.open], max(table.run.at, table.mass.at) + 1)
         passed.add(table.block.header)
     named, rows = _side_by_side(sheet, beside)
     lines = parameters(sheet, passed | rows, beside)
@@ -174,11 +185,21 @@ def _fitted(table: Table, lines: Parameters, path: Path | str) -> Calibration:
             f"{table.run.label}"
         )
     order = int(lines.values.get("order", 3 if len(elution) >= CUBIC_FROM else 1))
+    doubts = farthest(table, order, str(path))
     coefficients, covariance, notes = fitted(elution, log_m, order, str(path))
+    if table.unused:
+        notes.append(_marked(table))
     if table.open:
         notes.append(f"rows without an elution or a molar mass are left out: {_listed(table.open)}")
     span = float(elution.min()), float(elution.max())
-    return Calibration(coefficients, table.kind, span, covariance, notes=tuple(notes), warnings=_unused(table))
+    warnings = (*table.block.sheet.warnings, *doubts, *mass_taken(table), *_unused(table))
+    return Calibration(coefficients, table.kind, span, covariance, notes=tuple(notes), warnings=warnings)
+
+
+def _marked(table: Table) -> str:
+    count, rows = len(table.pairs) + len(table.unused), _listed(table.unused)
+    verb = "is" if len(table.unused) == 1 else "are"
+    return f"{len(table.unused)} of {count} standards {verb} marked as not used in column {table.marked}: row {rows}"
 
 
 def _listed(rows: Sequence[int]) -> str:
@@ -235,13 +256,25 @@ def _other_polymer(found: Calibration, values: Mapping[str, float], path: Path |
     covariance = None if found.covariance is None else found.covariance * factor**2
     note = "converted to the polymer of the sample by the Mark-Houwink parameters (universal calibration)"
     ratio = k1 / k2 * OF_MASS ** (a1 - a2)
-    warnings = found.warnings
+    warnings = (*found.warnings, *(_odd_pair(path, name, values) for name in ("standard", "sample")))
+    warnings = tuple(filter(None, warnings))
     if not 1 / APART < ratio < APART:
         warnings += (
             f"{path}: at {OF_MASS:.0e} g/mol the standard would have {ratio:.3g} times the intrinsic viscosity of the "
             f"sample (K {k1:.4g} and {k2:.4g} mL/g); state units, as in 'K_sample, 0.000122 dL/g'",
         )
     return replace(found, coefficients=moved, covariance=covariance, notes=(*found.notes, note), warnings=warnings)
+
+
+def _odd_pair(path: Path | str, polymer: str, values: Mapping[str, float]) -> str:
+    """Say that K and a are those of no flexible chain; empty where they may be."""
+    k, a = values[f"K_{polymer}"], values[f"a_{polymer}"]
+    if EXPONENTS[0] <= a <= EXPONENTS[1] and k <= MOST_K:
+        return ""
+    return (
+        f"{path}: K_{polymer} is {k:.4g} mL/g and a_{polymer} {a:.4g}; of flexible chains a lies between 0.5 and 0.8, "
+        "and K is a few hundredths of a mL/g: are the two exchanged, or is a unit missing?"
+    )
 
 
 def _with_marker(found: Calibration, values: Mapping[str, float], path: Path | str) -> Calibration:

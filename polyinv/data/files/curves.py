@@ -8,6 +8,7 @@ from polyinv.data.files.blocks import Block, Column
 from polyinv.data.files.cells import said
 from polyinv.data.files.names import AXES, ORDINATES, OTHERS
 from polyinv.data.files.numbers import is_missing, number, possible_decimals
+from polyinv.data.files.statistics import statistic
 from polyinv.errors import InputError
 
 LEAST_POINTS = 10
@@ -64,6 +65,13 @@ def curves_in(block: Block, *, x: str | None = None, y: str | None = None, signa
         f"column {column.label} holds {what} and is not used"
         for column in empty
         if (what := _formula_in(block, column))
+    )
+    taken = [source.y for source in found]
+    notes += tuple(
+        f"column {column.label} sums up others and is left out"
+        for group in groups
+        for column in summing_up(group)
+        if column not in taken
     )
     found = [replace(source, notes=notes) for source in found]
     return [_with_sample(source, groups, len(found)) for source in found]
@@ -152,11 +160,17 @@ def _ordinates(columns: list[Column], signal: str | None) -> list[Column]:
         found = [column for column in columns if column.name.kind == kind and column.is_numeric]
         if kind is None:
             found = [column for column in found if not only_rises(column)]
+            found = [column for column in found if column not in summing_up(columns)] or found
         if found:
             return found
     if signal is not None:  # the user's word stands against what the name says
         return [column for column in columns if column.name.kind in ORDINATES]
     return []
+
+
+def summing_up(columns: Sequence[Column]) -> list[Column]:
+    """Columns that sum up the others by their names, which are those of no signal."""
+    return [c for c in columns if c.is_numeric and c.name.kind is None and statistic(c.name.text) == "sure"]
 
 
 def only_rises(column: Column) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from polyinv.data.files.baseline import above_baseline, ends, spike, without_noise
 from polyinv.data.files.curves import LEAST_POINTS, Source
+from polyinv.data.files.names import AXES
 from polyinv.data.files.numbers import number
 from polyinv.data.files.options import SIGNALS, UNITS, Options
 from polyinv.data.files.points import Points, means_between
@@ -25,6 +26,8 @@ APART = 0.2
 """Share of the peak by which values at one log M may differ and still be averaged."""
 LEVEL = 0.1
 """Share of the largest step up to which those at the high end are small: a cumulative curve levels off there."""
+LARGEST = 1e7
+"""Mw in g/mol of a curve, from which on a unit such as kg/mol in the name of its column is doubted."""
 POWERS = {"w_log": 0, "sec": 0, "w_m": 1, "n_log": 1, "n_m": 2}
 """Powers of M that make w(log10 M), up to a factor, of an ordinate."""
 
@@ -99,6 +102,7 @@ def distribution(source: Source, points: Points, options: Options) -> MeasuredCu
     curve = curve_from(log_m, w, place, options.baseline)
     first, last = points.x[[0, -1]] if log_m[0] < log_m[-1] else points.x[[-1, 0]]
     _check_unit(source, axis, options, curve, (float(first), float(last)))
+    warnings += _too_large(source, axis, curve)
     unnamed = ", for want of a known name" if stated is None and source.y.name.kind not in SIGNALS else ""
     taken = (
         f"{len(points.x)} points; column {source.x.label} is {axis.what} ({axis.unit}), {first:g} to {last:g}; "
@@ -134,6 +138,8 @@ def curve_from(log_m: np.ndarray, w: np.ndarray, place: str, baseline: str | Non
 
 def _axis(source: Source, points: Points, options: Options) -> _Axis:
     x, place, warnings = source.x, source.block.sheet.place, []
+    if x.name.kind in AXES and x.name.unit and x.name.unit.quantity not in ("molar mass", "number"):
+        raise InputError(f"{place}: the unit {x.name.unit.name} of column {x.label} is none of a molar mass")
     named = x.name.unit if x.name.unit and x.name.unit.quantity == "molar mass" else None
     if named and options.unit is not None and named.name != options.unit:
         raise InputError(f"{place}: column {x.label} is in {named.name} by its name, so unit {options.unit} cannot be")
@@ -299,3 +305,13 @@ def _check_unit(source: Source, axis: _Axis, options: Options, curve: MeasuredCu
     raise InputError(
         f"{held}, which looks like kg/mol: give unit kg/mol (or name the column 'M (g/mol)', or 'log M' if it is that)"
     )
+
+
+def _too_large(source: Source, axis: _Axis, curve: MeasuredCurve) -> list[str]:
+    """Say that a unit in a name makes molar masses that hardly any polymer has."""
+    if source.x.name.unit is None or axis.unit == "g/mol" or curve.Mw < LARGEST:
+        return []
+    return [
+        f"column {source.x.label} is in {axis.unit} by its name, which makes Mw {curve.Mw:.3g} g/mol; if it is in "
+        "g/mol, mend the name"
+    ]

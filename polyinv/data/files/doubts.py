@@ -8,12 +8,12 @@ import pandas as pd
 
 from polyinv.chemistry import System
 from polyinv.data.files.derived import sign_in, without_signs
-from polyinv.data.files.names import average_within, conversion_within, is_conversion
+from polyinv.data.files.names import average_of, average_within, conversion_within, is_conversion, letters
 from polyinv.data.files.numbers import Cell, is_missing, number
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import without_error
 from polyinv.data.files.tables import meaning, meaning_within
-from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, units_of
+from polyinv.data.files.units import Unit, fits, likely_units, quantity_of, unit_of, units_of
 from polyinv.data.stated_system import COLUMN
 from polyinv.errors import InputError
 from polyinv.instrument.errors import error_columns
@@ -25,6 +25,15 @@ SHORT = 100.0
 _GROUPS = {sign: re.compile(rf"[1-9]\d{{0,2}}([{sign}]\d{{3}})*") for sign in ".,"}
 LOOKED_AT = 2000
 """Rows of a large table by which its units are doubted."""
+DISPERSITY, ABSURD = 0.1, 5.0
+"""Relative difference of a stated dispersity from Mw / Mn that is said, and factor that is refused."""
+POSSIBLE = {
+    "temperature": (-100.0, 350.0),
+    "time": (1.0, 3e6),
+    "concentration": (0.0, 30.0),
+    "molar mass": (0.0, 1e7),
+}
+"""In polyinv's units, what hardly any polymerization leaves, whatever the system."""
 _UNIT = {"temperature": "°C", "time": "s", "concentration": "mol/L"}
 
 
@@ -62,6 +71,33 @@ def suspicions(column: str, values: np.ndarray, system: System, called: str, rem
         f"{called} holds {value:g} {unit}, outside of {low:g} to {high:g}; if it is {', or if it is '.join(meant)}: "
         f"{remedy}"
     ]
+
+
+def contradictions(column: str, values: np.ndarray, unit: Unit, system: System, called: str) -> list[str]:
+    """Say that values are hardly possible in the unit that the name of their column states.
+
+    Example:
+        >>> from polyinv.chemistry import load_system
+        >>> from polyinv.data.files.units import unit_of
+        >>> contradictions("temp", np.array([-203.15]), unit_of("K"), load_system("butyl_acrylate"), "column 'T (K)'")
+        ["column 'T (K)' is stated to be in K, and holds -203 °C then; if it is °C, mend the unit"]
+    """
+    quantity = quantity_of(column)
+    low, high = POSSIBLE[quantity]
+    given = values[~np.isnan(values)]
+    if quantity == "time":
+        given = given[given > 0]
+    odd = given[(given < low) | (given > high)]
+    if not len(given) or 2 * len(odd) < len(given):
+        return []
+    value, own = float(np.median(odd)), _UNIT.get(quantity, "g/mol")
+    others = [other for name in units_of(quantity) if (other := unit_of(name)) and other != unit]
+    raw = (value - unit.offset) / unit.factor
+    box = {each.name: (each.low, each.high) for each in system.recipe}
+    box[system.residual] = (0.0, box[system.targets[0]][1])
+    fitting = [other.name for other in others if fits(other.converted(raw), *box.get(column, (LEAST_MASS, high)))]
+    hint = f"if it is {' or '.join(fitting)}, mend the unit" if fitting else "is the unit right?"
+    return [f"{called} is stated to be in {unit.name}, and holds {value:.3g} {own} then; {hint}"]
 
 
 def thousands(
@@ -120,6 +156,44 @@ def check_masses(
                 f"{held} and looks like kg/mol: --unit kg/mol says so (or name the column '{column} (kg/mol)')"
             )
         raise InputError(f"{held}; is its unit right?")
+
+
+def is_dispersity(name: str) -> bool:
+    """Whether the name of a column is that of a dispersity, and of nothing else.
+
+    Example:
+        >>> [is_dispersity(name) for name in ("PDI", "Mw/Mn", "Đ", "d", "D (nm)")]
+        [True, True, True, False, False]
+    """
+    average, bare = average_of(name), letters(name)
+    return (
+        average is not None
+        and average[0] == "D"
+        and average[1] is None
+        and (len(bare) > 2 or bool(re.match("[ĐÐƉ]", name.strip())))
+    )
+
+
+def check_dispersity(frame: pd.DataFrame, stated: Sequence[float], name: str, place: str) -> list[str]:
+    """Say that a stated dispersity is not Mw / Mn of its row.
+
+    Raises:
+        InputError: By a factor that no polymer explains, but a unit may.
+    """
+    if not {"Mn", "Mw"} <= set(frame.columns):
+        return []
+    given, ratio = pd.Series(stated, frame.index, dtype=float), frame["Mw"] / frame["Mn"]
+    off = (ratio / given - 1).abs()
+    if letters(name).startswith("uneinheit"):  # Mw / Mn - 1 of old
+        off = np.minimum(off, (ratio / (given + 1) - 1).abs())
+    off = off[off > DISPERSITY]
+    if off.empty:
+        return []
+    row = off.index[0]
+    found = f"row {row}: Mw / Mn is {ratio[row]:.4g}, and column {name!r} holds {given[row]:.4g}"
+    if 2 * len(off) >= given.notna().sum() and not 1 / ABSURD < (ratio / given)[off.index].median() < ABSURD:
+        raise InputError(f"{place}, {found}; is one of the units of Mn and Mw wrong?")
+    return [f"{found} ({len(off)} such)"]
 
 
 def conversions(columns: Sequence[str], system: System) -> list[str]:

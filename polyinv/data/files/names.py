@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from polyinv.data.files.derived import factors, is_sum, sign_in
-from polyinv.data.files.units import EITHER_SIDE, Unit, has_percent, plain, split_unit
+from polyinv.data.files.units import EITHER_SIDE, Unit, has_percent, plain, split_unit, unit_of
 
 
 def _any(words: str) -> str:
@@ -175,7 +175,7 @@ def read_name(text: str, below: str = "") -> Name:
     if re.match(r"\s*m\s*/\s*z\b", text, re.IGNORECASE):
         return Name(text, "mass to charge", None)
     if below:
-        unit = unit or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
+        unit = unit or unit_of(below) or split_unit(below)[1] or split_unit(f"x / {below.strip('[]() ')}")[1]
     kind = _by_sign(_by_unit(_kind(letters(base)), unit), text, unit)
     if kind == "m" and unit and unit.quantity == "number" and unit.factor != 1:
         unit = replace(unit, quantity="molar mass")

@@ -50,6 +50,20 @@ def parse(
     parser.Parse(b"", True)
 
 
+def holds(archive: zipfile.ZipFile, part: zipfile.ZipInfo, text: bytes) -> bool:
+    """Whether a part has a text somewhere.
+
+    Raises:
+        Exception: One of ``DAMAGED``.
+    """
+    last = b""
+    for chunk in _chunks(archive, part):
+        if text in last + chunk:
+            return True
+        last = chunk[-len(text) :]
+    return False
+
+
 @contextmanager
 def told_if_damaged(path: Path) -> Iterator[None]:
     """Refuse a workbook that cannot be read, in one line.

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -11,16 +10,25 @@ import pandas as pd
 from polyinv.chemistry import System
 from polyinv.data.files.cells import said
 from polyinv.data.files.derived import sign_in
-from polyinv.data.files.doubts import can_be, check_masses, computed, suspicions, thousands
+from polyinv.data.files.doubts import (
+    can_be,
+    check_dispersity,
+    check_masses,
+    computed,
+    contradictions,
+    is_dispersity,
+    suspicions,
+    thousands,
+)
 from polyinv.data.files.numbers import Cell, is_missing, is_number, number, possible_decimals
 from polyinv.data.files.options import Options
 from polyinv.data.files.plus_minus import error_in, in_units, part_of, parted, says_error, says_relative, without_error
+from polyinv.data.files.statistics import name_of, statistics_among
 from polyinv.data.files.tables import Table, cell_at, data_rows, meaning, rows_apart, units_below
 from polyinv.data.files.units import (
     PERCENT,
     Unit,
     has_percent,
-    plain,
     quantity_of,
     split_unit,
     unit_of,
@@ -31,15 +39,10 @@ from polyinv.errors import InputError
 from polyinv.instrument.errors import SUFFIX, error_columns
 from polyinv.quantities import MMD
 
-_WORDS = (
-    "mean|average|mittelwert|durchschnitt|promedio|media|moyenne|median|mediana|mediane|max|maximum|maximo|min|minimum|"
-    "minimo|sum|summe|suma|somme|total|sd|std|stdev|stddev|standarddeviation|standardabweichung|rsd|cv|sem|variance|"
-    "varianz|desviacion(estandar)?|ecarttype|stabw|ø|x̄|σ"
-)
-_SPREAD = re.compile(rf"({_WORDS})(\W+({_WORDS}))*\W*(\(.*\))?\W*")
-"""What a row is called that sums up the others."""
-LONGEST_WORDS = 60
-"""Characters of it."""
+LARGEST_LOG = 8.5
+"""Of molar masses."""
+MOST_DOUBTS = 5
+"""Rows that are asked about."""
 
 
 def read_results(table: Table, options: Options, system: System) -> tuple[pd.DataFrame, list[str], list[str]]:
@@ -58,9 +61,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     _check_width(table, rows, place)
     units = units_below(table)
     rows = [row for row in rows if [*map(said, table.sheet.rows[row])] != table.names]
-    left_out = {row: name for row in rows if (name := _spread_in(table.sheet.rows[row]))}
-    rows = [row for row in rows if row not in left_out] or rows
-    left_out = {} if rows == [*left_out] else left_out
+    rows, left_out, doubts = _samples(table, rows)
     if not rows:
         raise InputError(f"{place} has no rows below the names of the columns in row {table.header}")
     cells = {at: [cell_at(table, row, at) for row in rows] for at in range(len(table.names))}
@@ -69,7 +70,7 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
     written = {at: _with_error(cells[at], table.names[at]) for at in columns}
     sign = _decimal(table, columns, written, options, place)
     frame: dict[str, list] = {}
-    notes, warnings = [], [*table.sheet.warnings]
+    notes, warnings = [*table.sheet.notes], [*table.sheet.warnings, *doubts]
     beside = _errors_beside(table, columns, system)
     for at, of in beside.items():
         unit_said = "in per cent of it" if has_percent(table.names[at]) else "in the same unit"
@@ -106,7 +107,12 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         warnings += thousands(column, cells[at], sign, unit, system, f"column {name!r}")
         if unit is None:
             warnings += suspicions(column, np.array(frame[column]), system, f"column {name!r}")
+        else:
+            warnings += contradictions(column, np.array(frame[column]), unit, system, f"column {name!r}")
     found = pd.DataFrame(frame, index=rows)
+    for at in (at for at, name in enumerate(table.names) if at not in columns and is_dispersity(name)):
+        stated = [part_of(parted(cell)[0], sign).value for cell in cells[at]]
+        warnings += check_dispersity(found, [np.nan if v is None else v for v in stated], table.names[at], place)
     found, said_empty = _without_empty(found, system)
     warnings += said_empty
     check_masses(found, columns, units, options, place)
@@ -119,12 +125,27 @@ def read_results(table: Table, options: Options, system: System) -> tuple[pd.Dat
         )
     if left_out:
         called = ", ".join(map(repr, dict.fromkeys(left_out.values())))
-        notes.append(f"rows {', '.join(map(str, left_out))} sum up the others ({called}) and are left out")
+        which = f"rows {', '.join(map(str, left_out))}" if table.header else "columns"
+        notes.append(f"{which} sum up the others ({called}) and are left out")
     if options.unit is not None and not any(c in ("Mn", "Mw") for c, u in columns.values() if u is None):
         raise InputError(
             f"{place} is a table that names the units of its Mn and Mw, or has none; --unit has no effect on it"
         )
     return found, notes, warnings
+
+
+def _samples(table: Table, rows: Sequence[int]) -> tuple[list[int], dict[int, str], list[str]]:
+    """Rows that are samples, those that sum up the others, with their names, and a warning of what may do so."""
+    names = {row: name_of(table.sheet.rows[row], table.meanings) for row in rows}
+    cells = {row: [cell_at(table, row, at) for at in table.meanings] for row in rows}
+    left_out, open_ = statistics_among(names, cells)
+    if len(left_out) == len(rows):
+        return [*rows], {}, []
+    samples = [row for row in rows if row not in left_out]
+    doubts = []
+    if len(open_) < len(samples):
+        doubts = [f"row {row} is called {name!r} and is read as a sample; is it one?" for row, name in open_.items()]
+    return samples, left_out, doubts[:MOST_DOUBTS]
 
 
 def _not_used(
@@ -267,14 +288,6 @@ def _columns(table: Table, place: str) -> dict[int, tuple[str, Unit | None]]:
     return {at: table.meanings[at] for at in sorted(chosen.values())}
 
 
-def _spread_in(cells: Sequence[Cell]) -> str | None:
-    """The name of a row that sums up the others, as it stands."""
-    first = next((said(cell) for cell in cells if not is_missing(cell) and not is_number(cell)), "")
-    folded = unicodedata.normalize("NFKD", plain(first).lower().replace("x̄", "mean"))
-    bare = re.sub("[\u0300-\u036f. ]", "", folded)
-    return first if len(bare) < LONGEST_WORDS and _SPREAD.fullmatch(bare) else None
-
-
 def _value(cell: Cell, column: str, unit: Unit | None, sign: str, where: str) -> tuple[float, float]:
     """A value and its error, NaN where there is none, in polyinv's unit of the column."""
     if is_missing(cell):
@@ -310,12 +323,24 @@ def _decimal(
     if len(signs) == 1:
         return signs[0]
     fits = [sign for sign in signs if all(_can_be(columns[at], cells[at], sign, options) for at in columns)]
+    if fits == [","] and (odd := _like_logarithms(columns, cells)):
+        raise InputError(
+            f"{place}: {odd!r} may be a molar mass with a point for thousands, one in kg/mol, or log10 M; --decimal , "
+            "says that it has thousands, --unit kg/mol that it has decimals"
+        )
     if len(fits) == 1 or (fits and not any(isinstance(cell, str) and "," in cell for cell in used)):
         return fits[0]
     shown = next(cell for cell in used if isinstance(cell, str) and ("," in cell or "." in cell))
     raise InputError(
         f"{place}: {shown!r} may be a number with decimals or with thousands; --decimal . or --decimal , says which"
     )
+
+
+def _like_logarithms(columns: Mapping[int, tuple[str, Unit | None]], cells: Mapping[int, Sequence[Cell]]) -> str | None:
+    """The first of molar masses that would all be log10 M with a decimal point, None if they are not."""
+    masses = [c for at in columns if columns[at][0] in ("Mn", "Mw") for c in cells[at] if c != ""]
+    values = [number(cell) if isinstance(cell, str) else None for cell in masses]
+    return str(masses[0]) if masses and all(v is not None and v < LARGEST_LOG for v in values) else None
 
 
 def _texts(cells: Sequence[Cell]) -> Iterator[Cell]:

@@ -10,7 +10,8 @@ from polyinv.data.files.blocks import Block, Column, blocks_of
 from polyinv.data.files.calibration_keys import FAR
 from polyinv.data.files.cells import Sheet, said
 from polyinv.data.files.derived import sign_in
-from polyinv.data.files.names import DERIVED, letters
+from polyinv.data.files.marks import left_out
+from polyinv.data.files.names import DERIVED, average_of, letters
 from polyinv.data.files.numbers import is_missing
 from polyinv.data.files.parameters import LineError, is_key, leading, loose, sign_of
 from polyinv.data.files.units import split_unit
@@ -18,6 +19,10 @@ from polyinv.errors import InputError, quoted
 
 LEAST_MASS = 50.0
 """Smallest standard there is, in g/mol; smaller ones without a unit are in kg/mol, or logarithms."""
+SCATTER, MOST_SCATTER = 0.1, 0.3
+"""Root mean square in decades of standards about a fit, from which on it is doubted and refused; 0.03 is usual."""
+STANDS_OUT = 4.0
+"""How much smaller the scatter of the other standards has to be for one to stand out."""
 LOGARITHMS = (1.5, 8.5)
 """Masses of standards that all lie between are log10 M."""
 
@@ -36,6 +41,8 @@ class Table:
         pairs: Numbers of both, by row.
         open: Rows that lack one of them.
         problem: The first row of which one is there and is no number.
+        unused: Rows that are marked as not used.
+        marked: Name of the column of those marks.
     """
 
     block: Block
@@ -44,6 +51,8 @@ class Table:
     pairs: Mapping[int, tuple[float, float]]
     open: tuple[int, ...] = ()
     problem: InputError | None = None
+    unused: tuple[int, ...] = ()
+    marked: str | None = None
 
     @property
     def kind(self) -> str:
@@ -85,7 +94,9 @@ def _table(block: Block, run: Column, mass: Column) -> Table:
                     f"{block.sheet.place}, row {row}: {quoted(odd)!r} is no number; a unit belongs into the name of "
                     "its column"
                 )
-    return Table(block, run, mass, pairs, tuple(open_), problem)
+    unused, marked = left_out(block, [*pairs], (run, mass))
+    used = {row: pair for row, pair in pairs.items() if row not in unused}
+    return Table(block, run, mass, used, tuple(open_), problem, tuple(unused), marked)
 
 
 def _is_line(block: Block, row: int, first: int) -> bool:
@@ -179,3 +190,52 @@ def fitted(v: np.ndarray, log_m: np.ndarray, order: int, place: str) -> tuple[np
     covariance = scatter**2 * np.linalg.pinv(powers.T @ powers) if scatter is not None else None
     about = f", scatter {scatter:.2g} decades" if scatter is not None else ""
     return coefficients, covariance, [f"{place}: {len(v)} standards, polynomial of order {order}{about}"]
+
+
+def farthest(table: Table, order: int, place: str) -> list[str]:
+    """Name the standard that lies farthest from a fit to the others, if it stands out or the fit is bad.
+
+    Raises:
+        InputError: The fit is too bad for any calibration.
+    """
+    v, log_m = standards(table)
+    spare = len(v) - order - 1
+    if spare < 1 or not (np.abs(v) <= FAR).all() or not (np.abs(log_m) <= FAR).all():
+        return []
+    others = [np.arange(len(v)) != k for k in range(len(v))]
+    enough = [len(np.unique(v[kept])) > order for kept in others]
+    fits = [
+        _scatter(v[kept], log_m[kept], order) if ok else (np.inf, None) for kept, ok in zip(others, enough, strict=True)
+    ]
+    at = int(np.argmin([scatter for scatter, _ in fits]))
+    scatter, (best, fit) = _scatter(v, log_m, order)[0], fits[at]
+    off = abs(float(fit(v[at]) - log_m[at])) if fit is not None else 0.0
+    stands_out = spare > 2 and off > SCATTER and scatter > STANDS_OUT * best
+    if scatter < SCATTER and not stands_out:
+        return []
+    row = [*table.pairs][at]
+    found = (
+        f"{place}: the standards scatter by {scatter:.2g} decades about the fit of order {order}; row {row} "
+        f"({v[at]:g}, M {10 ** log_m[at]:.4g}) lies farthest, {off:.2g} decades from a fit to the others"
+    )
+    if scatter > MOST_SCATTER:
+        raise InputError(f"{found}; mend the row or leave it out")
+    return [found]
+
+
+def _scatter(v: np.ndarray, log_m: np.ndarray, order: int) -> tuple[float, np.polynomial.Polynomial]:
+    """Root mean square about a fit, by its degrees of freedom, and the fit."""
+    middle, width = v.mean(), np.ptp(v) or 1.0
+    fit = np.polynomial.Polynomial.fit(v, log_m, order, domain=[middle - width / 2, middle + width / 2])
+    return float(np.sqrt(((fit(v) - log_m) ** 2).sum() / max(len(v) - order - 1, 1))), fit
+
+
+def mass_taken(table: Table) -> list[str]:
+    """Say that an average is taken for the molar mass at the peak, which a calibration is of."""
+    average = average_of(table.mass.name.text)
+    if average is None or average[0] == "Mp":
+        return []
+    return [
+        f"{table.block.sheet.place}: column {table.mass.label} is taken for the molar mass of the standards; Mp, that "
+        "at the peak, is right for most calibrations"
+    ]

@@ -12,8 +12,10 @@ from polyinv.data.files.headers import by_wide_blanks
 from polyinv.data.files.names import average_within, is_conversion, letters
 from polyinv.data.files.numbers import Cell, is_missing, is_number
 from polyinv.data.files.plus_minus import part_of, parted, without_error
+from polyinv.data.files.sideways import VALUES, errors_of_samples, names_of_samples, said_errors, with_errors
 from polyinv.data.files.text import COMMENTS
-from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of
+from polyinv.data.files.units import Unit, quantity_of, split_unit, unit_of, units_of
+from polyinv.errors import InputError
 
 LOOKED_AT = 300
 """Rows in which the names of the columns are looked for."""
@@ -34,6 +36,8 @@ _MONOMER = (
 _INITIATOR = (
     r"(initial|anfangs)?initiator(konzentration|concentration)?|(concentracionde)?iniciador|(concentrationd)?amorceur"
 )
+_UNITS = {"unit", "units", "einheit", "einheiten", "unidad", "unidades", "unite", "unites"}
+"""What a row of units is called."""
 _FREE = re.compile("^(?:residual|rest|free|remaining)(.+)")
 _MOLAR = re.compile(r"(.*\S)\s*(?:\(M\)|(?<=\s)\[M\]|/\s*M|\sin\s+M)")
 """A concentration in M, which is mol/L; of any other quantity it is none."""
@@ -119,11 +123,12 @@ def _with_signed_rows(table: Table) -> Table:
 
 def _on_its_side(sheet: Sheet, system: System) -> Table | None:
     """A table whose names stand below each other, with the numbers of each sample in a column."""
-    rows = [_unit_to_name(cells) for cells in sheet.rows.values() if len(cells) > 1 and said(cells[0])]
-    rows = [cells for cells in rows if isinstance(cells[0], str)]
-    named = [cells for cells in rows if meaning(said(cells[0]), system) and any(map(_is_value, cells[1:2]))]
-    if len(named) < 2 or len(rows) > 200:
+    rows = {row: _unit_to_name(cells) for row, cells in sheet.rows.items() if len(cells) > 1 and said(cells[0])}
+    of = {row: cells for row, cells in rows.items() if isinstance(cells[0], str) and any(map(_is_value, cells[1:2]))}
+    of = {row: cells for row, cells in of.items() if meaning(said(cells[0]), system)}
+    if len(of) < 2 or len(rows) > 200:
         return None
+    first, named = min(of), [*of.values()]
     units = {k: unit_of(said(cells[2])) for k, cells in enumerate(named) if len(cells) > 2}
     if len(units) == len(named) and all(units.values()):
         named = [[f"{said(cells[0])} ({said(cells[2])})", cells[1]] for cells in named]
@@ -131,8 +136,17 @@ def _on_its_side(sheet: Sheet, system: System) -> Table | None:
     width = max(map(len, named))
     turned: Rows = {at: [cells[at] if at < len(cells) else "" for cells in named] for at in range(1, width)}
     turned = {at: cells for at, cells in turned.items() if any(map(_is_value, cells))}
+    called = names_of_samples(sheet.rows, first, int(len(of[first]) < len(sheet.rows[first])))
+    called = {at: called.get(at, "") for at in turned} if called else {}
+    errors = errors_of_samples(called)
+    turned = with_errors(turned, called, errors)
+    if len(turned) > 1 or any(letters(called.get(at, "")) not in ("", *VALUES) for at in turned):
+        names = ["sample", *names]
+        turned = {at: [called.get(at, ""), *cells] for at, cells in turned.items()}
     meanings = {at: found for at, name in enumerate(names) if (found := meaning(name, system))}
-    return Table(Sheet(sheet.place, {0: [*names], **turned}, name=sheet.name), 0, names, meanings)
+    notes = tuple(said_errors(called, errors))
+    upright = Sheet(sheet.place, {0: [*names], **turned}, name=sheet.name, notes=notes, warnings=sheet.warnings)
+    return Table(upright, 0, names, meanings)
 
 
 def _unit_to_name(cells: list[Cell]) -> list[Cell]:
@@ -272,15 +286,32 @@ def units_rows(table: Table) -> list[int]:
 
 def _only_units(cells: Sequence[Cell]) -> bool:
     texts = [said(cell) for cell in cells if not is_missing(cell)]
+    texts = texts[1:] if len(texts) > 1 and letters(texts[0]) in _UNITS else texts
     return bool(texts) and all(unit_of(text) for text in texts)
 
 
 def units_below(table: Table) -> dict[int, Unit]:
-    """Units in a row of their own below the names, by the position of their column."""
+    """Units in a row of their own below the names, by the position of their column.
+
+    Raises:
+        InputError: One is none of the quantity of its column, or another than that in its name.
+    """
     rows = units_rows(table)
-    return (
-        {at: unit for at, cell in enumerate(table.sheet.rows[rows[0]]) if (unit := unit_of(said(cell)))} if rows else {}
-    )
+    cells = table.sheet.rows[rows[0]] if rows else []
+    found = {at: unit for at, cell in enumerate(cells) if (unit := unit_of(said(cell)))}
+    for at, unit in found.items():
+        column, named = table.meanings.get(at, ("", None))
+        if not column:
+            continue
+        place = f"{table.sheet.place}, row {rows[0]}: the unit {unit.name} below {table.names[at]!r}"
+        if _with_quantity(column, unit) is None:
+            raise InputError(
+                f"{place} is none of {column}; its units are {', '.join(units_of(quantity_of(column)))}; does each "
+                "unit stand below its name?"
+            )
+        if named not in (None, unit):
+            raise InputError(f"{place} is another than that in the name; needs one of them")
+    return found
 
 
 def _numbers_in(table: Table, row: int) -> int:

@@ -12,6 +12,7 @@ from polyinv.data.files.merged import with_merged
 from polyinv.data.files.number_formats import in_per_cent, sheet_part, with_per_cent
 from polyinv.data.files.numbers import Cell
 from polyinv.data.files.parts import local, parse, told_if_damaged
+from polyinv.data.files.set_aside import set_aside
 from polyinv.errors import InputError
 
 SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -60,8 +61,9 @@ def _sheet(path: Path, book: Any, name: str) -> Sheet:
             rows[number] = read
     rows, shares = with_per_cent(rows, in_per_cent(path, name))
     place, formulas = f"{path}, sheet {name!r}", partial(_without_value, path, name)
+    warnings = set_aside(path, name, rows)
     rows = with_merged(rows, getattr(page, "merged_cell_ranges", None) or [], place)
-    return Sheet(place, rows, name=name, formulas=formulas, shares=frozenset(shares))
+    return Sheet(place, rows, name=name, formulas=formulas, shares=frozenset(shares), warnings=warnings)
 
 
 def _cell(cell: Any) -> Cell:
