@@ -3,7 +3,7 @@
 import itertools
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from polyinv.data.files.cells import Rows, said
@@ -67,19 +67,41 @@ def sheet_part(archive: zipfile.ZipFile, sheet: str) -> zipfile.ZipInfo | None:
 
 def _styles(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
     """Numbers of the styles of cells whose format is one of per cent."""
-    formats, found = set(PER_CENT), set()
+    formats = set(PER_CENT)
+
+    def define(within: list[str], attributes: dict[str, str]) -> None:
+        if within[-1] == "numFmt" and "%" in _LITERAL.sub("", attributes.get("formatCode", "")):
+            formats.add(attributes.get("numFmtId", ""))
+
+    return styles_of_cells(archive, part, define, lambda style: style.get("numFmtId") in formats)
+
+
+def styles_of_cells(
+    archive: zipfile.ZipFile,
+    part: zipfile.ZipInfo,
+    define: Callable[[list[str], dict[str, str]], None],
+    holds: Callable[[dict[str, str]], bool],
+) -> set[str]:
+    """Numbers of the styles of cells that hold something, as cells refer to them.
+
+    Args:
+        archive: The workbook.
+        part: That of its styles.
+        define: Is told every element, by the names of those that it lies in and its own, and its attributes.
+        holds: Whether a style of cells is one, by its attributes; asked after what it refers to has been told.
+    """
+    found: set[str] = set()
     within: list[str] = []
     count = itertools.count()
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        name = local(name)
-        if name == "numFmt" and "%" in _LITERAL.sub("", attributes.get("formatCode", "")):
-            formats.add(attributes.get("numFmtId", ""))
-        elif name == "xf" and within[-1:] == ["cellXfs"]:
+        within.append(local(name))
+        if within[-2:] == ["cellXfs", "xf"]:
             number = next(count)
-            if attributes.get("numFmtId") in formats:
+            if holds(attributes):
                 found.add(str(number))
-        within.append(name)
+        else:
+            define(within, attributes)
 
     def end(_: str) -> None:
         within.pop()

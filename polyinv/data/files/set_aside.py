@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polyinv.data.files.cells import Rows
 from polyinv.data.files.extent import OpenDocumentCells, Reach, SheetCells
-from polyinv.data.files.number_formats import sheet_part
+from polyinv.data.files.number_formats import sheet_part, styles_of_cells
 from polyinv.data.files.numbers import is_number
 from polyinv.data.files.parts import holds, local, parse, told_if_damaged
 
@@ -65,28 +65,16 @@ def _of_archive(archive: zipfile.ZipFile, sheet: str) -> tuple[set[int], set[int
 
 def _struck_styles(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
     """Numbers of the styles of cells whose font is struck through."""
-    fonts: set[str] = set()
-    found: set[str] = set()
-    within: list[str] = []
-    font, style, current = itertools.count(), itertools.count(), [""]
+    struck: set[str] = set()
+    count, current = itertools.count(), [""]
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        name = local(name)
-        if name == "font" and within[-1:] == ["fonts"]:
-            current[0] = str(next(font))
-        elif name == "strike" and within[-2:] == ["fonts", "font"] and attributes.get("val", "1") not in FALSE:
-            fonts.add(current[0])
-        elif name == "xf" and within[-1:] == ["cellXfs"]:
-            number = next(style)
-            if attributes.get("fontId") in fonts:
-                found.add(str(number))
-        within.append(name)
+    def define(within: list[str], attributes: dict[str, str]) -> None:
+        if within[-2:] == ["fonts", "font"]:
+            current[0] = str(next(count))
+        elif within[-3:] == ["fonts", "font", "strike"] and attributes.get("val", "1") not in FALSE:
+            struck.add(current[0])
 
-    def end(_: str) -> None:
-        within.pop()
-
-    parse(archive, part, start, end)
-    return found
+    return styles_of_cells(archive, part, define, lambda style: style.get("fontId") in struck)
 
 
 class _SheetRows(SheetCells):
